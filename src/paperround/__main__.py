@@ -1,0 +1,5 @@
+"""`python -m paperround`."""
+
+from paperround.cli import main
+
+main()

@@ -1,0 +1,52 @@
+"""The timetable: when a task's name is put on the queue. Two clocks at once do no harm, nor does a late one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Final
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+from sqlalchemy.exc import SQLAlchemyError
+
+from paperround import queue
+from paperround.database import Database, utc_now
+
+logger = structlog.get_logger(__name__)
+
+# Seconds between two looks. A task that finds nothing to do costs one query.
+TIMETABLE: Final = {"read_feeds": 60, "embed_papers": 60, "rescue_jobs": 30}
+MOST_LATE: Final = None  # late is better than never: what is due stands in the tables
+
+
+async def tick(database: Database, task: str) -> None:
+    """Put `task` on the queue, unless it waits there already."""
+    try:
+        async with database.writing() as session:
+            await queue.defer(session, task, once=task)
+    except SQLAlchemyError as error:
+        logger.warning("could not queue; next try at the next tick", task=task, error=str(error.__cause__))
+
+
+def scheduler(database: Database) -> AsyncIOScheduler:
+    """In UTC, since clocks that change jump over hours; first tick at once."""
+    timetable = AsyncIOScheduler(
+        timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": MOST_LATE, "max_instances": 1}
+    )
+    for task, seconds in TIMETABLE.items():
+        trigger = IntervalTrigger(seconds=seconds, timezone="UTC")
+        timetable.add_job(tick, trigger, args=[database, task], id=task, next_run_time=utc_now())
+    return timetable
+
+
+async def run(database: Database, stop: asyncio.Event) -> None:
+    """Tick until `stop` is set."""
+    timetable = scheduler(database)
+    timetable.start()
+    try:
+        await stop.wait()
+    finally:
+        with contextlib.suppress(asyncio.CancelledError):
+            timetable.shutdown(wait=False)

@@ -1,0 +1,220 @@
+"""Which papers lack a vector under a model, and giving them one: batch by batch, each batch kept at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import numpy as np
+import structlog
+from sqlalchemy import ColumnElement, Row, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from paperround.database import Database, ReadSession, WriteSession, utc_now
+from paperround.embeddings.client import Encoder, EncoderError, EncoderRefused, ModelInfo
+from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
+from paperround.papers.tables import Paper
+
+logger = structlog.get_logger(__name__)
+
+CHUNK: Final = 1024  # papers whose lengths are sorted together
+BATCH: Final = 32  # papers encoded and committed together
+FIRST_RETRY: Final = timedelta(minutes=10)
+LAST_RETRY: Final = timedelta(days=1)
+
+PaperText = Row[str, str, str, str]  # id, title, abstract, hash of both
+
+
+def text_of(title: str, abstract: str) -> str:
+    """What is embedded of a paper."""
+    return f"{title}. {abstract}"
+
+
+async def fill(
+    database: Database,
+    encoder: Encoder,
+    *,
+    told: Callable[[int], None] | None = None,
+    clock: Callable[[], datetime] = utc_now,
+) -> int:
+    """Embed every paper that lacks a vector under the encoder's model; how many were done.
+
+    Newest papers first. Several fillers share the work; a killed one loses the batch it held. When nothing
+    is lacking the model becomes the current one. Raises `EncoderError`; what was done until then stays.
+    """
+    model_id = await _registered(database, await encoder.model(), now=clock())
+    done = 0
+    while chunk := await _lacking(database, model_id, now=clock()):
+        filled = 0
+        for batch in _batches(chunk):
+            filled += await _fill_batch(database, encoder, model_id, batch, now=clock())
+            if told:
+                told(done + filled)
+        done += filled
+        if not filled:  # all of them are in another filler's hands
+            return done
+    await _take_over(database, model_id)
+    return done
+
+
+async def _registered(database: Database, info: ModelInfo, *, now: datetime) -> int:
+    """The model's row, made when it is new. The first model ever is the current one from the start."""
+    async with database.writing() as session:
+        new = insert(EmbeddingModel).values(
+            name=info.name, dimensions=info.dimensions, state=ModelState.filling, created_at=now
+        )
+        await session.execute(new.on_conflict_do_nothing())
+        found = await session.scalars(
+            select(EmbeddingModel).where(EmbeddingModel.name == info.name).with_for_update()
+        )
+        model = found.one()
+        if model.dimensions != info.dimensions:
+            raise EncoderError(
+                f"{info.name} gave vectors of {model.dimensions} numbers before and {info.dimensions} now: "
+                "another model under the same name. Give it a name of its own."
+            )
+        if not await session.scalar(select(func.count()).where(EmbeddingModel.state == ModelState.current)):
+            model.state = ModelState.current
+        return model.id
+
+
+async def _take_over(database: Database, model_id: int) -> None:
+    """A complete model replaces the current one in one step, so that no list mixes two models' vectors."""
+    async with database.writing() as session:
+        model = await session.get_one(EmbeddingModel, model_id, with_for_update=True)
+        if model.state is not ModelState.current:
+            current = EmbeddingModel.state == ModelState.current
+            await session.execute(update(EmbeddingModel).where(current).values(state=ModelState.retired))
+            model.state = ModelState.current
+            logger.info("switched the embedding model", model=model.name)
+
+
+def _lacks_vector(model_id: int, now: datetime) -> ColumnElement[bool]:
+    has_one_or_waits = select(Embedding.paper_id).where(
+        Embedding.model_id == model_id,
+        Embedding.paper_id == Paper.id,
+        Embedding.text_hash == Paper.text_hash,
+        or_(Embedding.vector.is_not(None), Embedding.next_try_at > now),
+    )
+    return ~has_one_or_waits.exists()
+
+
+async def _lacking(database: Database, model_id: int, *, now: datetime) -> list[str]:
+    """Up to CHUNK papers without a vector, the newest, sorted by length: a batch costs what its longest does."""
+    newest = (
+        select(Paper.id, func.length(Paper.title) + func.length(Paper.abstract))
+        .where(_lacks_vector(model_id, now))
+        .order_by(Paper.listed_on.desc(), Paper.id)
+        .limit(CHUNK)
+    )
+    async with database.reading() as session:
+        rows = (await session.execute(newest)).all()
+    return [paper_id for paper_id, _ in sorted(rows, key=lambda row: row[1])]
+
+
+def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
+
+
+async def _fill_batch(
+    database: Database, encoder: Encoder, model_id: int, ids: Sequence[str], *, now: datetime
+) -> int:
+    """Held by row locks that readers don't feel and that other fillers skip."""
+    wanted = (
+        select(Paper.id, Paper.title, Paper.abstract, Paper.text_hash)
+        .where(Paper.id.in_(ids), _lacks_vector(model_id, now))
+        .order_by(Paper.id)
+        .with_for_update(skip_locked=True, key_share=True)
+    )
+    async with database.writing() as session:
+        papers = (await session.execute(wanted)).all()
+        if papers:
+            await _encode(session, encoder, model_id, papers, now)
+    return len(papers)
+
+
+async def _encode(
+    session: WriteSession, encoder: Encoder, model_id: int, papers: Sequence[PaperText], now: datetime
+) -> None:
+    """One paper that the encoder refuses must not hold up the others: they are then sent one by one."""
+    try:
+        vectors = await encoder.encode([text_of(title, abstract) for _, title, abstract, _ in papers])
+        await _keep(session, model_id, papers, list(vectors), now)
+    except EncoderRefused as error:
+        if len(papers) == 1:
+            await _note_refusal(session, model_id, papers[0], str(error), now)
+            return
+        for paper in papers:
+            await _encode(session, encoder, model_id, [paper], now)
+
+
+async def _keep(
+    session: WriteSession,
+    model_id: int,
+    papers: Sequence[PaperText],
+    vectors: Sequence[np.ndarray[tuple[int], np.dtype[np.float32]]],
+    now: datetime,
+) -> None:
+    rows = [
+        {
+            "model_id": model_id,
+            "paper_id": paper.id,
+            "text_hash": paper.text_hash,
+            "vector": vector,
+            "embedded_at": now,
+            "failures": 0,
+        }
+        for paper, vector in zip(papers, vectors, strict=True)
+    ]
+    new = insert(Embedding)
+    told = {name: getattr(new.excluded, name) for name in ("text_hash", "vector", "embedded_at", "failures")}
+    upsert = new.on_conflict_do_update(
+        index_elements=["model_id", "paper_id"], set_=told | {"error": None, "next_try_at": None}
+    )
+    await session.execute(upsert, rows)
+
+
+async def _note_refusal(
+    session: WriteSession, model_id: int, paper: PaperText, error: str, now: datetime
+) -> None:
+    logger.warning("the encoder refused a paper", paper=paper.id, error=error)
+    before = await session.get(Embedding, (model_id, paper.id))
+    failures = before.failures + 1 if before and before.text_hash == paper.text_hash else 1
+    row = {
+        "text_hash": paper.text_hash,
+        "vector": None,
+        "embedded_at": now,
+        "failures": failures,
+        "error": error[:500],
+        "next_try_at": now + min(FIRST_RETRY * 2 ** min(failures - 1, 10), LAST_RETRY),
+    }
+    new = insert(Embedding).values(model_id=model_id, paper_id=paper.id, **row)
+    await session.execute(new.on_conflict_do_update(index_elements=["model_id", "paper_id"], set_=row))
+
+
+@dataclass(frozen=True)
+class EmbeddingState:
+    """`model` is the current one, None before the first vector."""
+
+    model: str | None
+    done: int
+    waiting: int
+    refused: int
+
+
+async def state(session: ReadSession) -> EmbeddingState:
+    """How far the current model's vectors have come."""
+    papers = (await session.execute(select(func.count()).select_from(Paper))).scalar_one()
+    current = select(EmbeddingModel).where(EmbeddingModel.state == ModelState.current)
+    model = (await session.scalars(current)).one_or_none()
+    if model is None:
+        return EmbeddingState(None, 0, papers, 0)
+    fresh = (
+        select(func.count(Embedding.vector), func.count())
+        .join(Paper, (Paper.id == Embedding.paper_id) & (Paper.text_hash == Embedding.text_hash))
+        .where(Embedding.model_id == model.id)
+    )
+    done, tried = (await session.execute(fresh)).one()
+    return EmbeddingState(model.name, done, papers - tried, tried - done)

@@ -1,0 +1,148 @@
+"""One GET of a feed, bounded and patient: size, time, pace, a few tries, Retry-After."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Final, NoReturn
+
+import httpx
+import stamina
+
+from paperround import __version__
+from paperround.database import utc_now
+from paperround.feeds.pace import Pace
+
+USER_AGENT: Final = f"paperround/{__version__} (self-hosted daily papers)"
+MOST_BYTES: Final = 32 * 1024 * 1024
+WHOLE_ANSWER: Final = 60  # seconds, however slowly it trickles
+TRIES: Final = 3
+SHORT_WAIT: Final = timedelta(
+    seconds=20
+)  # a wait that a reading sits out; a longer one is left to the schedule
+LONGEST_WAIT: Final = timedelta(hours=24)
+
+
+class FeedError(Exception):
+    """FeedError ── FeedUnreachable (it may work later) · FeedUnreadable (not a list of papers)"""
+
+
+class FeedUnreachable(FeedError):
+    """No usable answer. `retry_at` is the host's own wish, when it had one."""
+
+    def __init__(self, reason: str, retry_at: datetime | None = None) -> None:
+        super().__init__(reason)
+        self.retry_at = retry_at
+
+
+class FeedUnreadable(FeedError):
+    """An answer, but not a list of papers."""
+
+
+async def get_json(
+    client: httpx.AsyncClient, url: str, parameters: Mapping[str, str | int], pace: Pace
+) -> object:
+    """The answer's JSON. Raises `FeedUnreachable` or `FeedUnreadable` after a few tries."""
+    async for attempt in stamina.retry_context(
+        on=_worth_another_try, attempts=TRIES, wait_initial=0.5, wait_max=4
+    ):
+        with attempt:
+            await pace.turn()
+            return await _get_once(client, url, parameters, pace)
+    raise AssertionError("unreachable: the last try returns or raises")
+
+
+def _worth_another_try(error: Exception) -> bool | timedelta:
+    if isinstance(error, FeedUnreachable) and error.retry_at:
+        wait = error.retry_at - utc_now()
+        return max(wait, timedelta(0)) if wait <= SHORT_WAIT else False
+    return isinstance(error, FeedError)
+
+
+async def _get_once(
+    client: httpx.AsyncClient, url: str, parameters: Mapping[str, str | int], pace: Pace
+) -> object:
+    try:
+        async with (
+            asyncio.timeout(WHOLE_ANSWER),
+            client.stream("GET", url, params=dict(parameters)) as answer,
+        ):
+            await _honour_limits(answer, pace)
+            return _parsed(await _bounded(answer), answer)
+    except TimeoutError as error:
+        raise FeedUnreachable(f"no whole answer within {WHOLE_ANSWER} s") from error
+    except httpx.TimeoutException as error:
+        raise FeedUnreachable("no answer in time") from error
+    except httpx.InvalidURL as error:
+        raise FeedUnreachable(f"its address is not usable: {error}") from error
+    except httpx.HTTPError as error:
+        raise FeedUnreachable(f"connection failed: {error or type(error).__name__}") from error
+
+
+async def _bounded(answer: httpx.Response) -> bytes:
+    body = bytearray()
+    async for chunk in answer.aiter_bytes():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise FeedUnreadable(f"the answer is larger than {MOST_BYTES // 2**20} MiB")
+    return bytes(body)
+
+
+async def _honour_limits(answer: httpx.Response, pace: Pace) -> None:
+    """Pause all requests to the host when it says so; raise when this one was refused."""
+    wait = retry_after(answer.headers, now=utc_now())
+    if wait is not None and (answer.status_code in (429, 503) or _used_up(answer.headers)):
+        await pace.pause(utc_now() + wait)
+    if answer.status_code == 200:
+        return
+    refused = answer.status_code in (429, 503)
+    raise FeedUnreachable(
+        f"HTTP {answer.status_code} {answer.reason_phrase}".strip(),
+        retry_at=utc_now() + wait if refused and wait is not None else None,
+    )
+
+
+def _used_up(headers: httpx.Headers) -> bool:
+    return re.search(r"\br=0\b", headers.get("RateLimit", "")) is not None
+
+
+def retry_after(headers: httpx.Headers, *, now: datetime) -> timedelta | None:
+    """How long the host asks us to wait: `Retry-After` (seconds or a date), else `t=` of `RateLimit`.
+
+    At most a day, whatever it says; None when it says nothing that can be read.
+    """
+    asked = headers.get("Retry-After") or ""
+    in_window = re.search(r"\bt=(\d{1,9})\b", headers.get("RateLimit", ""))
+    wait: timedelta | None = None
+    if re.fullmatch(r"\d{1,9}(\.\d+)?", asked.strip()):
+        wait = timedelta(seconds=math.ceil(float(asked)))
+    elif asked:
+        wait = _until(asked, now)
+    if wait is None and in_window:
+        wait = timedelta(seconds=int(in_window.group(1)))
+    return None if wait is None else min(max(wait, timedelta(0)), LONGEST_WAIT)
+
+
+def _until(http_date: str, now: datetime) -> timedelta | None:
+    try:
+        moment = parsedate_to_datetime(http_date)
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
+
+
+def _parsed(body: bytes, answer: httpx.Response) -> object:
+    try:
+        return json.loads(body, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        kind = answer.headers.get("Content-Type", "no content type")
+        raise FeedUnreadable(f"the answer is not JSON ({kind}, {len(body)} bytes)") from error
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")

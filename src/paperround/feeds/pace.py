@@ -1,0 +1,65 @@
+"""One pace of requests for a feed's host, kept in PostgreSQL: all workers on all machines share it."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Final, cast
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from paperround.database import Database
+from paperround.feeds.tables import RequestRate
+
+WINDOW: Final = timedelta(minutes=5)
+
+
+class Pace:
+    """At most `rate` requests to `host` in any five minutes; 0: no limit.
+
+    A leaky bucket (GCRA): a quarter of the rate may go at once, the rest flows evenly, so that no window
+    of five minutes, wherever it starts, holds more than `rate`. The database's clock rules.
+    """
+
+    def __init__(self, database: Database, host: str, rate: int) -> None:
+        self._database = database
+        self._host = host
+        self._burst = rate // 4
+        self._interval = WINDOW / (rate - self._burst) if rate else timedelta(0)
+
+    async def turn(self) -> None:
+        """Take the next place in the row and wait until it comes."""
+        if self._interval:
+            await asyncio.sleep(max((await self._book()).total_seconds(), 0))
+
+    async def _book(self) -> timedelta:
+        mine = insert(RequestRate).values(host=self._host, drained_at=func.clock_timestamp() + self._interval)
+        later = func.greatest(RequestRate.drained_at, func.clock_timestamp()) + self._interval
+        statement = mine.on_conflict_do_update(index_elements=["host"], set_={"drained_at": later}).returning(
+            RequestRate.drained_at - func.clock_timestamp()
+        )
+        async with self._database.writing() as session:
+            backlog = (await session.execute(statement)).scalar_one()
+        return cast(timedelta, backlog) - self._interval * max(self._burst, 1)
+
+    async def pause(self, until: datetime) -> None:
+        """No requests before `until`: the host's own wish."""
+        mine = insert(RequestRate).values(
+            host=self._host, drained_at=func.clock_timestamp(), paused_until=until
+        )
+        async with self._database.writing() as session:
+            await session.execute(
+                mine.on_conflict_do_update(
+                    index_elements=["host"],
+                    set_={"paused_until": func.greatest(RequestRate.paused_until, until)},
+                )
+            )
+
+    async def paused_until(self, *, now: datetime) -> datetime | None:
+        """When requests may go on, or None when they may now."""
+        async with self._database.reading() as session:
+            until = await session.scalar(
+                select(RequestRate.paused_until).where(RequestRate.host == self._host)
+            )
+        return until if until and until > now else None

@@ -1,0 +1,130 @@
+"""What was read from feeds, when it is read next, and what could not be read."""
+
+from __future__ import annotations
+
+import enum
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, Enum, ForeignKeyConstraint, Identity, Index, Integer, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from paperround.database import Base
+
+
+class Outcome(enum.StrEnum):
+    """What came of a reading."""
+
+    clean = "clean"
+    partial = "partial"  # some records went into quarantine
+    empty = "empty"
+    failed = "failed"  # nothing changed
+
+
+class Feed(Base):
+    """A feed that is followed, and from which day on."""
+
+    __tablename__ = "feeds"
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    follows_from: Mapped[date]
+
+
+class FeedDay(Base):
+    """A feed's list of one day. It is due when `next_try_at` has come, settled when that is NULL."""
+
+    __tablename__ = "feed_days"
+
+    feed: Mapped[str] = mapped_column(Text, primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    next_try_at: Mapped[datetime | None]
+    failures: Mapped[int] = mapped_column(Integer, default=0, comment="failed readings in a row")
+    repairs: Mapped[int] = mapped_column(
+        Integer, default=0, comment="readings in a row that left the same records unreadable"
+    )
+    read_at: Mapped[datetime | None] = mapped_column(comment="last reading that did not fail")
+
+    __table_args__ = (
+        Index("feed_days_due_idx", "next_try_at", postgresql_where=text("next_try_at IS NOT NULL")),
+    )
+
+
+class Reading(Base):
+    """One look at a feed's list of a day."""
+
+    __tablename__ = "readings"
+
+    id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True)
+    feed: Mapped[str] = mapped_column(Text)
+    day: Mapped[date]
+    at: Mapped[datetime]
+    outcome: Mapped[Outcome] = mapped_column(
+        Enum(Outcome, native_enum=False, length=16, name="outcome", create_constraint=False)
+    )
+    papers: Mapped[int] = mapped_column(Integer, default=0, comment="records that were read")
+    quarantined: Mapped[int] = mapped_column(Integer, default=0)
+    error: Mapped[str | None] = mapped_column(Text)
+
+    __table_args__ = (
+        CheckConstraint("outcome IN ('clean', 'partial', 'empty', 'failed')", name="outcome"),
+        ForeignKeyConstraint(["feed", "day"], ["feed_days.feed", "feed_days.day"], name="readings_day_fkey"),
+        Index("readings_day_idx", "feed", "day", "at"),
+        Index("readings_at_idx", "feed", "at"),
+    )
+
+
+class Record(Base):
+    """A listing's record as the feed last gave it. JSON, not JSONB, which would reorder and refuse some."""
+
+    __tablename__ = "records"
+
+    feed: Mapped[str] = mapped_column(Text, primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    paper_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    content: Mapped[Any] = mapped_column(JSON)
+    content_hash: Mapped[str] = mapped_column(Text)
+    read_at: Mapped[datetime]
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["day", "feed", "paper_id"],
+            ["listings.day", "listings.feed", "listings.paper_id"],
+            ondelete="CASCADE",
+            name="records_listing_fkey",
+        ),
+    )
+
+
+class Quarantined(Base):
+    """A record that could not be read, whole, once per feed, day and content."""
+
+    __tablename__ = "quarantine"
+
+    id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True)
+    feed: Mapped[str] = mapped_column(Text)
+    day: Mapped[date]
+    content_hash: Mapped[str] = mapped_column(Text)
+    content: Mapped[Any] = mapped_column(JSON)
+    reason: Mapped[str] = mapped_column(Text)
+    paper_id: Mapped[str | None] = mapped_column(Text, comment="its paper, where the record still tells")
+    times_seen: Mapped[int] = mapped_column(Integer, default=1)
+    first_seen_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    resolved_at: Mapped[datetime | None] = mapped_column(comment="when a later reading was good")
+
+    __table_args__ = (
+        Index("quarantine_content_key", "feed", "day", "content_hash", unique=True),
+        Index("quarantine_open_idx", "feed", "day", postgresql_where=text("resolved_at IS NULL")),
+    )
+
+
+class RequestRate(Base):
+    """The pace of requests to one host, shared by all workers on all machines."""
+
+    __tablename__ = "request_rates"
+
+    host: Mapped[str] = mapped_column(Text, primary_key=True)
+    drained_at: Mapped[datetime] = mapped_column(
+        comment="when the requests let through so far are worked off"
+    )
+    paused_until: Mapped[datetime | None] = mapped_column(comment="the host's own Retry-After")

@@ -1,0 +1,17 @@
+"""arXiv ids: `2510.12345` since 2007, `astro-ph/0601001` before; `v2` at the end names a version."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+BARE: Final = r"(?:\d{4}\.\d{4,5}|[a-z][a-z-]{1,15}(?:\.[A-Z]{2})?/\d{7})"
+_WITH_VERSION: Final = re.compile(rf"({BARE})(?:v[1-9]\d{{0,2}})?", re.ASCII)
+
+
+def bare_id(value: str) -> str:
+    """The id without its version. Raises ValueError for anything that isn't one."""
+    match = _WITH_VERSION.fullmatch(value.strip())
+    if not match:
+        raise ValueError(f"{value[:60]!r} is not an arXiv id")
+    return match.group(1)

@@ -1,0 +1,66 @@
+"""What a feed can tell of a paper: the one shape that every feed is read into. Unknown is None."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class FeedAuthor(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    hidden: bool = False
+    hub_id: str | None = None
+    account: Mapping[str, Any] | None = None
+    status: str | None = None
+    status_changed_at: datetime | None = None
+
+
+class FeedOrganization(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    full_name: str
+    hub_id: str | None = None
+    avatar_url: str | None = None
+
+
+class FeedListing(BaseModel):
+    """What belongs to the paper's place on one day's list."""
+
+    model_config = ConfigDict(frozen=True)
+
+    submitted_at: datetime | None = None
+    submitter: Mapping[str, Any] | None = None
+    submitter_organization: Mapping[str, Any] | None = None
+
+
+class FeedPaper(BaseModel):
+    """One record of a feed, read. Texts are plain (no line breaks in titles), links absolute http(s)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    title: str
+    abstract: str | None = None
+    published_at: datetime | None = None
+    authors: tuple[FeedAuthor, ...] | None = None
+    upvotes: int | None = None
+    comments: int | None = None
+    discussion_id: str | None = None
+    author_participates: bool | None = None
+    organization: FeedOrganization | None = None
+    thumbnail_url: str | None = None
+    media_urls: tuple[str, ...] | None = None
+    ai_summary: str | None = None
+    ai_summary_model: str | None = None
+    ai_keywords: tuple[str, ...] | None = None
+    project_url: str | None = None
+    github_url: str | None = None
+    github_stars: int | None = None
+    github_added_by: str | None = None
+    listing: FeedListing = FeedListing()

@@ -1,0 +1,126 @@
+"""The catalogue's tables."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Computed, Double, ForeignKey, Index, Integer, String, Text, desc
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from paperround.database import Base
+
+
+class Organization(Base):
+    __tablename__ = "organizations"
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    hub_id: Mapped[str | None] = mapped_column(Text)
+    full_name: Mapped[str] = mapped_column(Text)
+    avatar_url: Mapped[str | None] = mapped_column(Text)
+
+
+class Paper(Base):
+    """One work, keyed by its arXiv id without version. What a feed didn't tell is NULL."""
+
+    __tablename__ = "papers"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    title: Mapped[str] = mapped_column(Text)
+    abstract: Mapped[str] = mapped_column(Text)
+    published_at: Mapped[datetime] = mapped_column(comment="else the listing time")
+    upvotes: Mapped[int] = mapped_column(Integer)
+    comments: Mapped[int | None] = mapped_column(Integer)
+    discussion_id: Mapped[str | None] = mapped_column(Text)
+    author_participates: Mapped[bool | None]
+    organization_name: Mapped[str | None] = mapped_column(ForeignKey("organizations.name"))
+    thumbnail_url: Mapped[str | None] = mapped_column(Text)
+    media_urls: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    ai_summary: Mapped[str | None] = mapped_column(Text)
+    ai_summary_model: Mapped[str | None] = mapped_column(Text)
+    ai_keywords: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    project_url: Mapped[str | None] = mapped_column(Text)
+    github_url: Mapped[str | None] = mapped_column(Text)
+    github_stars: Mapped[int | None] = mapped_column(Integer)
+    github_added_by: Mapped[str | None] = mapped_column(Text)
+
+    listed_on: Mapped[date] = mapped_column(comment="the day of its earliest listing")
+    heat: Mapped[float] = mapped_column(Double)
+    seen_at: Mapped[datetime] = mapped_column(comment="time of the last reading that was applied")
+    text_hash: Mapped[str] = mapped_column(
+        String(32),
+        Computed("md5(title || chr(10) || abstract)", persisted=True),
+        comment="tells whether a vector still belongs to this text",
+    )
+
+    authors: Mapped[list[Author]] = relationship(
+        order_by="Author.position", lazy="raise", cascade="all, delete-orphan", passive_deletes=True
+    )
+    organization: Mapped[Organization | None] = relationship(lazy="raise")
+
+    __table_args__ = (
+        Index("papers_heat_idx", desc("heat"), "id"),
+        Index("papers_published_at_idx", desc("published_at"), "id"),
+        Index("papers_upvotes_idx", desc("upvotes"), "id"),
+        Index("papers_organization_name_idx", "organization_name"),
+    )
+
+
+class Author(Base):
+    """An author of one paper, at their place in its list. The same name may stand there twice."""
+
+    __tablename__ = "authors"
+
+    paper_id: Mapped[str] = mapped_column(ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    hidden: Mapped[bool] = mapped_column(default=False)
+    hub_id: Mapped[str | None] = mapped_column(Text)
+    account: Mapped[dict[str, Any] | None] = mapped_column(JSONB, comment="their account on the hub")
+    status: Mapped[str | None] = mapped_column(Text, comment="how the hub knows that it is theirs")
+    status_changed_at: Mapped[datetime | None]
+
+    __table_args__ = (Index("authors_name_idx", "name"),)
+
+
+class Listing(Base):
+    """A paper on a feed's list of one day; the day is the one that was asked for."""
+
+    __tablename__ = "listings"
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    feed: Mapped[str] = mapped_column(Text, primary_key=True)
+    paper_id: Mapped[str] = mapped_column(ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True)
+    first_seen_at: Mapped[datetime]
+    submitted_at: Mapped[datetime | None]
+    submitter: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    submitter_name: Mapped[str | None] = mapped_column(Text, Computed("submitter ->> 'name'", persisted=True))
+    submitter_organization: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+
+    __table_args__ = (
+        Index("listings_paper_id_idx", "paper_id"),
+        Index("listings_submitter_name_idx", "submitter_name", "day"),
+        Index("listings_feed_idx", "feed", "day"),
+    )
+
+
+class Signal(Base):
+    """A change seen in a paper's numbers. The row holds all of them as they then stood."""
+
+    __tablename__ = "signals"
+
+    paper_id: Mapped[str] = mapped_column(ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True)
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    upvotes: Mapped[int] = mapped_column(Integer)
+    comments: Mapped[int | None] = mapped_column(Integer)
+    github_stars: Mapped[int | None] = mapped_column(Integer)
+
+
+class TrendingState(Base):
+    """One row: the half-life that the stored heats were computed with."""
+
+    __tablename__ = "trending_state"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, default=1)
+    half_life_hours: Mapped[float] = mapped_column(Double)

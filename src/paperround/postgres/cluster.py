@@ -1,0 +1,142 @@
+"""The cluster: PostgreSQL's data, made once and whole, and the files of settings written at each start."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from paperround.postgres.account import Account
+from paperround.postgres.errors import PostgresError
+
+ROLE = "paperround"
+PORT = 5432  # names the socket; nothing listens on TCP
+
+SETTINGS = f"""\
+# Written at each start. Settings of your own: ALTER SYSTEM, which wins over this file.
+listen_addresses = ''
+port = {PORT}
+unix_socket_permissions = 0700
+timezone = 'UTC'
+log_timezone = 'UTC'
+lc_messages = 'C'
+default_text_search_config = 'pg_catalog.english'
+max_connections = 60
+shared_buffers = '128MB'
+maintenance_work_mem = '128MB'
+max_wal_size = '512MB'
+log_checkpoints = off
+"""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What lies in `home`, the data folder's `postgres`. `home` is ours, `folder` the account's."""
+
+    home: Path
+    account: Account
+
+    @property
+    def folder(self) -> Path:
+        return self.home / "cluster"
+
+    @property
+    def settings(self) -> Path:
+        return self.home / "postgresql.conf"
+
+    def major(self) -> int | None:
+        """The major version that made the data; None where there is no data yet."""
+        try:
+            owner = self.folder.stat().st_uid
+            version = (self.folder / "PG_VERSION").read_text(encoding="ascii")
+        except FileNotFoundError:
+            self._must_be_free()
+            return None
+        if owner != self.account.uid:
+            raise PostgresError(
+                f"The database in {self.folder} belongs to user id {owner}, but PostgreSQL runs here as "
+                f"{self.account.name!r} ({self.account.uid}). Run Paperround as the user it ran as before, "
+                "or set PAPERROUND_DATA_DIR to another folder."
+            )
+        return int(version)
+
+    def _must_be_free(self) -> None:
+        if self.folder.is_dir() and any(self.folder.iterdir()):
+            raise PostgresError(
+                f"{self.folder} is not empty and holds no whole database (no PG_VERSION). Move it away to "
+                "begin anew, or put a backup in its place."
+            )
+
+    def create(self, programs: Path, major: int) -> None:
+        """Make the data beside its place and rename it, so that what has the name is whole."""
+        for left in self.home.glob("new-*"):  # by one who was killed
+            shutil.rmtree(left, ignore_errors=True)
+        fresh = Path(tempfile.mkdtemp(prefix="new-", dir=self.home))
+        try:
+            if self.account.is_other:
+                os.chown(fresh, self.account.uid, self.account.gid)
+            self._initdb(programs, major, fresh)
+            fresh.rename(self.folder)
+        except BaseException:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise
+        _sync(self.home)
+
+    def _initdb(self, programs: Path, major: int, fresh: Path) -> None:
+        """initdb syncs what it wrote before it returns."""
+        said = ""
+        for locale in _locales(major):
+            ok, said = self.account.run(
+                programs / "initdb", "-D", fresh, "-U", ROLE, "--auth=peer", "--encoding=UTF8", *locale
+            )
+            if ok:
+                return
+        raise PostgresError(f"initdb could not make a database in {self.home}. It said:\n{said[-2000:]}")
+
+    def write_settings(self, socket: Path) -> None:
+        """The files lie in `home`, which is ours: in `folder` a link could lead root to another file."""
+        hba, ident = self.home / "pg_hba.conf", self.home / "pg_ident.conf"
+        us = pwd.getpwuid(os.geteuid()).pw_name
+        _write(hba, f"local all {ROLE} peer map={ROLE}\n")
+        _write(ident, "".join(f"{ROLE} {_listed(name)} {ROLE}\n" for name in sorted({us, self.account.name})))
+        _write(
+            self.settings,
+            f"{SETTINGS}unix_socket_directories = {_quoted(_listed(str(socket)))}\n"
+            f"hba_file = {_quoted(str(hba))}\nident_file = {_quoted(str(ident))}\n",
+        )
+
+
+def _locales(major: int) -> list[list[str]]:
+    """Sorts by code point, knows the letters of all languages; the first that works is taken."""
+    if major >= 17:
+        return [["--locale-provider=builtin", "--locale=C.UTF-8"]]
+    return [["--locale=C", "--lc-ctype=C.UTF-8"], ["--locale=C"]]  # not every libc has C.UTF-8
+
+
+def _quoted(text: str) -> str:
+    """A value in postgresql.conf."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def _listed(text: str) -> str:
+    """One entry of a list of folders, or of a line in pg_ident.conf."""
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _write(file: Path, text: str) -> None:
+    """Replace the file at once, readable for the server's user."""
+    fresh = file.with_suffix(".new")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.chmod(0o644)
+    fresh.replace(file)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

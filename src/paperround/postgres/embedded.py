@@ -1,0 +1,193 @@
+"""Sharing one embedded server: whoever needs it starts it, the last one out stops it.
+
+Two lock files decide: `door` is held by who starts or stops, `users` (shared) by all who use the server. The
+kernel frees both when their holder dies, so a kill -9 leaves no false user behind.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, Self
+
+from psycopg import pq
+from sqlalchemy import URL
+
+from paperround.postgres.account import server_account
+from paperround.postgres.cluster import PORT, ROLE, Cluster
+from paperround.postgres.errors import PostgresError
+from paperround.postgres.folders import make_folder, socket_folder, socket_path
+from paperround.postgres.server import DATABASE, Server
+
+# Reads a word from whoever started it. When that one dies without a word, the server is told to stop.
+WATCH = 'read -r word || kill -INT "$0"'
+
+
+class EmbeddedPostgres:
+    """The PostgreSQL of one data folder. Nothing is made or started before `attached` or `start`.
+
+    `process` is the server that `start` made, our own child; None while we use somebody else's.
+    """
+
+    def __init__(self, data_dir: Path, *, major: Literal[16, 18] = 18) -> None:
+        self.major = major
+        self.process: subprocess.Popen[bytes] | None = None
+        self._home = data_dir.expanduser().resolve() / "postgres"
+        self._users: int | None = None
+        self._watcher: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """The address of our database, for SQLAlchemy; without the `+psycopg` for libpq."""
+        # The port is said because PGPORT would change it.
+        query = {"host": str(socket_path(self._home)), "port": str(PORT)}
+        address = URL.create("postgresql+psycopg", username=ROLE, database=DATABASE, query=query)
+        return address.render_as_string(hide_password=False)
+
+    @contextmanager
+    def attached(self) -> Iterator[Self]:
+        """Use the running server, or start one; on leaving, stop it if nobody else uses it."""
+        started: subprocess.Popen[bytes] | None = None
+        with self._door():
+            users = _open_lock(self._home / "users")
+            try:
+                fcntl.flock(users, fcntl.LOCK_SH)
+                if not self._server.settle():
+                    started = self._server.launch(self.major)
+                self._server.furnish()
+            except BaseException:
+                self._leave(users, started)
+                raise
+        try:
+            yield self
+        finally:
+            with self._door():
+                self._leave(users, started)
+
+    def start(self) -> None:
+        """Run the server as our own child; call it again when it is no longer `alive`.
+
+        A server left by a killed process is stopped and replaced, one that others use is used as it is.
+        Returns when it takes connections. When we die, even by kill -9, our child shuts down.
+        """
+        with self._door():
+            if self._users is None:
+                self._users = _open_lock(self._home / "users")
+            alone = _try_alone(self._users)
+            fcntl.flock(self._users, fcntl.LOCK_SH)
+            if alone and not self._own_is_up():
+                self._server.stop()
+            self._forget_ended_child()
+            if not self._server.settle():
+                self.process = self._server.launch(self.major)
+                self._watcher = self._watch(self.process)
+            self._server.furnish()
+
+    def alive(self) -> bool:
+        """Whether the server answers; within 5 seconds."""
+        self._server.trim_log()
+        return self._server.ping() is pq.Ping.OK
+
+    def stop(self) -> None:
+        """Stop the server, or leave it to those who still use it: the last of them stops it."""
+        if self._users is None:
+            return
+        with self._door():
+            self._dismiss_watcher()
+            self._leave(self._users, self.process)
+        self._users = self.process = None
+
+    @cached_property
+    def _server(self) -> Server:
+        """Known from the first use on: as root this makes the system user and the folders."""
+        account = server_account()
+        if account.is_other:
+            there = [folder for folder in (*reversed(self._home.parents), self._home) if folder.is_dir()]
+            if barred := account.out_of_reach(there):
+                raise PostgresError(
+                    f"PostgreSQL runs as the user {account.name!r} because it refuses root, and this user "
+                    f"can't enter {barred}. Set PAPERROUND_DATA_DIR to a folder it can reach, such as "
+                    f"/var/lib/paperround, or let it pass with `chmod o+x {barred}`."
+                )
+        make_folder(self._home.parent)
+        make_folder(self._home)
+        return Server(Cluster(self._home, account), socket_folder(self._home, account))
+
+    @contextmanager
+    def _door(self) -> Iterator[None]:
+        """One at a time starts or stops the server of this data folder."""
+        home = self._server.cluster.home
+        door = _open_lock(home / "door")
+        try:
+            fcntl.flock(door, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(door)
+
+    def _own_is_up(self) -> bool:
+        if self.process is None or self.process.pid != self._server.running():
+            return False
+        with suppress(PostgresError):  # it is there and says nothing: as good as gone
+            return self._server.settle()
+        return False
+
+    def _forget_ended_child(self) -> None:
+        if self.process is not None and self._server.running() != self.process.pid:
+            self._dismiss_watcher()  # first: while the child isn't waited for, nobody else can get its pid
+            self.process.wait()
+            self.process = None
+
+    def _watch(self, server: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
+        """A shell that stops `server` when we die.
+
+        Not PR_SET_PDEATHSIG: that strikes when the thread that called us ends, can't be taken back when the
+        server is left to others, and is for Linux only.
+        """
+        return self._server.account.spawn("/bin/sh", "-c", WATCH, str(server.pid), stdin=subprocess.PIPE)
+
+    def _dismiss_watcher(self) -> None:
+        if self._watcher is not None:
+            with suppress(BrokenPipeError):
+                self._watcher.communicate(b"stay\n")
+            self._watcher = None
+
+    def _leave(self, users: int, child: subprocess.Popen[bytes] | None) -> None:
+        """Stop the server if we are its last user. The door is ours."""
+        try:
+            if _try_alone(users):
+                self._server.stop()
+            if child is not None:
+                _reap(child, ended=self._server.running() != child.pid)
+        finally:
+            os.close(users)
+
+
+def _open_lock(file: Path) -> int:
+    try:
+        return os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise PostgresError(
+            f"The lock file {file} can't be opened ({error}). Run Paperround as the user that owns the data "
+            "folder, or set PAPERROUND_DATA_DIR to another one."
+        ) from error
+
+
+def _try_alone(users: int) -> bool:
+    """Whether nobody else uses the server. Our own shared lock is lost unless it is true."""
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _reap(child: subprocess.Popen[bytes], *, ended: bool) -> None:
+    if ended:
+        child.wait()
+    else:
+        child.returncode = 0  # left to others; else Popen complains that its child still runs

@@ -1,0 +1,81 @@
+"""The folders that are ours: made with the right owner and mode. No folder that isn't ours is changed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from paperround.postgres.account import Account
+from paperround.postgres.errors import PostgresError
+
+# A socket's path has at most 107 bytes (103 on macOS); this leaves 24 of them for its name.
+LONGEST_SOCKET_FOLDER = 79
+# Not tempfile.gettempdir(): that follows TMPDIR, and a service and a shell must find the same socket.
+SHORT_PARENT = Path("/tmp")  # noqa: S108 - the folder in it is 0700 and its owner is checked
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder of ours where missing: private, but as root passable for the server's user.
+
+    Folders that are there stay as they are.
+    """
+    root = os.geteuid() == 0
+    try:
+        _make(folder, mode=0o711 if root else 0o700, parents=0o755 if root else 0o700)
+    except OSError as error:
+        raise PostgresError(
+            f"The data folder can't be made: {error}. Set PAPERROUND_DATA_DIR to a folder you may write to."
+        ) from error
+
+
+def _make(folder: Path, *, mode: int, parents: int) -> None:
+    if folder.is_dir():
+        return
+    _make(folder.parent, mode=parents, parents=parents)
+    folder.mkdir(mode=mode, exist_ok=True)
+    folder.chmod(mode)  # mkdir's mode is cut by the umask
+
+
+def socket_path(parent: Path) -> Path:
+    """Where the Unix sockets of a folder are: in it, or in a short folder where its path won't do."""
+    own = parent / "socket"
+    # libpq takes a comma for the start of a second host; SQLAlchemy writes a space as +, libpq reads a plus.
+    if len(os.fsencode(own)) <= LONGEST_SOCKET_FOLDER and not {",", " "} & set(str(own)):
+        return own
+    digest = hashlib.sha256(os.fsencode(parent)).hexdigest()[:16]
+    return SHORT_PARENT / f"paperround-{os.geteuid()}-{digest}"
+
+
+def socket_folder(parent: Path, owner: Account | None = None) -> Path:
+    """The folder for the Unix sockets of `parent`: 0700, of `owner` (us by default), made when missing.
+
+    Names of sockets in it may have 24 bytes.
+    """
+    folder = socket_path(parent)
+    if folder.parent == parent:
+        make_folder(parent)
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError as error:
+        raise PostgresError(
+            f"The socket folder {folder} is no folder that can be used ({error}). Remove it."
+        ) from error
+    try:
+        _take_over(descriptor, folder, owner)
+    finally:
+        os.close(descriptor)
+    return folder
+
+
+def _take_over(descriptor: int, folder: Path, owner: Account | None) -> None:
+    us, uid = os.geteuid(), owner.uid if owner else os.geteuid()
+    found = os.fstat(descriptor).st_uid
+    if found not in {us, uid}:
+        raise PostgresError(f"The socket folder {folder} belongs to user id {found}, not {uid}. Remove it.")
+    if owner and found != uid:
+        os.fchown(descriptor, owner.uid, owner.gid)
+    os.fchmod(descriptor, 0o700)

@@ -1,0 +1,226 @@
+"""The server of a cluster: is one running, start one, stop it. Who may do so, and when, is not known here."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import pq
+from psycopg.conninfo import make_conninfo
+from psycopg.rows import TupleRow
+
+from paperround.postgres.account import Account
+from paperround.postgres.binaries import programs
+from paperround.postgres.cluster import PORT, ROLE, Cluster
+from paperround.postgres.errors import PostgresError
+
+DATABASE = "paperround"
+FIND_DATABASE = "SELECT 1 FROM pg_database WHERE datname = %s"
+# Seconds.
+RECOVERY = 600  # a server that says it is starting up, replaying what a crash left
+SILENCE = 30  # a server that is there and says nothing
+LEFTOVERS = 20  # backends of a killed server, until they notice
+SHUTDOWN = 60
+LOG_LIMIT = 5_000_000  # bytes
+# What a new server says when a pid file names a live process, or backends of a killed one still run.
+PASSING = ("already exists", "still in use")
+
+
+@dataclass(frozen=True)
+class Server:
+    cluster: Cluster
+    socket: Path
+
+    @property
+    def account(self) -> Account:
+        return self.cluster.account
+
+    @property
+    def log(self) -> Path:
+        return self.cluster.home / "log"
+
+    def ping(self) -> pq.Ping:
+        """OK: it takes connections. REJECT: it is there, on its way up or down."""
+        address = make_conninfo(
+            host=str(self.socket), port=PORT, user=ROLE, dbname="postgres", connect_timeout=5
+        )
+        return pq.Ping(pq.PGconn.ping(address.encode()))
+
+    def running(self) -> int | None:
+        """The process id of the postmaster on this cluster; a pid file may name another process."""
+        pid = _pid_in(self.cluster.folder / "postmaster.pid")
+        return pid if pid and f"postgres -D {self.cluster.folder} " in _command(pid) else None
+
+    def settle(self) -> bool:
+        """Whether a server answers, after waiting for one that is on its way up or down."""
+        started = heard = time.monotonic()
+        while (answer := self.ping()) is not pq.Ping.OK:
+            if not self.running():
+                return False
+            now = time.monotonic()
+            heard = now if answer is pq.Ping.REJECT else heard
+            if now > heard + SILENCE or now > started + RECOVERY:
+                raise self._error("PostgreSQL is running but does not answer", self._log_size() - 2000)
+            time.sleep(0.05)
+        return True
+
+    def launch(self, major: int) -> subprocess.Popen[bytes]:
+        """Start a server and wait until it answers. What an earlier one left is waited for or cleared."""
+        folder = self._prepare(major)
+        give_up = time.monotonic() + LEFTOVERS
+        while True:
+            mark = self._log_size()
+            process = self._spawn(folder)
+            if self._comes_up(process):
+                return process
+            said = self._log_since(mark)
+            if time.monotonic() > give_up or not any(word in said for word in PASSING):
+                raise self._error("PostgreSQL did not start", mark)
+            self._clear_stale_locks()
+            time.sleep(0.25)
+
+    def _prepare(self, major: int) -> Path:
+        """Make the cluster when missing, write its settings; the folder of the programs that fit it."""
+        made_by = self.cluster.major()
+        folder = programs(made_by or major, self.account, self.cluster.home / "binaries")
+        if made_by is None:
+            self.cluster.create(folder, major)
+        self.cluster.write_settings(self.socket)
+        self.trim_log()
+        return folder
+
+    def _spawn(self, folder: Path) -> subprocess.Popen[bytes]:
+        self.log.touch(mode=0o600)  # it may quote what readers wrote
+        # Appending, so that trim_log can cut the file under a running server.
+        with self.log.open("ab") as log:
+            return self.account.spawn(
+                folder / "postgres",
+                "-D",
+                self.cluster.folder,
+                "-c",
+                f"config_file={self.cluster.settings}",
+                output=log,
+            )
+
+    def _comes_up(self, process: subprocess.Popen[bytes]) -> bool:
+        """Wait until it answers (True) or has ended (False)."""
+        give_up = time.monotonic() + RECOVERY
+        try:
+            while process.poll() is None and time.monotonic() < give_up:
+                if self.ping() is pq.Ping.OK and self.running() == process.pid:
+                    return True
+                time.sleep(0.02)
+        except BaseException:
+            _end(process)
+            raise
+        _end(process)
+        return False
+
+    def _clear_stale_locks(self) -> None:
+        """PostgreSQL takes any live process for the server that a lock file names; we look closer."""
+        if self.running():
+            return
+        for lock in (self.cluster.folder / "postmaster.pid", self.socket / f".s.PGSQL.{PORT}.lock"):
+            lock.unlink(missing_ok=True)
+
+    def stop(self) -> None:
+        """Fast shutdown: what is open is rolled back, what is committed is kept. Waits for the end."""
+        pid = self.running()
+        for step, patience in ((signal.SIGINT, SHUTDOWN), (signal.SIGQUIT, 10)):
+            if pid is None:
+                return
+            with suppress(ProcessLookupError):
+                os.kill(pid, step)
+            give_up = time.monotonic() + patience
+            while self.running() == pid:
+                if time.monotonic() > give_up:
+                    break
+                time.sleep(0.02)
+            else:
+                return
+        raise self._error(f"PostgreSQL (process {pid}) does not stop", self._log_size() - 2000)
+
+    def furnish(self) -> None:
+        """See to it that our database and its vector extension are there."""
+        mark = self._log_size()
+        try:
+            with self._connect("postgres") as connection:
+                if not connection.execute(FIND_DATABASE, (DATABASE,)).fetchone():
+                    connection.execute(f"CREATE DATABASE {DATABASE}")
+            with self._connect(DATABASE) as connection:
+                connection.execute("SET client_min_messages = warning")
+                connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+        except psycopg.Error as error:
+            raise self._error(
+                f"PostgreSQL runs but our database can't be made or opened ({error})", mark
+            ) from error
+
+    def _connect(self, database: str) -> psycopg.Connection[TupleRow]:
+        return psycopg.connect(
+            host=str(self.socket), port=PORT, user=ROLE, dbname=database, connect_timeout=10, autocommit=True
+        )
+
+    def trim_log(self) -> None:
+        """Keep the log's newest part once it is over its limit."""
+        if self._log_size() > LOG_LIMIT:
+            kept = self._log_since(self._log_size() - LOG_LIMIT // 10)
+            os.truncate(self.log, 0)
+            with self.log.open("a", encoding="utf-8") as log:
+                log.write(kept)
+
+    def _log_size(self) -> int:
+        return self.log.stat().st_size if self.log.exists() else 0
+
+    def _log_since(self, mark: int) -> str:
+        if not self.log.exists():
+            return ""
+        with self.log.open("rb") as log:
+            log.seek(max(mark, 0))
+            return log.read().decode(errors="replace")
+
+    def _error(self, what: str, mark: int) -> PostgresError:
+        tail = "\n".join(self._log_since(mark).splitlines()[-12:]) or "(nothing)"
+        return PostgresError(
+            f"{what} in {self.cluster.folder}. Its log {self.log} ends with what may say why:\n{tail}"
+        )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Have it shut down, and killed if it doesn't: nothing of it may stay behind unwatched."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(SHUTDOWN)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _pid_in(lock: Path) -> int | None:
+    """The process id on the first line; None where there is no file or no number."""
+    try:
+        return abs(int(lock.read_text(encoding="utf-8", errors="replace").split("\n", 1)[0]))
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _command(pid: int) -> str:
+    """The command line of a process and a space; nothing of one that has ended, also while a zombie."""
+    if sys.platform == "linux":
+        with suppress(FileNotFoundError, ProcessLookupError):
+            return (
+                Path(f"/proc/{pid}/cmdline")
+                .read_bytes()
+                .replace(b"\0", b" ")
+                .decode(errors="surrogateescape")
+            )
+        return ""
+    ps = ("/bin/ps", "-ww", "-o", "command=", "-p", str(pid))
+    found = subprocess.run(ps, capture_output=True, check=False)  # noqa: S603 - fixed program, a number
+    return found.stdout.decode(errors="surrogateescape").strip() + " "

@@ -1,0 +1,76 @@
+"""The queue: defers a task by name inside a session's transaction, and rescues jobs whose worker died.
+
+A job is a hint; what there is to do stands in the tables. So a job too many does nothing, and a lost one
+is made up for by the clock's next tick. No task uses Procrastinate's own retry: one that meets its queued
+twin breaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import procrastinate
+import structlog
+from procrastinate.exceptions import AlreadyEnqueued, UniqueViolation
+from procrastinate.jobs import Status
+from sqlalchemy import text
+
+from paperround.database import ReadSession, WriteSession, conninfo
+
+logger = structlog.get_logger(__name__)
+
+Argument = str | int | float | bool | None
+app = procrastinate.App(connector=procrastinate.PsycopgConnector())
+
+
+@asynccontextmanager
+async def connected(url: str, *, connections: int = 4) -> AsyncIterator[procrastinate.App]:
+    """The app on a pool of its own, for a worker. Everything else defers on a session's connection."""
+    pool = procrastinate.PsycopgConnector(conninfo=conninfo(url), min_size=1, max_size=connections)
+    with app.replace_connector(pool) as live:
+        async with live.open_async():
+            yield live
+
+
+async def defer(session: WriteSession, task: str, *, once: str | None = None, **arguments: Argument) -> None:
+    """Queue `task` in the session's transaction; while one with this `once` waits, do nothing."""
+    try:
+        async with session.begin_nested():
+            connection = await session.connection()  # this, not begin_nested, sets the savepoint
+            driver = (await connection.get_raw_connection()).driver_connection
+            job = app.configure_task(task, connection=driver, queueing_lock=once)
+            await job.defer_async(**arguments)
+    except AlreadyEnqueued:
+        logger.debug("already queued", task=task, once=once)
+
+
+async def rescue_stalled(worker_app: procrastinate.App, *, silent_for: float) -> int:
+    """Queue again the jobs whose worker has not been heard of for `silent_for` seconds; how many.
+
+    One whose twin already waits under the same queueing lock is ended instead: the twin does its work.
+    """
+    manager = worker_app.job_manager
+    stalled = list(await manager.get_stalled_jobs(seconds_since_heartbeat=silent_for))
+    for job in stalled:
+        try:
+            await manager.retry_job(job)
+        except UniqueViolation:
+            await manager.finish_job(job, Status.FAILED, delete_job=True)
+        logger.warning("rescued a job whose worker died", task=job.task_name, job=job.id)
+    return len(stalled)
+
+
+@dataclass(frozen=True)
+class QueueState:
+    waiting: int
+    running: int
+    failed: int
+
+
+async def state(session: ReadSession) -> QueueState:
+    """How many jobs wait, run and have failed."""
+    query = text("SELECT status::text, count(*) FROM jobs.procrastinate_jobs GROUP BY status")
+    counts: Mapping[str, int] = dict((await session.execute(query)).tuples().all())
+    return QueueState(counts.get("todo", 0), counts.get("doing", 0), counts.get("failed", 0))

@@ -1,0 +1,60 @@
+"""The sample edition: invented papers, shown where no feed could be read yet, gone with the first real list."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
+from importlib.resources import files
+from typing import Any
+
+import structlog
+from sqlalchemy import exists, select
+
+from paperround import queue
+from paperround.database import ReadSession, WriteSession
+from paperround.feeds import hub_record
+from paperround.feeds.intake import Rules
+from paperround.feeds.tables import Outcome, Reading
+from paperround.papers import catalogue
+from paperround.papers.tables import Listing, Paper
+
+logger = structlog.get_logger(__name__)
+
+
+async def is_shown(session: ReadSession) -> bool:
+    return bool(await session.scalar(select(exists().where(Listing.feed == catalogue.SAMPLE))))
+
+
+async def show_if_empty(session: WriteSession, rules: Rules, *, now: datetime) -> bool:
+    """Store the sample when the catalogue is empty and no feed could be read yet; whether it was."""
+    empty = not await session.scalar(select(exists().select_from(Paper)))
+    failed = await session.scalar(select(exists().where(Reading.outcome == Outcome.failed)))
+    if not empty or not failed:
+        return False
+    for offset, records in sorted(_by_day().items(), reverse=True):
+        day = now.date() - timedelta(days=offset)
+        papers = [hub_record.read(_dated(record, day)) for record in records]
+        seen_at = datetime.combine(day, time(12), tzinfo=now.tzinfo)
+        await catalogue.store(
+            session, papers, feed=catalogue.SAMPLE, day=day, seen_at=seen_at, half_life=rules.half_life
+        )
+    await queue.defer(session, "embed_papers", once="embed_papers")
+    logger.warning("no feed could be read and there are no papers yet: showing the sample edition")
+    return True
+
+
+def _by_day() -> dict[int, list[Mapping[str, Any]]]:
+    records = json.loads((files(__name__) / "papers.json").read_text(encoding="utf-8"))
+    days: dict[int, list[Mapping[str, Any]]] = {}
+    for record in records:
+        days.setdefault(record["day"], []).append(record)
+    return days
+
+
+def _dated(record: Mapping[str, Any], day: date) -> dict[str, Any]:
+    """The record with the times that the hub would give, counted from its day."""
+    published = f"{day - timedelta(days=record['published'])}T00:00:00.000Z"
+    submitted = f"{day}T{record['submitted']}:00.000Z"
+    paper = {**record["paper"], "publishedAt": published, "submittedOnDailyAt": submitted}
+    return {**record, "publishedAt": published, "paper": paper}

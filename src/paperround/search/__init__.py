@@ -1,0 +1,1 @@
+"""Finding papers: what is like another one."""

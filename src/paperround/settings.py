@@ -1,0 +1,137 @@
+"""Every setting, typed and frozen. Read once at the edge; nothing else reads the environment."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, HttpUrl, SecretStr, StringConstraints, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+PREFIX = "PAPERROUND_"
+FeedName = Literal["huggingface"]
+
+
+def default_data_dir() -> Path:
+    """As root the embedded PostgreSQL runs as another user, which can't enter root's home."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/paperround")
+    return Path(pwd.getpwuid(os.geteuid()).pw_dir) / ".local/share/paperround"
+
+
+class SecretFiles(EnvSettingsSource):
+    """Reads `PAPERROUND_NAME_FILE` for every secret `NAME`: the value is the file's text, stripped."""
+
+    def __call__(self) -> dict[str, object]:
+        found: dict[str, object] = {}
+        for name, field in self.settings_cls.model_fields.items():
+            path = os.environ.get(f"{PREFIX}{name.upper()}_FILE")
+            if path and "SecretStr" in repr(field.annotation):
+                found[name] = Path(path).read_text(encoding="utf-8").strip()
+        return found
+
+
+class Settings(BaseSettings):
+    """The table in README.md has a line for each; a test compares the two."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    # Where things are
+    database_url: SecretStr | None = Field(
+        None, description="A PostgreSQL 16+ with pgvector 0.8+. Empty: Paperround runs its own."
+    )
+    data_dir: Path = Field(
+        default_factory=default_data_dir,
+        description="The embedded database, sockets and logs. Default: `~/.local/share/paperround`; "
+        "as root `/var/lib/paperround`.",
+    )
+    public_url: HttpUrl = Field(
+        HttpUrl("http://127.0.0.1:8000"), description="The address that readers use; links start with it."
+    )
+    host: str = Field("127.0.0.1", description="The address that the web process listens on.")
+    port: int = Field(8000, ge=0, le=65535, description="The port that the web process listens on.")
+
+    # What it is called
+    site_name: Annotated[str, StringConstraints(min_length=1, max_length=60)] = Field(
+        "Paperround", description="The site's name, on every page."
+    )
+    site_byline: Annotated[str, StringConstraints(max_length=120)] = Field(
+        "", description="A line under the name, such as “by Ada and the research community”."
+    )
+
+    # Feeds
+    feeds: Annotated[tuple[FeedName, ...], NoDecode] = Field(
+        ("huggingface",), description="The feeds to read, with commas between them."
+    )
+    huggingface_url: HttpUrl = Field(
+        HttpUrl("https://huggingface.co"),
+        description="The hub, a mirror of it, or another Paperround.",
+    )
+    huggingface_token: SecretStr | None = Field(
+        None, description="The hub's access token, for its higher limits. Works without."
+    )
+    read_every: timedelta = Field(
+        timedelta(hours=1),
+        ge=timedelta(minutes=1),
+        le=timedelta(days=1),
+        description="How often the newest days are read again (ISO 8601 or `HH:MM:SS`).",
+    )
+    catch_up_days: int = Field(14, ge=0, le=365, description="How many days back the first run starts.")
+    feed_rate: int = Field(
+        400, ge=0, description="Most requests to one feed's host in 5 minutes, over all workers; 0: no limit."
+    )
+
+    # Ranking and vectors
+    trending_half_life_hours: float = Field(
+        24, ge=1, le=24 * 365, description="After how many hours a vote counts half as much."
+    )
+    embedding_model: str = Field(
+        "",
+        description="A sentence-transformers model, by name or folder. Empty: the packaged all-MiniLM-L6-v2.",
+    )
+    encoder_url: HttpUrl | None = Field(
+        None, description="A server with the OpenAI embeddings protocol. Empty: Paperround runs its own."
+    )
+    encoder_key: SecretStr | None = Field(None, description="The key that server asks for.")
+
+    # Processes
+    log_format: Literal["auto", "text", "json"] = Field(
+        "auto", description="`auto`: text on a terminal, JSON elsewhere."
+    )
+
+    @field_validator("feeds", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(v.strip() for v in value.split(",") if v.strip()) if isinstance(value, str) else value
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (pydantic's signature)
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, SecretFiles(settings_cls), dotenv_settings
+
+
+def environment_with(**settings: str) -> dict[str, str]:
+    """This process's environment with some settings replaced, for a child."""
+    return {**os.environ, **{f"{PREFIX}{name.upper()}": value for name, value in settings.items()}}

@@ -1,0 +1,101 @@
+"""One door a job: arguments, a database, one domain function. What there is to do stands in the tables."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import procrastinate
+import structlog
+from procrastinate import JobContext
+
+from paperround import queue, sample
+from paperround.database import Database, utc_now
+from paperround.embeddings import filling
+from paperround.embeddings.client import Encoder, EncoderError
+from paperround.feeds import intake, schedule
+from paperround.feeds.huggingface import huggingface
+from paperround.papers import trending
+from paperround.settings import Settings
+
+logger = structlog.get_logger(__name__)
+
+JOBS_AT_ONCE = 4
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """What a worker's tasks share. `heartbeat` and `silence` in seconds."""
+
+    settings: Settings
+    database: Database
+    encoder_socket: Path
+    heartbeat: float = 5
+    silence: float = 20
+
+
+def rules(settings: Settings) -> intake.Rules:
+    return intake.Rules(every=settings.read_every, half_life=half_life(settings))
+
+
+def half_life(settings: Settings) -> timedelta:
+    return timedelta(hours=settings.trending_half_life_hours)
+
+
+@queue.app.task(name="read_feeds", pass_context=True)
+async def read_feeds(context: JobContext) -> None:
+    """Read every day that is due; where nothing could ever be read, show the sample edition."""
+    place: Workplace = context.additional_context["place"]
+    now = utc_now()
+    async with place.database.writing() as session:
+        await schedule.plan(
+            session, "huggingface", now=now, catch_up=timedelta(days=place.settings.catch_up_days)
+        )
+    async with huggingface(place.settings, place.database) as feed:
+        await intake.read_due(place.database, feed, rules(place.settings))
+    async with place.database.writing() as session:
+        await sample.show_if_empty(session, rules(place.settings), now=now)
+
+
+@queue.app.task(name="embed_papers", pass_context=True)
+async def embed_papers(context: JobContext) -> None:
+    place: Workplace = context.additional_context["place"]
+    async with Encoder(place.settings, place.encoder_socket) as encoder:
+        try:
+            done = await filling.fill(place.database, encoder)
+        except EncoderError as error:
+            logger.warning("embedding waits for the encoder", error=str(error))
+        else:
+            if done:
+                logger.info("embedded", papers=done)
+
+
+@queue.app.task(name="rescue_jobs", pass_context=True)
+async def rescue_jobs(context: JobContext) -> None:
+    place: Workplace = context.additional_context["place"]
+    await queue.rescue_stalled(context.app, silent_for=place.silence)
+
+
+@asynccontextmanager
+async def _ready(place: Workplace) -> AsyncIterator[procrastinate.App]:
+    async with place.database.writing() as session:
+        await trending.adopt_half_life(session, half_life(place.settings))
+    async with queue.connected(place.database.url) as app:
+        yield app
+
+
+async def work(place: Workplace) -> None:
+    """Run jobs until SIGTERM or SIGINT; a job that then takes more than some seconds is cut off and, since
+    the tables know what is left to do, taken up again at the next start."""
+    async with _ready(place) as app:
+        await app.run_worker_async(
+            concurrency=JOBS_AT_ONCE,
+            delete_jobs="successful",
+            shutdown_graceful_timeout=3,
+            update_heartbeat_interval=place.heartbeat,
+            stalled_worker_timeout=place.silence,
+            additional_context={"place": place},
+        )

@@ -1,0 +1,369 @@
+"""The encoder as a process on its socket: with the packaged model, and a toy one where that is enough."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from socket import AF_UNIX
+from socket import socket as Socket  # noqa: N812 - a type here; `socket` is a path
+
+import httpx
+import numpy as np
+import pytest
+
+from paperround.embeddings import packaged
+from paperround.embeddings.client import Encoder, EncoderRefused, ModelInfo
+from paperround.embeddings.encoder import MAX_WAITING, EncoderRunning, Model, create_app, listener_at
+from paperround.embeddings.protocol import MAX_BODY, MAX_CHARACTERS, MAX_TEXTS
+from paperround.settings import Settings
+
+SERVE = """
+import sys
+from pathlib import Path
+from socket import AF_UNIX
+from socket import socket as Socket  # noqa: N812 - a type here; `socket` is a path
+import numpy as np
+from paperround.embeddings import encoder
+from paperround.settings import Settings
+{prelude}
+encoder.serve(Settings(_env_file=None), socket=Path(sys.argv[1]))
+"""
+TOY = """
+import time
+def encode(texts):
+    time.sleep(.05 * len(texts) if texts[0].startswith("slow") else 0)
+    return np.ones((len(texts), 2), np.float32)
+encoder.load = lambda settings: encoder.Model("toy", 2, encode)
+"""
+PLAIN_FIRST = """
+import json
+from paperround.embeddings import packaged
+load = encoder.load
+def load_and_save(settings):
+    model = load(settings)
+    from sentence_transformers import SentenceTransformer
+    np.save(sys.argv[2], SentenceTransformer(str(packaged.folder())).encode(json.loads(sys.argv[3])))
+    return model
+encoder.load = load_and_save
+"""
+
+CATS = "We measure how house cats purr when they are fed."
+KITTENS = "A study of the sounds that kittens make at meal times."
+LATTICES = "Quantum chromodynamics on a lattice of four dimensions."
+ABSTRACT = "We present a method that learns from few labelled examples and holds on many tasks. " * 14
+MIXED = [ABSTRACT, CATS, ABSTRACT * 3, "Graphs", KITTENS * 5, "naïve Σ 模型 \x00 emoji 🙂", LATTICES] * 5
+
+
+@contextmanager
+def process(code: str, *arguments: object, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PAPERROUND_")}
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    with subprocess.Popen(command, env=clean | environment, stderr=subprocess.PIPE) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """Short: a socket's path may have 107 bytes, and pytest's folders are long."""
+    path = Path(tempfile.mkdtemp(prefix="pr-", dir="/tmp"))
+    yield path
+    shutil.rmtree(path)
+
+
+def wait_for(socket: Path, running: subprocess.Popen[bytes], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and running.poll() is None:
+        with Socket(AF_UNIX) as caller:
+            if caller.connect_ex(str(socket)) == 0:
+                return
+        time.sleep(0.05)
+    running.kill()
+    pytest.fail(f"no encoder: {running.communicate()[1].decode()}")
+
+
+@pytest.fixture(scope="module")
+def real(folder) -> Iterator[tuple[Path, np.ndarray]]:
+    """The packaged model's socket, and what sentence-transformers itself makes of MIXED."""
+    socket, plain = folder / "real", folder / "plain.npy"
+    with process(SERVE.format(prelude=PLAIN_FIRST), socket, plain, json.dumps(MIXED)) as running:
+        wait_for(socket, running)
+        yield socket, np.load(plain)
+
+
+@pytest.fixture
+async def client(real) -> AsyncIterator[Encoder]:
+    async with Encoder(Settings(_env_file=None), real[0], patience=30) as client:
+        yield client
+
+
+@pytest.fixture
+async def http(real) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.AsyncHTTPTransport(uds=str(real[0]))
+    async with httpx.AsyncClient(transport=transport, base_url="http://encoder", timeout=30) as http:
+        yield http
+
+
+async def test_texts_that_are_alike_are_near(client):
+    cats, kittens, lattices = await client.encode([CATS, KITTENS, LATTICES])
+
+    assert cats @ kittens > cats @ lattices + 0.3
+    assert await client.model() == ModelInfo("all-MiniLM-L6-v2", 384)
+
+
+async def test_vectors_are_those_of_sentence_transformers_in_the_order_of_the_texts(client, real):
+    rows = await client.encode(MIXED)
+
+    assert rows.shape == (len(MIXED), 384)
+    assert (rows * real[1]).sum(axis=1).min() > 0.9999
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
+
+
+async def test_base64_and_floats_are_the_same_numbers(http):
+    ask = {"model": "all-MiniLM-L6-v2", "input": CATS}
+    floats = (await http.post("/v1/embeddings", json=ask)).json()
+    coded = (await http.post("/v1/embeddings", json=ask | {"encoding_format": "base64"})).json()
+
+    assert floats["object"] == "list"
+    assert floats["data"][0]["index"] == 0
+    decoded = np.frombuffer(base64.b64decode(coded["data"][0]["embedding"]), "<f4")
+    np.testing.assert_array_equal(np.array(floats["data"][0]["embedding"], np.float32), decoded)
+
+
+async def test_the_model_is_listed(http):
+    assert [model["id"] for model in (await http.get("/v1/models")).json()["data"]] == ["all-MiniLM-L6-v2"]
+
+
+async def test_a_big_batch_keeps_neither_health_nor_a_search_waiting(client, http):
+    ask = {"model": "all-MiniLM-L6-v2", "input": [ABSTRACT] * MAX_TEXTS}
+    big = asyncio.create_task(http.post("/v1/embeddings", json=ask))
+    try:
+        while (await http.get("/health")).json()["waiting"] == 0:
+            await asyncio.sleep(0.01)
+        for _ in range(10):
+            began = time.monotonic()
+            await http.get("/health")
+            assert time.monotonic() - began < 1
+            await asyncio.sleep(0.05)
+        await client.encode([CATS])
+        assert not big.done()
+    finally:
+        big.cancel()
+
+    began = time.monotonic()
+    while (await http.get("/health")).json()["waiting"]:  # work that nobody waits for is dropped
+        await asyncio.sleep(0.05)
+        assert time.monotonic() - began < 10
+
+
+# --- The protocol, with a toy model ------------------------------------------------------------------------
+
+
+def toy(encode: Callable[[list[str]], object] | None = None, key: str | None = None) -> httpx.AsyncClient:
+    model = Model("toy", 2, encode or (lambda texts: np.array([[len(t), 1] for t in texts], np.float32)))
+    transport = httpx.ASGITransport(create_app(model, key=key), raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://encoder")
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "body"),
+    [
+        (400, "Invalid JSON", b"not JSON"),
+        (400, "Invalid JSON", b"[" * 10_000),
+        (400, "object", b"[]"),
+        (400, "model", {"input": "text"}),
+        (400, "input: Field required", {"model": "toy"}),
+        (400, "input: List should have at least 1", {"model": "toy", "input": []}),
+        (400, "text is blank", {"model": "toy", "input": ""}),
+        (400, "input.1: Value error, text is blank", {"model": "toy", "input": ["a", " \n"]}),
+        (400, "input.0: Input should be a valid string", {"model": "toy", "input": [[1, 2]]}),
+        (400, "at most 256", {"model": "toy", "input": ["a"] * (MAX_TEXTS + 1)}),
+        (400, "at most 100000", {"model": "toy", "input": "a" * (MAX_CHARACTERS + 1)}),
+        (400, "Invalid JSON", b'{"model": "toy", "input": "\\ud800"}'),
+        (400, "encoding_format", {"model": "toy", "input": "a", "encoding_format": "int8"}),
+        (400, "dimensions", {"model": "toy", "input": "a", "dimensions": 3}),
+        (404, "the model here is 'toy', not 'other'", {"model": "other", "input": "a"}),
+        (413, "at most 8388608 bytes", b" " * (MAX_BODY + 1)),
+    ],
+)
+async def test_bad_input_gets_a_clear_error(status, words, body):
+    async with toy() as http:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        answer = await http.post("/v1/embeddings", content=content)
+
+    assert answer.status_code == status
+    assert words in answer.json()["error"]["message"]
+    assert answer.json()["error"]["type"] == "invalid_request_error"
+
+
+async def test_the_limits_themselves_are_taken():
+    async with toy() as http:
+        texts = ["a" * (i + 1) for i in range(MAX_TEXTS)]
+        rows = (await http.post("/v1/embeddings", json={"model": "toy", "input": texts})).json()["data"]
+        long = await http.post("/v1/embeddings", json={"model": "toy", "input": "a" * MAX_CHARACTERS})
+
+    assert [row["embedding"][0] for row in rows] == [len(text) for text in texts]
+    assert long.status_code == 200
+
+
+async def test_too_many_waiting_requests_are_told_to_come_back():
+    async with toy(lambda texts: time.sleep(0.02) or np.ones((len(texts), 2), np.float32)) as http:
+        ask = {"model": "toy", "input": "a"}
+        asked = [http.post("/v1/embeddings", json=ask) for _ in range(MAX_WAITING + 3)]
+        answers = await asyncio.gather(*asked)
+        later = await http.post("/v1/embeddings", json=ask)
+
+    busy = [answer for answer in answers if answer.status_code == 503]
+    assert len(busy) == 3
+    assert busy[0].headers["Retry-After"] == "2"
+    assert later.status_code == 200
+
+
+async def test_an_encoder_with_a_key_asks_for_it():
+    async with toy(key="s3cret") as http:
+        assert (await http.get("/health")).status_code == 200
+        assert (await http.get("/v1/models")).status_code == 401
+        assert (
+            await http.get("/v1/models", headers={"Authorization": "Bearer näh".encode()})
+        ).status_code == 401
+        known = await http.get("/v1/models", headers={"Authorization": "Bearer s3cret"})
+        assert known.status_code == 200
+
+
+async def test_a_model_that_fails_is_a_server_error_and_the_next_request_goes_on():
+    def encode(texts):
+        if texts == ["bad"]:
+            raise MemoryError
+        return np.ones((len(texts), 2), np.float32)
+
+    async with toy(encode) as http:
+        failed = await http.post("/v1/embeddings", json={"model": "toy", "input": "bad"})
+        worked = await http.post("/v1/embeddings", json={"model": "toy", "input": "good"})
+
+    assert failed.status_code == 500
+    assert failed.json()["error"]["type"] == "server_error"
+    assert worked.status_code == 200
+
+
+# --- The process -------------------------------------------------------------------------------------------
+
+
+async def test_the_client_hears_the_encoders_words(folder):
+    with process(SERVE.format(prelude=TOY), folder / "words") as running:
+        wait_for(folder / "words", running)
+        async with Encoder(Settings(_env_file=None, embedding_model="toy"), folder / "words") as client:
+            with pytest.raises(EncoderRefused, match=r"input\.1: Value error, text is blank"):
+                await client.encode(["a", " "])
+
+
+def test_the_socket_is_for_this_user_alone_and_goes_with_the_process(folder):
+    socket = folder / "own"
+    with process(SERVE.format(prelude=TOY), socket) as running:
+        wait_for(socket, running)
+        assert stat.S_IMODE(socket.stat().st_mode) == 0o600
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(5) == 0
+
+    assert not socket.exists()
+
+
+async def test_sigterm_does_not_wait_for_a_long_batch(folder):
+    socket = folder / "term"
+    with process(SERVE.format(prelude=TOY), socket) as running:
+        wait_for(socket, running)
+        transport = httpx.AsyncHTTPTransport(uds=str(socket))
+        async with httpx.AsyncClient(transport=transport, base_url="http://encoder") as http:
+            ask = {"model": "toy", "input": ["slow"] * MAX_TEXTS}  # 12.8 s
+            big = asyncio.create_task(http.post("/v1/embeddings", json=ask, timeout=30))
+            await asyncio.sleep(0.3)
+            running.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(running.wait, 8) == 0
+            await asyncio.gather(big, return_exceptions=True)
+
+
+def test_a_killed_encoders_socket_is_taken_over(folder):
+    socket = folder / "killed"
+    with process(SERVE.format(prelude=TOY), socket) as running:
+        wait_for(socket, running)
+        running.kill()
+    assert socket.exists()
+
+    with process(SERVE.format(prelude=TOY), socket) as running:
+        wait_for(socket, running)
+
+
+def test_of_two_encoders_at_one_socket_the_second_is_refused(folder):
+    with listener_at(folder / "two"):
+        with pytest.raises(EncoderRunning, match="another encoder serves"), listener_at(folder / "two"):
+            pass
+        assert (folder / "two").is_socket()
+
+
+def test_a_file_that_is_no_socket_is_left_alone(folder):
+    (folder / "file").write_text("mine")
+    with pytest.raises(OSError, match="in use"), listener_at(folder / "file"):
+        pass
+    assert (folder / "file").read_text() == "mine"
+
+
+# --- The packaged model's files ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def copied(tmp_path) -> Path:
+    """A package of the same name whose model folder points to the real files."""
+    model = tmp_path / packaged.PACKAGE / "model"
+    for name in packaged.SHA256:
+        (model / name).parent.mkdir(parents=True, exist_ok=True)
+        (model / name).symlink_to(packaged.folder() / name)
+    (tmp_path / packaged.PACKAGE / "__init__.py").touch()
+    return model
+
+
+def flip_a_byte(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.unlink()
+    file.write_bytes(content)
+
+
+def test_the_packaged_files_are_the_expected_ones(copied):
+    packaged.check(copied)
+
+
+@pytest.mark.parametrize("name", packaged.SHA256)
+def test_a_file_that_differs_is_named(copied, name):
+    flip_a_byte(copied / name)
+    with pytest.raises(packaged.ModelDamaged, match=name):
+        packaged.check(copied)
+
+
+def test_a_missing_file_is_named(copied):
+    (copied / "vocab.txt").unlink()
+    with pytest.raises(packaged.ModelDamaged, match=r"vocab\.txt"):
+        packaged.check(copied)
+
+
+def test_an_encoder_with_a_damaged_model_does_not_start(copied, folder):
+    flip_a_byte(copied / "model.safetensors")
+    path = str(copied.parent.parent)
+    with process(SERVE.format(prelude=""), folder / "damaged", PYTHONPATH=path) as running:
+        errors = running.communicate(timeout=30)[1].decode()
+
+    assert running.returncode != 0
+    assert "model.safetensors is not the packaged model's file" in errors
+    assert not (folder / "damaged").exists()
