@@ -31,7 +31,7 @@ as_root = pytest.mark.skipif(not ROOT, reason="only root hands PostgreSQL to ano
 
 
 def in_memory() -> str | None:
-    """Where the thousand small files of a database are made and removed ten times as fast, if there is room."""
+    """Where the thousand small files of a database are made and removed fastest, if there is room."""
     memory = Path("/dev/shm")
     roomy = memory.is_dir() and shutil.disk_usage(memory).free > 2**30
     return str(memory) if roomy else None
@@ -466,6 +466,14 @@ def test_a_data_folder_out_of_the_servers_reach_names_the_setting_and_the_folder
     assert f"can't enter {place}/closed." in str(error.value)
     assert list((place / "closed").iterdir()) == []
     assert mode(place / "closed") == 0o700
+
+
+@as_root
+def test_a_data_folder_that_another_user_made_is_refused(postgres):
+    os.chown(home(postgres), 1, 1)
+    with pytest.raises(PostgresError, match="belongs to user id 1"):
+        postgres.start()
+    os.chown(home(postgres), 0, 0)
 
 
 @as_root

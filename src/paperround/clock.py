@@ -1,4 +1,4 @@
-"""The timetable: when a task's name is put on the queue. Two clocks at once do no harm, nor does a late one."""
+"""The timetable: when a task's name is put on the queue. A late clock or a second one does no harm."""
 
 from __future__ import annotations
 

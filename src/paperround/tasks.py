@@ -51,9 +51,8 @@ async def read_feeds(context: JobContext) -> None:
     place: Workplace = context.additional_context["place"]
     now = utc_now()
     async with place.database.writing() as session:
-        await schedule.plan(
-            session, "huggingface", now=now, catch_up=timedelta(days=place.settings.catch_up_days)
-        )
+        catch_up = timedelta(days=place.settings.catch_up_days)
+        await schedule.plan(session, "huggingface", now=now, catch_up=catch_up)
     async with huggingface(place.settings, place.database) as feed:
         await intake.read_due(place.database, feed, rules(place.settings))
     async with place.database.writing() as session:

@@ -102,7 +102,7 @@ def _lacks_vector(model_id: int, now: datetime) -> ColumnElement[bool]:
 
 
 async def _lacking(database: Database, model_id: int, *, now: datetime) -> list[str]:
-    """Up to CHUNK papers without a vector, the newest, sorted by length: a batch costs what its longest does."""
+    """The newest papers without a vector, by length: a batch costs as much as its longest text does."""
     newest = (
         select(Paper.id, func.length(Paper.title) + func.length(Paper.abstract))
         .where(_lacks_vector(model_id, now))

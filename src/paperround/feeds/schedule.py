@@ -82,6 +82,12 @@ async def next_due(session: ReadSession, feed: str, among: Collection[date] | No
     return (await session.execute(query)).scalar()
 
 
+async def due(session: ReadSession, feed: str, *, now: datetime) -> Sequence[date]:
+    """The days that are due, newest first."""
+    query = select(FeedDay.day).where(FeedDay.feed == feed, FeedDay.next_try_at <= now)
+    return (await session.scalars(query.order_by(FeedDay.day.desc()))).all()
+
+
 def read_well(taken: FeedDay, *, now: datetime, unreadable: int, every: timedelta) -> None:
     """Note a reading that worked. With unreadable records the day is read again up to five times; a record
     that stays unreadable after that no longer keeps the day from settling."""

@@ -69,7 +69,9 @@ async def state(session: ReadSession, feed: str, *, now: datetime) -> FeedState:
 
 
 async def _last_error(session: ReadSession, feed: str) -> str | None:
-    latest = select(Reading).where(Reading.feed == feed).order_by(Reading.at.desc(), Reading.id.desc()).limit(1)
+    latest = (
+        select(Reading).where(Reading.feed == feed).order_by(Reading.at.desc(), Reading.id.desc()).limit(1)
+    )
     reading = (await session.scalars(latest)).one_or_none()
     return reading.error if reading and reading.outcome is Outcome.failed else None
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, distinct, func, or_, select
+from sqlalchemy import ColumnElement, Select, distinct, func, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from paperround.database import ReadSession
@@ -140,15 +140,22 @@ async def signals(session: ReadSession, paper_id: str, *, limit: int) -> Sequenc
     return list(reversed((await session.scalars(newest)).all()))
 
 
-async def newest_listed(
-    session: ReadSession, choice: Choice, *, limit: int, offset: int
+LISTED_ORDERS: dict[Sort | None, tuple[Any, ...]] = {
+    None: (Listing.day.desc(), Paper.upvotes.desc(), Paper.id),
+    Sort.published: (Paper.published_at.desc(), Paper.id, Listing.day.desc()),
+    Sort.trending: (Paper.heat.desc(), Paper.id, Listing.day.desc()),
+}
+
+
+async def listed(
+    session: ReadSession, choice: Choice, *, sort: Sort | None, limit: int, offset: int
 ) -> Sequence[tuple[Listing, Paper]]:
-    """Listings from the newest day back, a day's in the order of its votes: the hub's own order."""
+    """Listings in the hub's own order: from the newest day back, a day's by votes; or as `sort` says."""
     query = (
         select(Listing, Paper)
-        .join(Paper, and_(Paper.id == Listing.paper_id))
+        .join(Paper, Paper.id == Listing.paper_id)
         .where(*choice.listings)
-        .order_by(Listing.day.desc(), Paper.upvotes.desc(), Paper.id)
+        .order_by(*LISTED_ORDERS[sort])
         .options(selectinload(Paper.authors), joinedload(Paper.organization))
     )
     rows = await session.execute(query.limit(limit).offset(offset))

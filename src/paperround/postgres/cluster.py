@@ -58,8 +58,8 @@ class Cluster:
         if owner != self.account.uid:
             raise PostgresError(
                 f"The database in {self.folder} belongs to user id {owner}, but PostgreSQL runs here as "
-                f"{self.account.name!r} ({self.account.uid}). Run Paperround as the user it ran as before, "
-                "or set PAPERROUND_DATA_DIR to another folder."
+                f"{self.account.name!r} ({self.account.uid}). Give it to that user with "
+                f"`chown -R {self.account.name} {self.folder}`, or set PAPERROUND_DATA_DIR to another folder."
             )
         return int(version)
 

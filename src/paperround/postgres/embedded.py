@@ -21,7 +21,7 @@ from sqlalchemy import URL
 from paperround.postgres.account import server_account
 from paperround.postgres.cluster import PORT, ROLE, Cluster
 from paperround.postgres.errors import PostgresError
-from paperround.postgres.folders import make_folder, socket_folder, socket_path
+from paperround.postgres.folders import make_folder, must_be_ours, socket_folder, socket_path
 from paperround.postgres.server import DATABASE, Server
 
 # Reads a word from whoever started it. When that one dies without a word, the server is told to stop.
@@ -99,12 +99,14 @@ class EmbeddedPostgres:
             return
         with self._door():
             self._dismiss_watcher()
-            self._leave(self._users, self.process)
-        self._users = self.process = None
+            users, child = self._users, self.process
+            self._users = self.process = None
+            self._leave(users, child)
 
     @cached_property
     def _server(self) -> Server:
         """Known from the first use on: as root this makes the system user and the folders."""
+        must_be_ours(self._home)
         account = server_account()
         if account.is_other:
             there = [folder for folder in (*reversed(self._home.parents), self._home) if folder.is_dir()]

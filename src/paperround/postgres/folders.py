@@ -11,9 +11,22 @@ from paperround.postgres.account import Account
 from paperround.postgres.errors import PostgresError
 
 # A socket's path has at most 107 bytes (103 on macOS); this leaves 24 of them for its name.
-LONGEST_SOCKET_FOLDER = 79
+LONGEST_SOCKET_FOLDER = 78
 # Not tempfile.gettempdir(): that follows TMPDIR, and a service and a shell must find the same socket.
 SHORT_PARENT = Path("/tmp")  # noqa: S108 - the folder in it is 0700 and its owner is checked
+
+
+def must_be_ours(folder: Path) -> None:
+    """Raise if somebody else made the folder. One that can't be seen is left to make_folder."""
+    try:
+        owner = folder.stat().st_uid
+    except OSError:
+        return
+    if owner != os.geteuid():
+        raise PostgresError(
+            f"{folder} belongs to user id {owner}; Paperround runs as user id {os.geteuid()}. Run it as the "
+            "user that it ran as before, or set PAPERROUND_DATA_DIR to another folder."
+        )
 
 
 def make_folder(folder: Path) -> None:

@@ -133,7 +133,7 @@ class Server:
     def stop(self) -> None:
         """Fast shutdown: what is open is rolled back, what is committed is kept. Waits for the end."""
         pid = self.running()
-        for step, patience in ((signal.SIGINT, SHUTDOWN), (signal.SIGQUIT, 10)):
+        for step, patience in ((signal.SIGINT, SHUTDOWN), (signal.SIGQUIT, 10), (signal.SIGKILL, 10)):
             if pid is None:
                 return
             with suppress(ProcessLookupError):

@@ -1,4 +1,4 @@
-"""The sample edition: invented papers, shown where no feed could be read yet, gone with the first real list."""
+"""The sample edition: invented papers, shown while no feed could be read, gone with the first real list."""
 
 from __future__ import annotations
 

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import select
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import aliased, joinedload, selectinload
 
 from paperround.database import ReadSession
 from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
-from paperround.papers.editions import with_authors
 from paperround.papers.tables import Paper
 
 
@@ -40,4 +39,5 @@ async def similar(session: ReadSession, paper_id: str, *, limit: int) -> Sequenc
         .order_by(distance)
         .limit(limit)
     )
-    return [Similar(paper, similarity) for paper, similarity in await session.execute(with_authors(query))]
+    rows = await session.execute(query.options(selectinload(Paper.authors), joinedload(Paper.organization)))
+    return [Similar(paper, similarity) for paper, similarity in rows]

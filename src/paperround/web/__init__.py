@@ -1,0 +1,1 @@
+"""HTML pages, our own JSON and the hub-compatible one. Thin: they parse, ask the domains and show."""

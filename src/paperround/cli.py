@@ -1,0 +1,160 @@
+"""`paperround`: each command reads the settings and calls one function."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from sqlalchemy.exc import DBAPIError
+
+from paperround import logs, overview, running, schema, supervisor
+from paperround.database import Database
+from paperround.feeds.schedule import FutureDay
+from paperround.postgres import EmbeddedPostgres, PostgresError
+from paperround.settings import FeedName, Settings
+
+app = typer.Typer(
+    help="The day's research papers, delivered.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+database_app = typer.Typer(help="The database's schema.", no_args_is_help=True)
+app.add_typer(database_app, name="db")
+console = Console(stderr=True, highlight=False)
+
+Lifeline = Annotated[bool, typer.Option("--lifeline", hidden=True, help="End when the input closes.")]
+Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
+
+
+def main() -> None:
+    """Run a command; what goes wrong in a way that we know is said in one paragraph."""
+    try:
+        app()
+    except (PostgresError, schema.SchemaError, running.CannotRun, FutureDay) as error:
+        fail(str(error))
+    except ValidationError as error:
+        faults = "\n".join(f"PAPERROUND_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+        fail(f"These settings can't be used:\n{faults}")
+    except DBAPIError as error:
+        fail(f"The database can't be used: {str(error.orig).strip()}\nCheck PAPERROUND_DATABASE_URL.")
+
+
+def fail(sentence: str) -> None:
+    console.print(f"[bold red]paperround:[/] {sentence}", soft_wrap=True)
+    raise SystemExit(1)
+
+
+def ready(process: str, *, lifeline: bool = False) -> Settings:
+    if lifeline:
+        supervisor.hold_lifeline()
+    settings = Settings()
+    logs.configure(settings, process)
+    return settings
+
+
+@contextmanager
+def database(settings: Settings) -> Iterator[str]:
+    """The address of the database: the one that is set, else our own server, started if it isn't running."""
+    if settings.database_url:
+        yield settings.database_url.get_secret_value()
+        return
+    with EmbeddedPostgres(settings.data_dir).attached() as server:
+        yield server.url
+
+
+async def with_database(url: str, action: Callable[[Database], Awaitable[None]]) -> None:
+    found = Database(url, pool_size=1, application="paperround command")
+    try:
+        await action(found)
+    finally:
+        await found.close()
+
+
+@app.command(epilog="Example: PAPERROUND_PORT=9000 paperround up")
+def up() -> None:
+    """Run everything on this machine: database, encoder, worker, clock and web."""
+    running.everything(ready("up"), console)
+
+
+@app.command(epilog="Example: PAPERROUND_DATABASE_URL=postgresql://db/papers paperround web")
+def web(lifeline: Lifeline = False) -> None:
+    """Serve the pages and the API."""
+    settings = ready("web", lifeline=lifeline)
+    with database(settings) as url:
+        running.web(settings, url)
+
+
+@app.command(epilog="Example: PAPERROUND_DATABASE_URL=postgresql://db/papers paperround worker")
+def worker(lifeline: Lifeline = False) -> None:
+    """Read feeds and embed papers. Any number may run, on any number of hosts."""
+    settings = ready("worker", lifeline=lifeline)
+    with database(settings) as url:
+        asyncio.run(running.worker(settings, url))
+
+
+@app.command(epilog="Example: PAPERROUND_DATABASE_URL=postgresql://db/papers paperround clock")
+def clock(lifeline: Lifeline = False) -> None:
+    """Say when: put what is due on the queue. One is enough, two do no harm."""
+    settings = ready("clock", lifeline=lifeline)
+    with database(settings) as url:
+        asyncio.run(running.clock(url))
+
+
+@app.command(epilog="Example: paperround encoder")
+def encoder(lifeline: Lifeline = False) -> None:
+    """Turn text into vectors, for this machine's web and worker."""
+    running.encoder(ready("encoder", lifeline=lifeline))
+
+
+@app.command(epilog="Example: paperround ingest --from 2026-10-01 --to 2026-10-31")
+def ingest(
+    feed: Annotated[FeedName, typer.Option(help="The feed to read.")] = "huggingface",  # noqa: ARG001 (one so far)
+    date: Annotated[Day, typer.Option(help="One day.")] = None,
+    from_: Annotated[Day, typer.Option("--from", help="The first day.")] = None,
+    to: Annotated[Day, typer.Option(help="The last day; today when left out.")] = None,
+) -> None:
+    """Read days of a feed now. Without a day: those that are due."""
+    settings = ready("ingest")
+    days = running.days_between(date, from_, to)
+    with database(settings) as url:
+        schema.upgrade(url)
+        missing = asyncio.run(running.ingest(settings, url, days, console))
+    if missing:
+        raise SystemExit(1)
+
+
+@app.command(epilog="Example: paperround status")
+def status() -> None:
+    """How reading, embedding and the queue go."""
+    settings = ready("status")
+    out = Console(highlight=False)
+    with database(settings) as url:
+        asyncio.run(with_database(url, lambda found: overview.show_status(settings, found, out)))
+
+
+@app.command(epilog="Example: paperround doctor")
+def doctor() -> None:
+    """The settings in force, secrets hidden, and whether the database can be used."""
+    settings = ready("doctor")
+    out = Console(highlight=False)
+    for name, value in settings:
+        out.print(f"PAPERROUND_{name.upper()} = {value}", markup=False, soft_wrap=True)
+    with database(settings) as url:
+        asyncio.run(with_database(url, lambda found: overview.check_database(found, out)))
+
+
+@database_app.command(epilog="Example: paperround db upgrade")
+def upgrade() -> None:
+    """Bring the database's schema up to date. Several at once take turns."""
+    settings = ready("db")
+    with database(settings) as url:
+        schema.upgrade(url)
+    console.print(f"The schema is {schema.expected_revision()}.")

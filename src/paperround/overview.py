@@ -1,0 +1,75 @@
+"""The state of everything in words, for a terminal."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.exc import SQLAlchemyError
+
+from paperround import queue, sample, schema
+from paperround.database import Database, utc_now
+from paperround.embeddings import filling
+from paperround.feeds import status
+from paperround.settings import Settings
+
+
+async def first_news(settings: Settings, database: Database) -> str | None:
+    """What came of the first reading, as soon as something did."""
+    now = utc_now()
+    try:
+        async with database.reading() as session:
+            feed = await status.state(session, settings.feeds[0], now=now)
+            samples = await sample.is_shown(session)
+    except (SQLAlchemyError, OSError):
+        return None
+    if samples:
+        return (
+            f"[bold]The feed at {settings.huggingface_url} can't be read[/] ({feed.last_error}). "
+            "Until it can, the sample edition is shown: invented papers. It is tried again all the time."
+        )
+    if feed.newest_day:
+        return f"The newest list is of {feed.newest_day}."
+    if feed.last_success and not feed.last_error:
+        return (
+            f"The feed at {settings.huggingface_url} has no papers for the last "
+            f"{settings.catch_up_days} days. Older ones: paperround ingest --from YYYY-MM-DD"
+        )
+    return None
+
+
+async def show_status(settings: Settings, database: Database, out: Console) -> None:
+    now = utc_now()
+    async with database.reading() as session:
+        feeds = [await status.state(session, name, now=now) for name in settings.feeds]
+        vectors = await filling.state(session)
+        jobs = await queue.state(session)
+    table = Table("feed", "newest list", "last success", "next run", "failing", "quarantined", box=None)
+    for feed in feeds:
+        table.add_row(
+            feed.name,
+            f"{feed.newest_day or 'none'}{' (stale)' if feed.stale else ''}",
+            _moment(feed.last_success),
+            _moment(feed.next_run),
+            str(feed.failing_days),
+            str(feed.quarantined),
+        )
+    out.print(table)
+    for feed in feeds:
+        if feed.last_error:
+            out.print(f"{feed.name}: the last reading failed: {feed.last_error}", markup=False)
+    out.print(f"vectors: {vectors.done} done, {vectors.waiting} waiting, {vectors.refused} refused")
+    out.print(f"jobs: {jobs.waiting} waiting, {jobs.running} running, {jobs.failed} failed")
+
+
+def _moment(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else "never"
+
+
+async def check_database(database: Database, out: Console) -> None:
+    """Raises what the database answers with when it can't be used."""
+    async with database.reading() as session:
+        found = await schema.state(session)
+    verdict = "can be used" if found.usable else "run `paperround db upgrade`"
+    out.print(f"database: schema {found.found}, expected {found.expected}: {verdict}", markup=False)

@@ -1,0 +1,218 @@
+"""What the commands do: one function a process, and `everything` for `up`."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import structlog
+import uvicorn
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from paperround import clock as clockwork
+from paperround import schema, supervisor, tasks
+from paperround.database import Database, utc_now
+from paperround.feeds import backfill, schedule
+from paperround.feeds.huggingface import huggingface
+from paperround.feeds.tables import Outcome, Reading
+from paperround.overview import first_news
+from paperround.postgres import EmbeddedPostgres, socket_folder
+from paperround.settings import Settings, environment_with
+
+logger = structlog.get_logger(__name__)
+
+MOST_DAYS: Final = 4000  # of one `ingest`; the daily lists began in 2023
+CHILDREN: Final = ("web", "clock", "worker", "encoder")
+
+
+class CannotRun(RuntimeError):
+    """Something outside the program stands in its way; the text says what to do."""
+
+
+def encoder_socket(settings: Settings) -> Path:
+    return socket_folder(settings.data_dir) / "encoder.sock"
+
+
+@asynccontextmanager
+async def usable(url: str, application: str, *, pool_size: int = 5) -> AsyncIterator[Database]:
+    """The database, if its schema is one that we can use. Raises `SchemaError`."""
+    database = Database(url, pool_size=pool_size, application=application)
+    try:
+        async with database.reading() as session:
+            await schema.require(session)
+        yield database
+    finally:
+        await database.close()
+
+
+def web(settings: Settings, url: str) -> None:
+    from paperround.web.app import create_app  # slow to import, and only this process needs it
+
+    uvicorn.run(
+        create_app(settings, url),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=3,
+    )
+
+
+async def worker(settings: Settings, url: str) -> None:
+    async with usable(url, "paperround worker", pool_size=2 * tasks.JOBS_AT_ONCE) as database:
+        await tasks.work(tasks.Workplace(settings, database, encoder_socket(settings)))
+
+
+async def clock(url: str) -> None:
+    stop = asyncio.Event()
+    supervisor.stop_on_signals(stop)
+    async with usable(url, "paperround clock", pool_size=2) as database:
+        await clockwork.run(database, stop)
+
+
+def encoder(settings: Settings) -> None:
+    from paperround.embeddings import encoder as process  # imports torch
+
+    process.serve(settings, socket=encoder_socket(settings))
+
+
+def everything(settings: Settings, console: Console) -> None:
+    """`up`: database, schema, then the processes, until Ctrl-C. Raises `CannotRun`, `PostgresError`."""
+    _require_free_port(settings)
+    if settings.database_url:
+        url = settings.database_url.get_secret_value()
+        asyncio.run(_watch_over(settings, url, None, console))
+        return
+    server = EmbeddedPostgres(settings.data_dir)
+    server.start()
+    try:
+        asyncio.run(_watch_over(settings, server.url, server, console))
+    finally:
+        server.stop()
+
+
+async def _watch_over(
+    settings: Settings, url: str, server: EmbeddedPostgres | None, console: Console
+) -> None:
+    stop = asyncio.Event()
+    supervisor.stop_on_signals(stop, lambda: console.print("Stopping …"))
+    await asyncio.to_thread(schema.upgrade, url)
+    environment = environment_with(database_url=url)
+    names = [name for name in CHILDREN if name != "encoder" or not settings.encoder_url]
+    async with asyncio.TaskGroup() as group:
+        for name in names:
+            group.create_task(supervisor.keep_running(name, [name], environment, stop))
+        if server is not None:
+            group.create_task(supervisor.keep_postgres(server, stop))
+        group.create_task(_announce(settings, url, console, stop))
+
+
+async def _announce(settings: Settings, url: str, console: Console, stop: asyncio.Event) -> None:
+    """Say where the pages are, then what came of the first reading."""
+    address = str(settings.public_url).rstrip("/")
+    console.print(f"Paperround is at [bold]{address}[/]  (Ctrl-C stops it)")
+    database = Database(url, pool_size=1, application="paperround up")
+    deadline = time.monotonic() + 600
+    try:
+        while not stop.is_set() and time.monotonic() < deadline:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), 2)
+            news = await first_news(settings, database)
+            if news:
+                console.print(news)
+                return
+    finally:
+        await database.close()
+
+
+def _require_free_port(settings: Settings) -> None:
+    """Said at once and plainly, rather than by a web process that dies again and again."""
+    if settings.port == 0:
+        return
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise CannotRun(
+                f"{settings.host} port {settings.port} can't be used ({error.strerror}). Stop what uses it, "
+                "or set PAPERROUND_PORT (and PAPERROUND_PUBLIC_URL) to another."
+            ) from error
+
+
+def days_between(day: datetime | None, first: datetime | None, last: datetime | None) -> list[date] | None:
+    """The days that were asked for; None when none were. Raises `CannotRun` for a muddle."""
+    if day and (first or last):
+        raise CannotRun("Give --date, or --from and --to.")
+    if day:
+        return [day.date()]
+    if not first and not last:
+        return None
+    if not first:
+        raise CannotRun("Give --from too: the first day to read.")
+    until = last.date() if last else utc_now().date()
+    count = (until - first.date()).days + 1
+    if not 1 <= count <= MOST_DAYS:
+        raise CannotRun(
+            f"From {first:%Y-%m-%d} to {until} are {count} days; between 1 and {MOST_DAYS} can be read."
+        )
+    return [first.date() + timedelta(days=n) for n in range(count)]
+
+
+async def ingest(
+    settings: Settings, url: str, days: Sequence[date] | None, console: Console
+) -> Sequence[date]:
+    """Read days of the feed with a progress bar, or log lines where there is no terminal; what is missing."""
+    papers = 0
+    async with (
+        usable(url, "paperround ingest", pool_size=2 * backfill.AT_ONCE) as database,
+        huggingface(settings, database) as feed,
+    ):
+        if days is None:
+            days = await _due_days(database, settings, feed.name)
+        with _progress(console) as progress:
+            bar = progress.add_task("days", total=len(days), papers=0)
+
+            def told(reading: Reading) -> None:
+                nonlocal papers
+                papers += reading.papers
+                if reading.outcome is not Outcome.failed:
+                    progress.update(bar, advance=1, papers=papers)
+
+            missing = await backfill.read_days(database, feed, tasks.rules(settings), days, told=told)
+    console.print(f"{papers:,} listings read on {len(days) - len(missing)} of {len(days)} days.")
+    if missing:
+        console.print(
+            f"Not read: {', '.join(map(str, missing[:10]))}{' …' if len(missing) > 10 else ''}. "
+            "They stay due: a running worker goes on with them. `paperround status` shows the last error."
+        )
+    return missing
+
+
+async def _due_days(database: Database, settings: Settings, feed: str) -> Sequence[date]:
+    now = utc_now()
+    async with database.writing() as session:
+        await schedule.plan(session, feed, now=now, catch_up=timedelta(days=settings.catch_up_days))
+    async with database.reading() as session:
+        return await schedule.due(session, feed, now=now)
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("Reading"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("days, {task.fields[papers]} listings"),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )

@@ -1,0 +1,17 @@
+"""/api/v1/feeds: how reading the feeds goes."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from paperround.feeds import status
+from paperround.web.api.models import FeedList, FeedOut
+from paperround.web.request import Config, Now, Read
+
+router = APIRouter(prefix="/api/v1/feeds", tags=["feeds"])
+
+
+@router.get("", summary="The state of ingestion, feed by feed")
+async def list_feeds(session: Read, settings: Config, now: Now) -> FeedList:
+    states = [await status.state(session, name, now=now) for name in settings.feeds]
+    return FeedList(feeds=[FeedOut.of(state) for state in states])

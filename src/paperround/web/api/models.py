@@ -1,0 +1,161 @@
+"""The shapes of /api/v1."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from paperround.feeds.status import FeedState
+from paperround.papers.catalogue import SAMPLE
+from paperround.papers.tables import Listing, Paper, Signal
+from paperround.web.shown import visible_authors
+
+
+class OrganizationOut(BaseModel):
+    name: str = Field(description="Its name on the hub.", examples=["open-rivers-lab"])
+    full_name: str = Field(examples=["Open Rivers Lab"])
+
+
+class PaperOut(BaseModel):
+    """A paper as lists give it."""
+
+    id: str = Field(description="The arXiv id without version.", examples=["2510.12345"])
+    title: str
+    abstract: str
+    authors: list[str] = Field(description="In the paper's order.", examples=[["Ada Lindqvist"]])
+    organization: OrganizationOut | None
+    published_at: datetime = Field(description="When it appeared on arXiv, UTC.")
+    listed_on: date = Field(description="The first day that it was on a feed's list.")
+    upvotes: int
+    comments: int | None
+    heat: float = Field(description="The trending score; one more means twice as hot.")
+    ai_summary: str | None
+    ai_keywords: list[str] | None
+    thumbnail_url: str | None
+    media_urls: list[str] | None
+    project_url: str | None
+    github_url: str | None
+    github_stars: int | None
+    arxiv_url: str = Field(examples=["https://arxiv.org/abs/2510.12345"])
+    pdf_url: str = Field(examples=["https://arxiv.org/pdf/2510.12345"])
+    url: str = Field(description="Its page here.")
+    sample: bool = Field(description="An invented paper of the sample edition.")
+
+    @classmethod
+    def of(cls, paper: Paper, base: str) -> Self:
+        own = {name: getattr(paper, name) for name in cls.model_fields if hasattr(paper, name)}
+        organization = paper.organization
+        return cls.model_validate(
+            own
+            | {
+                "authors": [author.name for author in visible_authors(paper)],
+                "organization": organization
+                and OrganizationOut(name=organization.name, full_name=organization.full_name),
+                "arxiv_url": f"https://arxiv.org/abs/{paper.id}",
+                "pdf_url": f"https://arxiv.org/pdf/{paper.id}",
+                "url": f"{base}/papers/{paper.id}",
+                "sample": paper.id.startswith("0000."),
+            }
+        )
+
+
+class PaperList(BaseModel):
+    papers: list[PaperOut]
+    next: str | None = Field(description="The cursor of the next part, null at the end.")
+
+
+class ListingOut(BaseModel):
+    feed: str = Field(examples=["huggingface", SAMPLE])
+    day: date
+    first_seen_at: datetime
+    submitted_at: datetime | None
+    submitter: str | None = Field(description="The hub account that put it on the list.")
+
+    @classmethod
+    def of(cls, listing: Listing) -> Self:
+        return cls(
+            feed=listing.feed,
+            day=listing.day,
+            first_seen_at=listing.first_seen_at,
+            submitted_at=listing.submitted_at,
+            submitter=listing.submitter_name,
+        )
+
+
+class PaperDetail(PaperOut):
+    """A paper with where it was listed and what else its feeds told."""
+
+    listings: list[ListingOut]
+    discussion_id: str | None
+    author_participates: bool | None
+    ai_summary_model: str | None
+    github_added_by: str | None
+    seen_at: datetime = Field(description="The last reading that had it.")
+
+
+class SimilarPaper(BaseModel):
+    paper: PaperOut
+    similarity: float = Field(description="The cosine of the two papers' vectors, −1 to 1.")
+
+
+class SimilarList(BaseModel):
+    papers: list[SimilarPaper]
+    next: None = None
+
+
+class SignalOut(BaseModel):
+    """The numbers as they stood from this time on."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    at: datetime
+    upvotes: int
+    comments: int | None
+    github_stars: int | None
+
+    @classmethod
+    def of(cls, signal: Signal) -> Self:
+        return cls.model_validate(signal)
+
+
+class SignalList(BaseModel):
+    signals: list[SignalOut] = Field(description="In order of time; a row only when a number changed.")
+
+
+class FeedOut(BaseModel):
+    """How reading a feed goes."""
+
+    name: str
+    last_success: datetime | None
+    newest_day: date | None = Field(description="The newest day with papers.")
+    stale: bool = Field(description="Its newest list is old, or nothing could be read for a day.")
+    next_run: datetime | None
+    last_error: str | None = Field(description="The latest reading's, null when it worked.")
+    failing_days: int
+    unsettled_days: int = Field(description="Days that will be read again.")
+    quarantined: int = Field(description="Records that could not be read yet.")
+
+    @classmethod
+    def of(cls, state: FeedState) -> Self:
+        return cls.model_validate({name: getattr(state, name) for name in cls.model_fields})
+
+
+class FeedList(BaseModel):
+    feeds: list[FeedOut]
+
+
+class Problem(BaseModel):
+    """RFC 9457. `error` says the same to clients of the hub."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    error: str
+
+
+def iso(moment: datetime) -> str:
+    """As the hub writes times: milliseconds and a Z, which its client insists on."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

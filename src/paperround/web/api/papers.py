@@ -1,0 +1,133 @@
+"""/api/v1/papers: lists, one paper, what is like it, how its numbers moved."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Path, Query
+
+from paperround.papers import editions
+from paperround.papers.arxiv_id import bare_id
+from paperround.papers.editions import Choice, Sort
+from paperround.papers.span import Period, Span
+from paperround.papers.tables import Paper
+from paperround.search.similar import similar
+from paperround.web.api import cursor as cursors
+from paperround.web.api.models import (
+    ListingOut,
+    PaperDetail,
+    PaperList,
+    PaperOut,
+    Problem,
+    SignalList,
+    SignalOut,
+    SimilarList,
+    SimilarPaper,
+)
+from paperround.web.request import BadRequest, Config, NotFound, Read
+
+MOST_SIGNALS: Final = 1000
+
+router = APIRouter(prefix="/api/v1/papers", tags=["papers"], responses={400: {"model": Problem}})
+not_found: Final[dict[int | str, dict[str, Any]]] = {
+    404: {"model": Problem, "description": "No such paper here."}
+}
+
+PaperId = Annotated[str, Path(description="An arXiv id; a version is ignored.", examples=["2510.12345"])]
+Day = Annotated[str | None, Query(description="A day.", examples=["2025-10-29"])]
+Limit = Annotated[int, Query(ge=1, le=100, description="At most so many papers.")]
+
+
+@router.get("", summary="Papers of a day, week, month or any days")
+async def list_papers(
+    session: Read,
+    settings: Config,
+    date: Day = None,
+    week: Annotated[str | None, Query(description="An ISO week.", examples=["2025-W44"])] = None,
+    month: Annotated[str | None, Query(description="A month.", examples=["2025-10"])] = None,
+    from_: Annotated[str | None, Query(alias="from", description="The first day.")] = None,
+    to: Annotated[str | None, Query(description="The last day.")] = None,
+    sort: Annotated[
+        Sort | None, Query(description="Default: `upvotes` with a day, week or month, else `published`.")
+    ] = None,
+    limit: Limit = 50,
+    cursor: Annotated[str | None, Query(max_length=500, description="`next` of the part before.")] = None,
+) -> PaperList:
+    choice, edition = _choice(date, week, month, from_, to)
+    order = sort or (Sort.upvotes if edition else Sort.published)
+    after = cursors.decode(order, cursor)
+    part = await editions.papers(session, choice, sort=order, limit=limit, after=after)
+    base = str(settings.public_url).rstrip("/")
+    return PaperList(
+        papers=[PaperOut.of(paper, base) for paper in part.papers], next=cursors.encode(order, part.more)
+    )
+
+
+def _choice(
+    day: str | None, week: str | None, month: str | None, first: str | None, last: str | None
+) -> tuple[Choice, bool]:
+    """Which papers are asked for, and whether they are one edition's."""
+    named = [
+        Span.parse(period, value)
+        for period, value in ((Period.day, day), (Period.week, week), (Period.month, month))
+        if value is not None
+    ]
+    if len(named) > 1 or (named and (first is not None or last is not None)):
+        raise BadRequest("Give one of date, week and month, or from and to.")
+    if named:
+        return Choice.of(named[0]), True
+    return Choice(first=_day(first), last=_day(last)), False
+
+
+def _day(value: str | None) -> date | None:
+    return Span.parse(Period.day, value).first if value is not None else None
+
+
+async def found(session: Read, paper_id: str) -> Paper:
+    """The paper, by its id in any form. Raises `NotFound`."""
+    try:
+        paper = await editions.paper(session, bare_id(paper_id))
+    except ValueError:
+        paper = None
+    if paper is None:
+        raise NotFound(f"There is no paper {paper_id[:60]} here.")
+    return paper
+
+
+# Old ids have a slash, so the longer addresses come first and ids are paths.
+@router.get("/{paper_id:path}/similar", responses=not_found, summary="Papers like this one, nearest first")
+async def similar_papers(
+    session: Read, settings: Config, paper_id: PaperId, limit: Limit = 10
+) -> SimilarList:
+    paper = await found(session, paper_id)
+    base = str(settings.public_url).rstrip("/")
+    return SimilarList(
+        papers=[
+            SimilarPaper(paper=PaperOut.of(other, base), similarity=similarity)
+            for other, similarity in await similar(session, paper.id, limit=limit)
+        ]
+    )
+
+
+@router.get("/{paper_id:path}/signals", responses=not_found, summary="How its numbers moved")
+async def paper_signals(session: Read, paper_id: PaperId) -> SignalList:
+    """Upvotes, comments and stars over time, at most the latest 1,000 changes."""
+    paper = await found(session, paper_id)
+    rows = await editions.signals(session, paper.id, limit=MOST_SIGNALS)
+    return SignalList(signals=[SignalOut.of(row) for row in rows])
+
+
+@router.get("/{paper_id:path}", responses=not_found, summary="One paper")
+async def one_paper(session: Read, settings: Config, paper_id: PaperId) -> PaperDetail:
+    paper = await found(session, paper_id)
+    listings = await editions.listings(session, [paper.id])
+    short = PaperOut.of(paper, str(settings.public_url).rstrip("/"))
+    more = {
+        name: getattr(paper, name)
+        for name in PaperDetail.model_fields
+        if name not in PaperOut.model_fields and name != "listings"
+    }
+    return PaperDetail(
+        **short.model_dump(), **more, listings=[ListingOut.of(row) for row in listings[paper.id]]
+    )

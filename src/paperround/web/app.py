@@ -1,0 +1,98 @@
+"""The composition root of the web: database, templates, routes, headers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from paperround import __version__, schema
+from paperround.database import Database
+from paperround.settings import Settings
+from paperround.text import markup, markup_paragraphs
+from paperround.web import docs, errors, hub, pages, shown, status
+from paperround.web.api import feeds, papers
+
+STATIC: Final = Path(__file__).parent / "static"
+HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; font-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+def create_app(settings: Settings, database_url: str) -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.database = database = Database(database_url, application="paperround web")
+        async with database.reading() as session:
+            await schema.require(session)
+        yield
+        await database.close()
+
+    app = FastAPI(
+        title=f"{settings.site_name} API",
+        version=__version__,
+        description="The day's research papers: lists, trending, what is like what, and how numbers moved.",
+        lifespan=lifespan,
+        docs_url=None,  # FastAPI's own page loads its script and style from elsewhere; ours is in docs.py
+        redoc_url=None,
+    )
+    app.state.settings = settings
+    app.state.templates = templates()
+    for router in (papers.router, feeds.router, hub.router, status.router, docs.router, pages.router):
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    errors.install(app)
+    app.add_middleware(SecurityHeaders)
+    return app
+
+
+def templates() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(schema.project_file("templates")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        markup=markup,
+        paragraphs=markup_paragraphs,
+        count=shown.count,
+        plural=shown.plural,
+        ago=shown.ago,
+        short_day=shown.short_day,
+        account_name=shown.account_name,
+        utc=lambda moment: f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
+    )
+    return environment
+
+
+class SecurityHeaders:
+    """No page of ours loads anything from elsewhere, runs inline script or stands in a frame."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self.app(scope, receive, with_headers if scope["type"] == "http" else send)

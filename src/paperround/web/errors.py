@@ -1,0 +1,92 @@
+"""Every error as an answer: a page for people, problem+json (RFC 9457) for programs. Never a traceback."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, Final
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+
+from paperround.papers.span import NoSuchPeriod
+from paperround.web.request import WebError, page
+
+logger = structlog.get_logger(__name__)
+
+PROBLEM: Final = "application/problem+json"
+SENTENCES: Final = {
+    404: "There is no such page.",
+    405: "This address doesn't take that.",
+    500: "The fault is ours. It has been written to the log.",
+    503: "The database can't be reached right now. Try again in a moment.",
+}
+
+
+def install(app: FastAPI) -> None:
+    handlers: dict[type[Exception], Any] = {
+        WebError: _web_error,
+        NoSuchPeriod: _no_such_period,
+        RequestValidationError: _invalid,
+        HTTPException: _http,
+        OperationalError: _no_database,
+        PoolTimeout: _no_database,
+        Exception: _unexpected,
+    }
+    for kind, handler in handlers.items():
+        app.add_exception_handler(kind, handler)
+
+
+async def answer(request: Request, status: int, detail: str, title: str | None = None) -> Response:
+    named = title or HTTPStatus(status).phrase
+    if not wants_page(request):
+        return problem(status, named, detail)
+    return await page(request, None, "error.html", status=status, title=named, detail=detail, code=status)
+
+
+def wants_page(request: Request) -> bool:
+    """Addresses of the API answer programs, whatever they accept; `.md` is read by the hub's client."""
+    path = request.url.path
+    return not (path.startswith(("/api/", "/healthz", "/readyz")) or path.endswith(".md"))
+
+
+def problem(status: int, title: str, detail: str) -> JSONResponse:
+    """`error` says it again: it is all that the hub's client shows."""
+    content = {"type": "about:blank", "title": title, "status": status, "detail": detail, "error": detail}
+    return JSONResponse(content, status_code=status, media_type=PROBLEM)
+
+
+async def _web_error(request: Request, error: WebError) -> Response:
+    return await answer(request, error.status, str(error), error.title)
+
+
+async def _no_such_period(request: Request, error: NoSuchPeriod) -> Response:
+    return await answer(request, 400, str(error), "Not understood")
+
+
+async def _invalid(request: Request, error: RequestValidationError) -> Response:
+    faults = "; ".join(f"{'.'.join(map(str, e['loc'][1:]))}: {e['msg']}" for e in error.errors()[:5])
+    return await answer(request, 422 if request.method == "POST" else 400, faults, "Not understood")
+
+
+async def _http(request: Request, error: HTTPException) -> Response:
+    response = await answer(request, error.status_code, SENTENCES.get(error.status_code, str(error.detail)))
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _no_database(request: Request, error: Exception) -> Response:
+    cause = error.__cause__ if isinstance(error, DBAPIError) else error
+    logger.warning("no database", path=request.url.path, error=str(cause))
+    response = await answer(request, 503, SENTENCES[503])
+    response.headers["Retry-After"] = "5"
+    return response
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    logger.error("unexpected error", path=request.url.path, exc_info=error)
+    return await answer(request, 500, SENTENCES[500])

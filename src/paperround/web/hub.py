@@ -1,0 +1,190 @@
+"""The hub's own JSON: its client works on us, and one Paperround can be another's feed. Shapes only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, PlainTextResponse
+
+from paperround.papers import editions
+from paperround.papers.editions import Choice, Sort
+from paperround.papers.span import Period, Span
+from paperround.papers.tables import Author, Listing, Organization, Paper
+from paperround.web.api.models import iso
+from paperround.web.api.papers import found
+from paperround.web.request import NotFound, Read
+from paperround.web.shown import visible_authors
+
+FEED: Final = "huggingface"
+DEFAULT_LIMIT: Final = 50
+LAST_PAGE: Final = 100_000
+SORTS: Final = {"publishedAt": Sort.published, "trending": Sort.trending}
+PERIODS: Final = {"date": Period.day, "week": Period.week, "month": Period.month}
+
+Json = dict[str, Any]
+router = APIRouter(tags=["hub-compatible"])
+
+
+@router.get("/api/daily_papers", response_model=list[Json], summary="Daily papers, as the hub lists them")
+async def daily_papers(request: Request, session: Read) -> JSONResponse:
+    """`date`, `week` or `month`, `submitter`, `sort` (`publishedAt`, `trending`), `p`, `limit` (1 to 100).
+
+    What is unknown or out of bounds is ignored or clamped, never refused; only a bad date is.
+    """
+    asked = request.query_params
+    limit = min(max(_number(asked.get("limit"), DEFAULT_LIMIT), 1), 100)
+    page = min(max(_number(asked.get("p"), 0), 0), LAST_PAGE)
+    rows = await editions.listed(
+        session,
+        _choice(asked),
+        sort=SORTS.get(asked.get("sort", "")),
+        limit=limit,
+        offset=page * limit,
+    )
+    return JSONResponse([item(listing, paper) for listing, paper in rows])
+
+
+def _number(value: str | None, default: int) -> int:
+    try:
+        return int(value[:9]) if value else default
+    except ValueError:
+        return default
+
+
+def _choice(asked: Mapping[str, str]) -> Choice:
+    span = next(
+        (Span.parse(period, asked[name]) for name, period in PERIODS.items() if asked.get(name)), None
+    )
+    submitter = (asked.get("submitter") or "").replace("\0", "") or None
+    bounds = Choice.of(span) if span else Choice()
+    return replace(bounds, feed=FEED, submitter=submitter)
+
+
+@router.get("/api/papers/{paper_id:path}", response_model=Json, summary="One paper, as the hub gives it")
+async def paper_info(session: Read, paper_id: str) -> JSONResponse:
+    paper, listing = await _listed_paper(session, paper_id)
+    inner = paper_object(listing, paper)
+    return JSONResponse(
+        {**inner, **{k: v for k, v in item(listing, paper).items() if k not in {*inner, "paper"}}}
+    )
+
+
+@router.get("/papers/{paper_id:path}.md", response_class=PlainTextResponse, summary="One paper in Markdown")
+async def paper_markdown(session: Read, paper_id: str) -> PlainTextResponse:
+    paper, _ = await _listed_paper(session, paper_id)
+    return PlainTextResponse(markdown(paper), media_type="text/markdown; charset=utf-8")
+
+
+async def _listed_paper(session: Read, paper_id: str) -> tuple[Paper, Listing]:
+    """Only what stands on the hub's lists: never a sample."""
+    paper = await found(session, paper_id)
+    listings = [row for row in (await editions.listings(session, [paper.id]))[paper.id] if row.feed == FEED]
+    if not listings:
+        raise NotFound(f"Paper {paper.id} is not on the hub's lists.")
+    return paper, listings[-1]
+
+
+def markdown(paper: Paper) -> str:
+    """Title, authors, links and texts, as plain Markdown."""
+    links = [
+        f"https://arxiv.org/abs/{paper.id}",
+        f"https://arxiv.org/pdf/{paper.id}",
+        paper.github_url,
+        paper.project_url,
+    ]
+    parts = [
+        f"# {paper.title}",
+        ", ".join(author.name for author in visible_authors(paper)),
+        f"Published {paper.published_at:%Y-%m-%d}",
+        "\n".join(f"- <{link}>" for link in links if link),
+        "## Abstract",
+        paper.abstract,
+        *(["## Summary", paper.ai_summary] if paper.ai_summary else []),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def item(listing: Listing, paper: Paper) -> Json:
+    """A list's item. The hub's client reads some fields outside that the hub also puts into `paper`."""
+    inner = paper_object(listing, paper)
+    both = ("title", "summary", "publishedAt", "organization", "mediaUrls", "ai_summary", "ai_keywords",
+            "projectPage", "githubRepo", "githubStars")  # fmt: skip
+    outer = {
+        "paper": inner,
+        **{name: inner[name] for name in both if name in inner},
+        "numComments": paper.comments,
+        "thumbnail": paper.thumbnail_url,
+        "submittedBy": account(listing.submitter),
+        "submitterOrganization": listing.submitter_organization,
+        "isAuthorParticipating": paper.author_participates,
+    }
+    return told(outer)
+
+
+def paper_object(listing: Listing, paper: Paper) -> Json:
+    return told(
+        {
+            "id": paper.id,
+            "authors": [author_object(author) for author in paper.authors],
+            "mediaUrls": paper.media_urls,
+            "publishedAt": iso(paper.published_at),
+            "submittedOnDailyAt": _iso(listing.submitted_at),
+            "title": paper.title,
+            "submittedOnDailyBy": account(listing.submitter),
+            "summary": paper.abstract,
+            "upvotes": paper.upvotes,
+            "discussionId": paper.discussion_id,
+            "projectPage": paper.project_url,
+            "githubRepo": paper.github_url,
+            "githubRepoAddedBy": paper.github_added_by,
+            "ai_summary": paper.ai_summary,
+            "ai_summary_model": paper.ai_summary_model,
+            "ai_keywords": paper.ai_keywords,
+            "githubStars": paper.github_stars,
+            "organization": organization_object(paper.organization),
+        }
+    )
+
+
+def author_object(author: Author) -> Json:
+    return told(
+        {
+            "_id": author.hub_id,
+            "user": account(author.account),
+            "name": author.name,
+            "status": author.status,
+            "statusLastChangedAt": _iso(author.status_changed_at),
+            "hidden": author.hidden,
+        }
+    )
+
+
+def organization_object(organization: Organization | None) -> Json | None:
+    if organization is None:
+        return None
+    return told(
+        {
+            "_id": organization.hub_id,
+            "name": organization.name,
+            "fullname": organization.full_name,
+            "avatar": organization.avatar_url,
+        }
+    )
+
+
+def account(stored: Mapping[str, Any] | None) -> Json | None:
+    """An account under both names that the hub has given it over the years."""
+    return {**stored, "user": stored["name"]} if stored and "name" in stored else None
+
+
+def told(values: Mapping[str, Any]) -> Json:
+    """The hub leaves out what it doesn't know."""
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return iso(moment) if moment else None

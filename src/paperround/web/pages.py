@@ -1,0 +1,134 @@
+"""The pages of papers: editions, trending, one paper."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from paperround.papers import editions
+from paperround.papers.arxiv_id import bare_id
+from paperround.papers.editions import Choice, Sort
+from paperround.papers.span import Period, Span
+from paperround.search.similar import similar
+from paperround.web import shown
+from paperround.web.api import cursor as cursors
+from paperround.web.api.papers import MOST_SIGNALS, found
+from paperround.web.request import Now, Read, page
+
+PAGE: Final = 50
+SIMILAR: Final = 8
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+After = Annotated[str | None, Query(max_length=500)]
+
+
+@router.get("/")
+async def home() -> RedirectResponse:
+    return RedirectResponse("/papers")
+
+
+@router.get("/papers")
+async def latest(request: Request, session: Read, now: Now, after: After = None) -> HTMLResponse:
+    """The latest edition that has papers."""
+    day = await editions.newest_day(session)
+    if day is None:
+        return await page(request, session, "papers/none_yet.html")
+    return await _edition(request, session, Span.of(Period.day, day), now, after)
+
+
+@router.get("/papers/date/{key}")
+async def daily(request: Request, session: Read, now: Now, key: str, after: After = None) -> HTMLResponse:
+    return await _edition(request, session, Span.parse(Period.day, key), now, after)
+
+
+@router.get("/papers/week/{key}")
+async def weekly(request: Request, session: Read, now: Now, key: str, after: After = None) -> HTMLResponse:
+    return await _edition(request, session, Span.parse(Period.week, key), now, after)
+
+
+@router.get("/papers/month/{key}")
+async def monthly(request: Request, session: Read, now: Now, key: str, after: After = None) -> HTMLResponse:
+    return await _edition(request, session, Span.parse(Period.month, key), now, after)
+
+
+async def _edition(
+    request: Request, session: Read, span: Span, now: datetime, after: str | None
+) -> HTMLResponse:
+    place = cursors.decode(Sort.upvotes, after)
+    part = await editions.papers(session, Choice.of(span), sort=Sort.upvotes, limit=PAGE, after=place)
+    previous, following = await editions.neighbours(session, span)
+    today = now.date()
+    return await page(
+        request,
+        session,
+        "papers/edition.html",
+        span=span,
+        heading=shown.heading(span, today=today),
+        totals=await editions.totals(session, span),
+        entries=shown.entries(part.papers, today=today),
+        more=cursors.encode(Sort.upvotes, part.more),
+        previous=_turn(span, previous, today),
+        following=_turn(span, following, today),
+        kinds=_kinds(span),
+        day=span.last if span.last <= today else today,
+    )
+
+
+def _turn(span: Span, day: date | None, today: date) -> tuple[str, str] | None:
+    """Address and words of the edition of the same kind that `day` lies in."""
+    if day is None:
+        return None
+    other = Span.of(span.period, day)
+    return shown.address(other), shown.turning(other, today=today)
+
+
+def _kinds(span: Span) -> list[tuple[str, str, bool]]:
+    """The same days as a day, a week and a month: words, address, whether it is this one."""
+    return [
+        (period.value.capitalize(), shown.address(Span.of(period, span.first)), period is span.period)
+        for period in Period
+    ]
+
+
+@router.get("/papers/trending")
+async def trending(request: Request, session: Read, now: Now, after: After = None) -> HTMLResponse:
+    place = cursors.decode(Sort.trending, after)
+    part = await editions.papers(session, Choice(), sort=Sort.trending, limit=PAGE, after=place)
+    return await page(
+        request,
+        session,
+        "papers/trending.html",
+        entries=shown.entries(part.papers, today=now.date()),
+        more=cursors.encode(Sort.trending, part.more),
+    )
+
+
+@router.get("/papers/{paper_id:path}")
+async def one_paper(request: Request, session: Read, now: Now, paper_id: str) -> Any:
+    """A version, or another form of the id, leads to the bare id's page."""
+    paper = await found(session, paper_id)
+    if paper_id != bare_id(paper_id):
+        return RedirectResponse(f"/papers/{paper.id}", status_code=308)
+    today = now.date()
+    alike = await similar(session, paper.id, limit=SIMILAR)
+    listings = (await editions.listings(session, [paper.id]))[paper.id]
+    signals = await editions.signals(session, paper.id, limit=MOST_SIGNALS)
+    return await page(
+        request,
+        session,
+        "papers/paper.html",
+        paper=paper,
+        entry=shown.entry(paper, today=today),
+        authors=shown.visible_authors(paper),
+        listings=[
+            (shown.turning(span, today=today), shown.address(span), row)
+            for row in listings
+            for span in [Span.of(Period.day, row.day)]
+        ],
+        signals=signals,
+        similar=[(shown.entry(other, today=today), round(100 * cosine)) for other, cosine in alike],
+        today=today,
+    )
