@@ -31,7 +31,8 @@ app.add_typer(database_app, name="db")
 console = Console(stderr=True, highlight=False)
 
 Lifeline = Annotated[bool, typer.Option("--lifeline", hidden=True, help="End when the input closes.")]
-Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
+FORMATS = ["%Y-%m-%d"]
+DAY = "YYYY-MM-DD"
 
 
 def main() -> None:
@@ -117,9 +118,13 @@ def encoder(lifeline: Lifeline = False) -> None:
 @app.command(epilog="Example: paperround ingest --from 2026-10-01 --to 2026-10-31")
 def ingest(
     feed: Annotated[FeedName, typer.Option(help="The feed to read.")] = "huggingface",  # noqa: ARG001 (one so far)
-    date: Annotated[Day, typer.Option(help="One day.")] = None,
-    from_: Annotated[Day, typer.Option("--from", help="The first day.")] = None,
-    to: Annotated[Day, typer.Option(help="The last day; today when left out.")] = None,
+    date: Annotated[datetime | None, typer.Option(help="One day.", formats=FORMATS, metavar=DAY)] = None,
+    from_: Annotated[
+        datetime | None, typer.Option("--from", help="The first day.", formats=FORMATS, metavar=DAY)
+    ] = None,
+    to: Annotated[
+        datetime | None, typer.Option(help="The last day, else today.", formats=FORMATS, metavar=DAY)
+    ] = None,
 ) -> None:
     """Read days of a feed now. Without a day: those that are due."""
     settings = ready("ingest")

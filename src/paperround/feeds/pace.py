@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
-from typing import Final, cast
+from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import Interval, func, select, type_coerce
 from sqlalchemy.dialects.postgresql import insert
 
 from paperround.database import Database
@@ -37,11 +37,11 @@ class Pace:
         mine = insert(RequestRate).values(host=self._host, drained_at=func.clock_timestamp() + self._interval)
         later = func.greatest(RequestRate.drained_at, func.clock_timestamp()) + self._interval
         statement = mine.on_conflict_do_update(index_elements=["host"], set_={"drained_at": later}).returning(
-            RequestRate.drained_at - func.clock_timestamp()
+            type_coerce(RequestRate.drained_at - func.clock_timestamp(), Interval())
         )
         async with self._database.writing() as session:
             backlog = (await session.execute(statement)).scalar_one()
-        return cast(timedelta, backlog) - self._interval * max(self._burst, 1)
+        return backlog - self._interval * max(self._burst, 1)
 
     async def pause(self, until: datetime) -> None:
         """No requests before `until`: the host's own wish."""

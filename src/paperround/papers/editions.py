@@ -54,13 +54,16 @@ class Choice:
 
     @property
     def listings(self) -> list[ColumnElement[bool]]:
-        bounds = (
-            (self.first, Listing.day >= self.first),
-            (self.last, Listing.day <= self.last),
-            (self.feed, Listing.feed == self.feed),
-            (self.submitter, Listing.submitter_name == self.submitter),
-        )
-        return [condition for value, condition in bounds if value is not None]
+        conditions = []
+        if self.first is not None:
+            conditions.append(Listing.day >= self.first)
+        if self.last is not None:
+            conditions.append(Listing.day <= self.last)
+        if self.feed is not None:
+            conditions.append(Listing.feed == self.feed)
+        if self.submitter is not None:
+            conditions.append(Listing.submitter_name == self.submitter)
+        return conditions
 
 
 KEYS: dict[Sort, Any] = {

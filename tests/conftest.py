@@ -1,0 +1,172 @@
+"""What tests stand on: a real PostgreSQL (one a run, a database a test), a feed server, a running site."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import shutil
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+import uvicorn
+from factories import item, listed
+from feed_server import FeedServer, serving
+from psycopg import sql
+
+from paperround import schema
+from paperround.database import Database
+from paperround.postgres import EmbeddedPostgres
+from paperround.settings import Settings
+from paperround.web.app import create_app
+
+TEMPLATE = "paperround_template"
+
+
+def run_folder(run: str) -> Path:
+    """One folder for all of a run's test processes: in memory where there is room."""
+    memory = Path("/dev/shm")  # noqa: S108 (ours is a new folder in it)
+    roomy = memory.is_dir() and shutil.disk_usage(memory).free > 2**30
+    folder = (memory if roomy else Path(tempfile.gettempdir())) / f"paperround-tests-{run}"
+    folder.mkdir(mode=0o755, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    with file.open("w") as door:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        yield
+
+
+def run_sql(url: str, *statements: sql.Composable | str) -> None:
+    address = url.replace("postgresql+psycopg://", "postgresql://")
+    with psycopg.connect(address, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def server(testrun_uid: str) -> Iterator[str]:
+    """The address of a real server with a migrated template database."""
+    folder = run_folder(testrun_uid)
+    with EmbeddedPostgres(folder / "data").attached() as postgres:
+        with locked(folder / "template.lock"):
+            if not (folder / "template.done").exists():
+                run_sql(postgres.url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+                run_sql(postgres.url, f"CREATE DATABASE {TEMPLATE}")
+                schema.upgrade(database_named(postgres.url, TEMPLATE))
+                (folder / "template.done").touch()
+        yield postgres.url
+    with locked(folder / "template.lock"):
+        last = not _in_use(folder)
+    if last:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _in_use(folder: Path) -> bool:
+    with (folder / "data" / "postgres" / "users").open("w") as users:
+        try:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def database_named(url: str, name: str) -> str:
+    return url.replace("/paperround?", f"/{name}?")
+
+
+@contextmanager
+def new_database(server: str, template: str = TEMPLATE) -> Iterator[str]:
+    name = f"test_{uuid.uuid4().hex[:16]}"
+    run_sql(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield database_named(server, name)
+    run_sql(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database_url(server: str) -> Iterator[str]:
+    """A database of the test's own, migrated and empty."""
+    with new_database(server) as url:
+        yield url
+
+
+@pytest.fixture
+def bare_database_url(server: str) -> Iterator[str]:
+    """A database of the test's own with nothing in it, not even the schema."""
+    with new_database(server, "template0") as url:
+        yield url
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    database = Database(database_url, pool_size=8)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def feed() -> Iterator[FeedServer]:
+    with serving(FeedServer()) as server:
+        yield server
+
+
+@pytest.fixture
+def settings(feed: FeedServer, database_url: str) -> Settings:
+    return Settings(
+        _env_file=None, huggingface_url=feed.url, database_url=database_url, feed_rate=0, catch_up_days=2
+    )
+
+
+@contextmanager
+def running_site(settings: Settings, url: str) -> Iterator[str]:
+    """The web process's app on a port of loopback; its address."""
+    config = uvicorn.Config(create_app(settings, url), port=0, log_config=None, access_log=False)
+    web = uvicorn.Server(config)
+    thread = threading.Thread(target=web.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not web.started and thread.is_alive() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert web.started, "the site did not start"
+    port = web.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        web.should_exit = True
+        thread.join(10)
+
+
+@pytest.fixture
+def web(database_url: str) -> Iterator[httpx.Client]:
+    """A client of a running site on the test's own database."""
+    with (
+        running_site(Settings(_env_file=None), database_url) as address,
+        httpx.Client(base_url=address, follow_redirects=False, timeout=20) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(scope="session")
+def site(server: str) -> Iterator[str]:
+    """The address of a running site with three days of invented papers. For looking, not for changing."""
+    with new_database(server) as url:
+        asyncio.run(_fill(url))
+        with running_site(Settings(_env_file=None), url) as address:
+            yield address
+
+
+async def _fill(url: str) -> None:
+    database = Database(url)
+    days = {"2026-03-02": range(1, 61), "2026-03-03": range(61, 64), "2026-03-06": range(64, 70)}
+    for day, numbers in days.items():
+        await listed(database, day, *(item(f"2603.{n:05}", paper__upvotes=n % 40) for n in numbers))
+    await database.close()
