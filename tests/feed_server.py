@@ -79,7 +79,7 @@ def body(content: object) -> Callable[[list[Any]], Answer]:
 
 
 @contextmanager
-def serving(feed: FeedServer) -> Iterator[FeedServer]:
+def serving(feed: FeedServer, port: int = 0) -> Iterator[FeedServer]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -100,7 +100,7 @@ def serving(feed: FeedServer) -> Iterator[FeedServer]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     feed.url = f"http://127.0.0.1:{server.server_port}"

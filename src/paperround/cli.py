@@ -109,10 +109,14 @@ def clock(lifeline: Lifeline = False) -> None:
         asyncio.run(running.clock(url))
 
 
-@app.command(epilog="Example: paperround encoder")
-def encoder(lifeline: Lifeline = False) -> None:
-    """Turn text into vectors, for this machine's web and worker."""
-    running.encoder(ready("encoder", lifeline=lifeline))
+@app.command(epilog="Example: paperround encoder --host 0.0.0.0 --port 8100")
+def encoder(
+    host: Annotated[str | None, typer.Option(help="Listen on an address instead of a Unix socket.")] = None,
+    port: Annotated[int, typer.Option(help="The port, with --host.")] = 8100,
+    lifeline: Lifeline = False,
+) -> None:
+    """Turn text into vectors: for this machine on a Unix socket, or for others on an address."""
+    running.encoder(ready("encoder", lifeline=lifeline), host, port)
 
 
 @app.command(epilog="Example: paperround ingest --from 2026-10-01 --to 2026-10-31")

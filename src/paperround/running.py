@@ -78,10 +78,13 @@ async def clock(url: str) -> None:
         await clockwork.run(database, stop)
 
 
-def encoder(settings: Settings) -> None:
+def encoder(settings: Settings, host: str | None, port: int) -> None:
     from paperround.embeddings import encoder as process  # imports torch
 
-    process.serve(settings, socket=encoder_socket(settings))
+    if host:
+        process.serve(settings, host=host, port=port)
+    else:
+        process.serve(settings, socket=encoder_socket(settings))
 
 
 def everything(settings: Settings, console: Console) -> None:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
 import procrastinate
+import stamina
 import structlog
 from procrastinate import JobContext
 
 from paperround import queue, sample
 from paperround.database import Database, utc_now
 from paperround.embeddings import filling
-from paperround.embeddings.client import Encoder, EncoderError
+from paperround.embeddings.client import Encoder, EncoderError, EncoderUnavailable
 from paperround.feeds import intake, schedule
 from paperround.feeds.huggingface import huggingface
 from paperround.papers import trending
@@ -23,18 +26,24 @@ from paperround.settings import Settings
 
 logger = structlog.get_logger(__name__)
 
-JOBS_AT_ONCE = 4
+JOBS_AT_ONCE: Final = 4
+ENCODER_START: Final = 40  # seconds
 
 
 @dataclass(frozen=True)
 class Workplace:
-    """What a worker's tasks share. `heartbeat` and `silence` in seconds."""
+    """What a worker's tasks share. `heartbeat` and `silence` in seconds.
+
+    Each kind of long work is done once a process, so that a slow feed doesn't take the places of the rest.
+    """
 
     settings: Settings
     database: Database
     encoder_socket: Path
     heartbeat: float = 5
     silence: float = 20
+    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    embedding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 def rules(settings: Settings) -> intake.Rules:
@@ -49,27 +58,35 @@ def half_life(settings: Settings) -> timedelta:
 async def read_feeds(context: JobContext) -> None:
     """Read every day that is due; where nothing could ever be read, show the sample edition."""
     place: Workplace = context.additional_context["place"]
-    now = utc_now()
-    async with place.database.writing() as session:
-        catch_up = timedelta(days=place.settings.catch_up_days)
-        await schedule.plan(session, "huggingface", now=now, catch_up=catch_up)
-    async with huggingface(place.settings, place.database) as feed:
+    if place.reading.locked():
+        return
+    async with place.reading, huggingface(place.settings, place.database) as feed:
+        async with place.database.writing() as session:
+            catch_up = timedelta(days=place.settings.catch_up_days)
+            await schedule.plan(session, feed.name, now=utc_now(), catch_up=catch_up)
         await intake.read_due(place.database, feed, rules(place.settings))
-    async with place.database.writing() as session:
-        await sample.show_if_empty(session, rules(place.settings), now=now)
+        async with place.database.writing() as session:
+            await sample.show_if_empty(session, rules(place.settings), now=utc_now())
 
 
 @queue.app.task(name="embed_papers", pass_context=True)
 async def embed_papers(context: JobContext) -> None:
+    """Embed what lacks a vector. An encoder that is just starting is waited for."""
     place: Workplace = context.additional_context["place"]
-    async with Encoder(place.settings, place.encoder_socket) as encoder:
+    if place.embedding.locked():
+        return
+    async with place.embedding, Encoder(place.settings, place.encoder_socket) as encoder:
         try:
-            done = await filling.fill(place.database, encoder)
+            async for attempt in stamina.retry_context(
+                on=EncoderUnavailable, attempts=None, timeout=ENCODER_START, wait_initial=1, wait_max=2
+            ):
+                with attempt:
+                    done = await filling.fill(place.database, encoder)
         except EncoderError as error:
             logger.warning("embedding waits for the encoder", error=str(error))
-        else:
-            if done:
-                logger.info("embedded", papers=done)
+            return
+    if done:
+        logger.info("embedded", papers=done)
 
 
 @queue.app.task(name="rescue_jobs", pass_context=True)
@@ -80,8 +97,11 @@ async def rescue_jobs(context: JobContext) -> None:
 
 @asynccontextmanager
 async def _ready(place: Workplace) -> AsyncIterator[procrastinate.App]:
+    """What a clock would have queued while nobody worked is queued at once."""
     async with place.database.writing() as session:
         await trending.adopt_half_life(session, half_life(place.settings))
+        for task in ("read_feeds", "embed_papers", "rescue_jobs"):
+            await queue.defer(session, task, once=task)
     async with queue.connected(place.database.url) as app:
         yield app
 

@@ -12,7 +12,7 @@ from paperround.feeds import intake, schedule, status
 from paperround.feeds.tables import Reading
 
 AT_ONCE: Final = 4
-ROUNDS: Final = 6
+ROUNDS: Final = 10
 LONGEST_PAUSE: Final = timedelta(minutes=10)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 from sqlalchemy.dialects.postgresql import insert
@@ -22,6 +22,8 @@ from paperround.papers import catalogue
 from paperround.papers.record import FeedPaper
 
 logger = structlog.get_logger(__name__)
+
+MOST_FAILURES: Final = 2  # in a row
 
 
 class Feed(Protocol):
@@ -57,11 +59,16 @@ async def read_due(
     told: Callable[[Reading], None] | None = None,
     clock: Callable[[], datetime] = utc_now,
 ) -> None:
-    """Read the feed's due days, one after the other, until none is left or the host wants a pause."""
-    while not await feed.pace.paused_until(now=clock()):
+    """Read the feed's due days, one after the other, until none is left or the host wants a pause.
+
+    A host that fails twice in a row is left alone: the other days stay due until the next look.
+    """
+    failures = 0
+    while failures < MOST_FAILURES and not await feed.pace.paused_until(now=clock()):
         reading = await read_next(database, feed, rules, among=among, clock=clock)
         if reading is None:
             return
+        failures = failures + 1 if reading.outcome is Outcome.failed else 0
         if told:
             told(reading)
 

@@ -36,7 +36,7 @@ async def similar(session: ReadSession, paper_id: str, *, limit: int) -> Sequenc
             other.paper_id != paper_id,
             other.vector.is_not(None),
         )
-        .order_by(distance)
+        .order_by(distance, Paper.id)
         .limit(limit)
     )
     rows = await session.execute(query.options(selectinload(Paper.authors), joinedload(Paper.organization)))

@@ -8,11 +8,9 @@ from datetime import UTC
 from pathlib import Path
 from typing import Final
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from paperround import __version__, schema
 from paperround.database import Database
@@ -20,17 +18,9 @@ from paperround.settings import Settings
 from paperround.text import markup, markup_paragraphs
 from paperround.web import docs, errors, hub, pages, shown, status
 from paperround.web.api import feeds, papers
+from paperround.web.guard import HeadIsGet, SecurityHeaders, no_nul
 
 STATIC: Final = Path(__file__).parent / "static"
-HEADERS: Final = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; font-src 'self'; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
 
 
 def create_app(settings: Settings, database_url: str) -> FastAPI:
@@ -49,6 +39,8 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # FastAPI's own page loads its script and style from elsewhere; ours is in docs.py
         redoc_url=None,
+        dependencies=[Depends(no_nul)],
+        responses=errors.DOCUMENTED,
     )
     app.state.settings = settings
     app.state.templates = templates()
@@ -56,6 +48,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     errors.install(app)
+    app.add_middleware(HeadIsGet)
     app.add_middleware(SecurityHeaders)
     return app
 
@@ -79,20 +72,3 @@ def templates() -> Environment:
         utc=lambda moment: f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
     )
     return environment
-
-
-class SecurityHeaders:
-    """No page of ours loads anything from elsewhere, runs inline script or stands in a frame."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await self.app(scope, receive, with_headers if scope["type"] == "http" else send)

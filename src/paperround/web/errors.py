@@ -14,11 +14,19 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from paperround.papers.span import NoSuchPeriod
+from paperround.web.api.models import Problem
+from paperround.web.guard import HEADERS
 from paperround.web.request import WebError, page
 
 logger = structlog.get_logger(__name__)
 
 PROBLEM: Final = "application/problem+json"
+DOCUMENTED: Final[dict[int | str, dict[str, Any]]] = {
+    "default": {
+        "description": "What went wrong, as RFC 9457 has it.",
+        "content": {PROBLEM: {"schema": Problem.model_json_schema()}},
+    }
+}
 SENTENCES: Final = {
     404: "There is no such page.",
     405: "This address doesn't take that.",
@@ -89,4 +97,6 @@ async def _no_database(request: Request, error: Exception) -> Response:
 
 async def _unexpected(request: Request, error: Exception) -> Response:
     logger.error("unexpected error", path=request.url.path, exc_info=error)
-    return await answer(request, 500, SENTENCES[500])
+    response = await answer(request, 500, SENTENCES[500])
+    response.headers.update(HEADERS)  # Starlette gives this answer outside of every middleware
+    return response

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from paperround.papers import editions
@@ -15,7 +15,7 @@ from paperround.papers.editions import Choice, Sort
 from paperround.papers.span import Period, Span
 from paperround.papers.tables import Author, Listing, Organization, Paper
 from paperround.web.api.models import iso
-from paperround.web.api.papers import found
+from paperround.web.api.papers import PaperId, found
 from paperround.web.request import NotFound, Read
 from paperround.web.shown import visible_authors
 
@@ -30,20 +30,28 @@ router = APIRouter(tags=["hub-compatible"])
 
 
 @router.get("/api/daily_papers", response_model=list[Json], summary="Daily papers, as the hub lists them")
-async def daily_papers(request: Request, session: Read) -> JSONResponse:
-    """`date`, `week` or `month`, `submitter`, `sort` (`publishedAt`, `trending`), `p`, `limit` (1 to 100).
+async def daily_papers(
+    session: Read,
+    date: Annotated[str | None, Query(description="A day.", examples=["2025-10-29"])] = None,
+    week: Annotated[str | None, Query(description="An ISO week.", examples=["2025-W44"])] = None,
+    month: Annotated[str | None, Query(description="A month.", examples=["2025-10"])] = None,
+    submitter: Annotated[str | None, Query(description="Who put it on the list: their hub name.")] = None,
+    sort: Annotated[str | None, Query(description="`publishedAt` or `trending`.")] = None,
+    p: Annotated[str | None, Query(description="The page, from 0.")] = None,
+    limit: Annotated[str | None, Query(description="Listings a page, 1 to 100.", examples=["50"])] = None,
+) -> JSONResponse:
+    """From the newest day back, each day by votes.
 
     What is unknown or out of bounds is ignored or clamped, never refused; only a bad date is.
     """
-    asked = request.query_params
-    limit = min(max(_number(asked.get("limit"), DEFAULT_LIMIT), 1), 100)
-    page = min(max(_number(asked.get("p"), 0), 0), LAST_PAGE)
+    count = min(max(_number(limit, DEFAULT_LIMIT), 1), 100)
+    page = min(max(_number(p, 0), 0), LAST_PAGE)
     rows = await editions.listed(
         session,
-        _choice(asked),
-        sort=SORTS.get(asked.get("sort", "")),
-        limit=limit,
-        offset=page * limit,
+        _choice({"date": date, "week": week, "month": month}, submitter),
+        sort=SORTS.get(sort or ""),
+        limit=count,
+        offset=page * count,
     )
     return JSONResponse([item(listing, paper) for listing, paper in rows])
 
@@ -55,17 +63,13 @@ def _number(value: str | None, default: int) -> int:
         return default
 
 
-def _choice(asked: Mapping[str, str]) -> Choice:
-    span = next(
-        (Span.parse(period, asked[name]) for name, period in PERIODS.items() if asked.get(name)), None
-    )
-    submitter = (asked.get("submitter") or "").replace("\0", "") or None
-    bounds = Choice.of(span) if span else Choice()
-    return replace(bounds, feed=FEED, submitter=submitter)
+def _choice(days: Mapping[str, str | None], submitter: str | None) -> Choice:
+    span = next((Span.parse(PERIODS[name], value) for name, value in days.items() if value), None)
+    return replace(Choice.of(span) if span else Choice(), feed=FEED, submitter=submitter or None)
 
 
 @router.get("/api/papers/{paper_id:path}", response_model=Json, summary="One paper, as the hub gives it")
-async def paper_info(session: Read, paper_id: str) -> JSONResponse:
+async def paper_info(session: Read, paper_id: PaperId) -> JSONResponse:
     paper, listing = await _listed_paper(session, paper_id)
     inner = paper_object(listing, paper)
     return JSONResponse(
@@ -73,10 +77,14 @@ async def paper_info(session: Read, paper_id: str) -> JSONResponse:
     )
 
 
-@router.get("/papers/{paper_id:path}.md", response_class=PlainTextResponse, summary="One paper in Markdown")
-async def paper_markdown(session: Read, paper_id: str) -> PlainTextResponse:
+class Markdown(PlainTextResponse):
+    media_type = "text/markdown"
+
+
+@router.get("/papers/{paper_id:path}.md", response_class=Markdown, summary="One paper in Markdown")
+async def paper_markdown(session: Read, paper_id: PaperId) -> Markdown:
     paper, _ = await _listed_paper(session, paper_id)
-    return PlainTextResponse(markdown(paper), media_type="text/markdown; charset=utf-8")
+    return Markdown(markdown(paper))
 
 
 async def _listed_paper(session: Read, paper_id: str) -> tuple[Paper, Listing]:
@@ -177,8 +185,10 @@ def organization_object(organization: Organization | None) -> Json | None:
 
 
 def account(stored: Mapping[str, Any] | None) -> Json | None:
-    """An account under both names that the hub has given it over the years."""
-    return {**stored, "user": stored["name"]} if stored and "name" in stored else None
+    """An account under both names that the hub has given it over the years; without any, as it was told."""
+    if not stored:
+        return None
+    return {**stored, "user": stored["name"]} if "name" in stored else {**stored}
 
 
 def told(values: Mapping[str, Any]) -> Json:

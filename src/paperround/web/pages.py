@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from paperround.feeds import status
 from paperround.papers import editions
 from paperround.papers.arxiv_id import bare_id
 from paperround.papers.editions import Choice, Sort
@@ -16,7 +17,7 @@ from paperround.search.similar import similar
 from paperround.web import shown
 from paperround.web.api import cursor as cursors
 from paperround.web.api.papers import MOST_SIGNALS, found
-from paperround.web.request import Now, Read, page
+from paperround.web.request import Config, Now, Read, page
 
 PAGE: Final = 50
 SIMILAR: Final = 8
@@ -31,12 +32,21 @@ async def home() -> RedirectResponse:
 
 
 @router.get("/papers")
-async def latest(request: Request, session: Read, now: Now, after: After = None) -> HTMLResponse:
+async def latest(
+    request: Request, session: Read, settings: Config, now: Now, after: After = None
+) -> HTMLResponse:
     """The latest edition that has papers."""
     day = await editions.newest_day(session)
     if day is None:
-        return await page(request, session, "papers/none_yet.html")
+        feeds = [await status.state(session, name, now=now) for name in settings.feeds]
+        return await page(request, session, "papers/none_yet.html", feeds=feeds, now=now)
     return await _edition(request, session, Span.of(Period.day, day), now, after)
+
+
+@router.get("/papers/date")
+async def chosen_day(day: Annotated[str, Query(max_length=40)] = "") -> RedirectResponse:
+    """Where the form with the date leads."""
+    return RedirectResponse(shown.address(Span.parse(Period.day, day)) if day else "/papers", status_code=303)
 
 
 @router.get("/papers/date/{key}")
@@ -61,19 +71,22 @@ async def _edition(
     part = await editions.papers(session, Choice.of(span), sort=Sort.upvotes, limit=PAGE, after=place)
     previous, following = await editions.neighbours(session, span)
     today = now.date()
+    anchor = shown.anchor(span, part.papers, today=today)
     return await page(
         request,
         session,
         "papers/edition.html",
         span=span,
         heading=shown.heading(span, today=today),
+        extent=shown.extent(span),
         totals=await editions.totals(session, span),
         entries=shown.entries(part.papers, today=today),
         more=cursors.encode(Sort.upvotes, part.more),
         previous=_turn(span, previous, today),
         following=_turn(span, following, today),
-        kinds=_kinds(span),
-        day=span.last if span.last <= today else today,
+        kinds=_kinds(span, anchor),
+        day=anchor,
+        today=today,
     )
 
 
@@ -85,16 +98,18 @@ def _turn(span: Span, day: date | None, today: date) -> tuple[str, str] | None:
     return shown.address(other), shown.turning(other, today=today)
 
 
-def _kinds(span: Span) -> list[tuple[str, str, bool]]:
-    """The same days as a day, a week and a month: words, address, whether it is this one."""
+def _kinds(span: Span, day: date) -> list[tuple[str, str, bool]]:
+    """The same time as a day, a week and a month: words, address, whether it is this one."""
     return [
-        (period.value.capitalize(), shown.address(Span.of(period, span.first)), period is span.period)
+        (period.value.capitalize(), shown.address(Span.of(period, day)), period is span.period)
         for period in Period
     ]
 
 
 @router.get("/papers/trending")
-async def trending(request: Request, session: Read, now: Now, after: After = None) -> HTMLResponse:
+async def trending(
+    request: Request, session: Read, settings: Config, now: Now, after: After = None
+) -> HTMLResponse:
     place = cursors.decode(Sort.trending, after)
     part = await editions.papers(session, Choice(), sort=Sort.trending, limit=PAGE, after=place)
     return await page(
@@ -103,6 +118,7 @@ async def trending(request: Request, session: Read, now: Now, after: After = Non
         "papers/trending.html",
         entries=shown.entries(part.papers, today=now.date()),
         more=cursors.encode(Sort.trending, part.more),
+        half_life=shown.hours(settings.trending_half_life_hours),
     )
 
 
@@ -122,13 +138,14 @@ async def one_paper(request: Request, session: Read, now: Now, paper_id: str) ->
         "papers/paper.html",
         paper=paper,
         entry=shown.entry(paper, today=today),
-        authors=shown.visible_authors(paper),
+        authors=shown.folded(shown.visible_authors(paper)),
         listings=[
             (shown.turning(span, today=today), shown.address(span), row)
             for row in listings
             for span in [Span.of(Period.day, row.day)]
         ],
         signals=signals,
+        chart=shown.chart(signals, until=paper.seen_at),
         similar=[(shown.entry(other, today=today), round(100 * cosine)) for other, cosine in alike],
         today=today,
     )

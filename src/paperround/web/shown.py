@@ -5,18 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from markupsafe import Markup
 
 from paperround.papers.span import Period, Span
-from paperround.papers.tables import Author, Paper
+from paperround.papers.tables import Author, Paper, Signal
 from paperround.text import markup, markup_paragraphs
+
+FIRST_AUTHORS: Final = 20  # shown at once; the rest opens in place
+CHART_SIZE: Final = (600, 120)
 
 
 def short_day(day: date, *, today: date) -> str:
     """`22 Nov`; with the year when it isn't this year's."""
     return f"{day.day} {day:%b}" if day.year == today.year else f"{day.day} {day:%b} {day.year}"
+
+
+def days_ago(day: date, *, today: date) -> str:
+    """`today`, `yesterday`, `3 days ago`; the date itself when a week has passed."""
+    days = (today - day).days
+    if not 0 <= days < 7:
+        return f"on {short_day(day, today=today)}"
+    return ("today", "yesterday")[days] if days < 2 else f"{days} days ago"
+
+
+def hours(number: float) -> str:
+    """`24 hours`, `36.5 hours`, `7 days`."""
+    if number > 24 and number % 24 == 0:
+        return plural(int(number // 24), "day")
+    return plural(int(number), "hour") if number == int(number) else f"{number:g} hours"
 
 
 def count(number: int) -> str:
@@ -67,6 +85,20 @@ def turning(span: Span, *, today: date) -> str:
     return heading(span, today=today)
 
 
+def extent(span: Span) -> str:
+    """The days of a week: `16 to 22 November`, `28 September to 4 October`. Others say it themselves."""
+    if span.period is not Period.week:
+        return ""
+    month = f" {span.first:%B}" if span.first.month != span.last.month else ""
+    return f"{span.first.day}{month} to {span.last.day} {span.last:%B}"
+
+
+def anchor(span: Span, papers: Iterable[Paper], *, today: date) -> date:
+    """The day of an edition from which to look at it as a day, a week or a month: its newest with papers."""
+    listed = (paper.listed_on for paper in papers if span.first <= paper.listed_on <= span.last)
+    return max(listed, default=max(span.first, min(span.last, today)))
+
+
 def address(span: Span) -> str:
     kinds = {Period.day: "date", Period.week: "week", Period.month: "month"}
     return f"/papers/{kinds[span.period]}/{span.key}"
@@ -84,10 +116,12 @@ class Entry:
     others: str
     published: date
     published_label: str
+    listed: date
+    listed_label: str
     votes: int
     comments: str | None
     code_url: str | None
-    code_label: str
+    stars: int | None
     project_url: str | None
 
 
@@ -95,24 +129,32 @@ def visible_authors(paper: Paper) -> list[Author]:
     return [author for author in paper.authors if not author.hidden]
 
 
+def folded(authors: Sequence[Author]) -> tuple[Sequence[Author], Sequence[Author]]:
+    """Those shown at once and those that open in place; a handful more isn't worth the fold."""
+    if len(authors) <= FIRST_AUTHORS + 4:
+        return authors, []
+    return authors[:FIRST_AUTHORS], authors[FIRST_AUTHORS:]
+
+
 def entry(paper: Paper, *, today: date) -> Entry:
     authors = visible_authors(paper)
     who, others = _byline(paper, authors)
     published = paper.published_at.astimezone(UTC).date()
-    stars = f" ★ {count(paper.github_stars)}" if paper.github_stars else ""
     return Entry(
         id=paper.id,
         url=f"/papers/{paper.id}",
         title=markup(paper.title),
-        paragraphs=markup_paragraphs(paper.abstract),
+        paragraphs=markup_paragraphs(paper.abstract) if paper.abstract.strip() else [],
         who=who,
         others=others,
         published=published,
         published_label=short_day(published, today=today),
+        listed=paper.listed_on,
+        listed_label=days_ago(paper.listed_on, today=today),
         votes=paper.upvotes,
         comments=plural(paper.comments, "comment") if paper.comments else None,
         code_url=paper.github_url,
-        code_label=f"Code{stars}",
+        stars=(paper.github_stars or None) if paper.github_url else None,
         project_url=paper.project_url,
     )
 
@@ -134,3 +176,38 @@ def entries(papers: Iterable[Paper], *, today: date) -> list[Entry]:
 def account_name(account: Mapping[str, Any] | None) -> str | None:
     """A hub account in words: its full name, else its name."""
     return (account.get("fullname") or account.get("name")) if account else None
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Votes over time as the path of a stepped line: a number stands until the next is seen."""
+
+    width: int
+    height: int
+    line: str
+    first: datetime
+    last: datetime
+    lowest: int
+    highest: int
+
+
+def chart(signals: Sequence[Signal], *, until: datetime) -> Chart | None:
+    """From the first signal to `until`, the last reading. None where there is no line to draw."""
+    if len(signals) < 2:
+        return None
+    first, last = signals[0].at, max(signals[-1].at, until)
+    votes = [signal.upvotes for signal in signals]
+    lowest, highest = min(votes), max(votes)
+    if lowest == highest or first == last:
+        return None
+    width, height = CHART_SIZE
+
+    def x(at: datetime) -> float:
+        return round((at - first) / (last - first) * width, 1)
+
+    def y(number: int) -> float:
+        return round(height * (1 - (number - lowest) / (highest - lowest)), 1)
+
+    steps = [f"H{x(signal.at):g}V{y(signal.upvotes):g}" for signal in signals[1:]]
+    line = f"M0 {y(votes[0]):g}{''.join(steps)}H{width}"
+    return Chart(width, height, line, first, last, lowest, highest)

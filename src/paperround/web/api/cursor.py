@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import math
-from datetime import datetime
+from datetime import UTC, datetime
 
+from paperround.papers.arxiv_id import bare_id
 from paperround.papers.editions import Place, Sort
 from paperround.web.request import BadRequest
 
@@ -26,9 +26,9 @@ def decode(sort: Sort, cursor: str | None) -> Place | None:
         return None
     try:
         given_sort, key, paper_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if given_sort == sort.value and isinstance(paper_id, str) and "\0" not in paper_id:
-            return Place(_key(sort, key), paper_id)
-    except (ValueError, TypeError, RecursionError, binascii.Error):
+        if given_sort == sort.value and isinstance(paper_id, str):
+            return Place(_key(sort, key), bare_id(paper_id))
+    except (ValueError, TypeError, OverflowError, RecursionError):
         pass
     raise BadRequest("This cursor is not one that we gave for this list. Start again without it.")
 
@@ -37,7 +37,7 @@ def _key(sort: Sort, key: object) -> float | int | datetime:
     if sort is Sort.published and isinstance(key, str):
         moment = datetime.fromisoformat(key)
         if moment.tzinfo is not None:
-            return moment
+            return moment.astimezone(UTC)  # PostgreSQL doesn't take every offset
     if sort is Sort.trending and isinstance(key, int | float) and math.isfinite(key):
         return float(key)
     if sort is Sort.upvotes and type(key) is int and 0 <= key < 2**31:

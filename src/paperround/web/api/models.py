@@ -157,5 +157,6 @@ class Problem(BaseModel):
 
 
 def iso(moment: datetime) -> str:
-    """As the hub writes times: milliseconds and a Z, which its client insists on."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """As the hub writes times: milliseconds (more only where told) and the Z that its client insists on."""
+    precision = "microseconds" if moment.microsecond % 1000 else "milliseconds"
+    return moment.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query
 
@@ -19,7 +19,6 @@ from paperround.web.api.models import (
     PaperDetail,
     PaperList,
     PaperOut,
-    Problem,
     SignalList,
     SignalOut,
     SimilarList,
@@ -29,10 +28,7 @@ from paperround.web.request import BadRequest, Config, NotFound, Read
 
 MOST_SIGNALS: Final = 1000
 
-router = APIRouter(prefix="/api/v1/papers", tags=["papers"], responses={400: {"model": Problem}})
-not_found: Final[dict[int | str, dict[str, Any]]] = {
-    404: {"model": Problem, "description": "No such paper here."}
-}
+router = APIRouter(prefix="/api/v1/papers", tags=["papers"])
 
 PaperId = Annotated[str, Path(description="An arXiv id; a version is ignored.", examples=["2510.12345"])]
 Day = Annotated[str | None, Query(description="A day.", examples=["2025-10-29"])]
@@ -77,7 +73,10 @@ def _choice(
         raise BadRequest("Give one of date, week and month, or from and to.")
     if named:
         return Choice.of(named[0]), True
-    return Choice(first=_day(first), last=_day(last)), False
+    bounds = Choice(first=_day(first), last=_day(last))
+    if bounds.first and bounds.last and bounds.first > bounds.last:
+        raise BadRequest("`from` lies after `to`.")
+    return bounds, False
 
 
 def _day(value: str | None) -> date | None:
@@ -96,7 +95,7 @@ async def found(session: Read, paper_id: str) -> Paper:
 
 
 # Old ids have a slash, so the longer addresses come first and ids are paths.
-@router.get("/{paper_id:path}/similar", responses=not_found, summary="Papers like this one, nearest first")
+@router.get("/{paper_id:path}/similar", summary="Papers like this one, nearest first")
 async def similar_papers(
     session: Read, settings: Config, paper_id: PaperId, limit: Limit = 10
 ) -> SimilarList:
@@ -110,7 +109,7 @@ async def similar_papers(
     )
 
 
-@router.get("/{paper_id:path}/signals", responses=not_found, summary="How its numbers moved")
+@router.get("/{paper_id:path}/signals", summary="How its numbers moved")
 async def paper_signals(session: Read, paper_id: PaperId) -> SignalList:
     """Upvotes, comments and stars over time, at most the latest 1,000 changes."""
     paper = await found(session, paper_id)
@@ -118,7 +117,7 @@ async def paper_signals(session: Read, paper_id: PaperId) -> SignalList:
     return SignalList(signals=[SignalOut.of(row) for row in rows])
 
 
-@router.get("/{paper_id:path}", responses=not_found, summary="One paper")
+@router.get("/{paper_id:path}", summary="One paper")
 async def one_paper(session: Read, settings: Config, paper_id: PaperId) -> PaperDetail:
     paper = await found(session, paper_id)
     listings = await editions.listings(session, [paper.id])

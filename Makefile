@@ -1,0 +1,47 @@
+# Everything that Paperround needs comes into .venv; PIP_* variables reach pip as they are.
+PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,$(shell \
+	command -v $(name) >/dev/null && $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $(name))))
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
+WORKERS ?= 2
+
+.PHONY: help run test lint format bench-ingest screenshots clean
+.DEFAULT_GOAL := help
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+run: .venv/.installed ## set everything up and serve http://127.0.0.1:8000
+	@exec $(BIN)/paperround up
+
+test: .venv/.installed-dev lint ## lint, types, architecture and all tests
+	$(BIN)/python -m pytest -n $(WORKERS) $(TESTS)
+
+lint: .venv/.installed-dev ## ruff, mypy, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/.installed-dev ## put the code into its one form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench-ingest: .venv/.installed-dev ## papers a second taken in, against the bare reading of the same answers
+	$(BIN)/python benchmarks/ingest.py $(DATA)
+
+clean: ## remove the virtual environment; the data stay
+	rm -rf .venv
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Paperround needs Python 3.11 or newer. Install it, or say where it is: make PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/.installed: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "Installing (once; a minute or two) …"
+	@$(PIP) --editable .
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed
+	@$(PIP) --editable '.[dev]'
+	@touch $@
