@@ -150,10 +150,18 @@ def status() -> None:
 
 
 @app.command(epilog="Example: paperround doctor")
-def doctor() -> None:
+def doctor(
+    database_address: Annotated[
+        bool, typer.Option("--database-address", help="Only the database's address, for pg_dump and psql.")
+    ] = False,
+) -> None:
     """The settings in force, secrets hidden, and whether the database can be used."""
     settings = ready("doctor")
     out = Console(highlight=False)
+    if database_address:
+        with database(settings) as url:
+            out.print(url.replace("postgresql+psycopg:", "postgresql:"), markup=False, soft_wrap=True)
+        return
     for name, value in settings:
         out.print(f"PAPERROUND_{name.upper()} = {value}", markup=False, soft_wrap=True)
     with database(settings) as url:

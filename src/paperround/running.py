@@ -120,8 +120,7 @@ async def _watch_over(
 
 async def _announce(settings: Settings, url: str, console: Console, stop: asyncio.Event) -> None:
     """Say where the pages are, then what came of the first reading."""
-    address = str(settings.public_url).rstrip("/")
-    console.print(f"Paperround is at [bold]{address}[/]  (Ctrl-C stops it)")
+    console.print(f"Paperround is at [bold]{settings.address}[/]  (Ctrl-C stops it)")
     database = Database(url, pool_size=1, application="paperround up")
     deadline = time.monotonic() + 600
     try:
@@ -148,7 +147,7 @@ def _require_free_port(settings: Settings) -> None:
         except OSError as error:
             raise CannotRun(
                 f"{settings.host} port {settings.port} can't be used ({error.strerror}). Stop what uses it, "
-                "or set PAPERROUND_PORT (and PAPERROUND_PUBLIC_URL) to another."
+                "or set PAPERROUND_PORT to another."
             ) from error
 
 

@@ -56,8 +56,8 @@ class Settings(BaseSettings):
         description="The embedded database, sockets and logs. Default: `~/.local/share/paperround`; "
         "as root `/var/lib/paperround`.",
     )
-    public_url: HttpUrl = Field(
-        HttpUrl("http://127.0.0.1:8000"), description="The address that readers use; links start with it."
+    public_url: HttpUrl | None = Field(
+        None, description="The address that readers use; links start with it. Empty: that of `HOST` and `PORT`."
     )
     host: str = Field("127.0.0.1", description="The address that the web process listens on.")
     port: int = Field(8000, ge=0, le=65535, description="The port that the web process listens on.")
@@ -119,6 +119,14 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @property
+    def address(self) -> str:
+        """What links start with, without a slash at the end."""
+        if self.public_url:
+            return str(self.public_url).rstrip("/")
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 (compared, not bound)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     @classmethod
     def settings_customise_sources(

@@ -31,7 +31,12 @@ def full(paper_id: str, **changes: Any) -> dict[str, Any]:
         "paper__submittedOnDailyAt": "2026-03-02T01:02:03.456Z",
         "paper__submittedOnDailyBy": account("ben", isPro=False),
         "submittedBy": {"name": "ben", "fullname": "Ben", "type": "user", "followerCount": 12},
-        "submitterOrganization": {"_id": "o2", "name": "tide-lab", "fullname": "Tide Lab", "avatar": "/o.png"},
+        "submitterOrganization": {
+            "_id": "o2",
+            "name": "tide-lab",
+            "fullname": "Tide Lab",
+            "avatar": "/o.png",
+        },
         "paper__organization": {
             "_id": "o1",
             "name": "open-rivers-lab",

@@ -156,7 +156,7 @@ def test_the_limit_is_clamped_and_never_refused(api, limit, count):
     [
         {"limit": "many"},
         {"limit": ""},
-        {"limit": "9" * 400},
+        {"limit": "9" * 60},
         {"p": "-1"},
         {"p": "first"},
         {"sort": "loudest"},
@@ -203,7 +203,7 @@ def test_a_redirect_free_bare_array_of_json_answers(hub):
     ],
 )
 def test_the_client_shows_our_words_for_a_bad_date(api, asked, words):
-    with pytest.raises(HfHubHTTPError, match="400") as caught:
+    with pytest.raises(HfHubHTTPError, match="Bad request") as caught:
         list(api.list_daily_papers(**asked))
 
     assert words in str(caught.value)
@@ -331,7 +331,9 @@ def test_read_paper_is_markdown(api, hub):
         assert line in text.splitlines()
 
 
-@pytest.mark.parametrize("name", ["2603.77777", "not-an-id", "0000.00001", "2603.09999", "a" * 5000])
+@pytest.mark.parametrize(
+    "name", ["2603.77777", "not-an-id", "0000.00001", "2603.09999", pytest.param("a" * 5000, id="long")]
+)
 def test_a_paper_that_is_not_on_the_hubs_lists_is_unknown(api, name):
     for call in (api.paper_info, api.read_paper):
         with pytest.raises(HfHubHTTPError) as caught:

@@ -115,7 +115,7 @@ class Totals:
 
 async def totals(session: ReadSession, span: Span) -> Totals:
     """How many papers an edition has, by how many people."""
-    listed = select(distinct(Listing.paper_id)).where(*Choice.of(span).listings)
+    listed = select(Listing.paper_id).where(*Choice.of(span).listings).distinct()
     counted = select(func.count(distinct(Author.name))).where(
         Author.paper_id.in_(listed), Author.hidden.is_(False)
     )

@@ -18,7 +18,7 @@ from paperround.settings import Settings
 from paperround.text import markup, markup_paragraphs
 from paperround.web import docs, errors, hub, pages, shown, status
 from paperround.web.api import feeds, papers
-from paperround.web.guard import HeadIsGet, SecurityHeaders, no_nul
+from paperround.web.guard import HeadIsGet, LastResort, SecurityHeaders, no_nul
 
 STATIC: Final = Path(__file__).parent / "static"
 
@@ -48,8 +48,8 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     errors.install(app)
-    app.add_middleware(HeadIsGet)
-    app.add_middleware(SecurityHeaders)
+    for middleware in (LastResort, HeadIsGet, SecurityHeaders):  # the last one stands outermost
+        app.add_middleware(middleware)
     return app
 
 

@@ -15,7 +15,6 @@ from starlette.exceptions import HTTPException
 
 from paperround.papers.span import NoSuchPeriod
 from paperround.web.api.models import Problem
-from paperround.web.guard import HEADERS
 from paperround.web.request import WebError, page
 
 logger = structlog.get_logger(__name__)
@@ -43,7 +42,6 @@ def install(app: FastAPI) -> None:
         HTTPException: _http,
         OperationalError: _no_database,
         PoolTimeout: _no_database,
-        Exception: _unexpected,
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)
@@ -95,8 +93,6 @@ async def _no_database(request: Request, error: Exception) -> Response:
     return response
 
 
-async def _unexpected(request: Request, error: Exception) -> Response:
+async def unexpected(request: Request, error: Exception) -> Response:
     logger.error("unexpected error", path=request.url.path, exc_info=error)
-    response = await answer(request, 500, SENTENCES[500])
-    response.headers.update(HEADERS)  # Starlette gives this answer outside of every middleware
-    return response
+    return await answer(request, 500, SENTENCES[500])

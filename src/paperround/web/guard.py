@@ -1,4 +1,4 @@
-"""What stands around every route: headers, HEAD, no NUL in a text. Knows no route."""
+"""What stands around every route: headers, HEAD, the last resort, no NUL in a text. Knows no route."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from fastapi import Request
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from paperround.web import errors
 from paperround.web.request import BadRequest
 
 HEADERS: Final = {
@@ -52,6 +53,30 @@ class HeadIsGet:
             await self.app({**scope, "method": "GET"}, receive, without_body)
         else:
             await self.app(scope, receive, send)
+
+
+class LastResort:
+    """Answers for an error that no handler knows. Starlette's own way to do so stands outside of every
+    middleware, so without our headers; it also raises again: logged twice, connection cut."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def noting(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noting)
+        except Exception as error:
+            if started or scope["type"] != "http":
+                raise
+            response = await errors.unexpected(Request(scope), error)
+            await response(scope, receive, send)
 
 
 async def no_nul(request: Request) -> None:

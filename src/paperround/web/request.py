@@ -66,7 +66,7 @@ async def page(
         request=request,
         site_name=settings.site_name,
         site_byline=settings.site_byline,
-        public_url=str(settings.public_url).rstrip("/"),
+        public_url=settings.address,
         sample=await sample.is_shown(session) if session is not None else False,
         **shown,
     )

@@ -54,7 +54,7 @@ async def list_papers(
     order = sort or (Sort.upvotes if edition else Sort.published)
     after = cursors.decode(order, cursor)
     part = await editions.papers(session, choice, sort=order, limit=limit, after=after)
-    base = str(settings.public_url).rstrip("/")
+    base = settings.address
     return PaperList(
         papers=[PaperOut.of(paper, base) for paper in part.papers], next=cursors.encode(order, part.more)
     )
@@ -100,7 +100,7 @@ async def similar_papers(
     session: Read, settings: Config, paper_id: PaperId, limit: Limit = 10
 ) -> SimilarList:
     paper = await found(session, paper_id)
-    base = str(settings.public_url).rstrip("/")
+    base = settings.address
     return SimilarList(
         papers=[
             SimilarPaper(paper=PaperOut.of(other, base), similarity=similarity)
@@ -121,7 +121,7 @@ async def paper_signals(session: Read, paper_id: PaperId) -> SignalList:
 async def one_paper(session: Read, settings: Config, paper_id: PaperId) -> PaperDetail:
     paper = await found(session, paper_id)
     listings = await editions.listings(session, [paper.id])
-    short = PaperOut.of(paper, str(settings.public_url).rstrip("/"))
+    short = PaperOut.of(paper, settings.address)
     more = {
         name: getattr(paper, name)
         for name in PaperDetail.model_fields

@@ -1,0 +1,97 @@
+"""Settings as their users write them, and the documents that list them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import typer
+from pydantic import ValidationError
+
+from paperround import cli
+from paperround.settings import Settings, environment_with
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+def settings(**given: object) -> Settings:
+    return Settings(_env_file=None, **given)  # type: ignore[arg-type]
+
+
+def test_the_readme_has_a_line_for_every_setting_with_its_description():
+    rows = dict(re.findall(r"^\| `PAPERROUND_(\w+)` \| .*? \| (.*) \|$", README, re.MULTILINE))
+    described = {name.upper(): field.description for name, field in Settings.model_fields.items()}
+    assert rows == described
+
+
+def test_the_readme_names_every_command():
+    commands = {
+        command.name or command.callback.__name__
+        for command in cli.app.registered_commands
+        if command.callback
+    }
+    assert {name for name in commands if f"`{name}" not in README} == set()
+
+
+def test_every_command_has_help_with_an_example():
+    for command in [*cli.app.registered_commands, *cli.database_app.registered_commands]:
+        assert command.epilog
+        assert command.epilog.startswith("Example: ")
+        assert command.callback
+        assert command.callback.__doc__
+    assert isinstance(cli.app, typer.Typer)
+
+
+def test_a_secret_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    secret = tmp_path / "url"
+    secret.write_text("postgresql://db/papers\n")
+    monkeypatch.setenv("PAPERROUND_DATABASE_URL_FILE", str(secret))
+    found = settings().database_url
+    assert found
+    assert found.get_secret_value() == "postgresql://db/papers"
+
+
+def test_secrets_are_hidden_when_settings_are_shown():
+    shown = str(settings(database_url="postgresql://u:hunter2@db/papers", huggingface_token="hunter3"))
+    assert "hunter" not in shown
+
+
+def test_an_empty_variable_means_the_default(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PAPERROUND_PORT", "")
+    assert settings().port == 8000
+
+
+@pytest.mark.parametrize("feeds", ["huggingface", " huggingface ,"])
+def test_feeds_are_given_with_commas(monkeypatch: pytest.MonkeyPatch, feeds: str):
+    monkeypatch.setenv("PAPERROUND_FEEDS", feeds)
+    assert settings().feeds == ("huggingface",)
+
+
+def test_an_unknown_feed_is_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PAPERROUND_FEEDS", "slashdot")
+    with pytest.raises(ValidationError, match="feeds"):
+        settings()
+
+
+def test_a_bad_setting_is_said_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("PAPERROUND_PORT", "many")
+    monkeypatch.setattr("sys.argv", ["paperround", "doctor"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    said = capsys.readouterr().err
+    assert "PAPERROUND_PORT" in said
+    assert "Traceback" not in said
+
+
+def test_links_start_with_where_the_site_listens_unless_said_otherwise():
+    assert settings(port=9000).address == "http://127.0.0.1:9000"
+    assert settings(host="0.0.0.0").address == "http://127.0.0.1:8000"
+    assert settings(host="::1").address == "http://[::1]:8000"
+    assert settings(public_url="https://papers.example.org/").address == "https://papers.example.org"
+
+
+def test_a_childs_environment_has_the_replaced_settings():
+    assert environment_with(database_url="x")["PAPERROUND_DATABASE_URL"] == "x"
