@@ -17,8 +17,6 @@ import httpx
 import psycopg
 import pytest
 import uvicorn
-from factories import item, listed
-from feed_server import FeedServer, serving
 from psycopg import sql
 
 from paperround import schema
@@ -27,12 +25,15 @@ from paperround.postgres import EmbeddedPostgres
 from paperround.settings import Settings
 from paperround.web.app import create_app
 
+from factories import item, listed
+from feed_server import FeedServer, serving
+
 TEMPLATE = "paperround_template"
 
 
 def run_folder(run: str) -> Path:
     """One folder for all of a run's test processes: in memory where there is room."""
-    memory = Path("/dev/shm")  # noqa: S108 (ours is a new folder in it)
+    memory = Path("/dev/shm")
     roomy = memory.is_dir() and shutil.disk_usage(memory).free > 2**30
     folder = (memory if roomy else Path(tempfile.gettempdir())) / f"paperround-tests-{run}"
     folder.mkdir(mode=0o755, exist_ok=True)

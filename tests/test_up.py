@@ -17,11 +17,12 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
-from factories import item
-from feed_server import FeedServer, serving
 
 from paperround.database import utc_now
 from paperround.postgres import EmbeddedPostgres
+
+from factories import item
+from feed_server import FeedServer, serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 

@@ -57,7 +57,8 @@ class Settings(BaseSettings):
         "as root `/var/lib/paperround`.",
     )
     public_url: HttpUrl | None = Field(
-        None, description="The address that readers use; links start with it. Empty: that of `HOST` and `PORT`."
+        None,
+        description="The address that readers use; links start with it. Empty: that of `HOST` and `PORT`.",
     )
     host: str = Field("127.0.0.1", description="The address that the web process listens on.")
     port: int = Field(8000, ge=0, le=65535, description="The port that the web process listens on.")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from factories import at, item
-from feed_server import FeedServer
 from sqlalchemy import func, select
 
 from paperround.database import Database
@@ -14,6 +12,9 @@ from paperround.feeds.huggingface import huggingface
 from paperround.feeds.tables import Outcome, Reading
 from paperround.papers.tables import Paper
 from paperround.settings import Settings
+
+from factories import at, item
+from feed_server import FeedServer
 
 DAY = date(2026, 3, 2)
 RULES = intake.Rules(every=timedelta(hours=1), half_life=timedelta(hours=24))

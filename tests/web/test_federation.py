@@ -9,10 +9,9 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from conftest import new_database, running_site
-from factories import at, item, listed
 from sqlalchemy import select, text
 
+from conftest import new_database, running_site
 from paperround.database import Database
 from paperround.feeds import backfill, intake
 from paperround.feeds.huggingface import huggingface
@@ -21,6 +20,7 @@ from paperround.papers.tables import Author, Listing, Organization, Paper
 from paperround.settings import Settings
 
 from .records import account, full
+from factories import at, item, listed
 
 RULES = intake.Rules(every=timedelta(hours=1), half_life=timedelta(hours=24))
 DAY = "2026-03-02"
@@ -193,22 +193,3 @@ async def test_the_sample_edition_stays_at_home(pair):
 
     assert reading.outcome is Outcome.empty
     assert await rows(pair.second, Paper) == []
-
-
-async def test_a_paperround_whose_database_is_gone_is_a_feed_that_failed_for_now(pair, other_url, server):
-    """503 with Retry-After, and nothing of the reader's own changes."""
-    await listed(pair.first, DAY, item())
-    await pair.read(DAY)
-    before = await rows(pair.second, Paper, set())
-    async with pair.first.writing() as session:
-        await session.execute(text("ALTER TABLE papers RENAME TO gone"))
-
-    async with huggingface(pair.settings, pair.second) as feed:
-        async with pair.second.writing() as session:
-            await backfill.schedule.ask_for(
-                session, feed.name, [date.fromisoformat(DAY)], now=at(f"{DAY} 13:00")
-            )
-        reading = await intake.read_next(pair.second, feed, RULES, clock=lambda: at(f"{DAY} 13:00"))
-
-    assert (reading.outcome, reading.error) == (Outcome.failed, "HTTP 500 Internal Server Error")
-    assert await rows(pair.second, Paper, set()) == before

@@ -14,15 +14,15 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import new_database, run_sql, running_site
-from factories import item, listed
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError
 
+from conftest import new_database, run_sql, running_site
 from paperround.database import Database
 from paperround.settings import Settings
 
 from .records import account, full
+from factories import item, listed
 
 HF = str(Path(sys.executable).with_name("hf"))
 TOKEN = "hf_" + "x1Y2z3" * 6

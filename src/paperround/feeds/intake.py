@@ -23,7 +23,7 @@ from paperround.papers.record import FeedPaper
 
 logger = structlog.get_logger(__name__)
 
-MOST_FAILURES: Final = 2  # in a row
+MOST_FAILURES: Final = 4  # in a row
 
 
 class Feed(Protocol):
@@ -61,7 +61,7 @@ async def read_due(
 ) -> None:
     """Read the feed's due days, one after the other, until none is left or the host wants a pause.
 
-    A host that fails twice in a row is left alone: the other days stay due until the next look.
+    A host that fails four times in a row is left alone: the other days stay due until the next look.
     """
     failures = 0
     while failures < MOST_FAILURES and not await feed.pace.paused_until(now=clock()):
