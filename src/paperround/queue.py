@@ -72,5 +72,5 @@ class QueueState:
 async def state(session: ReadSession) -> QueueState:
     """How many jobs wait, run and have failed."""
     query = text("SELECT status::text, count(*) FROM jobs.procrastinate_jobs GROUP BY status")
-    counts: Mapping[str, int] = dict((await session.execute(query)).tuples().all())
+    counts: Mapping[str, int] = {row[0]: row[1] for row in await session.execute(query)}
     return QueueState(counts.get("todo", 0), counts.get("doing", 0), counts.get("failed", 0))

@@ -87,6 +87,8 @@ async def state(session: AsyncSession) -> SchemaState:
     found = await session.scalar(text("SELECT version_num FROM alembic_version"))
     if found == expected:
         return SchemaState(found, expected, usable=True)
+    if not await session.scalar(text(f"SELECT to_regclass('public.{COMPATIBLE_CODE}') IS NOT NULL")):
+        return SchemaState(found, expected, usable=False)  # the very first upgrade broke off
     known = text(f"SELECT count(*) FROM {COMPATIBLE_CODE} WHERE revision = :ours")  # noqa: S608 (a constant)
     usable = bool(await session.scalar(known, {"ours": expected}))
     return SchemaState(found, expected, usable=usable)

@@ -113,7 +113,7 @@ async def work(place: Workplace) -> None:
         await app.run_worker_async(
             concurrency=JOBS_AT_ONCE,
             delete_jobs="successful",
-            shutdown_graceful_timeout=3,
+            shutdown_graceful_timeout=1,
             update_heartbeat_interval=place.heartbeat,
             stalled_worker_timeout=place.silence,
             additional_context={"place": place},

@@ -187,7 +187,7 @@ async def _note_refusal(
         "vector": None,
         "embedded_at": now,
         "failures": failures,
-        "error": error[:500],
+        "error": error[:500].replace("\0", ""),
         "next_try_at": now + min(FIRST_RETRY * 2 ** min(failures - 1, 10), LAST_RETRY),
     }
     new = insert(Embedding).values(model_id=model_id, paper_id=paper.id, **row)

@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final, NoReturn
@@ -19,13 +20,24 @@ from paperround.database import utc_now
 from paperround.feeds.pace import Pace
 
 USER_AGENT: Final = f"paperround/{__version__} (self-hosted daily papers)"
-MOST_BYTES: Final = 32 * 1024 * 1024
-WHOLE_ANSWER: Final = 60  # seconds, however slowly it trickles
-TRIES: Final = 3
-SHORT_WAIT: Final = timedelta(
-    seconds=20
-)  # a wait that a reading sits out; a longer one is left to the schedule
+SHORT_WAIT: Final = timedelta(seconds=20)  # one that a reading sits out; a longer one is the schedule's
 LONGEST_WAIT: Final = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long one answer may take, how large it may be, how often it is asked for. Times in seconds."""
+
+    connect: float = 5
+    silence: float = 20
+    whole: float = 60  # however slowly it trickles
+    most_bytes: int = 32 * 2**20
+    tries: int = 3
+    first_wait: float = 0.5  # before the second try; then twice as long
+
+    @property
+    def timeout(self) -> httpx.Timeout:
+        return httpx.Timeout(self.silence, connect=self.connect)
 
 
 class FeedError(Exception):
@@ -45,16 +57,29 @@ class FeedUnreadable(FeedError):
 
 
 async def get_json(
-    client: httpx.AsyncClient, url: str, parameters: Mapping[str, str | int], pace: Pace
+    client: httpx.AsyncClient, url: str, parameters: Mapping[str, str | int], pace: Pace, limits: Limits
 ) -> object:
     """The answer's JSON. Raises `FeedUnreachable` or `FeedUnreadable` after a few tries."""
+    wait = limits.first_wait
     async for attempt in stamina.retry_context(
-        on=_worth_another_try, attempts=TRIES, wait_initial=0.5, wait_max=4
+        on=_worth_another_try, attempts=limits.tries, wait_initial=wait, wait_max=8 * wait, wait_jitter=wait
     ):
         with attempt:
+            await _sit_out_pause(pace)
             await pace.turn()
-            return await _get_once(client, url, parameters, pace)
+            return await _get_once(client, url, parameters, pace, limits)
     raise AssertionError("unreachable: the last try returns or raises")
+
+
+async def _sit_out_pause(pace: Pace) -> None:
+    """The host may have asked for one meanwhile, in another answer or of another worker."""
+    until = await pace.paused_until(now=utc_now())
+    if until is None:
+        return
+    wait = until - utc_now()
+    if wait > SHORT_WAIT:
+        raise FeedUnreachable("the host asked for a pause", retry_at=until)
+    await asyncio.sleep(max(wait.total_seconds(), 0))
 
 
 def _worth_another_try(error: Exception) -> bool | timedelta:
@@ -65,17 +90,17 @@ def _worth_another_try(error: Exception) -> bool | timedelta:
 
 
 async def _get_once(
-    client: httpx.AsyncClient, url: str, parameters: Mapping[str, str | int], pace: Pace
+    client: httpx.AsyncClient, url: str, parameters: Mapping[str, str | int], pace: Pace, limits: Limits
 ) -> object:
     try:
         async with (
-            asyncio.timeout(WHOLE_ANSWER),
-            client.stream("GET", url, params=dict(parameters)) as answer,
+            asyncio.timeout(limits.whole),
+            client.stream("GET", url, params=dict(parameters), timeout=limits.timeout) as answer,
         ):
             await _honour_limits(answer, pace)
-            return _parsed(await _bounded(answer), answer)
+            return _parsed(await _bounded(answer, limits.most_bytes), answer)
     except TimeoutError as error:
-        raise FeedUnreachable(f"no whole answer within {WHOLE_ANSWER} s") from error
+        raise FeedUnreachable(f"no whole answer within {limits.whole:g} s") from error
     except httpx.TimeoutException as error:
         raise FeedUnreachable("no answer in time") from error
     except httpx.InvalidURL as error:
@@ -84,12 +109,12 @@ async def _get_once(
         raise FeedUnreachable(f"connection failed: {error or type(error).__name__}") from error
 
 
-async def _bounded(answer: httpx.Response) -> bytes:
+async def _bounded(answer: httpx.Response, most: int) -> bytes:
     body = bytearray()
     async for chunk in answer.aiter_bytes():
         body += chunk
-        if len(body) > MOST_BYTES:
-            raise FeedUnreadable(f"the answer is larger than {MOST_BYTES // 2**20} MiB")
+        if len(body) > most:
+            raise FeedUnreadable(f"the answer is larger than {most // 1024:,} KiB")
     return bytes(body)
 
 
@@ -131,17 +156,23 @@ def retry_after(headers: httpx.Headers, *, now: datetime) -> timedelta | None:
 def _until(http_date: str, now: datetime) -> timedelta | None:
     try:
         moment = parsedate_to_datetime(http_date)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
 
 
 def _parsed(body: bytes, answer: httpx.Response) -> object:
     try:
-        return json.loads(body, parse_constant=_refuse)
+        return json.loads(body, parse_constant=_refuse, parse_float=_number)
     except (ValueError, RecursionError) as error:
         kind = answer.headers.get("Content-Type", "no content type")
         raise FeedUnreadable(f"the answer is not JSON ({kind}, {len(body)} bytes)") from error
+
+
+def _number(digits: str) -> float | str:
+    """One that no float holds stays text: as infinity it could not be stored, nor its whole list."""
+    number = float(digits)
+    return number if math.isfinite(number) else digits
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -6,6 +6,7 @@ wrong type means that the feed has changed, and the whole record is refused (`Un
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
@@ -18,6 +19,9 @@ from paperround.text import github_repository, http_link, paragraphs, plain
 
 HUB: Final = "https://huggingface.co"  # what avatars without a host are relative to, whoever serves the feed
 MOST: Final = 2**31 - 1  # what PostgreSQL's integer holds
+LONGEST_KEY: Final = 100  # of an unknown fact about an account
+BRIEFLY: Final = reprlib.Repr()  # however large or deep the value is
+BRIEFLY.maxstring = BRIEFLY.maxlong = BRIEFLY.maxother = 80
 
 
 class Unreadable(ValueError):
@@ -70,7 +74,7 @@ class HubAuthor(_Strict):
 
 
 class HubOrganization(_Strict):
-    name: Short
+    name: Short | None = None
     fullname: Short | None = None
     id: Short | None = Field(None, alias="_id")
     avatar: Line | None = None
@@ -129,7 +133,8 @@ def read(record: object) -> FeedPaper:
 
 
 def _told(where: Iterable[object], message: str, value: object) -> str:
-    return f"{'.'.join(str(step) for step in where) or 'record'}: {message} (got {value!r:.80})"
+    place = ".".join(str(step) for step in where) or "record"
+    return f"{place}: {message[:200]} (got {BRIEFLY.repr(value)[:200]})"
 
 
 def guess_id(record: object) -> str | None:
@@ -216,7 +221,9 @@ def _account(user: HubUser | None) -> dict[str, Any] | None:
     if user is None:
         return None
     facts = {
-        key: value for key, value in (user.model_extra or {}).items() if isinstance(value, bool | int | str)
+        name: value
+        for key, value in (user.model_extra or {}).items()
+        if isinstance(value, bool | int | str) and (name := plain(key[:LONGEST_KEY]))
     }
     known = {
         "name": user.name or user.user,
@@ -233,7 +240,7 @@ def _submitter(listed: HubUser | None, submitted: HubUser | None) -> dict[str, A
 
 
 def _organization(found: HubOrganization | None) -> FeedOrganization | None:
-    name = plain(found.name) if found else ""
+    name = plain(found.name or "") if found else ""
     if found is None or not name:
         return None
     return FeedOrganization(

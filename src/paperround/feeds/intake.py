@@ -23,6 +23,7 @@ from paperround.papers.record import FeedPaper
 
 logger = structlog.get_logger(__name__)
 
+LONGEST_ERROR: Final = 500
 MOST_FAILURES: Final = 4  # in a row
 
 
@@ -123,7 +124,7 @@ async def take_in(
     await _store(session, feed.name, day, readable, rules, now=now)
     await quarantine.set_aside(session, refused, feed=feed.name, day=day, now=now)
     await quarantine.resolve(
-        session, feed=feed.name, day=day, good=set(readable), all_good=not refused, now=now
+        session, feed=feed.name, day=day, good=set(readable), all_good=bool(readable and not refused), now=now
     )
     outcome = Outcome.partial if refused else Outcome.clean if readable else Outcome.empty
     reading = Reading(
@@ -186,6 +187,7 @@ def _failed(session: WriteSession, taken: FeedDay, error: Exception, now: dateti
     retry_at = error.retry_at if isinstance(error, FeedUnreachable) else None
     schedule.read_badly(taken, now=now, retry_at=retry_at)
     text = str(error) if isinstance(error, FeedError) else f"could not be stored: {type(error).__name__}"
+    text = text[:LONGEST_ERROR]
     reading = Reading(
         feed=taken.feed, day=taken.day, at=now, outcome=Outcome.failed, papers=0, quarantined=0, error=text
     )

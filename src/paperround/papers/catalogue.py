@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, delete, func, or_, select, text
 from sqlalchemy.dialects import postgresql
@@ -48,8 +48,8 @@ async def store(
     """Put one reading of a feed's list into the catalogue.
 
     A reading older than the last one applied to a paper changes nothing of it but its listing; that is why
-    `seen_at` moves even when nothing else does. Nor does the list of an earlier day change a paper that a
-    later day has again: recorded lists disagree, and so the result doesn't depend on which was read first.
+    `seen_at` moves even when nothing else does. The list of an earlier day only fills what a later day's, which
+    has the paper again, left open: recorded lists disagree, and so it doesn't matter which was read first.
     """
     found = {paper.id: paper for paper in papers}
     await _one_writer_at_a_time(session)
@@ -60,13 +60,12 @@ async def store(
     everyone = known | {paper.id: paper for paper in new}
     before = {key: (paper.title, paper.abstract) for key, paper in known.items()}
     later = await _on_later_lists(session, known, feed=feed, day=day)
-    moved = [
-        paper
-        for key, paper in known.items()
-        if _apply(paper, None if key in later else found[key], day, seen_at)
-    ]
+    changes = {key: _apply(paper, found[key], day, seen_at, key in later) for key, paper in known.items()}
+    moved = [known[key] for key, change in changes.items() if change.numbers]
+    shifted = [known[key] for key, change in changes.items() if change.first_day and not change.numbers]
     await session.flush()
-    await _store_signals(session, [*new, *moved], half_life=half_life)
+    await _store_signals(session, [*new, *moved])
+    await _reheat(session, [*new, *moved, *shifted], half_life=half_life)
     await _store_listings(session, found.values(), feed=feed, day=day, seen_at=seen_at)
     reworded = sum((everyone[key].title, everyone[key].abstract) != words for key, words in before.items())
     return Stored(new=len(new), reworded=len(new) + reworded)
@@ -122,27 +121,34 @@ def _new_paper(found: FeedPaper, day: date, seen_at: datetime) -> Paper:
     return paper
 
 
-def _apply(paper: Paper, found: FeedPaper | None, day: date, seen_at: datetime) -> bool:
-    """Bring a known paper up to date; True when its numbers changed or its first day moved."""
-    numbers = [getattr(paper, name) for name in NUMBERS]
-    earlier = day < paper.listed_on
+class _Change(NamedTuple):
+    numbers: bool
+    first_day: bool
+
+
+def _apply(paper: Paper, found: FeedPaper, day: date, seen_at: datetime, listed_later: bool) -> _Change:
+    """Bring a known paper up to date."""
+    numbers, first_day = [getattr(paper, name) for name in NUMBERS], paper.listed_on
     paper.listed_on = min(paper.listed_on, day)
-    if found and seen_at >= paper.seen_at:
+    if listed_later:
+        _take_over(paper, found, only_gaps=True)
+    elif seen_at >= paper.seen_at:
         _take_over(paper, found)
         paper.seen_at = seen_at
-    return earlier or numbers != [getattr(paper, name) for name in NUMBERS]
+    now = [getattr(paper, name) for name in NUMBERS]
+    return _Change(numbers=now != numbers, first_day=paper.listed_on != first_day)
 
 
-def _take_over(paper: Paper, found: FeedPaper) -> None:
-    """What the feed told replaces what was known; what it didn't tell stays."""
+def _take_over(paper: Paper, found: FeedPaper, *, only_gaps: bool = False) -> None:
+    """What the feed told replaces what was known (or only fills its gaps); what it didn't tell stays."""
     for name in FACTS:
-        value = getattr(found, name)
+        known, value = getattr(paper, name), getattr(found, name)
         value = list(value) if isinstance(value, tuple) else value
-        if value is not None and value != getattr(paper, name):
+        if value is not None and value != known and not (only_gaps and known not in (None, "")):
             setattr(paper, name, value)
-    if found.organization:
+    if found.organization and not (only_gaps and paper.organization_name):
         paper.organization_name = found.organization.name
-    if found.authors:
+    if found.authors and not (only_gaps and paper.authors):
         _take_over_authors(paper, found.authors)
 
 
@@ -158,8 +164,8 @@ def _take_over_authors(paper: Paper, found: Sequence[FeedAuthor]) -> None:
     del paper.authors[len(found) :]
 
 
-async def _store_signals(session: WriteSession, papers: Sequence[Paper], *, half_life: timedelta) -> None:
-    """A row for each paper whose numbers moved, then its heat from all its rows."""
+async def _store_signals(session: WriteSession, papers: Sequence[Paper]) -> None:
+    """A row for each paper whose numbers moved."""
     rows = [
         {"paper_id": p.id, "at": p.seen_at} | {name: getattr(p, name) for name in NUMBERS} for p in papers
     ]
@@ -169,6 +175,10 @@ async def _store_signals(session: WriteSession, papers: Sequence[Paper], *, half
     told = {name: getattr(new.excluded, name) for name in NUMBERS}
     upsert = new.on_conflict_do_update(index_elements=["paper_id", "at"], set_=told)
     await session.execute(upsert, rows)
+
+
+async def _reheat(session: WriteSession, papers: Sequence[Paper], *, half_life: timedelta) -> None:
+    """Each paper's heat, from all its signals."""
     histories = await vote_histories(session, [paper.id for paper in papers])
     for paper in papers:
         paper.heat = heat(histories[paper.id], listed_on=paper.listed_on, half_life=half_life)

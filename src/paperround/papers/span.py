@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import re
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Self
 
 
@@ -47,14 +47,14 @@ class Span:
     def parse(cls, period: Period, value: str) -> Self:
         """`2025-10-29`, `2025-W44` or `2025-10`. Raises `NoSuchPeriod`."""
         forms = {
-            Period.day: (r"\d{4}-\d{2}-\d{2}", "%Y-%m-%d", "", "a date such as 2025-10-29"),
-            Period.week: (r"\d{4}-W\d{2}", "%G-W%V-%u", "-1", "an ISO week such as 2025-W44"),
-            Period.month: (r"\d{4}-\d{2}", "%Y-%m-%d", "-01", "a month such as 2025-10"),
+            Period.day: (r"\d{4}-\d{2}-\d{2}", "", "a date such as 2025-10-29"),
+            Period.week: (r"\d{4}-W\d{2}", "-1", "an ISO week such as 2025-W44"),
+            Period.month: (r"\d{4}-\d{2}", "-01", "a month such as 2025-10"),
         }
-        pattern, form, rest, wanted = forms[period]
+        pattern, rest, wanted = forms[period]
         try:
             if re.fullmatch(pattern, value, re.ASCII):
-                return cls.of(period, datetime.strptime(value + rest, form).date())  # noqa: DTZ007 (a date)
+                return cls.of(period, date.fromisoformat(value + rest))
         except ValueError:
             pass
         raise NoSuchPeriod(f"{value[:40]!r} is not {wanted}.")
@@ -66,6 +66,7 @@ class Span:
             case Period.day:
                 return self.first.isoformat()
             case Period.week:
-                return f"{self.first:%G-W%V}"
+                year, week, _ = self.first.isocalendar()
+                return f"{year:04}-W{week:02}"
             case Period.month:
-                return f"{self.first:%Y-%m}"
+                return self.first.isoformat()[:7]

@@ -11,6 +11,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from paperround.database import Base
 
+FACTS = JSONB(none_as_null=True)  # else None would be JSON's null, a value, and erase what was known
+
 
 class Organization(Base):
     __tablename__ = "organizations"
@@ -77,7 +79,7 @@ class Author(Base):
     name: Mapped[str] = mapped_column(Text)
     hidden: Mapped[bool] = mapped_column(default=False)
     hub_id: Mapped[str | None] = mapped_column(Text)
-    account: Mapped[dict[str, Any] | None] = mapped_column(JSONB, comment="their account on the hub")
+    account: Mapped[dict[str, Any] | None] = mapped_column(FACTS, comment="their account on the hub")
     status: Mapped[str | None] = mapped_column(Text, comment="how the hub knows that it is theirs")
     status_changed_at: Mapped[datetime | None]
 
@@ -94,9 +96,9 @@ class Listing(Base):
     paper_id: Mapped[str] = mapped_column(ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True)
     first_seen_at: Mapped[datetime]
     submitted_at: Mapped[datetime | None]
-    submitter: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    submitter: Mapped[dict[str, Any] | None] = mapped_column(FACTS)
     submitter_name: Mapped[str | None] = mapped_column(Text, Computed("submitter ->> 'name'", persisted=True))
-    submitter_organization: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    submitter_organization: Mapped[dict[str, Any] | None] = mapped_column(FACTS)
 
     __table_args__ = (
         Index("listings_paper_id_idx", "paper_id"),

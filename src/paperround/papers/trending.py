@@ -29,7 +29,7 @@ async def adopt_half_life(session: WriteSession, half_life: timedelta) -> int:
         return 0
     new = insert(TrendingState).values(id=1, half_life_hours=hours)
     await session.execute(new.on_conflict_do_update(index_elements=["id"], set_={"half_life_hours": hours}))
-    return await _recompute(session, half_life) if stored is not None else 0
+    return await _recompute(session, half_life)
 
 
 async def _recompute(session: WriteSession, half_life: timedelta) -> int:

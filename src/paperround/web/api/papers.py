@@ -42,8 +42,10 @@ async def list_papers(
     date: Day = None,
     week: Annotated[str | None, Query(description="An ISO week.", examples=["2025-W44"])] = None,
     month: Annotated[str | None, Query(description="A month.", examples=["2025-10"])] = None,
-    from_: Annotated[str | None, Query(alias="from", description="The first day.")] = None,
-    to: Annotated[str | None, Query(description="The last day.")] = None,
+    from_: Annotated[
+        str | None, Query(alias="from", description="The first day.", examples=["2025-10-27"])
+    ] = None,
+    to: Annotated[str | None, Query(description="The last day.", examples=["2025-11-02"])] = None,
     sort: Annotated[
         Sort | None, Query(description="Default: `upvotes` with a day, week or month, else `published`.")
     ] = None,

@@ -1,6 +1,6 @@
 // Conveniences; every page works without them.
 const titles = [...document.querySelectorAll('.paper h2 a, .similar h3 a')];
-if (titles.length) document.body.classList.add('with-keys');
+if (document.querySelector('.paper')) document.body.classList.add('with-keys');
 
 function go(step) {
   const here = titles.findIndex((title) => title.closest('li').contains(document.activeElement));

@@ -1,0 +1,130 @@
+"""A real Chromium, and a site with papers such as nobody hopes for."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from conftest import new_database, running_site
+from paperround.database import Database
+from paperround.settings import Settings
+
+from factories import at, item, listed
+
+QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1280, "height": 900}
+
+LONG_WORD = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" * 3
+ABSTRACT = (
+    "We wait for gradients, one after the other, and they come when $O(n \\log n)$ steps are done. " * 9
+)
+FORMULA = "$$\\sum_{i=1}^{n} " + " ".join(f"\\alpha_{{{i}}}\\beta_{{{i}}}" for i in range(40)) + "$$"
+
+
+def authors(*names: str) -> list[dict[str, Any]]:
+    return [{"name": name, "hidden": False} for name in names]
+
+
+def odd(paper_id: str, title: str, summary: str = ABSTRACT, **changes: Any) -> dict[str, Any]:
+    texts = {"title": title, "summary": summary, "paper__title": title, "paper__summary": summary}
+    return item(paper_id, **{**texts, **changes})
+
+
+ODD = [
+    odd(
+        "2603.00101",
+        title="A Title That Goes On and On and " * 12 + "Stops",
+        summary=ABSTRACT,
+        paper__authors=authors(*(f"Author Numbered {number}" for number in range(664))),
+        paper__upvotes=12_345,
+        organization={"name": "long", "fullname": "The Institute for the Study of Very Long Names of " * 3},
+        paper__githubRepo="https://github.com/paperround-sample/patience",
+        paper__githubStars=123_456,
+        paper__projectPage="https://example.org/patience",
+    ),
+    odd("2603.00102", title=LONG_WORD, summary=LONG_WORD * 5, paper__upvotes=90),
+    odd(
+        "2603.00103",
+        title="שיטה סבלנית לגרדיאנטים ארוכים",
+        summary="תקציר קצר, עם mixed words וסיום. " * 8,
+        paper__authors=authors("מרים לוי", "王小明", "أحمد بن علي", "Ada Lindqvist"),
+        paper__upvotes=50,
+    ),
+    odd(
+        "2603.00104",
+        title="On the $O(n \\log n)$ Barrier",
+        summary=f"{ABSTRACT}\n\nThen {FORMULA} holds.\n\nHere the third paragraph ends.",
+        paper__ai_summary="Patience pays.",
+        paper__ai_keywords=["patience", "gradients"],
+        paper__upvotes=40,
+    ),
+    odd("2603.00105", "No Abstract", summary="", paper__authors=[], paper__upvotes=0),
+]
+
+
+@pytest.fixture(scope="session")
+def odd_site(server: str) -> Iterator[str]:
+    """A site with long, right-to-left, empty and mathematical papers; one's votes were seen to grow."""
+    with new_database(server) as url:
+        asyncio.run(_fill(url))
+        with running_site(Settings(_env_file=None, site_byline="by Ada and the others"), url) as address:
+            yield address
+
+
+async def _fill(url: str) -> None:
+    database = Database(url)
+    for hour, votes in enumerate((1, 3, 9, 22, 40)):
+        seen = item("2603.00104", paper__upvotes=votes)
+        await listed(database, "2026-03-03", seen, seen_at=at(f"2026-03-03 0{hour}:00"))
+    await listed(database, "2026-03-04", *ODD)
+    await database.close()
+
+
+@pytest.fixture(scope="module")
+def browser(site: str, odd_site: str) -> Iterator[Browser]:
+    """The sites start first: Playwright keeps an event loop in this thread for as long as it runs."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", *QUIET])
+        yield running
+        running.close()
+
+
+Opener = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Opener]:
+    """Opens an address; a page that asks anyone else for anything, or logs an error, fails its test."""
+    contexts = []
+    faults: list[str] = []
+
+    def opened(address: str, viewport: dict[str, int] = DESK, **options: Any) -> Page:
+        context = browser.new_context(viewport=viewport, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        origin = "/".join(address.split("/")[:3])
+        page.on("request", lambda r: None if r.url.startswith(origin) else faults.append(f"asks {r.url}"))
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda said: faults.append(said.text) if _is_fault(said.type, said.text) else None)
+        page.goto(address)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+def _is_fault(kind: str, text: str) -> bool:
+    """Chromium logs the page's own 404 as an error."""
+    return kind in ("error", "warning") and "the server responded with a status of 404" not in text

@@ -1,0 +1,272 @@
+"""What readers get, in a real Chromium."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+from playwright.sync_api import Page
+
+from .conftest import DESK, PHONE
+
+pytestmark = pytest.mark.browser
+Opener = Callable[..., Page]
+
+USUAL = [
+    "/papers",
+    "/papers/date/2026-03-03",
+    "/papers/date/1999-01-01",
+    "/papers/week/2026-W10",
+    "/papers/month/2026-03",
+    "/papers/trending",
+    "/papers/2603.00001",
+    "/status",
+    "/docs",
+    "/papers/2699.99999",
+]
+ODD = ["/papers/date/2026-03-04", *(f"/papers/2603.0010{number}" for number in range(1, 6))]
+PAGES = [("site", path) for path in USUAL] + [("odd_site", path) for path in ODD]
+
+
+@pytest.fixture(params=PAGES, ids=lambda page: f"{page[0]}{page[1]}")
+def address(request: pytest.FixtureRequest) -> str:
+    site, path = request.param
+    return f"{request.getfixturevalue(site)}{path}"
+
+
+HEADINGS = "[...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map((h) => Number(h.tagName[1]))"
+
+# Text whose colour is too near to what lies behind it (WCAG AA).
+FAINT = """() => {
+  const parse = (colour) => {
+    const [r, g, b, a = 1] = colour.match(/[\\d.]+/g).map(Number);
+    return {r, g, b, a};
+  };
+  const light = ({r, g, b}) => {
+    const [R, G, B] = [r, g, b].map((c) => (c /= 255) <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4);
+    return .2126 * R + .7152 * G + .0722 * B;
+  };
+  const behind = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const colour = parse(getComputedStyle(at).backgroundColor);
+      if (colour.a === 1) return colour;
+    }
+    return {r: 255, g: 255, b: 255};
+  };
+  const faint = new Set();
+  for (const element of document.querySelectorAll('body *')) {
+    const says = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+    if (!says || !element.checkVisibility()) continue;
+    const [a, b] = [light(parse(getComputedStyle(element).color)), light(behind(element))];
+    const contrast = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+    if (contrast < 4.5) faint.add(`${element.tagName}.${element.className} ${contrast.toFixed(2)}`);
+  }
+  return [...faint];
+}"""
+
+# Things to tap that are lower than 44 px, links within sentences aside.
+SMALL = """() => [...document.querySelectorAll('nav a, .brand a, .links a, summary, button, .button, input')]
+  .filter((element) => element.checkVisibility() && element.getBoundingClientRect().height < 43.5)
+  .map((element) => `${element.outerHTML.slice(0, 80)} ${element.getBoundingClientRect().height}`)"""
+
+
+def test_a_page_has_one_heading_landmarks_and_nothing_inline(open_page: Opener, address: str) -> None:
+    page = open_page(address)
+    levels = page.evaluate(HEADINGS)
+    assert levels.count(1) == 1
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    for landmark in ("banner", "main", "contentinfo"):
+        assert page.get_by_role(landmark).count() == 1, landmark
+    assert page.get_by_role("navigation", name="Main").count() == 1
+    assert page.locator("html").get_attribute("lang") == "en"
+    assert page.locator("[style], style, script:not([src])").count() == 0
+    assert page.title().endswith(" · Paperround")
+
+
+def test_a_page_fits_a_phone_and_a_thumb(open_page: Opener, address: str) -> None:
+    page = open_page(address, PHONE, has_touch=True)
+    assert page.evaluate(SMALL) == []
+    for width in (390, 320):
+        page.set_viewport_size({"width": width, "height": 844})
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_text_stands_out_by_day_and_by_night(open_page: Opener, address: str) -> None:
+    page = open_page(address, reduced_motion="reduce")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert page.evaluate(FAINT) == [], scheme
+
+
+def test_dark_is_dark(open_page: Opener, site: str) -> None:
+    shades = [
+        open_page(f"{site}/papers", color_scheme=scheme).evaluate(
+            "getComputedStyle(document.body).backgroundColor"
+        )
+        for scheme in ("light", "dark")
+    ]
+    assert shades == ["rgb(251, 250, 246)", "rgb(22, 21, 18)"]
+
+
+def test_the_keyboard_reaches_everything_visibly(open_page: Opener, odd_site: str) -> None:
+    page = open_page(f"{odd_site}/papers/date/2026-03-04")
+    for step in range(14):
+        page.keyboard.press("Tab")
+        outline, box = page.evaluate(
+            "[getComputedStyle(document.activeElement).outlineStyle,"
+            " document.activeElement.getBoundingClientRect().toJSON()]"
+        )
+        assert outline != "none"
+        assert 0 <= box["top"] < DESK["height"]
+        if step == 0:
+            assert page.locator(":focus").inner_text() == "Skip to the content"
+
+
+def test_the_skip_link_leads_past_the_navigation(open_page: Opener, site: str) -> None:
+    page = open_page(f"{site}/papers")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.locator(":focus").inner_text() == "Day"
+
+
+def test_an_abstract_opens_in_place_all_of_it(open_page: Opener, odd_site: str) -> None:
+    page = open_page(f"{odd_site}/papers/date/2026-03-04", java_script_enabled=False)
+    entry = page.locator(".paper").filter(has_text="Barrier")
+    closed = entry.locator("summary").bounding_box()
+    assert closed is not None
+    assert closed["height"] < 70
+    assert not entry.get_by_text("Here the third paragraph ends.").is_visible()
+    entry.locator("summary").focus()
+    page.keyboard.press("Enter")
+    assert entry.get_by_text("Here the third paragraph ends.").is_visible()
+    text = entry.locator("summary span").first
+    assert text.evaluate("(e) => e.scrollHeight <= e.clientHeight + 2")
+
+
+def test_formulas_are_formulas(open_page: Opener, odd_site: str) -> None:
+    page = open_page(f"{odd_site}/papers/2603.00104", PHONE)
+    assert page.locator("h1 math").count() == 1
+    wide = page.locator("math[display=block]")
+    assert wide.evaluate("(e) => e.scrollWidth > e.clientWidth && getComputedStyle(e).overflowX") == "auto"
+
+
+def test_j_k_and_o_go_through_the_papers(open_page: Opener, odd_site: str) -> None:
+    page = open_page(f"{odd_site}/papers/date/2026-03-04")
+    titles = page.locator(".paper h2 a")
+    for key, place in [("j", 0), ("j", 1), ("k", 0), ("k", 0)]:
+        page.keyboard.press(key)
+        assert page.locator(":focus").get_attribute("href") == titles.nth(place).get_attribute("href")
+    page.keyboard.press("o")
+    assert page.locator(".paper").first.locator("details").get_attribute("open") is not None
+    page.keyboard.press("o")
+    assert page.locator(".paper").first.locator("details").get_attribute("open") is None
+
+
+def test_keys_typed_with_others_are_left_to_the_browser(open_page: Opener, site: str) -> None:
+    page = open_page(f"{site}/papers")
+    page.keyboard.press("Control+j")
+    assert page.locator(".paper :focus").count() == 0
+
+
+def test_selecting_words_of_an_abstract_leaves_it_open(open_page: Opener, odd_site: str) -> None:
+    page = open_page(f"{odd_site}/papers/date/2026-03-04")
+    summary = page.locator(".paper summary").first
+    summary.click()
+    box = summary.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 20, box["y"] + 15)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 200, box["y"] + 15)
+    page.mouse.up()
+    assert page.evaluate("getSelection().toString()")
+    assert page.locator(".paper details").first.get_attribute("open") is not None
+
+
+def test_the_list_goes_on_without_scripts(open_page: Opener, site: str) -> None:
+    page = open_page(f"{site}/papers/date/2026-03-02", java_script_enabled=False)
+    seen = page.locator(".paper h2").all_inner_texts()
+    page.get_by_role("link", name="More papers").click()
+    seen += page.locator(".paper h2").all_inner_texts()
+    assert len(seen) == len(set(seen)) == 60
+    assert page.get_by_role("link", name="More papers").count() == 0
+    page.get_by_role("link", name="Back to the top papers").click()
+    assert page.locator(".paper").count() == 50
+
+
+def test_empty_days_are_skipped(open_page: Opener, site: str) -> None:
+    page = open_page(f"{site}/papers")
+    assert page.url.endswith("/papers")
+    page.get_by_role("link", name="Before:").click()
+    assert page.url.endswith("/papers/date/2026-03-03")
+    page.get_by_role("link", name="After:").click()
+    assert page.url.endswith("/papers/date/2026-03-06")
+
+
+def test_a_day_is_chosen_without_scripts(open_page: Opener, site: str) -> None:
+    page = open_page(f"{site}/papers", java_script_enabled=False)
+    page.get_by_text("Calendar").click()
+    page.get_by_label("Papers of").fill("2026-03-03")
+    page.get_by_role("button", name="Go").click()
+    assert page.url.endswith("/papers/date/2026-03-03")
+    assert page.locator("h1").inner_text().startswith("Tuesday, 3 March")
+
+
+def test_day_week_and_month_are_one_click_apart(open_page: Opener, site: str) -> None:
+    page = open_page(f"{site}/papers/month/2026-03")
+    switch = page.get_by_role("navigation", name="Day, week or month")
+    switch.get_by_role("link", name="Week").click()
+    assert page.url.endswith("/papers/week/2026-W10")
+    assert page.locator(".paper").count() == 50
+    switch.get_by_role("link", name="Day").click()
+    assert page.locator(".paper").count() > 0
+    assert switch.locator("[aria-current]").inner_text() == "Day"
+
+
+def test_an_empty_day_offers_another(open_page: Opener, site: str) -> None:
+    page = open_page(f"{site}/papers/date/2026-03-04")
+    assert "No papers were listed on this day." in page.locator("main").inner_text()
+    page.get_by_role("link", name="Read the papers of").click()
+    assert page.locator(".paper").count() > 0
+
+
+def test_all_authors_are_on_a_papers_page(open_page: Opener, odd_site: str) -> None:
+    page = open_page(f"{odd_site}/papers/2603.00101")
+    assert page.locator(".authors li").count() == 664
+    assert page.locator(".authors li:visible").count() == 20
+    page.get_by_text("and 644 others").click()
+    assert page.locator(".authors li:visible").count() == 664
+
+
+def test_votes_over_time_are_a_line_and_a_table(open_page: Opener, odd_site: str) -> None:
+    page = open_page(f"{odd_site}/papers/2603.00104")
+    line = page.locator(".signals .line")
+    assert re.fullmatch(r"M0 [\d.]+(H[\d.]+V[\d.]+)+H600", line.get_attribute("d") or "")
+    page.get_by_text("The numbers").click()
+    votes = page.locator(".signals tbody td:nth-child(2)").all_inner_texts()
+    assert votes == ["40", "22", "9", "3", "1"]
+
+
+def test_a_model_s_words_are_called_that(open_page: Opener, odd_site: str) -> None:
+    page = open_page(f"{odd_site}/papers/2603.00104")
+    assert "Written by a model, not by the authors." in page.locator(".model").inner_text()
+
+
+def test_printing_gives_whole_abstracts_and_addresses(open_page: Opener, odd_site: str) -> None:
+    page = open_page(f"{odd_site}/papers/date/2026-03-04")
+    page.emulate_media(media="print")
+    assert page.get_by_text("Here the third paragraph ends.").is_visible()
+    after = "getComputedStyle(document.querySelector('.facts a'), '::after').content"
+    assert "https://github.com/paperround-sample/patience" in page.evaluate(after)
+    assert page.get_by_role("navigation", name="Main").is_visible() is False
+
+
+def test_nothing_moves_when_motion_is_not_wanted(open_page: Opener, site: str) -> None:
+    page = open_page(f"{site}/papers", reduced_motion="reduce")
+    assert page.evaluate("getComputedStyle(document.querySelector('.paper a')).transitionDuration") in (
+        "0s",
+        "",
+    )

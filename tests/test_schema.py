@@ -1,0 +1,122 @@
+"""The schema: made from nothing, taken back, by several migrators at once; a wrong one is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+
+import pytest
+from conftest import run_sql
+from factories import item, listed
+from sqlalchemy import select, text
+
+from paperround import schema
+from paperround.database import Database
+from paperround.papers.tables import Paper
+
+UPGRADE = "import sys; from paperround import schema; schema.upgrade(sys.argv[1])"
+
+
+async def found_state(url: str) -> schema.SchemaState:
+    database = Database(url)
+    try:
+        async with database.reading() as session:
+            return await schema.state(session)
+    finally:
+        await database.close()
+
+
+async def refusal(url: str) -> str:
+    database = Database(url)
+    try:
+        async with database.reading() as session:
+            with pytest.raises(schema.SchemaError) as error:
+                await schema.require(session)
+    finally:
+        await database.close()
+    return str(error.value)
+
+
+def test_an_empty_database_is_brought_up_to_date_and_again_changes_nothing(bare_database_url):
+    for _ in range(2):
+        schema.upgrade(bare_database_url)
+        state = asyncio.run(found_state(bare_database_url))
+        assert state == schema.SchemaState(schema.expected_revision(), schema.expected_revision(), usable=True)
+
+
+def test_tables_and_migrations_agree(database_url):
+    schema.compare(database_url)
+
+
+async def test_down_and_up_again_leaves_a_working_schema(database_url, database):
+    await listed(database, "2026-03-02", item())
+    await database.close()
+    await asyncio.to_thread(schema.downgrade, database_url, "base")
+    assert "no Paperround schema" in await refusal(database_url)
+    await asyncio.to_thread(schema.upgrade, database_url)
+    schema.compare(database_url)
+    await listed(database, "2026-03-02", item())
+
+
+async def test_a_step_down_and_up_keeps_the_rows_of_the_tables_that_stay(database_url, database):
+    await listed(database, "2026-03-02", item())
+    await database.close()
+    await asyncio.to_thread(schema.downgrade, database_url, "-1")
+    assert f"expects {schema.expected_revision()}" in await refusal(database_url)
+    await asyncio.to_thread(schema.upgrade, database_url)
+    async with database.reading() as session:
+        await schema.require(session)
+        assert await session.scalar(select(Paper.id)) == "2603.00001"
+        assert await session.scalar(text("SELECT count(*) FROM jobs.procrastinate_jobs")) == 0
+
+
+def test_migrators_at_once_take_turns(bare_database_url):
+    migrators = [
+        subprocess.Popen([sys.executable, "-c", UPGRADE, bare_database_url], stderr=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    for migrator in migrators:
+        _, told = migrator.communicate(timeout=60)
+        assert migrator.returncode == 0, told.decode()
+    schema.compare(bare_database_url)
+    assert asyncio.run(found_state(bare_database_url)).usable
+
+
+async def test_an_empty_database_is_refused(bare_database_url):
+    told = await refusal(bare_database_url)
+    assert "no Paperround schema" in told
+    assert schema.expected_revision() in told
+    assert "paperround db upgrade" in told
+
+
+@pytest.mark.parametrize("half_made", ["", "DROP TABLE compatible_code"])
+async def test_an_unknown_revision_is_refused_by_what_was_found_and_what_is_expected(database_url, half_made):
+    run_sql(database_url, "UPDATE alembic_version SET version_num = 'feedc0ffee00'", *filter(None, [half_made]))
+    told = await refusal(database_url)
+    assert "feedc0ffee00" in told
+    assert schema.expected_revision() in told
+
+
+async def test_a_newer_revision_that_names_ours_as_one_that_works_is_used(database_url):
+    run_sql(
+        database_url,
+        "UPDATE alembic_version SET version_num = 'feedc0ffee00'",
+        f"INSERT INTO compatible_code VALUES ('{schema.expected_revision()}')",
+    )
+    state = await found_state(database_url)
+    assert (state.found, state.usable) == ("feedc0ffee00", True)
+
+
+def test_indexes_of_vectors_made_while_running_are_no_difference(database_url):
+    run_sql(database_url, "CREATE INDEX embeddings_model_7_idx ON embeddings (model_id)")
+    schema.compare(database_url)
+
+
+def test_a_migration_that_waits_for_a_busy_table_gives_up_rather_than_stop_everyone(database_url):
+    """`lock_timeout`: a migration queued behind a long reader would block all who come after it."""
+    revisions = [r for r in schema.ScriptDirectory.from_config(schema._config()).walk_revisions()]
+    for revision in revisions:
+        source = open(revision.path).read()  # noqa: SIM115
+        creates_only = "procrastinate" in source
+        assert creates_only or source.count("SET LOCAL lock_timeout") == 2, revision.path

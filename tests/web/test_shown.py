@@ -1,0 +1,222 @@
+"""Dates, counts and papers in the words of a page."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from paperround.papers.span import Period, Span
+from paperround.papers.tables import Author, Organization, Paper, Signal
+from paperround.web import shown
+
+TODAY = date(2026, 11, 24)
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def paper(**changes: object) -> Paper:
+    fields: dict[str, object] = {
+        "id": "2611.00001",
+        "title": "Patient Gradients",
+        "abstract": "We wait for gradients and they come.",
+        "published_at": datetime(2026, 11, 22, 23, tzinfo=UTC),
+        "listed_on": date(2026, 11, 23),
+        "upvotes": 7,
+        "authors": authors("Ada Lindqvist", "Benedikt Åström"),
+        "organization": None,
+    }
+    return Paper(**{**fields, **changes})
+
+
+def authors(*names: str, hidden: bool = False) -> list[Author]:
+    return [Author(position=place, name=name, hidden=hidden) for place, name in enumerate(names)]
+
+
+def signals(*votes: int, apart: timedelta = timedelta(hours=1)) -> list[Signal]:
+    return [Signal(at=NOON + apart * place, upvotes=number) for place, number in enumerate(votes)]
+
+
+@pytest.mark.parametrize(
+    ("day", "words"),
+    [
+        (date(2026, 11, 24), "today"),
+        (date(2026, 11, 23), "yesterday"),
+        (date(2026, 11, 18), "6 days ago"),
+        (date(2026, 11, 17), "on 17 Nov"),
+        (date(2025, 11, 24), "on 24 Nov 2025"),
+        (date(2026, 11, 25), "on 25 Nov"),
+    ],
+)
+def test_how_long_ago_a_day_was(day: date, words: str) -> None:
+    assert shown.days_ago(day, today=TODAY) == words
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (1, "1 hour"),
+        (24, "24 hours"),
+        (36.5, "36.5 hours"),
+        (48, "2 days"),
+        (168, "7 days"),
+        (30, "30 hours"),
+    ],
+)
+def test_hours(number: float, words: str) -> None:
+    assert shown.hours(number) == words
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (0, "0"),
+        (999, "999"),
+        (1000, "1k"),
+        (1249, "1.2k"),
+        (9949, "9.9k"),
+        (12_345, "12k"),
+        (123_456, "123k"),
+    ],
+)
+def test_counts(number: int, words: str) -> None:
+    assert shown.count(number) == words
+
+
+def test_plurals() -> None:
+    assert [shown.plural(number, "paper") for number in (0, 1, 2, 1234)] == [
+        "0 papers",
+        "1 paper",
+        "2 papers",
+        "1,234 papers",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "words"),
+    [
+        (timedelta(seconds=5), "just now"),
+        (timedelta(seconds=-5), "in less than a minute"),
+        (timedelta(minutes=6), "6 minutes ago"),
+        (timedelta(minutes=-61), "in 1 hour"),
+        (timedelta(hours=47), "1 day ago"),
+    ],
+)
+def test_moments(before: timedelta, words: str) -> None:
+    assert shown.ago(NOON - before, now=NOON) == words
+
+
+def test_no_moment_is_never() -> None:
+    assert shown.ago(None, now=NOON) == "never"
+
+
+@pytest.mark.parametrize(
+    ("period", "day", "heading", "turning", "extent"),
+    [
+        (Period.day, date(2026, 11, 23), "Monday, 23 November", "Mon 23 Nov", ""),
+        (Period.day, date(2025, 1, 1), "Wednesday, 1 January 2025", "Wed 1 Jan 2025", ""),
+        (Period.week, date(2026, 11, 18), "Week 47", "Week 47", "16 to 22 November"),
+        (Period.week, date(2026, 10, 1), "Week 40", "Week 40", "28 September to 4 October"),
+        (Period.week, date(2025, 12, 30), "Week 1", "Week 1", "29 December to 4 January"),
+        (Period.month, date(2026, 10, 31), "October", "October", ""),
+        (Period.month, date(2025, 10, 31), "October 2025", "October 2025", ""),
+    ],
+)
+def test_editions_in_words(period: Period, day: date, heading: str, turning: str, extent: str) -> None:
+    span = Span.of(period, day)
+    assert shown.heading(span, today=TODAY) == heading
+    assert shown.turning(span, today=TODAY) == turning
+    assert shown.extent(span) == extent
+
+
+def test_addresses() -> None:
+    assert [shown.address(Span.of(period, TODAY)) for period in Period] == [
+        "/papers/date/2026-11-24",
+        "/papers/week/2026-W48",
+        "/papers/month/2026-11",
+    ]
+
+
+def test_from_a_month_the_way_to_a_day_leads_where_papers_are() -> None:
+    month = Span.of(Period.month, date(2026, 10, 5))
+    listed = [paper(listed_on=day) for day in (date(2026, 10, 2), date(2026, 10, 29), date(2026, 9, 30))]
+    assert shown.anchor(month, listed, today=TODAY) == date(2026, 10, 29)
+
+
+@pytest.mark.parametrize(
+    ("span", "day"),
+    [
+        (Span.of(Period.month, date(2026, 10, 5)), date(2026, 10, 31)),
+        (Span.of(Period.month, TODAY), TODAY),
+        (Span.of(Period.month, date(2027, 2, 5)), date(2027, 2, 1)),
+        (Span.of(Period.day, date(1999, 1, 1)), date(1999, 1, 1)),
+    ],
+)
+def test_without_papers_an_edition_is_looked_at_from_its_last_day_so_far(span: Span, day: date) -> None:
+    assert shown.anchor(span, [], today=TODAY) == day
+
+
+def test_an_entry_in_words() -> None:
+    entry = shown.entry(
+        paper(comments=1, github_url="https://github.com/a/b", github_stars=1234), today=TODAY
+    )
+    assert (entry.url, entry.title, entry.votes) == ("/papers/2611.00001", "Patient Gradients", 7)
+    assert (entry.who, entry.others) == ("Ada Lindqvist", "and 1 other")
+    assert (entry.published_label, entry.listed_label) == ("22 Nov", "yesterday")
+    assert (entry.comments, entry.stars) == ("1 comment", 1234)
+
+
+def test_nothing_is_said_of_what_is_not_there() -> None:
+    entry = shown.entry(paper(abstract=" ", authors=[], comments=0, github_stars=3), today=TODAY)
+    assert entry.paragraphs == []
+    assert (entry.who, entry.others) == ("", "")
+    assert entry.comments is entry.stars is entry.code_url is entry.project_url is None
+
+
+def test_an_organization_stands_for_its_authors() -> None:
+    group = Organization(name="hi", full_name="Harbour Institute")
+    entry = shown.entry(paper(organization=group), today=TODAY)
+    assert (entry.who, entry.others) == ("Harbour Institute", "2 authors")
+
+
+def test_hidden_authors_are_not_shown() -> None:
+    named = authors("Ada Lindqvist") + authors("Nobody", hidden=True)
+    entry = shown.entry(paper(authors=named), today=TODAY)
+    assert (entry.who, entry.others) == ("Ada Lindqvist", "")
+
+
+def test_texts_of_feeds_are_escaped() -> None:
+    entry = shown.entry(paper(title="<script>x</script>", abstract="<b>a</b>\n\nb & c"), today=TODAY)
+    assert entry.title == "&lt;script&gt;x&lt;/script&gt;"
+    assert entry.paragraphs == ["&lt;b&gt;a&lt;/b&gt;", "b &amp; c"]
+
+
+@pytest.mark.parametrize(("number", "first", "rest"), [(1, 1, 0), (24, 24, 0), (25, 20, 5), (664, 20, 644)])
+def test_many_authors_are_folded(number: int, first: int, rest: int) -> None:
+    named = authors(*(f"Author {place}" for place in range(number)))
+    shown_first, shown_rest = shown.folded(named)
+    assert (len(shown_first), len(shown_rest)) == (first, rest)
+    assert [*shown_first, *shown_rest] == named
+
+
+def test_a_chart_is_a_stepped_line_to_the_last_reading() -> None:
+    chart = shown.chart(signals(2, 4, 12), until=NOON + timedelta(hours=4))
+    assert chart is not None
+    assert chart.line == "M0 120H150V96H300V0H600"
+    assert (chart.lowest, chart.highest, chart.last) == (2, 12, NOON + timedelta(hours=4))
+
+
+def test_a_chart_shows_falls_and_ends_no_sooner_than_its_signals() -> None:
+    chart = shown.chart(signals(10, 0), until=NOON)
+    assert chart is not None
+    assert chart.line == "M0 0H600V120H600"
+
+
+@pytest.mark.parametrize("rows", [signals(), signals(5), signals(5, 5), signals(5, 6, apart=timedelta(0))])
+def test_no_chart_where_there_is_no_line(rows: list[Signal]) -> None:
+    assert shown.chart(rows, until=NOON) is None
+
+
+def test_accounts_in_words() -> None:
+    assert shown.account_name({"name": "ada", "fullname": "Ada L."}) == "Ada L."
+    assert shown.account_name({"name": "ada"}) == "ada"
+    assert shown.account_name(None) is None
