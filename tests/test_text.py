@@ -323,3 +323,9 @@ def letters(text: str) -> Counter[str]:
 def test_every_letter_stays_visible(text):
     assert letters(Seen(markup(text)).text) == letters(text)
     assert letters(unicode_math(text)) == letters(text)
+
+
+def test_functions_stand_apart_from_what_they_are_applied_to():
+    spaced = str(markup(r"$O(n \log n)$ and $\log(n)$"))
+    assert '<mi>n</mi><mo lspace=".17em" rspace=".17em">log</mo><mi>n</mi>' in spaced
+    assert '<mo lspace=".17em" rspace="0">log</mo>' in spaced

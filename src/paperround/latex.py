@@ -136,6 +136,7 @@ def formula(latex: str, block: bool) -> tuple[str, str] | None:
         return None
     try:
         tree = _allowed(convert_to_element(TOLD.sub(_told, latex), display="block" if block else "inline"))
+        _space_functions(tree)
         return tostring(tree, encoding="unicode", short_empty_elements=False), _linear(tree).strip()
     except Exception:  # noqa: BLE001 - latex2mathml lets KeyError, StopIteration, RecursionError and more out
         return None
@@ -174,6 +175,22 @@ def _allowed(element: Element, depth: int = 0) -> Element:
         safe.text = fmt_math_text_style(safe.text, VARIANTS[variant])
     safe.extend(_allowed(child, depth + 1) for child in element)
     return safe
+
+
+# latex2mathml makes them identifiers, which stand as close as letters: "nlogn".
+FUNCTIONS = frozenset(
+    "arccos arcsin arctan arg cos cosh cot coth csc deg det dim exp gcd hom ker lg ln log sec sin sinh tan tanh"
+    .split()
+)  # fmt: skip
+
+
+def _space_functions(element: Element) -> None:
+    for child, following in zip(element, [*element[1:], None], strict=True):
+        _space_functions(child)
+        if child.tag == "mi" and child.text in FUNCTIONS:
+            child.tag = "mo"
+            opens = following is not None and following.text in ("(", "[", "{")
+            child.attrib.update(lspace=".17em", rspace="0" if opens else ".17em")
 
 
 # Formulas in one line

@@ -340,9 +340,9 @@ ALL = ["/papers", "/papers/trending", "/papers/date/2026-03-02", "/papers/2603.0
     [
         ("/nowhere", 404, "There is no such page."),
         ("/papers/", 404, "There is no paper"),
-        ("/papers/2603.77777", 404, "There is no paper 2603.77777 here."),
-        ("/papers/not-an-id", 404, "There is no paper not-an-id here."),
-        ("/papers/" + "x" * 5000, 404, "There is no paper xxx"),
+        ("/papers/2603.77777", 404, "There is no paper “2603.77777” here."),
+        ("/papers/not-an-id", 404, "There is no paper “not-an-id” here."),
+        ("/papers/" + "x" * 5000, 404, "There is no paper “xxx"),
         ("/papers/date/2026-02-30", 400, "'2026-02-30' is not a date such as 2025-10-29."),
         ("/papers/week/2026-W54", 400, "is not an ISO week such as 2025-W44"),
         ("/papers/month/2026-13", 400, "is not a month such as 2025-10"),

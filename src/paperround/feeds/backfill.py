@@ -37,6 +37,8 @@ async def read_days(
         await _pause(database, feed, missing)
         readers = (intake.read_due(database, feed, rules, among=missing, told=told) for _ in range(AT_ONCE))
         await asyncio.gather(*readers)
+        async with database.writing() as session:
+            await schedule.until_free(session, feed.name, missing)
         async with database.reading() as session:
             missing = await status.unread_since(session, feed.name, days, started)
         if not missing:

@@ -74,6 +74,12 @@ async def claim(
     return await session.scalar(due.order_by(FeedDay.day.desc()).limit(1).with_for_update(skip_locked=True))
 
 
+async def until_free(session: WriteSession, feed: str, days: Collection[date]) -> None:
+    """Wait until nobody reads any of these days."""
+    held = select(FeedDay.day).where(FeedDay.feed == feed, FeedDay.day.in_(days)).order_by(FeedDay.day)
+    await session.execute(held.with_for_update(read=True, key_share=True))
+
+
 async def next_due(session: ReadSession, feed: str, among: Collection[date] | None = None) -> datetime | None:
     """When the next day of the feed (or of some of its days) is due."""
     query = select(func.min(FeedDay.next_try_at)).where(FeedDay.feed == feed)

@@ -35,7 +35,7 @@ async def show_if_empty(session: WriteSession, rules: Rules, *, now: datetime) -
     for offset, records in sorted(_by_day().items(), reverse=True):
         day = now.date() - timedelta(days=offset)
         papers = [hub_record.read(_dated(record, day)) for record in records]
-        seen_at = datetime.combine(day, time(12), tzinfo=now.tzinfo)
+        seen_at = min(datetime.combine(day, time(12), tzinfo=now.tzinfo), now)
         await catalogue.store(
             session, papers, feed=catalogue.SAMPLE, day=day, seen_at=seen_at, half_life=rules.half_life
         )

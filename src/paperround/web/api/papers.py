@@ -92,7 +92,7 @@ async def found(session: Read, paper_id: str) -> Paper:
     except ValueError:
         paper = None
     if paper is None:
-        raise NotFound(f"There is no paper {paper_id[:60]} here.")
+        raise NotFound(f"There is no paper “{paper_id[:60]}” here.")
     return paper
 
 

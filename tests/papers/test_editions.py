@@ -1,0 +1,189 @@
+"""Reading the catalogue: orders are total, paging shows everything once, and big lists are index scans."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+from factories import at, item, listed
+from sqlalchemy import event, text
+
+from paperround.database import Database
+from paperround.papers import editions
+from paperround.papers.editions import Choice, Sort
+from paperround.papers.span import Period, Span
+
+KEYS = {Sort.trending: "heat", Sort.published: "published_at", Sort.upvotes: "upvotes"}
+
+
+async def fill(database: Database, count: int = 25) -> list[str]:
+    """Papers on two days, many of them equal in everything but their id."""
+    ids = [f"2603.{n:05}" for n in range(1, count + 1)]
+    hours = ["2026-03-01T08:00:00Z", "2026-03-01T09:00:00Z"]
+    records = [
+        item(key, paper__upvotes=n % 3, paper__publishedAt=hours[n % 2]) for n, key in enumerate(ids)
+    ]
+    await listed(database, "2026-03-02", *records[: count * 2 // 3])
+    await listed(database, "2026-03-04", *records[count // 2 :], seen_at=at("2026-03-04 12:00"))
+    return ids
+
+
+async def everything(database: Database, choice: Choice, sort: Sort, limit: int) -> list[Any]:
+    found, after = [], None
+    async with database.reading() as session:
+        while True:
+            part = await editions.papers(session, choice, sort=sort, limit=limit, after=after)
+            assert len(part.papers) <= limit
+            found += part.papers
+            after = part.more
+            if after is None:
+                return found
+
+
+@pytest.mark.parametrize("sort", Sort)
+@pytest.mark.parametrize("limit", [1, 4, 25, 100])
+async def test_paging_shows_every_paper_once_in_order_though_many_are_equal(database, sort, limit):
+    ids = await fill(database)
+    found = await everything(database, Choice(), sort, limit)
+    assert sorted(paper.id for paper in found) == ids
+    keys = [getattr(paper, KEYS[sort]) for paper in found]
+    assert keys == sorted(keys, reverse=True)
+    pairs = zip(found, found[1:], strict=False)
+    assert all(a.id < b.id for a, b in pairs if getattr(a, KEYS[sort]) == getattr(b, KEYS[sort]))
+
+
+async def test_a_paper_on_two_days_is_shown_once(database):
+    await fill(database)
+    found = await everything(database, Choice(date(2026, 3, 1), date(2026, 3, 31)), Sort.upvotes, 10)
+    assert len(found) == 25
+
+
+async def test_a_choice_is_by_day_feed_and_submitter(database):
+    await listed(database, "2026-03-02", item("2603.00001"), item("2603.00002", submittedBy={"name": "ben"}))
+    await listed(database, "2026-03-03", item("2603.00003"))
+    await listed(database, "2026-03-03", item("2603.00004"), feed="other")
+
+    async def chosen(**choice: Any) -> set[str]:
+        return {paper.id[-1] for paper in await everything(database, Choice(**choice), Sort.upvotes, 10)}
+
+    assert await chosen(first=date(2026, 3, 3)) == {"3", "4"}
+    assert await chosen(last=date(2026, 3, 2)) == {"1", "2"}
+    assert await chosen(feed="huggingface") == {"1", "2", "3"}
+    assert await chosen(submitter="ben") == {"2"}
+    assert await chosen(first=date(2026, 3, 3), feed="huggingface", submitter="ada") == {"3"}
+    assert await chosen(submitter="nobody") == set()
+
+
+async def test_neighbours_skip_empty_days_and_end_with_the_catalogue(database):
+    await fill(database)
+    span = {name: Span.parse(Period.day, f"2026-03-0{name}") for name in "1234"}
+    async with database.reading() as session:
+        assert await editions.neighbours(session, span["2"]) == (None, date(2026, 3, 4))
+        assert await editions.neighbours(session, span["3"]) == (date(2026, 3, 2), date(2026, 3, 4))
+        assert await editions.neighbours(session, span["4"]) == (date(2026, 3, 2), None)
+        week = Span.parse(Period.week, "2026-W10")
+        assert await editions.neighbours(session, week) == (None, None)
+        assert await editions.newest_day(session) == date(2026, 3, 4)
+
+
+async def test_totals_count_papers_and_people_once_and_nobody_who_is_hidden(database):
+    people = [{"name": "Ada"}, {"name": "Ada"}, {"name": "Ben", "hidden": True}]
+    await listed(database, "2026-03-02", item("2603.00001", paper__authors=people))
+    await listed(database, "2026-03-03", item("2603.00001", paper__authors=people))
+    await listed(database, "2026-03-03", item("2603.00002", paper__authors=[{"name": "Ada"}, {"name": "Cyn"}]))
+    async with database.reading() as session:
+        month = await editions.totals(session, Span.parse(Period.month, "2026-03"))
+        empty = await editions.totals(session, Span.parse(Period.month, "2026-04"))
+    assert month == editions.Totals(papers=2, authors=2)
+    assert empty == editions.Totals(papers=0, authors=0)
+
+
+async def test_of_nothing_there_is_nothing(database):
+    async with database.reading() as session:
+        assert await editions.newest_day(session) is None
+        assert await editions.paper(session, "2603.00001") is None
+        assert await editions.listings(session, ["2603.00001"]) == {"2603.00001": []}
+        assert await editions.signals(session, "2603.00001", limit=5) == []
+        part = await editions.papers(session, Choice(), sort=Sort.trending, limit=5)
+    assert (list(part.papers), part.more) == ([], None)
+
+
+async def test_the_latest_signals_come_in_order_of_time(database):
+    for hour in range(10, 15):
+        seen_at = at(f"2026-03-02 {hour}:00")
+        await listed(database, "2026-03-02", item(paper__upvotes=hour), seen_at=seen_at)
+    async with database.reading() as session:
+        latest = await editions.signals(session, "2603.00001", limit=3)
+    assert [signal.upvotes for signal in latest] == [12, 13, 14]
+
+
+async def test_the_hubs_order_is_by_day_then_votes_and_its_pages_cover_everything(database):
+    await fill(database)
+    async with database.reading() as session:
+        found = []
+        for offset in range(0, 40, 7):
+            found += await editions.listed(session, Choice(), sort=None, limit=7, offset=offset)
+    places = [(listing.day, paper.upvotes) for listing, paper in found]
+    assert places == sorted(places, reverse=True)
+    assert len({(listing.day, paper.id) for listing, paper in found}) == len(found) == 16 + 13
+
+
+# Plans
+
+
+BULK = """
+INSERT INTO organizations (name, full_name) SELECT 'lab' || n, 'Lab' FROM generate_series(1, 50) n;
+INSERT INTO papers (id, title, abstract, published_at, upvotes, listed_on, heat, seen_at, organization_name)
+SELECT '2603.' || lpad(n::text, 5, '0'), 'Title ' || n, repeat('We wait. ', 50),
+    timestamptz '2026-01-01' + n * interval '17 min', n % 90, date '2026-01-01' + n / 60, random() * 900, now(),
+    CASE WHEN n % 3 = 0 THEN 'lab' || 1 + n % 50 END
+FROM generate_series(1, 6000) n;
+INSERT INTO listings (day, feed, paper_id, first_seen_at)
+SELECT listed_on, 'huggingface', id, now() FROM papers;
+"""
+
+
+async def plans(database: Database, choice: Choice, sort: Sort, after: editions.Place | None) -> str:
+    """What PostgreSQL would do for the first statement of such a list."""
+    statements: list[tuple[str, Any]] = []
+
+    def note(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        statements.append((statement, parameters))
+
+    engine = database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    async with database.reading() as session:
+        await editions.papers(session, choice, sort=sort, limit=20, after=after)
+    event.remove(engine, "before_cursor_execute", note)
+    statement, parameters = next(s for s in statements if s[0].lstrip().startswith("SELECT"))
+    async with database.reading() as session:
+        connection = await session.connection()
+        rows = await connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
+        return "\n".join(rows.scalars().all())
+
+
+@pytest.fixture
+async def bulk(database: Database) -> Database:
+    async with database.writing() as session:
+        for statement in BULK.strip().split(";\n"):
+            await session.execute(text(statement.rstrip(";")))
+        await session.execute(text("ANALYZE papers, listings, organizations"))
+    return database
+
+
+async def test_every_order_of_the_whole_catalogue_is_an_index_scan(bulk):
+    async with bulk.reading() as session:
+        for sort in Sort:
+            middle = (await editions.papers(session, Choice(), sort=sort, limit=50)).more
+            for after in (None, middle):
+                plan = await plans(bulk, Choice(), sort, after)
+                assert f"Index Scan using papers_{KEYS[sort]}_idx" in plan, plan
+                assert "Seq Scan on papers" not in plan
+
+
+async def test_a_days_list_reads_that_day_only(bulk):
+    plan = await plans(bulk, Choice(date(2026, 2, 2), date(2026, 2, 2)), Sort.upvotes, None)
+    assert "listings_pkey" in plan, plan
+    assert "Seq Scan on papers" not in plan
+    assert "Seq Scan on listings" not in plan
