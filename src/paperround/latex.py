@@ -178,16 +178,16 @@ def _allowed(element: Element, depth: int = 0) -> Element:
 
 
 # latex2mathml makes them identifiers, which stand as close as letters: "nlogn".
-FUNCTIONS = frozenset(
-    "arccos arcsin arctan arg cos cosh cot coth csc deg det dim exp gcd hom ker lg ln log sec sin sinh tan tanh"
-    .split()
-)  # fmt: skip
+FUNCTIONS = re.compile(
+    "arccos|arcsin|arctan|arg|cosh?|coth?|csc|deg|det|dim|exp|gcd|hom|ker|lg|ln|log|sec|sinh?|tanh?"
+)
 
 
 def _space_functions(element: Element) -> None:
-    for child, following in zip(element, [*element[1:], None], strict=True):
+    children: list[Element | None] = [*element]
+    for child, following in zip(element, [*children[1:], None], strict=False):
         _space_functions(child)
-        if child.tag == "mi" and child.text in FUNCTIONS:
+        if child.tag == "mi" and FUNCTIONS.fullmatch(child.text or ""):
             child.tag = "mo"
             opens = following is not None and following.text in ("(", "[", "{")
             child.attrib.update(lspace=".17em", rspace="0" if opens else ".17em")
