@@ -7,13 +7,14 @@ import subprocess
 import sys
 
 import pytest
-from conftest import run_sql
-from factories import item, listed
 from sqlalchemy import select, text
 
+from conftest import run_sql
 from paperround import schema
 from paperround.database import Database
 from paperround.papers.tables import Paper
+
+from factories import item, listed
 
 UPGRADE = "import sys; from paperround import schema; schema.upgrade(sys.argv[1])"
 
@@ -42,7 +43,9 @@ def test_an_empty_database_is_brought_up_to_date_and_again_changes_nothing(bare_
     for _ in range(2):
         schema.upgrade(bare_database_url)
         state = asyncio.run(found_state(bare_database_url))
-        assert state == schema.SchemaState(schema.expected_revision(), schema.expected_revision(), usable=True)
+        assert state == schema.SchemaState(
+            schema.expected_revision(), schema.expected_revision(), usable=True
+        )
 
 
 def test_tables_and_migrations_agree(database_url):
@@ -92,7 +95,9 @@ async def test_an_empty_database_is_refused(bare_database_url):
 
 @pytest.mark.parametrize("half_made", ["", "DROP TABLE compatible_code"])
 async def test_an_unknown_revision_is_refused_by_what_was_found_and_what_is_expected(database_url, half_made):
-    run_sql(database_url, "UPDATE alembic_version SET version_num = 'feedc0ffee00'", *filter(None, [half_made]))
+    run_sql(
+        database_url, "UPDATE alembic_version SET version_num = 'feedc0ffee00'", *filter(None, [half_made])
+    )
     told = await refusal(database_url)
     assert "feedc0ffee00" in told
     assert schema.expected_revision() in told

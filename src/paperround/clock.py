@@ -26,8 +26,9 @@ async def tick(database: Database, task: str) -> None:
     try:
         async with database.writing() as session:
             await queue.defer(session, task, once=task)
-    except SQLAlchemyError as error:
-        logger.warning("could not queue; next try at the next tick", task=task, error=str(error.__cause__))
+    except (SQLAlchemyError, queue.QueueError) as error:
+        reason = str(error.__cause__ or error)
+        logger.warning("could not queue; next try at the next tick", task=task, error=reason)
 
 
 def scheduler(database: Database) -> AsyncIOScheduler:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import procrastinate
 import structlog
-from procrastinate.exceptions import AlreadyEnqueued, UniqueViolation
-from procrastinate.jobs import Status
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
+from procrastinate.jobs import Job, Status
 from sqlalchemy import text
 
 from paperround.database import ReadSession, WriteSession, conninfo
@@ -23,6 +23,10 @@ logger = structlog.get_logger(__name__)
 
 Argument = str | int | float | bool | None
 app = procrastinate.App(connector=procrastinate.PsycopgConnector())
+
+
+class QueueError(RuntimeError):
+    """The queue could not be written to."""
 
 
 @asynccontextmanager
@@ -35,7 +39,10 @@ async def connected(url: str, *, connections: int = 4) -> AsyncIterator[procrast
 
 
 async def defer(session: WriteSession, task: str, *, once: str | None = None, **arguments: Argument) -> None:
-    """Queue `task` in the session's transaction; while one with this `once` waits, do nothing."""
+    """Queue `task` in the session's transaction; while one with this `once` waits, do nothing.
+
+    Raises `QueueError`.
+    """
     try:
         async with session.begin_nested():
             connection = await session.connection()  # this, not begin_nested, sets the savepoint
@@ -44,6 +51,8 @@ async def defer(session: WriteSession, task: str, *, once: str | None = None, **
             await job.defer_async(**arguments)
     except AlreadyEnqueued:
         logger.debug("already queued", task=task, once=once)
+    except ConnectorException as error:
+        raise QueueError(str(error.__cause__ or error)) from error
 
 
 async def rescue_stalled(worker_app: procrastinate.App, *, silent_for: float) -> int:
@@ -51,15 +60,23 @@ async def rescue_stalled(worker_app: procrastinate.App, *, silent_for: float) ->
 
     One whose twin already waits under the same queueing lock is ended instead: the twin does its work.
     """
-    manager = worker_app.job_manager
-    stalled = list(await manager.get_stalled_jobs(seconds_since_heartbeat=silent_for))
-    for job in stalled:
+    rescued = 0
+    for job in await worker_app.job_manager.get_stalled_jobs(seconds_since_heartbeat=silent_for):
         try:
-            await manager.retry_job(job)
-        except UniqueViolation:
-            await manager.finish_job(job, Status.FAILED, delete_job=True)
-        logger.warning("rescued a job whose worker died", task=job.task_name, job=job.id)
-    return len(stalled)
+            await _queue_again(worker_app, job)
+        except ConnectorException as error:  # mostly that another rescuer was quicker
+            logger.info("could not rescue a job", task=job.task_name, job=job.id, error=str(error.__cause__))
+        else:
+            rescued += 1
+            logger.warning("rescued a job whose worker died", task=job.task_name, job=job.id)
+    return rescued
+
+
+async def _queue_again(worker_app: procrastinate.App, job: Job) -> None:
+    try:
+        await worker_app.job_manager.retry_job(job)
+    except UniqueViolation:
+        await worker_app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
 
 
 @dataclass(frozen=True)

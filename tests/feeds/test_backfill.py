@@ -7,8 +7,6 @@ import time
 from datetime import date, timedelta
 
 import pytest
-from factories import item
-from feed_server import FeedServer, as_json, html
 from sqlalchemy import func, select
 
 from paperround.database import utc_now
@@ -17,6 +15,9 @@ from paperround.feeds.fetching import Limits
 from paperround.feeds.huggingface import huggingface
 from paperround.feeds.tables import Outcome, Reading
 from paperround.papers.tables import Paper
+
+from factories import item
+from feed_server import FeedServer, as_json, html
 
 DAYS = [date(2026, 3, 1) + timedelta(days=n) for n in range(12)]
 RULES = intake.Rules(every=timedelta(hours=1), half_life=timedelta(hours=24))

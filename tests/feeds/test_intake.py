@@ -13,6 +13,17 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select, text
+
+from paperround.database import Database, utc_now
+from paperround.feeds import intake, schedule
+from paperround.feeds.fetching import Limits
+from paperround.feeds.huggingface import huggingface
+from paperround.feeds.tables import FeedDay, Outcome, Quarantined, Reading, Record
+from paperround.papers import catalogue
+from paperround.papers.tables import Author, Listing, Paper, Signal
+from paperround.settings import Settings
+
 from factories import at, item
 from feed_server import (
     Answer,
@@ -26,16 +37,6 @@ from feed_server import (
     slow,
     status,
 )
-from sqlalchemy import func, select, text
-
-from paperround.database import Database, utc_now
-from paperround.feeds import intake, schedule
-from paperround.feeds.fetching import Limits
-from paperround.feeds.huggingface import huggingface
-from paperround.feeds.tables import FeedDay, Outcome, Quarantined, Reading, Record
-from paperround.papers import catalogue
-from paperround.papers.tables import Author, Listing, Paper, Signal
-from paperround.settings import Settings
 
 DAY, NEXT_DAY = date(2026, 3, 2), date(2026, 3, 3)
 NOON = at("2026-03-02 12:00")
@@ -352,7 +353,9 @@ async def test_a_deep_nest_goes_in_or_fails_the_reading_but_nothing_in_between(r
     for depth in (50, 500, 900, 960, 990, 100_000):
         deep = "[" * depth + "]" * depth
         text = json.dumps([item(novelty="DEEP")]).replace('"DEEP"', deep)
-        feed.faults = [lambda items, text=text: (200, {"Content-Type": "application/json"}, text.encode())] * 2
+        feed.faults = [
+            lambda items, text=text: (200, {"Content-Type": "application/json"}, text.encode())
+        ] * 2
         reader.limits = Limits(tries=2, first_wait=0.01)
         reading = await reader.read()
         assert reading.outcome in (Outcome.clean, Outcome.failed)
@@ -497,7 +500,9 @@ async def test_a_pause_may_be_a_date(reader, feed):
     assert abs(due - reader.now - timedelta(hours=2)) < timedelta(minutes=1)
 
 
-@pytest.mark.parametrize("value", ["soon", "-5", "9" * 40, "Mon, 01 Jan " + "9" * 30 + " 00:00:00 GMT", "1e9"])
+@pytest.mark.parametrize(
+    "value", ["soon", "-5", "9" * 40, "Mon, 01 Jan " + "9" * 30 + " 00:00:00 GMT", "1e9"]
+)
 async def test_an_unreadable_retry_after_is_as_good_as_none(reader, feed, value):
     feed.always = status(429, Retry_After=value)
     assert (await reader.read()).error.startswith("HTTP 429")
@@ -589,7 +594,10 @@ async def test_a_list_that_grew_is_completed_and_one_that_shrank_loses_nothing(r
     await reader.read(now=later(hours=1))
     feed.days["2026-03-02"] = GOOD[1:]
     await reader.read(now=later(hours=2))
-    assert await reader.all(select(Listing.paper_id).order_by(Listing.paper_id)) == ["2603.00001", "2603.00002"]
+    assert await reader.all(select(Listing.paper_id).order_by(Listing.paper_id)) == [
+        "2603.00001",
+        "2603.00002",
+    ]
 
 
 async def test_a_future_day_is_refused_before_any_request(reader, feed):
@@ -663,7 +671,9 @@ async def test_a_paper_listed_again_gives_the_same_whichever_day_was_read_first(
 async def without_times(reader: Reader) -> tuple[object, ...]:
     """The paper's facts and lists, whatever the hours of the readings."""
     papers = (await reader.dump("signals", "listings", "records"))["papers"]
-    listings = await reader.all(text("SELECT (to_jsonb(l) - 'first_seen_at')::text FROM listings l ORDER BY day"))
+    listings = await reader.all(
+        text("SELECT (to_jsonb(l) - 'first_seen_at')::text FROM listings l ORDER BY day")
+    )
     last = await reader.one(text("SELECT (to_jsonb(s) - 'at')::text FROM signals s ORDER BY at DESC LIMIT 1"))
     return papers, listings, last
 

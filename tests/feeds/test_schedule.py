@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 import pytest
-from factories import at
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
 from paperround.feeds import schedule
 from paperround.feeds.tables import FeedDay
+
+from factories import at
 
 DAY = date(2026, 3, 2)
 HOUR = timedelta(hours=1)
@@ -50,7 +51,9 @@ def test_every_day_settles_with_a_reading_fourteen_days_after_it_or_later(start,
 
 def test_a_settled_day_with_bad_records_is_read_five_times_more():
     times = readings(at("2026-04-01 00:00"), unreadable=1)
-    minutes = [(later - earlier) / timedelta(minutes=1) for earlier, later in zip(times, times[1:], strict=False)]
+    minutes = [
+        (later - earlier) / timedelta(minutes=1) for earlier, later in zip(times, times[1:], strict=False)
+    ]
     assert minutes == [2, 4, 8, 16, 32]
 
 

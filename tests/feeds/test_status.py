@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
-from factories import at, item
-from feed_server import html
 
 from paperround.feeds import intake, schedule, status
 from paperround.feeds.fetching import Limits
 from paperround.feeds.huggingface import huggingface
+
+from factories import at, item
+from feed_server import html
 
 RULES = intake.Rules(every=timedelta(hours=1), half_life=timedelta(hours=24))
 DAY = date(2026, 3, 2)

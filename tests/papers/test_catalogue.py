@@ -8,7 +8,6 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from factories import HALF_LIFE, at, item, listed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, select, text
@@ -19,6 +18,8 @@ from paperround.feeds import hub_record
 from paperround.papers import catalogue, trending
 from paperround.papers.heat import Votes, heat
 from paperround.papers.tables import Author, Listing, Organization, Paper, Signal
+
+from factories import HALF_LIFE, at, item, listed
 
 ID = "2603.00001"
 
@@ -44,7 +45,9 @@ async def expected_heat(database: Database, paper_id: str = ID, half_life: timed
 
 
 async def test_a_new_fact_replaces_the_old_one_and_one_not_told_stays(database):
-    await listed(database, "2026-03-02", item(paper__ai_summary="Old.", paper__projectPage="https://a.example/"))
+    await listed(
+        database, "2026-03-02", item(paper__ai_summary="Old.", paper__projectPage="https://a.example/")
+    )
     await listed(
         database, "2026-03-02", item(paper__ai_summary="New.", title="New"), seen_at=at("2026-03-02 13:00")
     )
@@ -174,8 +177,12 @@ async def test_a_reading_older_than_the_last_is_ignored(database, order):
     assert paper.heat == await expected_heat(database)
 
 
-moments = st.integers(0, 30)
-steps = st.lists(st.tuples(st.sampled_from([1, 2, 3]), moments, st.integers(0, 40)), min_size=1, max_size=8)
+steps = st.lists(
+    st.tuples(st.sampled_from([1, 2, 3]), st.integers(0, 30), st.integers(0, 40)),
+    min_size=1,
+    max_size=8,
+    unique_by=lambda step: step[1],  # no two readings at the same moment
+)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -207,7 +214,7 @@ def test_the_stored_heat_is_that_of_all_signals_whatever_readings_came(database_
 async def test_writers_at_once_on_one_paper_lose_nothing(database):
     async def write(n: int) -> None:
         record = item(paper__upvotes=n, paper__authors=[{"name": f"A {m}"} for m in range(n)])
-        await listed(database, f"2026-03-0{1 + n % 3}", record, seen_at=at(f"2026-03-04 {n}:00"))
+        await listed(database, f"2026-03-0{1 + n % 3}", record, seen_at=at(f"2026-03-04 {n:02}:00"))
 
     await asyncio.gather(*(write(n) for n in range(1, 9)))
     paper = await the_paper(database)

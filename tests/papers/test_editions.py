@@ -6,13 +6,14 @@ from datetime import date
 from typing import Any
 
 import pytest
-from factories import at, item, listed
 from sqlalchemy import event, text
 
 from paperround.database import Database
 from paperround.papers import editions
 from paperround.papers.editions import Choice, Sort
 from paperround.papers.span import Period, Span
+
+from factories import at, item, listed
 
 KEYS = {Sort.trending: "heat", Sort.published: "published_at", Sort.upvotes: "upvotes"}
 
@@ -21,9 +22,7 @@ async def fill(database: Database, count: int = 25) -> list[str]:
     """Papers on two days, many of them equal in everything but their id."""
     ids = [f"2603.{n:05}" for n in range(1, count + 1)]
     hours = ["2026-03-01T08:00:00Z", "2026-03-01T09:00:00Z"]
-    records = [
-        item(key, paper__upvotes=n % 3, paper__publishedAt=hours[n % 2]) for n, key in enumerate(ids)
-    ]
+    records = [item(key, paper__upvotes=n % 3, paper__publishedAt=hours[n % 2]) for n, key in enumerate(ids)]
     await listed(database, "2026-03-02", *records[: count * 2 // 3])
     await listed(database, "2026-03-04", *records[count // 2 :], seen_at=at("2026-03-04 12:00"))
     return ids
@@ -91,7 +90,9 @@ async def test_totals_count_papers_and_people_once_and_nobody_who_is_hidden(data
     people = [{"name": "Ada"}, {"name": "Ada"}, {"name": "Ben", "hidden": True}]
     await listed(database, "2026-03-02", item("2603.00001", paper__authors=people))
     await listed(database, "2026-03-03", item("2603.00001", paper__authors=people))
-    await listed(database, "2026-03-03", item("2603.00002", paper__authors=[{"name": "Ada"}, {"name": "Cyn"}]))
+    await listed(
+        database, "2026-03-03", item("2603.00002", paper__authors=[{"name": "Ada"}, {"name": "Cyn"}])
+    )
     async with database.reading() as session:
         month = await editions.totals(session, Span.parse(Period.month, "2026-03"))
         empty = await editions.totals(session, Span.parse(Period.month, "2026-04"))

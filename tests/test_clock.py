@@ -1,0 +1,120 @@
+"""The clock: each task's name on the queue, once, whoever ticks and whatever the database does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+
+from conftest import run_sql
+from paperround import clock, queue, tasks
+from paperround.database import Database
+
+
+async def waiting(database: Database) -> list[str]:
+    async with database.reading() as session:
+        query = "SELECT task_name FROM jobs.procrastinate_jobs WHERE status = 'todo' ORDER BY task_name"
+        return list(await session.scalars(text(query)))
+
+
+async def run_for(seconds: float, *databases: Database) -> None:
+    stop = asyncio.Event()
+    asyncio.get_running_loop().call_later(seconds, stop.set)
+    await asyncio.wait_for(asyncio.gather(*(clock.run(one, stop) for one in databases)), seconds + 10)
+
+
+def test_every_name_on_the_timetable_is_a_task():
+    assert tasks.queue.app is queue.app
+    assert set(clock.TIMETABLE) <= set(queue.app.tasks)
+
+
+async def test_every_task_is_queued_at_once_and_once(database):
+    await run_for(0.6, database)
+    assert await waiting(database) == sorted(clock.TIMETABLE)
+
+
+async def test_ticks_go_on_and_still_queue_each_task_once(database, monkeypatch):
+    monkeypatch.setattr(clock, "TIMETABLE", {"rescue_jobs": 0.1})
+    await run_for(0.5, database)
+    assert await waiting(database) == ["rescue_jobs"]
+    async with database.writing() as session:
+        await session.execute(text("DELETE FROM jobs.procrastinate_jobs"))
+    await run_for(0.5, database)
+    assert await waiting(database) == ["rescue_jobs"]
+
+
+async def test_two_clocks_do_no_harm(database, database_url):
+    other = Database(database_url)
+    await run_for(0.8, database, other)
+    await other.close()
+    assert await waiting(database) == sorted(clock.TIMETABLE)
+
+
+async def test_a_late_tick_comes_late_rather_than_never_and_many_late_ones_come_once(database):
+    timetable = clock.scheduler(database)
+    assert timetable.timezone == UTC or str(timetable.timezone) == "UTC"
+    timetable.start(paused=True)
+    for job in timetable.get_jobs():
+        assert (job.coalesce, job.misfire_grace_time, job.max_instances) == (True, None, 1)
+        assert str(job.trigger.timezone) == "UTC"
+    timetable.shutdown(wait=False)
+
+
+@contextmanager
+def away(server: str, url: str) -> Iterator[None]:
+    """The database lets nobody in."""
+    name = make_url(url).database
+    run_sql(
+        server,
+        f"ALTER DATABASE {name} ALLOW_CONNECTIONS false",
+        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'",
+    )
+    yield
+    run_sql(server, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
+
+async def test_a_database_that_is_away_for_a_moment_is_got_over(database, database_url, server):
+    await clock.tick(database, "rescue_jobs")
+    with away(server, database_url):
+        await clock.tick(database, "embed_papers")
+    await clock.tick(database, "read_feeds")
+    assert await waiting(database) == ["read_feeds", "rescue_jobs"]
+
+
+async def test_a_clock_goes_on_when_the_database_comes_back(database, database_url, server, monkeypatch):
+    monkeypatch.setattr(clock, "TIMETABLE", {"rescue_jobs": 0.1})
+    stop = asyncio.Event()
+    with away(server, database_url):
+        running = asyncio.create_task(clock.run(database, stop))
+        await asyncio.sleep(0.3)
+        assert not running.done()
+    await asyncio.sleep(0.5)
+    stop.set()
+    await asyncio.wait_for(running, 10)
+    assert await waiting(database) == ["rescue_jobs"]
+
+
+async def test_a_queue_that_cannot_be_written_to_is_told_and_tried_at_the_next_tick(database, capsys):
+    async with database.writing() as session:
+        await session.execute(text("ALTER TABLE jobs.procrastinate_jobs RENAME TO away"))
+    await clock.tick(database, "read_feeds")
+    async with database.writing() as session:
+        await session.execute(text("ALTER TABLE jobs.away RENAME TO procrastinate_jobs"))
+    await clock.tick(database, "read_feeds")
+    assert await waiting(database) == ["read_feeds"]
+    assert "could not queue" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("task", list(clock.TIMETABLE))
+async def test_a_tick_queues_under_the_tasks_own_name(database, task):
+    await clock.tick(database, task)
+    async with database.reading() as session:
+        row = (
+            await session.execute(text("SELECT task_name, queueing_lock FROM jobs.procrastinate_jobs"))
+        ).one()
+    assert tuple(row) == (task, task)
