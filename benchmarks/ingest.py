@@ -3,8 +3,8 @@
     python benchmarks/ingest.py FOLDER
 
 FOLDER holds lists of the daily feed as `YYYY-MM-DD.json` or `.json.gz`. They are served on loopback with no
-rate limit and taken into a fresh database, without embedding. The baseline asks for the same pages at the same
-concurrency and parses the JSON, nothing more; the ratio of the two is the figure to quote.
+rate limit and taken into a fresh database, without embedding. The baseline asks for the same pages at the
+same concurrency and parses the JSON, nothing more; the ratio of the two is the figure to quote.
 """
 
 from __future__ import annotations

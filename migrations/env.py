@@ -14,7 +14,7 @@ from paperround.settings import Settings
 logger = getLogger("paperround.migrations")
 
 
-def include_object(thing: object, name: str | None, kind: str, reflected: bool, other: object) -> bool:
+def include_object(_thing: object, name: str | None, kind: str, _reflected: bool, _other: object) -> bool:
     """Vector indexes are made per model while the program runs; the table below is ours."""
     return name != COMPATIBLE_CODE and not (kind == "index" and (name or "").startswith("embeddings_model_"))
 

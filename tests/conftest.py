@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
+import structlog
 import uvicorn
 from psycopg import sql
 
@@ -29,6 +30,11 @@ from factories import item, listed
 from feed_server import FeedServer, serving
 
 TEMPLATE = "paperround_template"
+
+# Its default draws tracebacks with the variables in them: seconds for one that a web framework raised.
+structlog.configure(
+    processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()]
+)
 
 
 def run_folder(run: str) -> Path:

@@ -166,7 +166,7 @@ async def test_what_was_done_before_a_failure_stays(database):
     await with_papers(database, 4 * BATCH)
 
     with pytest.raises(EncoderUnavailable):
-        await filled(database, FakeEncoder(fails=lambda number: number == 3))
+        await filled(database, FakeEncoder(fails=lambda number: number >= 3))
 
     assert len(await embeddings(database)) == 2 * BATCH
     assert (await state(database)).waiting == 2 * BATCH
@@ -404,3 +404,36 @@ async def test_a_refused_paper_does_not_keep_a_new_model_from_taking_over(databa
 
     assert (await states(database))["new"] is ModelState.current
     assert (await state(database)).refused == 1
+
+
+async def test_a_slow_encoder_keeps_no_list_from_being_taken_in(database):
+    await with_papers(database, 3)
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> None:
+        asked.set()
+        await answer.wait()
+
+    filler = asyncio.create_task(filled(database, FakeEncoder(before=slowly)))
+    await asyncio.wait_for(asked.wait(), 10)
+    reworded = item("2603.00001", title="Meanwhile")
+    await asyncio.wait_for(listed(database, "2026-03-02", reworded, seen_at=at("2026-03-02 13:00")), 5)
+    answer.set()
+    assert await filler == 3 + 1  # the new text has its vector too
+    assert (await state(database)).done == 3
+
+
+async def test_a_batch_on_which_the_encoder_always_fails_does_not_hold_up_the_others(database):
+    await with_papers(database, 3 * BATCH)
+    server = FakeEncoder(fails=lambda number: number == 2)
+
+    assert await filled(database, server) == 3 * BATCH
+
+
+async def test_an_encoder_that_fails_twice_in_a_row_is_left_alone(database):
+    await with_papers(database, 5 * BATCH)
+    server = FakeEncoder(fails=lambda number: number > 1)
+
+    with pytest.raises(EncoderUnavailable):
+        await filled(database, server)
+    assert len(server) == 3

@@ -6,6 +6,7 @@ import asyncio
 import time
 from bisect import bisect_left
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from sqlalchemy import text
@@ -37,7 +38,7 @@ async def test_no_window_holds_more_than_the_rate(database, rate):
 async def test_a_quarter_of_the_rate_may_go_at_once_and_the_rest_flows_evenly(database):
     times = await booked(database, 40, 14)
     assert sum(moment < 2 for moment in times) == 10
-    steps = [later - earlier for earlier, later in zip(times[10:], times[11:], strict=False)]
+    steps = [later - earlier for earlier, later in pairwise(times[10:])]
     assert all(step == pytest.approx(10, abs=2) for step in steps)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -205,7 +206,7 @@ def test_the_stored_heat_is_that_of_all_signals_whatever_readings_came(database_
             assert rows[-1].upvotes == paper.upvotes
             assert rows[-1].at <= paper.seen_at <= newest
             numbers = [row.upvotes for row in rows]
-            assert all(a != b for a, b in zip(numbers, numbers[1:], strict=False))
+            assert all(a != b for a, b in pairwise(numbers))
         await database.close()
 
     asyncio.run(tried())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -48,7 +49,7 @@ async def test_paging_shows_every_paper_once_in_order_though_many_are_equal(data
     assert sorted(paper.id for paper in found) == ids
     keys = [getattr(paper, KEYS[sort]) for paper in found]
     assert keys == sorted(keys, reverse=True)
-    pairs = zip(found, found[1:], strict=False)
+    pairs = pairwise(found)
     assert all(a.id < b.id for a, b in pairs if getattr(a, KEYS[sort]) == getattr(b, KEYS[sort]))
 
 
@@ -137,8 +138,8 @@ BULK = """
 INSERT INTO organizations (name, full_name) SELECT 'lab' || n, 'Lab' FROM generate_series(1, 50) n;
 INSERT INTO papers (id, title, abstract, published_at, upvotes, listed_on, heat, seen_at, organization_name)
 SELECT '2603.' || lpad(n::text, 5, '0'), 'Title ' || n, repeat('We wait. ', 50),
-    timestamptz '2026-01-01' + n * interval '17 min', n % 90, date '2026-01-01' + n / 60, random() * 900, now(),
-    CASE WHEN n % 3 = 0 THEN 'lab' || 1 + n % 50 END
+    timestamptz '2026-01-01' + n * interval '17 min', n % 90, date '2026-01-01' + n / 60, random() * 900,
+    now(), CASE WHEN n % 3 = 0 THEN 'lab' || 1 + n % 50 END
 FROM generate_series(1, 6000) n;
 INSERT INTO listings (day, feed, paper_id, first_seen_at)
 SELECT listed_on, 'huggingface', id, now() FROM papers;

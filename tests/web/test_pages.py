@@ -339,7 +339,6 @@ ALL = ["/papers", "/papers/trending", "/papers/date/2026-03-02", "/papers/2603.0
     ("address", "status", "words"),
     [
         ("/nowhere", 404, "There is no such page."),
-        ("/papers/", 404, "There is no paper"),
         ("/papers/2603.77777", 404, "There is no paper “2603.77777” here."),
         ("/papers/not-an-id", 404, "There is no paper “not-an-id” here."),
         ("/papers/" + "x" * 5000, 404, "There is no paper “xxx"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -48,8 +48,8 @@ async def fill(
     done = 0
     while chunk := await _lacking(database, model_id, now=clock()):
         filled = 0
-        for batch in _batches(chunk):
-            filled += await _fill_batch(database, encoder, model_id, batch, now=clock())
+        async for count in _fill_chunk(database, encoder, model_id, chunk, clock):
+            filled += count
             if told:
                 told(done + filled)
         done += filled
@@ -57,6 +57,24 @@ async def fill(
             return done
     await _take_over(database, model_id)
     return done
+
+
+async def _fill_chunk(
+    database: Database, encoder: Encoder, model_id: int, ids: Sequence[str], clock: Callable[[], datetime]
+) -> AsyncIterator[int]:
+    """How many of each batch were done. A batch on which the encoder fails doesn't hold up the next one;
+    two in a row raise, or the last."""
+    failed: EncoderError | None = None
+    for batch in _batches(ids):
+        try:
+            yield await _fill_batch(database, encoder, model_id, batch, now=clock())
+            failed = None
+        except EncoderError as error:
+            if failed:
+                raise
+            failed = error
+    if failed:
+        raise failed
 
 
 async def _registered(database: Database, info: ModelInfo, *, now: datetime) -> int:
@@ -121,18 +139,26 @@ def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
 async def _fill_batch(
     database: Database, encoder: Encoder, model_id: int, ids: Sequence[str], *, now: datetime
 ) -> int:
-    """Held by row locks that readers don't feel and that other fillers skip."""
-    wanted = (
-        select(Paper.id, Paper.title, Paper.abstract, Paper.text_hash)
-        .where(Paper.id.in_(ids), _lacks_vector(model_id, now))
-        .order_by(Paper.id)
-        .with_for_update(skip_locked=True, key_share=True)
-    )
+    """Encode those of `ids` that lack a vector and that no other filler has in hand; how many.
+
+    They are held by advisory locks: locks on their rows would keep intake waiting for the encoder. A text
+    that changes meanwhile gets its vector under the old hash, and so lacks one again.
+    """
     async with database.writing() as session:
-        papers = (await session.execute(wanted)).all()
+        ours = await _held(session, model_id, ids)
+        lacking = select(Paper.id, Paper.title, Paper.abstract, Paper.text_hash).where(
+            Paper.id.in_(ours), _lacks_vector(model_id, now)
+        )
+        papers = (await session.execute(lacking)).all()
         if papers:
             await _encode(session, encoder, model_id, papers, now)
     return len(papers)
+
+
+async def _held(session: WriteSession, model_id: int, ids: Sequence[str]) -> Sequence[str]:
+    """In a statement of its own: the next one then sees what a filler wrote that just let go of them."""
+    free = func.pg_try_advisory_xact_lock(model_id, func.hashtext(Paper.id))
+    return (await session.scalars(select(Paper.id).where(Paper.id.in_(ids), free))).all()
 
 
 async def _encode(

@@ -48,11 +48,11 @@ async def store(
     """Put one reading of a feed's list into the catalogue.
 
     A reading older than the last one applied to a paper changes nothing of it but its listing; that is why
-    `seen_at` moves even when nothing else does. The list of an earlier day only fills what a later day's, which
-    has the paper again, left open: recorded lists disagree, and so it doesn't matter which was read first.
+    `seen_at` moves even when nothing else does. Where a later day has the paper again, the list of an earlier
+    one only fills what that left open: recorded lists disagree, and so it doesn't matter which is read first.
     """
     found = {paper.id: paper for paper in papers}
-    await _one_writer_at_a_time(session)
+    await one_writer_at_a_time(session)
     await _store_organizations(session, [p.organization for p in found.values() if p.organization])
     known = await _known(session, found)
     new = [_new_paper(p, day, seen_at) for key, p in sorted(found.items()) if key not in known]
@@ -71,7 +71,7 @@ async def store(
     return Stored(new=len(new), reworded=len(new) + reworded)
 
 
-async def _one_writer_at_a_time(session: WriteSession) -> None:
+async def one_writer_at_a_time(session: WriteSession) -> None:
     """Two days that share papers would lock them in different order. Writing is short."""
     await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITERS})
 
@@ -96,7 +96,7 @@ def _differs(table: type[Any], told: Mapping[str, ColumnElement[Any]]) -> Column
 
 
 async def _known(session: WriteSession, found: Mapping[str, FeedPaper]) -> dict[str, Paper]:
-    query = select(Paper).where(Paper.id.in_(found)).order_by(Paper.id).with_for_update()
+    query = select(Paper).where(Paper.id.in_(found)).order_by(Paper.id).with_for_update(key_share=True)
     rows = await session.scalars(query.options(selectinload(Paper.authors)))
     return {paper.id: paper for paper in rows}
 
@@ -219,6 +219,7 @@ async def _store_listings(
 
 
 async def remove_sample(session: WriteSession) -> None:
-    """The sample edition gives way to the first real one."""
+    """The sample edition gives way to the first real one, even to one that comes at the same moment."""
+    await one_writer_at_a_time(session)
     samples = select(Listing.paper_id).where(Listing.feed == SAMPLE)
     await session.execute(delete(Paper).where(Paper.id.in_(samples)))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import structlog
-from sqlalchemy import Select, select, text, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from paperround.database import WriteSession
-from paperround.papers.catalogue import WRITERS, vote_histories
+from paperround.papers.catalogue import one_writer_at_a_time, vote_histories
 from paperround.papers.heat import heat
 from paperround.papers.tables import Paper, TrendingState
 
@@ -22,7 +22,7 @@ async def adopt_half_life(session: WriteSession, half_life: timedelta) -> int:
 
     In one transaction, so that no reader sees a list ranked by two half-lives.
     """
-    await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITERS})
+    await one_writer_at_a_time(session)
     hours = half_life / timedelta(hours=1)
     stored = await session.scalar(select(TrendingState.half_life_hours))
     if stored == hours:

@@ -28,6 +28,7 @@ async def is_shown(session: ReadSession) -> bool:
 
 async def show_if_empty(session: WriteSession, rules: Rules, *, now: datetime) -> bool:
     """Store the sample when the catalogue is empty and no feed could be read yet; whether it was."""
+    await catalogue.one_writer_at_a_time(session)
     empty = not await session.scalar(select(exists().select_from(Paper)))
     failed = await session.scalar(select(exists().where(Reading.outcome == Outcome.failed)))
     if not empty or not failed:

@@ -125,6 +125,8 @@ async def trending(
 @router.get("/papers/{paper_id:path}")
 async def one_paper(request: Request, session: Read, now: Now, paper_id: str) -> Any:
     """A version, or another form of the id, leads to the bare id's page."""
+    if not paper_id:
+        return RedirectResponse("/papers", status_code=308)
     paper = await found(session, paper_id)
     if paper_id != bare_id(paper_id):
         return RedirectResponse(f"/papers/{paper.id}", status_code=308)
