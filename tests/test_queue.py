@@ -326,3 +326,25 @@ async def test_the_queues_state_counts_what_waits_runs_and_failed(database):
             await queue.defer(session, "rescue_jobs")
     async with database.reading() as session:
         assert await queue.state(session) == queue.QueueState(waiting=3, running=1, failed=0)
+
+
+async def test_failed_jobs_are_forgotten_after_a_week(database_url: str, database: Database):
+    async with database.writing() as session:
+        await session.execute(
+            text(
+                "INSERT INTO jobs.procrastinate_jobs (task_name, queue_name, args, status) VALUES "
+                "('old', 'default', '{}', 'failed'), ('young', 'default', '{}', 'failed')"
+            )
+        )
+        await session.execute(
+            text(
+                "INSERT INTO jobs.procrastinate_events (job_id, type, at) "
+                "SELECT id, 'failed', now() - CASE task_name WHEN 'old' THEN interval '8 days' "
+                "ELSE interval '1 day' END FROM jobs.procrastinate_jobs"
+            )
+        )
+    async with queue.connected(database_url) as app:
+        await queue.forget_failed(app)
+    async with database.reading() as session:
+        left = (await session.scalars(text("SELECT task_name FROM jobs.procrastinate_jobs"))).all()
+    assert left == ["young"]

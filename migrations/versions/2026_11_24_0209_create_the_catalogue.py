@@ -51,7 +51,7 @@ def upgrade() -> None:
             "repairs",
             sa.Integer(),
             nullable=False,
-            comment="readings in a row that left the same records unreadable",
+            comment="readings in a row that left records unreadable",
         ),
         sa.Column(
             "read_at", sa.DateTime(timezone=True), nullable=True, comment="last reading that did not fail"

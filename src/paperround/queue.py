@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 
 import procrastinate
 import structlog
@@ -20,6 +21,8 @@ from sqlalchemy import text
 from paperround.database import ReadSession, WriteSession, conninfo
 
 logger = structlog.get_logger(__name__)
+
+FAILED_KEPT_HOURS: Final = 7 * 24
 
 Argument = str | int | float | bool | None
 app = procrastinate.App(connector=procrastinate.PsycopgConnector())
@@ -70,6 +73,11 @@ async def rescue_stalled(worker_app: procrastinate.App, *, silent_for: float) ->
             rescued += 1
             logger.warning("rescued a job whose worker died", task=job.task_name, job=job.id)
     return rescued
+
+
+async def forget_failed(worker_app: procrastinate.App) -> None:
+    """Drop the record of jobs that failed a week ago; those that succeed leave none."""
+    await worker_app.job_manager.delete_old_jobs(nb_hours=FAILED_KEPT_HOURS, include_failed=True)
 
 
 async def _queue_again(worker_app: procrastinate.App, job: Job) -> None:

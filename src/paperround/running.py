@@ -23,6 +23,7 @@ from paperround.feeds import backfill, schedule
 from paperround.feeds.huggingface import huggingface
 from paperround.feeds.tables import Outcome, Reading
 from paperround.overview import first_news
+from paperround.papers import trending
 from paperround.postgres import EmbeddedPostgres, socket_folder
 from paperround.settings import Settings, environment_with
 
@@ -179,6 +180,8 @@ async def ingest(
         usable(url, "paperround ingest", pool_size=2 * backfill.AT_ONCE) as database,
         huggingface(settings, database) as feed,
     ):
+        async with database.writing() as session:
+            await trending.adopt_half_life(session, tasks.half_life(settings))
         if days is None:
             days = await _due_days(database, settings, feed.name)
         with _progress(console) as progress:

@@ -93,6 +93,7 @@ async def embed_papers(context: JobContext) -> None:
 async def rescue_jobs(context: JobContext) -> None:
     place: Workplace = context.additional_context["place"]
     await queue.rescue_stalled(context.app, silent_for=place.silence)
+    await queue.forget_failed(context.app)
 
 
 @asynccontextmanager

@@ -131,6 +131,14 @@ async def test_the_raw_record_is_kept_as_it_came(reader, feed):
     assert list(kept.content) == list(record)
 
 
+async def test_the_raw_record_is_the_latest_that_was_read(reader, feed):
+    for hour in (0, 1):
+        feed.days["2026-03-02"] = [item(paper__upvotes=hour)]
+        await reader.read(now=later(hours=hour))
+    kept = await reader.one(select(Record))
+    assert (kept.content["paper"]["upvotes"], kept.read_at) == (1, later(hours=1))
+
+
 async def test_a_new_list_asks_for_vectors_in_the_same_transaction(reader, feed):
     feed.days["2026-03-02"] = GOOD
     await reader.read()
@@ -572,11 +580,12 @@ async def test_a_server_without_pages_is_read_once_though_its_votes_grow(reader,
     assert len(feed.requests) == 2
 
 
-async def test_a_list_without_end_is_a_failed_reading(reader, feed):
+async def test_a_list_without_end_is_a_failed_reading(reader, feed, monkeypatch):
+    monkeypatch.setattr("paperround.feeds.huggingface.MOST_PAGES", 12)
     feed.always = lambda items: as_json([item(f"2603.{len(feed.requests):05}")])
     reading = await reader.read()
     assert "has no end" in reading.error
-    assert len(feed.requests) == 100
+    assert len(feed.requests) == 12
     assert await reader.count(Paper) == 0
 
 

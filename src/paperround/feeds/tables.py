@@ -40,7 +40,7 @@ class FeedDay(Base):
     next_try_at: Mapped[datetime | None]
     failures: Mapped[int] = mapped_column(Integer, default=0, comment="failed readings in a row")
     repairs: Mapped[int] = mapped_column(
-        Integer, default=0, comment="readings in a row that left the same records unreadable"
+        Integer, default=0, comment="readings in a row that left records unreadable"
     )
     read_at: Mapped[datetime | None] = mapped_column(comment="last reading that did not fail")
 
