@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,6 +15,7 @@ from paperround.database import Database
 from paperround.feeds.tables import RequestRate
 
 WINDOW: Final = timedelta(minutes=5)
+FRESH: Final = 1.0  # seconds for which a look at the pause holds
 
 
 class Pace:
@@ -27,6 +30,8 @@ class Pace:
         self._host = host
         self._burst = rate // 4
         self._interval = WINDOW / (rate - self._burst) if rate else timedelta(0)
+        self._paused_until: datetime | None = None
+        self._looked_at = -math.inf  # time.monotonic() of the last look into the table
 
     async def turn(self) -> None:
         """Take the next place in the row and wait until it comes."""
@@ -45,6 +50,7 @@ class Pace:
 
     async def pause(self, until: datetime) -> None:
         """No requests before `until`: the host's own wish."""
+        self._paused_until = max(until, self._paused_until or until)
         mine = insert(RequestRate).values(
             host=self._host, drained_at=func.clock_timestamp(), paused_until=until
         )
@@ -57,9 +63,12 @@ class Pace:
             )
 
     async def paused_until(self, *, now: datetime) -> datetime | None:
-        """When requests may go on, or None when they may now."""
-        async with self._database.reading() as session:
-            until = await session.scalar(
-                select(RequestRate.paused_until).where(RequestRate.host == self._host)
-            )
+        """When requests may go on, None when they may now. Another worker's pause is seen within a second."""
+        if time.monotonic() - self._looked_at > FRESH:
+            async with self._database.reading() as session:
+                self._paused_until = await session.scalar(
+                    select(RequestRate.paused_until).where(RequestRate.host == self._host)
+                )
+            self._looked_at = time.monotonic()
+        until = self._paused_until
         return until if until and until > now else None

@@ -56,6 +56,9 @@ class Paper(Base):
         comment="tells whether a vector still belongs to this text",
     )
 
+    # Nobody asks for text_hash after a write.
+    __mapper_args__ = {"eager_defaults": False}  # noqa: RUF012 (SQLAlchemy declares it so)
+
     authors: Mapped[list[Author]] = relationship(
         order_by="Author.position", lazy="raise", cascade="all, delete-orphan", passive_deletes=True
     )
