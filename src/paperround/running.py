@@ -120,7 +120,8 @@ async def _watch_over(
 
 
 async def _announce(settings: Settings, url: str, console: Console, stop: asyncio.Event) -> None:
-    """Say where the pages are, then what came of the first reading."""
+    """Say where the pages are, once they are there, then what came of the first reading."""
+    await _until_served(settings, stop)
     console.print(f"Paperround is at [bold]{settings.address}[/]  (Ctrl-C stops it)")
     database = Database(url, pool_size=1, application="paperround up")
     deadline = time.monotonic() + 600
@@ -134,6 +135,17 @@ async def _announce(settings: Settings, url: str, console: Console, stop: asynci
                 return
     finally:
         await database.close()
+
+
+async def _until_served(settings: Settings, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        try:
+            _, writer = await asyncio.open_connection(settings.host, settings.port)
+        except OSError:
+            await asyncio.sleep(0.1)
+        else:
+            writer.close()
+            return
 
 
 def _require_free_port(settings: Settings) -> None:
