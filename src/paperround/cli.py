@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,6 +16,8 @@ from sqlalchemy.exc import DBAPIError
 
 from paperround import logs, overview, running, schema, supervisor
 from paperround.database import Database
+from paperround.embeddings.client import EncoderError
+from paperround.embeddings.models import ModelNotDroppable
 from paperround.feeds.schedule import FutureDay
 from paperround.postgres import EmbeddedPostgres, PostgresError
 from paperround.settings import FeedName, Settings
@@ -39,7 +42,14 @@ def main() -> None:
     """Run a command; what goes wrong in a way that we know is said in one paragraph."""
     try:
         app()
-    except (PostgresError, schema.SchemaError, running.CannotRun, FutureDay) as error:
+    except (
+        PostgresError,
+        schema.SchemaError,
+        running.CannotRun,
+        FutureDay,
+        EncoderError,
+        ModelNotDroppable,
+    ) as error:
         fail(str(error))
     except ValidationError as error:
         faults = "\n".join(f"PAPERROUND_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
@@ -113,15 +123,16 @@ def clock(lifeline: Lifeline = False) -> None:
 def encoder(
     host: Annotated[str | None, typer.Option(help="Listen on an address instead of a Unix socket.")] = None,
     port: Annotated[int, typer.Option(help="The port, with --host.")] = 8100,
+    socket: Annotated[Path | None, typer.Option(hidden=True, help="Another Unix socket.")] = None,
     lifeline: Lifeline = False,
 ) -> None:
     """Turn text into vectors: for this machine on a Unix socket, or for others on an address."""
-    running.encoder(ready("encoder", lifeline=lifeline), host, port)
+    running.encoder(ready("encoder", lifeline=lifeline), host, port, socket)
 
 
 @app.command(epilog="Example: paperround ingest --from 2026-10-01 --to 2026-10-31")
 def ingest(
-    feed: Annotated[FeedName, typer.Option(help="The feed to read.")] = "huggingface",  # noqa: ARG001 (one so far)
+    feed: Annotated[FeedName, typer.Option(help="The feed to read.")] = "huggingface",
     date: Annotated[datetime | None, typer.Option(help="One day.", formats=FORMATS, metavar=DAY)] = None,
     from_: Annotated[
         datetime | None, typer.Option("--from", help="The first day.", formats=FORMATS, metavar=DAY)
@@ -135,9 +146,33 @@ def ingest(
     days = running.days_between(date, from_, to)
     with database(settings) as url:
         schema.upgrade(url)
-        missing = asyncio.run(running.ingest(settings, url, days, console))
+        missing = asyncio.run(running.ingest(settings, url, feed, days, console))
     if missing:
         raise SystemExit(1)
+
+
+@app.command(epilog="Example: paperround embed --model BAAI/bge-small-en-v1.5 --activate")
+def embed(
+    model: Annotated[
+        str | None, typer.Option(help="A model by name or folder; else that of PAPERROUND_EMBEDDING_MODEL.")
+    ] = None,
+    activate: Annotated[bool, typer.Option(help="Switch to it when it is complete.")] = False,
+    drop: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Remove a model's vectors and index instead.")
+    ] = None,
+) -> None:
+    """Fill a model's vectors beside the current one's. Interrupted, it goes on where it was."""
+    if drop and (model or activate):
+        fail("Give --drop alone.")
+    settings = ready("embed")
+    if model:
+        settings = settings.model_copy(update={"embedding_model": model})
+    with database(settings) as url:
+        schema.upgrade(url)
+        if drop:
+            asyncio.run(running.drop_model(url, drop, console))
+        elif not asyncio.run(running.embed(settings, url, activate=activate, console=console)):
+            raise SystemExit(1)
 
 
 @app.command(epilog="Example: paperround status")

@@ -12,7 +12,10 @@ from sqlalchemy import URL, DateTime, Dialect, MetaData, TypeDecorator, make_url
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
-OPTIONS = "-csearch_path=public,jobs -ctimezone=UTC"
+# A page reads some hundreds of rows, mostly from memory: PostgreSQL's costs, made for turning disks, would
+# rather read a whole table, and compile the query first.
+PLANNING = "-crandom_page_cost=1.1 -cjit=off"
+OPTIONS = f"-csearch_path=public,jobs -ctimezone=UTC {PLANNING}"
 
 ReadSession = NewType("ReadSession", AsyncSession)
 WriteSession = NewType("WriteSession", ReadSession)  # what may write may also read

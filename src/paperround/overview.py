@@ -26,17 +26,22 @@ async def first_news(settings: Settings, database: Database) -> str | None:
         return None
     if samples:
         return (
-            f"[bold]The feed at {settings.huggingface_url} can't be read[/] ({feed.last_error}). "
+            f"[bold]{_place(settings)} can't be read[/] ({feed.last_error}). "
             "Until it can, the sample edition is shown: invented papers. It is tried again all the time."
         )
     if feed.newest_day:
         return f"The newest list is of {feed.newest_day}."
     if feed.last_success and not feed.last_error:
         return (
-            f"The feed at {settings.huggingface_url} has no papers for the last "
+            f"{_place(settings)} has no papers for the last "
             f"{settings.catch_up_days} days. Older ones: paperround ingest --from YYYY-MM-DD"
         )
     return None
+
+
+def _place(settings: Settings) -> str:
+    address = {"huggingface": settings.huggingface_url, "arxiv": settings.arxiv_url}[settings.feeds[0]]
+    return f"The feed at {address}"
 
 
 async def show_status(settings: Settings, database: Database, out: Console) -> None:

@@ -19,13 +19,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from paperround import clock as clockwork
 from paperround import schema, supervisor, tasks
 from paperround.database import Database, utc_now
+from paperround.embeddings import filling, models
+from paperround.embeddings.own_encoder import encoder_of
+from paperround.embeddings.progress import EmbeddingProgress
 from paperround.feeds import backfill, schedule
-from paperround.feeds.huggingface import huggingface
+from paperround.feeds.sources import opened
 from paperround.feeds.tables import Outcome, Reading
 from paperround.overview import first_news
 from paperround.papers import trending
 from paperround.postgres import EmbeddedPostgres, socket_folder
-from paperround.settings import Settings, environment_with
+from paperround.settings import FeedName, Settings, environment_with
 
 logger = structlog.get_logger(__name__)
 
@@ -57,7 +60,7 @@ def web(settings: Settings, url: str) -> None:
     from paperround.web.app import create_app  # slow to import, and only this process needs it
 
     uvicorn.run(
-        create_app(settings, url),
+        create_app(settings, url, encoder_socket(settings)),
         host=settings.host,
         port=settings.port,
         log_config=None,
@@ -79,13 +82,13 @@ async def clock(url: str) -> None:
         await clockwork.run(database, stop)
 
 
-def encoder(settings: Settings, host: str | None, port: int) -> None:
+def encoder(settings: Settings, host: str | None, port: int, socket: Path | None = None) -> None:
     from paperround.embeddings import encoder as process  # imports torch
 
     if host:
         process.serve(settings, host=host, port=port)
     else:
-        process.serve(settings, socket=encoder_socket(settings))
+        process.serve(settings, socket=socket or encoder_socket(settings))
 
 
 def everything(settings: Settings, console: Console) -> None:
@@ -184,13 +187,13 @@ def days_between(day: datetime | None, first: datetime | None, last: datetime | 
 
 
 async def ingest(
-    settings: Settings, url: str, days: Sequence[date] | None, console: Console
+    settings: Settings, url: str, name: FeedName, days: Sequence[date] | None, console: Console
 ) -> Sequence[date]:
-    """Read days of the feed with a progress bar, or log lines where there is no terminal; what is missing."""
+    """Read days of a feed with a progress bar, or log lines where there is no terminal; what is missing."""
     papers = 0
     async with (
         usable(url, "paperround ingest", pool_size=2 * backfill.AT_ONCE) as database,
-        huggingface(settings, database) as feed,
+        opened(name, settings, database) as feed,
     ):
         async with database.writing() as session:
             await trending.adopt_half_life(session, tasks.half_life(settings))
@@ -221,6 +224,38 @@ async def _due_days(database: Database, settings: Settings, feed: str) -> Sequen
         await schedule.plan(session, feed, now=now, catch_up=timedelta(days=settings.catch_up_days))
     async with database.reading() as session:
         return await schedule.due(session, feed, now=now)
+
+
+async def embed(settings: Settings, url: str, *, activate: bool, console: Console) -> bool:
+    """Fill the vectors of the settings' model, with a bar and the rate; whether all is as was asked for."""
+    async with (
+        usable(url, "paperround embed", pool_size=2) as database,
+        encoder_of(settings, encoder_socket(settings)) as encoder,
+    ):
+        with EmbeddingProgress(console) as progress:
+            model_id = await models.register(database, await encoder.model(), now=utc_now())
+            async with database.reading() as session:
+                progress.total = await filling.lacking(session, model_id, now=utc_now())
+            done = await filling.fill(database, encoder, told=progress.told)
+        console.print(f"{done:,} papers embedded with {encoder.name}.", markup=False)
+        if not activate:
+            return True
+        switched = await filling.switch_if_complete(database, encoder.name, wait=True)
+    console.print(
+        f"{encoder.name} is the current model. Set PAPERROUND_EMBEDDING_MODEL to it and start Paperround "
+        "again, so that new papers and questions are embedded with it too."
+        if switched
+        else f"{encoder.name} still lacks papers: they came meanwhile, or another process embeds them. "
+        "Try again.",
+        markup=False,
+    )
+    return switched
+
+
+async def drop_model(url: str, name: str, console: Console) -> None:
+    async with usable(url, "paperround embed", pool_size=1) as database:
+        dropped = await models.drop(database, name)
+    console.print(f"{name} is gone, with its index and {dropped:,} vectors.", markup=False)
 
 
 def _progress(console: Console) -> Progress:

@@ -18,7 +18,7 @@ from paperround.database import Base
 
 MIGRATION_LOCK: Final = 0x70617065  # any number that no other program takes: "pape"
 COMPATIBLE_CODE: Final = "compatible_code"
-TABLES: Final = ("papers", "feeds", "embeddings")
+TABLES: Final = ("papers", "feeds", "embeddings", "search")
 
 
 class SchemaError(RuntimeError):

@@ -18,7 +18,8 @@ from pydantic_settings import (
 )
 
 PREFIX = "PAPERROUND_"
-FeedName = Literal["huggingface"]
+FeedName = Literal["huggingface", "arxiv"]
+Category = Annotated[str, StringConstraints(pattern=r"^[a-z-]+(\.[A-Za-z-]+)?$", max_length=30)]
 
 
 def default_data_dir() -> Path:
@@ -82,6 +83,23 @@ class Settings(BaseSettings):
     huggingface_token: SecretStr | None = Field(
         None, description="The hub's access token, for its higher limits. Works without."
     )
+    arxiv_url: HttpUrl = Field(
+        HttpUrl("https://rss.arxiv.org"), description="arXiv's announcements of the day, or a mirror of them."
+    )
+    arxiv_query_url: HttpUrl = Field(
+        HttpUrl("https://export.arxiv.org"),
+        description="arXiv's query API, for days whose announcements were missed.",
+    )
+    arxiv_categories: Annotated[tuple[Category, ...], NoDecode, Field(min_length=1, max_length=50)] = Field(
+        ("cs.AI", "cs.CL", "cs.CV", "cs.LG"),
+        description="The categories of arXiv to read, with commas between them.",
+    )
+    arxiv_interval: timedelta = Field(
+        timedelta(seconds=3),
+        ge=timedelta(0),
+        le=timedelta(minutes=5),
+        description="The least time between two requests to arXiv, over all workers; arXiv asks for 3 s.",
+    )
     read_every: timedelta = Field(
         timedelta(hours=1),
         ge=timedelta(minutes=1),
@@ -111,7 +129,7 @@ class Settings(BaseSettings):
         "auto", description="`auto`: text on a terminal, JSON elsewhere."
     )
 
-    @field_validator("feeds", mode="before")
+    @field_validator("feeds", "arxiv_categories", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(v.strip() for v in value.split(",") if v.strip()) if isinstance(value, str) else value

@@ -31,12 +31,12 @@ async def keep_running(
     wait = FIRST_WAIT
     while not stop.is_set():
         started = time.monotonic()
-        child = await _spawn(arguments, environment)
+        child = await spawn(arguments, environment)
         ended = asyncio.create_task(child.wait())
         try:
             await _first_of(ended, stop)
         finally:
-            await _end(child, ended)
+            await end(child, ended)
         if stop.is_set():
             return
         wait = FIRST_WAIT if time.monotonic() - started > STEADY else min(wait * 2, LONGEST_WAIT)
@@ -45,7 +45,7 @@ async def keep_running(
             await asyncio.wait_for(stop.wait(), wait)
 
 
-async def _spawn(arguments: Sequence[str], environment: Mapping[str, str]) -> asyncio.subprocess.Process:
+async def spawn(arguments: Sequence[str], environment: Mapping[str, str]) -> asyncio.subprocess.Process:
     """In a session of its own, so that Ctrl-C reaches us alone; on a lifeline, so that it ends with us."""
     return await asyncio.create_subprocess_exec(
         sys.executable,
@@ -65,7 +65,7 @@ async def _first_of(ended: asyncio.Task[int], stop: asyncio.Event) -> None:
     stopping.cancel()
 
 
-async def _end(child: asyncio.subprocess.Process, ended: asyncio.Task[int]) -> None:
+async def end(child: asyncio.subprocess.Process, ended: asyncio.Task[int]) -> None:
     for how in (signal.SIGTERM, signal.SIGKILL):
         if child.returncode is None:
             with contextlib.suppress(ProcessLookupError):

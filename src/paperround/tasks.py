@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,9 +21,10 @@ from paperround.database import Database, utc_now
 from paperround.embeddings import filling
 from paperround.embeddings.client import Encoder, EncoderError, EncoderUnavailable
 from paperround.feeds import intake, schedule
-from paperround.feeds.huggingface import huggingface
+from paperround.feeds.sources import opened
 from paperround.papers import trending
-from paperround.settings import Settings
+from paperround.search import lexemes
+from paperround.settings import FeedName, Settings
 
 logger = structlog.get_logger(__name__)
 
@@ -34,7 +36,8 @@ ENCODER_START: Final = 40  # seconds
 class Workplace:
     """What a worker's tasks share. `heartbeat` and `silence` in seconds.
 
-    Each kind of long work is done once a process, so that a slow feed doesn't take the places of the rest.
+    Each kind of long work, and each feed, is done once a process, so that a slow one doesn't take the places
+    of the rest.
     """
 
     settings: Settings
@@ -42,7 +45,7 @@ class Workplace:
     encoder_socket: Path
     heartbeat: float = 5
     silence: float = 20
-    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    reading: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     embedding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -58,9 +61,14 @@ def half_life(settings: Settings) -> timedelta:
 async def read_feeds(context: JobContext) -> None:
     """Read every day that is due; where nothing could ever be read, show the sample edition."""
     place: Workplace = context.additional_context["place"]
-    if place.reading.locked():
-        return
-    async with place.reading, huggingface(place.settings, place.database) as feed:
+    async with asyncio.TaskGroup() as group:
+        for name in place.settings.feeds:
+            if not place.reading[name].locked():
+                group.create_task(_read_feed(place, name))
+
+
+async def _read_feed(place: Workplace, name: FeedName) -> None:
+    async with place.reading[name], opened(name, place.settings, place.database) as feed:
         async with place.database.writing() as session:
             catch_up = timedelta(days=place.settings.catch_up_days)
             await schedule.plan(session, feed.name, now=utc_now(), catch_up=catch_up)
@@ -81,12 +89,19 @@ async def embed_papers(context: JobContext) -> None:
                 on=EncoderUnavailable, attempts=None, timeout=ENCODER_START, wait_initial=1, wait_max=2
             ):
                 with attempt:
-                    done = await filling.fill(place.database, encoder)
+                    done = await filling.keep_filled(place.database, encoder)
         except EncoderError as error:
             logger.warning("embedding waits for the encoder", error=str(error))
             return
     if done:
         logger.info("embedded", papers=done)
+
+
+@queue.app.task(name="count_words", pass_context=True)
+async def count_words(context: JobContext) -> None:
+    """Tell search how common words are, once the catalogue has grown."""
+    place: Workplace = context.additional_context["place"]
+    await lexemes.refresh(place.database)
 
 
 @queue.app.task(name="rescue_jobs", pass_context=True)

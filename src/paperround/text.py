@@ -99,7 +99,7 @@ PRICE = re.compile(r"\d.*(?:[A-Za-z]{3}|\s[A-Za-z]{2})")
 
 def markup(text: str) -> Markup:
     """HTML of a title or a paragraph: all escaped, formulas as MathML."""
-    return Markup("").join(_rendered(plain(text), _as_mathml))
+    return Markup("").join(pieces(plain(text), _as_mathml))
 
 
 def markup_paragraphs(text: str) -> list[Markup]:
@@ -108,7 +108,7 @@ def markup_paragraphs(text: str) -> list[Markup]:
 
 def unicode_math(text: str) -> str:
     """The same text for mail and other places without HTML; paragraphs stay."""
-    return "\n\n".join("".join(_rendered(p, _as_unicode)) for p in paragraphs(text).split("\n\n"))
+    return "\n\n".join("".join(pieces(p, _as_unicode)) for p in paragraphs(text).split("\n\n"))
 
 
 def _as_mathml(latex: str, block: bool) -> str | None:
@@ -121,8 +121,12 @@ def _as_unicode(latex: str, block: bool) -> str | None:
     return read and read[1]
 
 
-def _rendered(text: str, render: Callable[[str, bool], str | None]) -> list[str]:
-    """Prose and formulas in turn. Formulas are held back while the LaTeX around them is read."""
+def pieces(text: str, render: Callable[[str, bool], str | None]) -> list[str]:
+    """Prose and formulas in turn, prose first and last.
+
+    `render` says what becomes of a formula, from its LaTeX and whether it stands on a line of its own; None:
+    it stays as it was written, with its marks. Formulas are held back while the LaTeX around them is read.
+    """
     if len(text) > LONGEST_LATEX:
         return [text]
     formulas: list[str] = []

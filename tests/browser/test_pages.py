@@ -26,7 +26,11 @@ USUAL = [
     "/docs",
     "/papers/2699.99999",
 ]
-ODD = ["/papers/date/2026-03-04", *(f"/papers/2603.0010{number}" for number in range(1, 6))]
+ODD = [
+    "/papers/date/2026-03-04",
+    "/organizations/long",
+    *(f"/papers/2603.0010{number}" for number in range(1, 6)),
+]
 PAGES = [("site", path) for path in USUAL] + [("odd_site", path) for path in ODD]
 
 
@@ -259,7 +263,7 @@ def test_printing_gives_whole_abstracts_and_addresses(open_page: Opener, odd_sit
     page = open_page(f"{odd_site}/papers/date/2026-03-04")
     page.emulate_media(media="print")
     assert page.get_by_text("Here the third paragraph ends.").is_visible()
-    after = "getComputedStyle(document.querySelector('.facts a'), '::after').content"
+    after = "getComputedStyle(document.querySelector('.facts a[href^=http]'), '::after').content"
     assert "https://github.com/paperround-sample/patience" in page.evaluate(after)
     assert page.get_by_role("navigation", name="Main").is_visible() is False
 

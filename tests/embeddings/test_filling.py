@@ -69,9 +69,16 @@ class FakeEncoder:
 async def filled(
     database: Database, server: FakeEncoder, *, model: str = "", now: datetime = NOW, **more: Any
 ) -> int:
+    """Fill, and switch to the model when it is complete."""
+    async with encoder(server, model) as asked:
+        done = await fill(database, asked, clock=lambda: now, **more)
+        await filling.switch_if_complete(database, asked.name, clock=lambda: now)
+        return done
+
+
+def encoder(server: FakeEncoder, model: str = "") -> Encoder:
     settings = Settings(_env_file=None, embedding_model=model)
-    async with Encoder(settings, transport=httpx.MockTransport(server)) as encoder:
-        return await fill(database, encoder, clock=lambda: now, **more)
+    return Encoder(settings, transport=httpx.MockTransport(server))
 
 
 async def with_papers(database: Database, count: int, *, day: str = "2026-03-02", first: int = 1) -> None:

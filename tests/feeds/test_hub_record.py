@@ -268,7 +268,7 @@ OUTER = {
 }
 INNER = {
     "text": ["id", "discussionId", "ai_summary_model", "githubRepoAddedBy"],
-    "time": ["submittedOnDailyAt"],
+    "time": ["submittedOnDailyAt", "withdrawnAt"],
     "count": ["upvotes"],
     "object": ["submittedOnDailyBy"],
     "objects": ["authors"],

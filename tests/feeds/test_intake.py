@@ -102,7 +102,7 @@ class Reader:
         """Every row of every table, but when something was looked at."""
         leave_out = {"readings", "feed_days", *without}
         tables = await self.all(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"))
-        rows = "SELECT (to_jsonb(t) - 'seen_at')::text FROM public.{} t ORDER BY 1"
+        rows = "SELECT (to_jsonb(t) - 'seen_at' - 'hub_seen_at')::text FROM public.{} t ORDER BY 1"
         return {name: await self.all(text(rows.format(name))) for name in sorted(set(tables) - leave_out)}
 
 

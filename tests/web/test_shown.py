@@ -155,6 +155,25 @@ def test_without_papers_an_edition_is_looked_at_from_its_last_day_so_far(span: S
     assert shown.anchor(span, [], today=TODAY) == day
 
 
+@pytest.mark.parametrize(
+    ("text", "phrase", "address"),
+    [
+        ("flow matching", False, "/papers?q=flow+matching"),
+        ("Ada Lindqvist", True, "/papers?q=%22Ada+Lindqvist%22"),
+        ('C++ & "more" #1', False, "/papers?q=C%2B%2B+%26+more+%231"),
+        ("either or -neither", False, "/papers?q=%22either+or+-neither%22"),
+        ("x" * 600, True, f"/papers?q=%22{'x' * 480}%22"),
+        ("大きさ", False, "/papers?q=%E5%A4%A7%E3%81%8D%E3%81%95"),
+    ],
+)
+def test_searches_have_addresses(text: str, phrase: bool, address: str) -> None:
+    assert shown.search_address(text, phrase=phrase) == address
+
+
+def test_an_organization_s_address_is_one_part_whatever_its_name() -> None:
+    assert shown.organization_address("a/b ?c") == "/organizations/a%2Fb%20%3Fc"
+
+
 def test_an_entry_in_words() -> None:
     entry = shown.entry(
         paper(comments=1, github_url="https://github.com/a/b", github_stars=1234), today=TODAY
@@ -175,7 +194,9 @@ def test_nothing_is_said_of_what_is_not_there() -> None:
 def test_an_organization_stands_for_its_authors() -> None:
     group = Organization(name="hi", full_name="Harbour Institute")
     entry = shown.entry(paper(organization=group), today=TODAY)
-    assert (entry.who, entry.others) == ("Harbour Institute", "2 authors")
+    people = shown.entry(paper(organization=group), today=TODAY, by_people=True)
+    assert (entry.who, entry.who_url, entry.others) == ("Harbour Institute", "/organizations/hi", "2 authors")
+    assert (people.who, people.who_url, people.others) == ("Ada Lindqvist", None, "and 1 other")
 
 
 def test_hidden_authors_are_not_shown() -> None:
@@ -201,8 +222,17 @@ def test_many_authors_are_folded(number: int, first: int, rest: int) -> None:
 def test_a_chart_is_a_stepped_line_to_the_last_reading() -> None:
     chart = shown.chart(signals(2, 4, 12), until=NOON + timedelta(hours=4))
     assert chart is not None
-    assert chart.line == "M0 120H150V96H300V0H600"
-    assert (chart.lowest, chart.highest, chart.last) == (2, 12, NOON + timedelta(hours=4))
+    assert chart.line == "M0 100H150V80H300V0H600"
+    assert (chart.top, chart.last, chart.days) == (12, NOON + timedelta(hours=4), [])
+
+
+def test_a_chart_marks_where_days_begin_unless_they_are_too_many() -> None:
+    chart = shown.chart(signals(2, 4), until=NOON + timedelta(hours=48))
+    later = shown.chart(signals(2, 4), until=NOON + timedelta(days=90))
+    assert chart is not None
+    assert later is not None
+    assert chart.days == [150, 450]
+    assert later.days == []
 
 
 def test_a_chart_shows_falls_and_ends_no_sooner_than_its_signals() -> None:

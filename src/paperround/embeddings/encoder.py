@@ -55,7 +55,7 @@ class Model:
 def load(settings: Settings) -> Model:
     """The packaged model, checked, or the one that the settings name. ModelDamaged: files differ."""
     name = settings.embedding_model or packaged.NAME
-    where = settings.embedding_model or str(packaged_folder())
+    where = str(packaged_folder()) if name == packaged.NAME else name
     if Path(where).is_dir():  # read when the hub's libraries are imported: no request at run time
         os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"

@@ -9,11 +9,12 @@ from typing import Final
 
 import numpy as np
 import structlog
-from sqlalchemy import ColumnElement, Row, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from paperround.database import Database, ReadSession, WriteSession, utc_now
-from paperround.embeddings.client import Encoder, EncoderError, EncoderRefused, ModelInfo
+from paperround.embeddings import index, models
+from paperround.embeddings.client import Encoder, EncoderError, EncoderRefused
 from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
 from paperround.papers.tables import Paper
 
@@ -39,12 +40,12 @@ async def fill(
     told: Callable[[int], None] | None = None,
     clock: Callable[[], datetime] = utc_now,
 ) -> int:
-    """Embed every paper that lacks a vector under the encoder's model; how many were done.
+    """Embed every paper that lacks a vector under the encoder's model, then make the model's index.
 
-    Newest papers first. Several fillers share the work; a killed one loses the batch it held. When nothing
-    is lacking the model becomes the current one. Raises `EncoderError`; what was done until then stays.
+    The answer is how many papers were done. Newest papers first. Several fillers share the work; a killed
+    one loses the batch it held. Raises `EncoderError`; what was done until then stays.
     """
-    model_id = await _registered(database, await encoder.model(), now=clock())
+    model_id = await models.register(database, await encoder.model(), now=clock())
     done = 0
     while chunk := await _lacking(database, model_id, now=clock()):
         filled = 0
@@ -55,7 +56,7 @@ async def fill(
         done += filled
         if not filled:  # all of them are in another filler's hands
             return done
-    await _take_over(database, model_id)
+    await index.ensure(database, model_id)
     return done
 
 
@@ -77,36 +78,47 @@ async def _fill_chunk(
         raise failed
 
 
-async def _registered(database: Database, info: ModelInfo, *, now: datetime) -> int:
-    """The model's row, made when it is new. The first model ever is the current one from the start."""
-    async with database.writing() as session:
-        new = insert(EmbeddingModel).values(
-            name=info.name, dimensions=info.dimensions, state=ModelState.filling, created_at=now
-        )
-        await session.execute(new.on_conflict_do_nothing())
-        found = await session.scalars(
-            select(EmbeddingModel).where(EmbeddingModel.name == info.name).with_for_update()
-        )
-        model = found.one()
-        if model.dimensions != info.dimensions:
-            raise EncoderError(
-                f"{info.name} gave vectors of {model.dimensions} numbers before and {info.dimensions} now: "
-                "another model under the same name. Give it a name of its own."
+async def keep_filled(
+    database: Database, encoder: Encoder, *, clock: Callable[[], datetime] = utc_now
+) -> int:
+    """What a worker does for the model of its settings: fill it and, once it is complete, make it the current
+    one. A model that was replaced doesn't come back by itself: it would undo what an operator chose.
+    """
+    model = await encoder.model()
+    async with database.reading() as session:
+        if await models.state_of(session, model.name) is ModelState.retired:
+            logger.warning(
+                "PAPERROUND_EMBEDDING_MODEL names a model that was replaced: set it to the current one, or "
+                "go back with `paperround embed --model NAME --activate`",
+                model=model.name,
             )
-        if not await session.scalar(select(func.count()).where(EmbeddingModel.state == ModelState.current)):
-            model.state = ModelState.current
-        return model.id
+            return 0
+    done = await fill(database, encoder, clock=clock)
+    await switch_if_complete(database, model.name, clock=clock)
+    return done
 
 
-async def _take_over(database: Database, model_id: int) -> None:
-    """A complete model replaces the current one in one step, so that no list mixes two models' vectors."""
-    async with database.writing() as session:
-        model = await session.get_one(EmbeddingModel, model_id, with_for_update=True)
-        if model.state is not ModelState.current:
-            current = EmbeddingModel.state == ModelState.current
-            await session.execute(update(EmbeddingModel).where(current).values(state=ModelState.retired))
-            model.state = ModelState.current
-            logger.info("switched the embedding model", model=model.name)
+async def switch_if_complete(
+    database: Database,
+    name: str,
+    *,
+    wait: bool = False,
+    clock: Callable[[], datetime] = utc_now,
+) -> bool:
+    """Make the model the current one if no paper lacks its vector and its index stands; whether it is then.
+
+    `wait` for an index that another process is making.
+    """
+    async with database.reading() as session:
+        model = (await session.scalars(select(EmbeddingModel).where(EmbeddingModel.name == name))).one()
+    if model.state is ModelState.current:
+        return True
+    if await _lacking(database, model.id, now=clock()):
+        return False
+    if not await index.ensure(database, model.id, wait=wait):
+        return False
+    await models.activate(database, model.id)
+    return True
 
 
 def _lacks_vector(model_id: int, now: datetime) -> ColumnElement[bool]:
@@ -218,6 +230,12 @@ async def _note_refusal(
     }
     new = insert(Embedding).values(model_id=model_id, paper_id=paper.id, **row)
     await session.execute(new.on_conflict_do_update(index_elements=["model_id", "paper_id"], set_=row))
+
+
+async def lacking(session: ReadSession, model_id: int, *, now: datetime) -> int:
+    """How many papers a filler has yet to do."""
+    lack = select(func.count()).select_from(Paper).where(_lacks_vector(model_id, now))
+    return (await session.execute(lack)).scalar_one()
 
 
 @dataclass(frozen=True)

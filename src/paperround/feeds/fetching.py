@@ -6,11 +6,11 @@ import asyncio
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TypeVar
 
 import httpx
 import stamina
@@ -19,6 +19,7 @@ from paperround import __version__
 from paperround.database import utc_now
 from paperround.feeds.pace import Pace
 
+Answer = TypeVar("Answer")
 USER_AGENT: Final = f"paperround/{__version__} (self-hosted daily papers)"
 SHORT_WAIT: Final = timedelta(seconds=20)  # one that a reading sits out; a longer one is the schedule's
 LONGEST_WAIT: Final = timedelta(hours=24)
@@ -60,6 +61,22 @@ async def get_json(
     client: httpx.AsyncClient, url: str, parameters: Mapping[str, str | int], pace: Pace, limits: Limits
 ) -> object:
     """The answer's JSON. Raises `FeedUnreachable` or `FeedUnreadable` after a few tries."""
+    return await get(client, url, parameters, pace, limits, read=_parsed)
+
+
+async def get(
+    client: httpx.AsyncClient,
+    url: str,
+    parameters: Mapping[str, str | int],
+    pace: Pace,
+    limits: Limits,
+    *,
+    read: Callable[[bytes, str], Awaitable[Answer]],
+) -> Answer:
+    """What `read` makes of the answer's body and content type; it may raise `FeedUnreadable`.
+
+    Raises `FeedUnreachable` or `FeedUnreadable` after a few tries.
+    """
     wait = limits.first_wait
     async for attempt in stamina.retry_context(
         on=_worth_another_try, attempts=limits.tries, wait_initial=wait, wait_max=8 * wait, wait_jitter=wait
@@ -67,7 +84,8 @@ async def get_json(
         with attempt:
             await _sit_out_pause(pace)
             await pace.turn()
-            return await _get_once(client, url, parameters, pace, limits)
+            body, kind = await _get_once(client, url, parameters, pace, limits)
+            return await read(body, kind)
     raise AssertionError("unreachable: the last try returns or raises")
 
 
@@ -91,14 +109,15 @@ def _worth_another_try(error: Exception) -> bool | timedelta:
 
 async def _get_once(
     client: httpx.AsyncClient, url: str, parameters: Mapping[str, str | int], pace: Pace, limits: Limits
-) -> object:
+) -> tuple[bytes, str]:
     try:
         async with (
             asyncio.timeout(limits.whole),
             client.stream("GET", url, params=dict(parameters), timeout=limits.timeout) as answer,
         ):
             await _honour_limits(answer, pace)
-            return _parsed(await _bounded(answer, limits.most_bytes), answer)
+            kind = answer.headers.get("Content-Type", "no content type")
+            return await _bounded(answer, limits.most_bytes), kind
     except TimeoutError as error:
         raise FeedUnreachable(f"no whole answer within {limits.whole:g} s") from error
     except httpx.TimeoutException as error:
@@ -161,11 +180,10 @@ def _until(http_date: str, now: datetime) -> timedelta | None:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
 
 
-def _parsed(body: bytes, answer: httpx.Response) -> object:
+async def _parsed(body: bytes, kind: str) -> object:
     try:
         return json.loads(body, parse_constant=_refuse, parse_float=_number)
     except (ValueError, RecursionError) as error:
-        kind = answer.headers.get("Content-Type", "no content type")
         raise FeedUnreadable(f"the answer is not JSON ({kind}, {len(body)} bytes)") from error
 
 

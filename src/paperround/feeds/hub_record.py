@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from paperround.papers.arxiv_id import bare_id
-from paperround.papers.record import FeedAuthor, FeedListing, FeedOrganization, FeedPaper
+from paperround.papers.record import FeedAuthor, FeedListing, FeedOrganization, FeedPaper, Unreadable
 from paperround.text import github_repository, http_link, paragraphs, plain
 
 HUB: Final = "https://huggingface.co"  # what avatars without a host are relative to, whoever serves the feed
@@ -22,10 +22,6 @@ MOST: Final = 2**31 - 1  # what PostgreSQL's integer holds
 LONGEST_KEY: Final = 100  # of an unknown fact about an account
 BRIEFLY: Final = reprlib.Repr()  # however large or deep the value is
 BRIEFLY.maxstring = BRIEFLY.maxlong = BRIEFLY.maxother = 80
-
-
-class Unreadable(ValueError):
-    """A record that can't be read. The text says which field and why."""
 
 
 def _instant(value: object) -> object:
@@ -101,6 +97,7 @@ class HubPaper(_Either):
     upvotes: Count | None = None
     discussionId: Short | None = None  # noqa: N815
     submittedOnDailyAt: Instant = None  # noqa: N815
+    withdrawnAt: Instant = None  # noqa: N815
     submittedOnDailyBy: HubUser | None = None  # noqa: N815
     ai_summary_model: Short | None = None
     githubRepoAddedBy: Short | None = None  # noqa: N815
@@ -170,6 +167,7 @@ def _paper(item: HubItem, paper: HubPaper, paper_id: str, title: str) -> FeedPap
         github_url=github_repository(paper.githubRepo or item.githubRepo),
         github_stars=paper.githubStars if paper.githubStars is not None else item.githubStars,
         github_added_by=_text(paper.githubRepoAddedBy),
+        withdrawn_at=paper.withdrawnAt,
         listing=FeedListing(
             submitted_at=paper.submittedOnDailyAt,
             submitter=_submitter(item.submittedBy, paper.submittedOnDailyBy),

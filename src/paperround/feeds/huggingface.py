@@ -57,8 +57,12 @@ class HuggingFace:
 
     @staticmethod
     def read(record: object) -> FeedPaper:
-        """Raises `hub_record.Unreadable`."""
+        """Raises `Unreadable`."""
         return hub_record.read(record)
+
+    @staticmethod
+    def guess_id(record: object) -> str | None:
+        return hub_record.guess_id(record)
 
 
 @asynccontextmanager

@@ -14,12 +14,11 @@ from paperround import queue
 from paperround.database import Database, WriteSession, utc_now
 from paperround.feeds import quarantine, schedule
 from paperround.feeds.fetching import FeedError, FeedUnreachable, FeedUnreadable
-from paperround.feeds.hub_record import Unreadable, guess_id
 from paperround.feeds.pace import Pace
 from paperround.feeds.quarantine import Refused, content_hash
 from paperround.feeds.tables import FeedDay, Outcome, Reading, Record
 from paperround.papers import catalogue
-from paperround.papers.record import FeedPaper
+from paperround.papers.record import FeedPaper, Unreadable
 
 logger = structlog.get_logger(__name__)
 
@@ -37,6 +36,7 @@ class Feed(Protocol):
 
     async def records(self, day: date) -> list[object]: ...
     def read(self, record: object) -> FeedPaper: ...
+    def guess_id(self, record: object) -> str | None: ...
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def sort_out(feed: Feed, records: Iterable[object]) -> tuple[Readable, list[Refu
             paper = feed.read(record)
             readable[paper.id] = (paper, record)
         except Unreadable as error:
-            refused.append(Refused(record, str(error), guess_id(record)))
+            refused.append(Refused(record, str(error), feed.guess_id(record)))
     return readable, refused
 
 
@@ -157,7 +157,8 @@ async def _store(
     stored = await catalogue.store(
         session, papers, feed=feed, day=day, seen_at=now, half_life=rules.half_life
     )
-    await _keep_records(session, feed, day, readable, now)
+    listed = Readable({key: readable[key] for key in stored.listed})
+    await _keep_records(session, feed, day, listed, now)
     if stored.reworded:
         await queue.defer(session, "embed_papers", once="embed_papers")
 
@@ -176,6 +177,8 @@ async def _keep_records(
         }
         for paper, record in readable.values()
     ]
+    if not rows:
+        return
     new = insert(Record)
     told = {name: getattr(new.excluded, name) for name in ("content", "content_hash", "read_at")}
     changed = (Record.content_hash != new.excluded.content_hash) & (Record.read_at <= new.excluded.read_at)

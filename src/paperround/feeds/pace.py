@@ -33,6 +33,13 @@ class Pace:
         self._paused_until: datetime | None = None
         self._looked_at = -math.inf  # time.monotonic() of the last look into the table
 
+    @classmethod
+    def every(cls, database: Database, host: str, interval: timedelta) -> Pace:
+        """One request every `interval`, never two at once; zero: no limit."""
+        pace = cls(database, host, 0)
+        pace._burst, pace._interval = 1, interval
+        return pace
+
     async def turn(self) -> None:
         """Take the next place in the row and wait until it comes."""
         if self._interval:

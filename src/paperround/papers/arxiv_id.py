@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Final
 
 BARE: Final = r"(?:\d{4}\.\d{4,5}|[a-z][a-z-]{1,15}(?:\.[A-Z]{2})?/\d{7})"
@@ -15,3 +16,16 @@ def bare_id(value: str) -> str:
     if not match:
         raise ValueError(f"{value[:60]!r} is not an arXiv id")
     return match.group(1)
+
+
+def version(value: str) -> int | None:
+    """The version that an id names, if it names one."""
+    _, mark, digits = value.strip().rpartition("v")
+    return int(digits) if mark and digits.isdecimal() and len(digits) <= 3 else None
+
+
+def first_of_month(paper_id: str) -> date:
+    """The first day of the month that an id was given in: the earliest that the paper can be from."""
+    digits = paper_id.rpartition("/")[2]
+    year, month = int(digits[:2]), int(digits[2:4])
+    return date(1900 + year if year > 90 else 2000 + year, min(max(month, 1), 12), 1)

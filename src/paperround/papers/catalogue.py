@@ -5,35 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, text
+from sqlalchemy import ColumnElement, case, delete, func, or_, select, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import selectinload
 
 from paperround.database import WriteSession
-from paperround.papers.heat import Votes, heat, listing_time
-from paperround.papers.record import FeedAuthor, FeedOrganization, FeedPaper
-from paperround.papers.tables import Author, Listing, Organization, Paper, Signal
+from paperround.papers import authorship, merging
+from paperround.papers.arxiv_id import first_of_month
+from paperround.papers.heat import Votes, heat
+from paperround.papers.merging import NUMBERS
+from paperround.papers.record import FeedOrganization, FeedPaper, Kind
+from paperround.papers.tables import FRESH_LISTING, Listing, Organization, Paper, Signal
+from paperround.papers.words import Searched, index_words
 
 WRITERS: Final = 0x63617461  # the advisory lock of whoever writes to the catalogue: "cata"
 SAMPLE: Final = "sample"  # the feed of the bundled sample edition
 
-# What a feed may tell of a paper itself. Title and abstract are what its vector is made of.
-FACTS: Final = (
-    "title", "abstract", "published_at", "upvotes", "comments", "discussion_id", "author_participates",
-    "thumbnail_url", "media_urls", "ai_summary", "ai_summary_model", "ai_keywords", "project_url",
-    "github_url", "github_stars", "github_added_by",
-)  # fmt: skip
-NUMBERS: Final = ("upvotes", "comments", "github_stars")
-
 
 @dataclass(frozen=True)
 class Stored:
-    """What a list changed. `reworded`: papers that are new or have another text, and so need a vector."""
+    """What a list changed. `reworded`: papers that are new or have another text, and so need a vector;
+    `listed`: those that stand on the day's list now."""
 
     new: int
     reworded: int
+    listed: frozenset[str]
 
 
 async def store(
@@ -48,27 +46,38 @@ async def store(
     """Put one reading of a feed's list into the catalogue.
 
     A reading older than the last one applied to a paper changes nothing of it but its listing; that is why
-    `seen_at` moves even when nothing else does. Where a later day has the paper again, the list of an earlier
-    one only fills what that left open: recorded lists disagree, and so it doesn't matter which is read first.
+    `seen_at` moves even when nothing else does. The list of an earlier day only fills what a later day's,
+    which has the paper again, left open: recorded lists disagree, and so it doesn't matter which was read
+    first. What one feed's word counts beside the other's, merging.py says.
     """
     found = {paper.id: paper for paper in papers}
     await one_writer_at_a_time(session)
     await _store_organizations(session, [p.organization for p in found.values() if p.organization])
     known = await _known(session, found)
-    new = [_new_paper(p, day, seen_at) for key, p in sorted(found.items()) if key not in known]
-    session.add_all(new)
+    new = [
+        merging.new_paper(told, feed=feed, day=day, seen_at=seen_at)
+        for key, told in sorted(found.items())
+        if key not in known
+    ]
+    await authorship.add_new(session, new, half_life=half_life)
     everyone = known | {paper.id: paper for paper in new}
-    before = {key: (paper.title, paper.abstract) for key, paper in known.items()}
+    before = {key: Searched.of(paper) for key, paper in known.items()}
     later = await _on_later_lists(session, known, feed=feed, day=day)
-    changes = {key: _apply(paper, found[key], day, seen_at, key in later) for key, paper in known.items()}
+    changes = {
+        key: merging.apply(paper, found[key], feed=feed, seen_at=seen_at, listed_later=key in later)
+        for key, paper in known.items()
+    }
     moved = [known[key] for key, change in changes.items() if change.numbers]
-    shifted = [known[key] for key, change in changes.items() if change.first_day and not change.numbers]
     await session.flush()
-    await _store_signals(session, [*new, *moved])
-    await _reheat(session, [*new, *moved, *shifted], half_life=half_life)
-    await _store_listings(session, found.values(), feed=feed, day=day, seen_at=seen_at)
-    reworded = sum((everyone[key].title, everyone[key].abstract) != words for key, words in before.items())
-    return Stored(new=len(new), reworded=len(new) + reworded)
+    listed = await _store_listings(session, found.values(), feed=feed, day=day, seen_at=seen_at)
+    shifted = await _settle_days(session, everyone)
+    counted = [paper for paper in new if paper.hub_seen_at is not None] + moved
+    await _store_signals(session, counted)
+    await _reheat(session, {paper.id: paper for paper in [*moved, *shifted]}, half_life=half_life)
+    now = {key: Searched.of(paper) for key, paper in everyone.items()}
+    await index_words(session, [(key, texts) for key, texts in now.items() if texts != before.get(key)])
+    reworded = sum(now[key][:2] != texts[:2] for key, texts in before.items())
+    return Stored(new=len(new), reworded=len(new) + reworded, listed=listed)
 
 
 async def one_writer_at_a_time(session: WriteSession) -> None:
@@ -106,68 +115,10 @@ async def _on_later_lists(session: WriteSession, ids: Iterable[str], *, feed: st
     return set(await session.scalars(query.where(Listing.day > day)))
 
 
-def _new_paper(found: FeedPaper, day: date, seen_at: datetime) -> Paper:
-    paper = Paper(
-        id=found.id,
-        abstract="",
-        published_at=listing_time(day),
-        upvotes=0,
-        listed_on=day,
-        seen_at=seen_at,
-        heat=0.0,
-        authors=[],
-    )
-    _take_over(paper, found)
-    return paper
-
-
-class _Change(NamedTuple):
-    numbers: bool
-    first_day: bool
-
-
-def _apply(paper: Paper, found: FeedPaper, day: date, seen_at: datetime, listed_later: bool) -> _Change:
-    """Bring a known paper up to date."""
-    numbers, first_day = [getattr(paper, name) for name in NUMBERS], paper.listed_on
-    paper.listed_on = min(paper.listed_on, day)
-    if listed_later:
-        _take_over(paper, found, only_gaps=True)
-    elif seen_at >= paper.seen_at:
-        _take_over(paper, found)
-        paper.seen_at = seen_at
-    now = [getattr(paper, name) for name in NUMBERS]
-    return _Change(numbers=now != numbers, first_day=paper.listed_on != first_day)
-
-
-def _take_over(paper: Paper, found: FeedPaper, *, only_gaps: bool = False) -> None:
-    """What the feed told replaces what was known (or only fills its gaps); what it didn't tell stays."""
-    for name in FACTS:
-        known, value = getattr(paper, name), getattr(found, name)
-        value = list(value) if isinstance(value, tuple) else value
-        if value is not None and value != known and not (only_gaps and known not in (None, "")):
-            setattr(paper, name, value)
-    if found.organization and not (only_gaps and paper.organization_name):
-        paper.organization_name = found.organization.name
-    if found.authors and not (only_gaps and paper.authors):
-        _take_over_authors(paper, found.authors)
-
-
-def _take_over_authors(paper: Paper, found: Sequence[FeedAuthor]) -> None:
-    """Place by place, so that one changed status among hundreds of authors writes one row."""
-    for position, author in enumerate(found):
-        if position == len(paper.authors):
-            paper.authors.append(Author(paper_id=paper.id, position=position))
-        for name, value in author:
-            value = dict(value) if isinstance(value, Mapping) else value
-            if value != getattr(paper.authors[position], name):
-                setattr(paper.authors[position], name, value)
-    del paper.authors[len(found) :]
-
-
 async def _store_signals(session: WriteSession, papers: Sequence[Paper]) -> None:
     """A row for each paper whose numbers moved."""
     rows = [
-        {"paper_id": p.id, "at": p.seen_at} | {name: getattr(p, name) for name in NUMBERS} for p in papers
+        {"paper_id": p.id, "at": p.hub_seen_at} | {name: getattr(p, name) for name in NUMBERS} for p in papers
     ]
     if not rows:
         return
@@ -177,10 +128,10 @@ async def _store_signals(session: WriteSession, papers: Sequence[Paper]) -> None
     await session.execute(upsert, rows)
 
 
-async def _reheat(session: WriteSession, papers: Sequence[Paper], *, half_life: timedelta) -> None:
+async def _reheat(session: WriteSession, papers: Mapping[str, Paper], *, half_life: timedelta) -> None:
     """Each paper's heat, from all its signals."""
-    histories = await vote_histories(session, [paper.id for paper in papers])
-    for paper in papers:
+    histories = await vote_histories(session, list(papers))
+    for paper in papers.values():
         paper.heat = heat(histories[paper.id], listed_on=paper.listed_on, half_life=half_life)
 
 
@@ -195,27 +146,70 @@ async def vote_histories(session: WriteSession, ids: Sequence[str]) -> dict[str,
 
 async def _store_listings(
     session: WriteSession, papers: Iterable[FeedPaper], *, feed: str, day: date, seen_at: datetime
-) -> None:
-    """A paper that left the list later stays listed: readers have seen it there."""
+) -> frozenset[str]:
+    """Put papers on the day's list; which now stand there.
+
+    A paper that left the list later stays listed: readers have seen it there.
+    """
+    told = {paper.id: paper.listing for paper in papers}
+    elsewhere = await _listed_elsewhere(
+        session, [k for k, v in told.items() if v.presumed], feed=feed, day=day
+    )
     rows = [
-        {
-            "day": day,
-            "feed": feed,
-            "paper_id": paper.id,
-            "first_seen_at": seen_at,
-            **paper.listing.model_dump(),
-        }
-        for paper in papers
+        {"day": day, "feed": feed, "paper_id": key, "first_seen_at": seen_at}
+        | listing.model_dump(exclude={"presumed"})
+        for key, listing in told.items()
+        if key not in elsewhere
     ]
-    if not rows:
-        return
+    if rows:
+        await session.execute(_listing_upsert(), rows)
+    return frozenset(told) - elsewhere
+
+
+def _listing_upsert() -> postgresql.Insert:
+    """What wasn't told stays; of two kinds the stronger, for a paper is new though cross-listed as well."""
     new = postgresql.insert(Listing)
     names = ("submitted_at", "submitter", "submitter_organization")
-    told = {name: func.coalesce(getattr(new.excluded, name), getattr(Listing, name)) for name in names}
-    upsert = new.on_conflict_do_update(
+    told: dict[str, ColumnElement[Any]] = {
+        name: func.coalesce(getattr(new.excluded, name), getattr(Listing, name)) for name in names
+    }
+    told["kind"] = case(
+        *((or_(new.excluded.kind == kind, Listing.kind == kind), kind.value) for kind in Kind)
+    )
+    return new.on_conflict_do_update(
         index_elements=["day", "feed", "paper_id"], set_=told, where=_differs(Listing, told)
     )
-    await session.execute(upsert, rows)
+
+
+async def _listed_elsewhere(
+    session: WriteSession, ids: Sequence[str], *, feed: str, day: date
+) -> frozenset[str]:
+    """Those that the feed announced on another day."""
+    if not ids:
+        return frozenset()
+    query = select(Listing.paper_id).where(
+        Listing.paper_id.in_(ids), Listing.feed == feed, Listing.day != day
+    )
+    return frozenset(await session.scalars(query.where(FRESH_LISTING)))
+
+
+async def _settle_days(session: WriteSession, papers: Mapping[str, Paper]) -> list[Paper]:
+    """Give each paper the day of its earliest listing; which have another one now.
+
+    A replacement is no news: a paper that has nothing else is dated back to the month of its id.
+    """
+    first = func.min(Listing.day).label("first")
+    query = select(Listing.paper_id, first).where(Listing.paper_id.in_(papers), FRESH_LISTING)
+    rows = await session.execute(query.group_by(Listing.paper_id))
+    days: dict[str, date] = {row.paper_id: row.first for row in rows}
+    shifted = []
+    for key, paper in papers.items():
+        day = days.get(key) or first_of_month(key)
+        if day != paper.listed_on:
+            merging.listed(paper, day)
+            shifted.append(paper)
+    await session.flush()
+    return shifted
 
 
 async def remove_sample(session: WriteSession) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import joinedload, selectinload
 
 from paperround.database import ReadSession
 from paperround.papers.span import Span
-from paperround.papers.tables import Author, Listing, Paper, Signal
+from paperround.papers.tables import FRESH_LISTING, Author, Listing, Organization, Paper, Signal
 
 
 class Sort(enum.StrEnum):
@@ -47,14 +47,16 @@ class Choice:
     last: date | None = None
     feed: str | None = None
     submitter: str | None = None
+    category: str | None = None
+    organization: str | None = None
 
     @classmethod
-    def of(cls, span: Span) -> Choice:
-        return cls(first=span.first, last=span.last)
+    def of(cls, span: Span, category: str | None = None) -> Choice:
+        return cls(first=span.first, last=span.last, category=category)
 
     @property
     def listings(self) -> list[ColumnElement[bool]]:
-        conditions = []
+        conditions: list[ColumnElement[bool]] = []
         if self.first is not None:
             conditions.append(Listing.day >= self.first)
         if self.last is not None:
@@ -63,6 +65,21 @@ class Choice:
             conditions.append(Listing.feed == self.feed)
         if self.submitter is not None:
             conditions.append(Listing.submitter_name == self.submitter)
+        return [*conditions, FRESH_LISTING] if conditions else []
+
+    @property
+    def short(self) -> bool:
+        """Of a week at most: few enough papers to find them by their lists and sort them."""
+        return self.first is not None and self.last is not None and (self.last - self.first).days < 7
+
+    @property
+    def papers(self) -> list[ColumnElement[bool]]:
+        """What is asked of a paper itself."""
+        conditions: list[ColumnElement[bool]] = []
+        if self.category:
+            conditions.append(Paper.categories.contains([self.category]))
+        if self.organization is not None:
+            conditions.append(Paper.organization_name == self.organization)
         return conditions
 
 
@@ -83,7 +100,10 @@ async def papers(
 ) -> Slice:
     """Each paper once, however many lists it stands on, highest key first, then by id."""
     key = KEYS[sort]
-    query = with_authors(select(Paper)).order_by(key.desc(), Paper.id).limit(limit + 1)
+    # No index has this order: PostgreSQL might walk down the whole catalogue to meet one day's papers.
+    order = func.coalesce(key, key) if choice.short else key
+    query = with_authors(select(Paper)).where(*choice.papers)
+    query = query.order_by(order.desc(), Paper.id).limit(limit + 1)
     if choice.listings:
         query = query.where(Paper.id.in_(select(Listing.paper_id).where(*choice.listings)))
     if after is not None:
@@ -96,13 +116,13 @@ async def papers(
 
 async def newest_day(session: ReadSession) -> date | None:
     """The day of the latest edition."""
-    return await session.scalar(select(func.max(Listing.day)))
+    return await session.scalar(select(func.max(Listing.day)).where(FRESH_LISTING))
 
 
 async def neighbours(session: ReadSession, span: Span) -> tuple[date | None, date | None]:
     """The nearest days with papers before and after an edition: empty days are skipped."""
-    before = select(func.max(Listing.day)).where(Listing.day < span.first).scalar_subquery()
-    after = select(func.min(Listing.day)).where(Listing.day > span.last).scalar_subquery()
+    before = select(func.max(Listing.day)).where(Listing.day < span.first, FRESH_LISTING).scalar_subquery()
+    after = select(func.min(Listing.day)).where(Listing.day > span.last, FRESH_LISTING).scalar_subquery()
     row = (await session.execute(select(before, after))).one()
     return row[0], row[1]
 
@@ -113,15 +133,36 @@ class Totals:
     authors: int  # by name, hidden ones left out
 
 
-async def totals(session: ReadSession, span: Span) -> Totals:
-    """How many papers an edition has, by how many people."""
-    listed = select(Listing.paper_id).where(*Choice.of(span).listings).distinct()
+async def totals(session: ReadSession, span: Span, category: str | None = None) -> Totals:
+    """How many papers an edition (or one category of it) has, by how many people."""
+    choice = Choice.of(span, category)
+    listed = select(Listing.paper_id).where(*choice.listings).distinct()
+    if choice.papers:
+        listed = listed.join(Paper, Paper.id == Listing.paper_id).where(*choice.papers)
     counted = select(func.count(distinct(Author.name))).where(
         Author.paper_id.in_(listed), Author.hidden.is_(False)
     )
     count = select(func.count()).select_from(listed.subquery())
     row = (await session.execute(select(count.scalar_subquery(), counted.scalar_subquery()))).one()
     return Totals(papers=row[0], authors=row[1])
+
+
+async def organization(session: ReadSession, name: str) -> Organization | None:
+    return await session.get(Organization, name)
+
+
+@dataclass(frozen=True)
+class OrganizationTotals:
+    papers: int
+    votes: int
+    first: datetime | None  # when its earliest paper appeared
+
+
+async def organization_totals(session: ReadSession, name: str) -> OrganizationTotals:
+    """How many papers an organization has, how many votes they drew, and since when."""
+    counted = select(func.count(), func.coalesce(func.sum(Paper.upvotes), 0), func.min(Paper.published_at))
+    row = (await session.execute(counted.where(Paper.organization_name == name))).one()
+    return OrganizationTotals(papers=row[0], votes=row[1], first=row[2])
 
 
 async def paper(session: ReadSession, paper_id: str) -> Paper | None:

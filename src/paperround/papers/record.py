@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
+
+
+class Unreadable(ValueError):
+    """A feed's record that can't be read. The text says which field and why."""
+
+
+class Kind(enum.StrEnum):
+    """How arXiv announced a paper, strongest first; the hub's listings have none."""
+
+    new = "new"
+    cross = "cross"  # new to this category
+    replaced = "replace"  # a new version of a paper announced before
+    cross_replaced = "replace-cross"
+
+
+FRESH: Final = (Kind.new, Kind.cross)  # what puts a paper on an edition
 
 
 class FeedAuthor(BaseModel):
@@ -37,6 +54,8 @@ class FeedListing(BaseModel):
     submitted_at: datetime | None = None
     submitter: Mapping[str, Any] | None = None
     submitter_organization: Mapping[str, Any] | None = None
+    kind: Kind | None = None
+    presumed: bool = False  # the day was worked out: a paper that stands on another day's list is left there
 
 
 class FeedPaper(BaseModel):
@@ -63,4 +82,9 @@ class FeedPaper(BaseModel):
     github_url: str | None = None
     github_stars: int | None = None
     github_added_by: str | None = None
+    withdrawn_at: datetime | None = None  # the hub's word
+    categories: tuple[str, ...] | None = None  # the primary one first
+    version: int | None = None  # what follows belongs to it
+    revised_at: datetime | None = None
+    withdrawn: bool | None = None
     listing: FeedListing = FeedListing()

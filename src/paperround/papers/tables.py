@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Computed, Double, ForeignKey, Index, Integer, String, Text, desc
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    Computed,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    desc,
+    or_,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from paperround.database import Base
+from paperround.papers.record import FRESH
 
 FACTS = JSONB(none_as_null=True)  # else None would be JSON's null, a value, and erase what was known
 
@@ -47,13 +61,30 @@ class Paper(Base):
     github_stars: Mapped[int | None] = mapped_column(Integer)
     github_added_by: Mapped[str | None] = mapped_column(Text)
 
-    listed_on: Mapped[date] = mapped_column(comment="the day of its earliest listing")
+    categories: Mapped[list[str] | None] = mapped_column(ARRAY(Text), comment="the primary one first")
+    version: Mapped[int | None] = mapped_column(Integer, comment="the latest that arXiv told of")
+    revised_at: Mapped[datetime | None] = mapped_column(comment="when that version came; NULL: the first")
+    withdrawn_at: Mapped[datetime | None] = mapped_column(comment="by the hub's word")
+    withdrawn_on_arxiv: Mapped[bool | None]
+    sources: Mapped[dict[str, str]] = mapped_column(
+        JSONB,
+        default=dict,
+        server_default=text("'{}'::jsonb"),
+        comment="which feed told a field that both tell, where it wasn't the hub",
+    )
+
+    listed_on: Mapped[date] = mapped_column(comment="the day of its earliest listing, replacements left out")
     heat: Mapped[float] = mapped_column(Double)
     seen_at: Mapped[datetime] = mapped_column(comment="time of the last reading that was applied")
+    hub_seen_at: Mapped[datetime | None] = mapped_column(comment="the same, of the hub's alone")
+    arxiv_seen_at: Mapped[datetime | None] = mapped_column(comment="the same, of arXiv's alone")
     text_hash: Mapped[str] = mapped_column(
         String(32),
         Computed("md5(title || chr(10) || abstract)", persisted=True),
         comment="tells whether a vector still belongs to this text",
+    )
+    search: Mapped[Any | None] = mapped_column(
+        TSVECTOR, deferred=True, deferred_raiseload=True, comment="what it is found by; NULL: not yet indexed"
     )
 
     # Nobody asks for text_hash after a write.
@@ -64,11 +95,20 @@ class Paper(Base):
     )
     organization: Mapped[Organization | None] = relationship(lazy="raise")
 
+    @property
+    def withdrawn(self) -> bool:
+        """By either feed's word."""
+        return bool(self.withdrawn_on_arxiv) or self.withdrawn_at is not None
+
     __table_args__ = (
         Index("papers_heat_idx", desc("heat"), "id"),
         Index("papers_published_at_idx", desc("published_at"), "id"),
         Index("papers_upvotes_idx", desc("upvotes"), "id"),
         Index("papers_organization_name_idx", "organization_name"),
+        Index("papers_with_code_idx", "id", postgresql_where=text("github_url IS NOT NULL")),
+        Index("papers_categories_idx", "categories", postgresql_using="gin"),
+        Index("papers_search_idx", "search", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
+        Index("papers_unsearchable_idx", "id", postgresql_where=text("search IS NULL")),
     )
 
 
@@ -102,12 +142,18 @@ class Listing(Base):
     submitter: Mapped[dict[str, Any] | None] = mapped_column(FACTS)
     submitter_name: Mapped[str | None] = mapped_column(Text, Computed("submitter ->> 'name'", persisted=True))
     submitter_organization: Mapped[dict[str, Any] | None] = mapped_column(FACTS)
+    kind: Mapped[str | None] = mapped_column(Text, comment="how arXiv announced it; NULL on the hub's lists")
 
     __table_args__ = (
         Index("listings_paper_id_idx", "paper_id"),
         Index("listings_submitter_name_idx", "submitter_name", "day"),
         Index("listings_feed_idx", "feed", "day"),
+        CheckConstraint("kind IN ('new', 'cross', 'replace', 'replace-cross')", name="kind"),
     )
+
+
+# What puts a paper on the day's edition: a new version of a known paper doesn't.
+FRESH_LISTING: Final[ColumnElement[bool]] = or_(Listing.kind.is_(None), Listing.kind.in_(FRESH))
 
 
 class Signal(Base):

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 from sqlalchemy import select
-from sqlalchemy.orm import aliased, joinedload, selectinload
+from sqlalchemy.orm import joinedload, selectinload
 
 from paperround.database import ReadSession
 from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
 from paperround.papers.tables import Paper
+from paperround.search.nearest import nearest
 
 
 class Similar(NamedTuple):
@@ -22,22 +24,25 @@ class Similar(NamedTuple):
 
 async def similar(session: ReadSession, paper_id: str, *, limit: int) -> Sequence[Similar]:
     """The nearest papers, nearest first; none while the paper itself has no vector."""
-    mine, other = aliased(Embedding), aliased(Embedding)
-    distance = other.vector.cosine_distance(mine.vector)
-    query = (
-        select(Paper, (1 - distance).label("similarity"))
-        .join(other, other.paper_id == Paper.id)
-        .join(mine, mine.model_id == other.model_id)
-        .join(EmbeddingModel, EmbeddingModel.id == mine.model_id)
+    own = await session.execute(
+        select(Embedding.vector, Embedding.model_id)
+        .join(EmbeddingModel)
         .where(
             EmbeddingModel.state == ModelState.current,
-            mine.paper_id == paper_id,
-            mine.vector.is_not(None),
-            other.paper_id != paper_id,
-            other.vector.is_not(None),
+            Embedding.paper_id == paper_id,
+            Embedding.vector.is_not(None),
         )
-        .order_by(distance, Paper.id)
-        .limit(limit)
     )
-    rows = await session.execute(query.options(selectinload(Paper.authors), joinedload(Paper.organization)))
-    return [Similar(paper, similarity) for paper, similarity in rows]
+    row = own.one_or_none()
+    if row is None:
+        return []
+    vector = np.array(row.vector, np.float32)
+    # One more, since the paper is the nearest to itself.
+    found = await nearest(session, vector, limit=limit + 1, model_id=row.model_id)
+    cosines = dict([(key, cosine) for key, cosine in found if key != paper_id][:limit])
+    wanted = select(Paper).where(Paper.id.in_(cosines))
+    papers = await session.scalars(
+        wanted.options(selectinload(Paper.authors), joinedload(Paper.organization))
+    )
+    by_id = {paper.id: paper for paper in papers}
+    return [Similar(by_id[key], cosine) for key, cosine in cosines.items() if key in by_id]

@@ -14,22 +14,32 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from paperround import __version__, schema
 from paperround.database import Database
+from paperround.embeddings.client import Encoder
+from paperround.search.query_vectors import PATIENCE, QueryVectors
 from paperround.settings import Settings
 from paperround.text import markup, markup_paragraphs
-from paperround.web import docs, errors, hub, pages, shown, status
-from paperround.web.api import feeds, papers
+from paperround.web import citations, docs, errors, hub, organizations, pages, shown, status
+from paperround.web.api import feeds, papers, search
 from paperround.web.guard import HeadIsGet, LastResort, SecurityHeaders, no_nul
 
 STATIC: Final = Path(__file__).parent / "static"
 
 
-def create_app(settings: Settings, database_url: str) -> FastAPI:
+def create_app(settings: Settings, database_url: str, encoder_socket: Path | None = None) -> FastAPI:
+    """Without `encoder_socket` or an encoder's address in the settings, search is full text alone."""
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.database = database = Database(database_url, application="paperround web")
         async with database.reading() as session:
             await schema.require(session)
+        encoder = None
+        if encoder_socket or settings.encoder_url:
+            encoder = Encoder(settings, encoder_socket, patience=PATIENCE)
+        app.state.query_vectors = QueryVectors(encoder)
         yield
+        if encoder:
+            await encoder.close()
         await database.close()
 
     app = FastAPI(
@@ -44,8 +54,8 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     )
     app.state.settings = settings
     app.state.templates = templates()
-    for router in (papers.router, feeds.router, hub.router, status.router, docs.router, pages.router):
-        app.include_router(router)
+    for module in (papers, search, feeds, hub, citations, organizations, status, docs, pages):
+        app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     errors.install(app)
     for middleware in (LastResort, HeadIsGet, SecurityHeaders):  # the last one stands outermost
@@ -69,6 +79,7 @@ def templates() -> Environment:
         ago=shown.ago,
         short_day=shown.short_day,
         account_name=shown.account_name,
+        search_address=shown.search_address,
         utc=lambda moment: f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
     )
     return environment

@@ -20,6 +20,7 @@ from paperround.web.request import WebError, page
 logger = structlog.get_logger(__name__)
 
 PROBLEM: Final = "application/problem+json"
+FILES: Final = (".md", ".bib", ".ris")  # read by programs
 DOCUMENTED: Final[dict[int | str, dict[str, Any]]] = {
     "default": {
         "description": "What went wrong, as RFC 9457 has it.",
@@ -55,9 +56,9 @@ async def answer(request: Request, status: int, detail: str, title: str | None =
 
 
 def wants_page(request: Request) -> bool:
-    """Addresses of the API answer programs, whatever they accept; `.md` is read by the hub's client."""
+    """Addresses of the API answer programs, whatever they accept; so do files, as the hub's client reads."""
     path = request.url.path
-    return not (path.startswith(("/api/", "/healthz", "/readyz")) or path.endswith(".md"))
+    return not (path.startswith(("/api/", "/healthz", "/readyz")) or path.endswith(FILES))
 
 
 def problem(status: int, title: str, detail: str) -> JSONResponse:

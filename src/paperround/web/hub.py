@@ -7,20 +7,25 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from paperround.papers import editions
 from paperround.papers.editions import Choice, Sort
 from paperround.papers.span import Period, Span
 from paperround.papers.tables import Author, Listing, Organization, Paper
+from paperround.search.query import Filters, Match, search
+from paperround.search.question import LONGEST
+from paperround.search.results import papers_of
 from paperround.web.api.models import iso
 from paperround.web.api.papers import PaperId, found
-from paperround.web.request import NotFound, Read
+from paperround.web.asking import understood
+from paperround.web.request import NotFound, Read, database_of
 from paperround.web.shown import visible_authors
 
 FEED: Final = "huggingface"
 DEFAULT_LIMIT: Final = 50
+DEFAULT_SEARCH_LIMIT: Final = 20
 LAST_PAGE: Final = 100_000
 SORTS: Final = {"publishedAt": Sort.published, "trending": Sort.trending}
 PERIODS: Final = {"date": Period.day, "week": Period.week, "month": Period.month}
@@ -66,6 +71,33 @@ def _number(value: str | None, default: int) -> int:
 def _choice(days: Mapping[str, str | None], submitter: str | None) -> Choice:
     span = next((Span.parse(PERIODS[name], value) for name, value in days.items() if value), None)
     return replace(Choice.of(span) if span else Choice(), feed=FEED, submitter=submitter or None)
+
+
+@router.get("/api/papers/search", response_model=list[Json], summary="Search, as the hub answers it")
+async def search_papers(
+    request: Request,
+    q: Annotated[str | None, Query(description="What to look for; without it, the newest.")] = None,
+    limit: Annotated[str | None, Query(description="Papers, 1 to 100.", examples=["20"])] = None,
+) -> JSONResponse:
+    """The best first, in the form of the daily list."""
+    count = min(max(_number(limit, DEFAULT_SEARCH_LIMIT), 1), 100)
+    asking = await understood(request, (q or "")[:LONGEST])
+    choice = Choice(feed=FEED)
+    async with database_of(request).reading() as session:
+        if not asking.question.text:
+            rows = await editions.listed(session, choice, sort=None, limit=count, offset=0)
+            return JSONResponse([item(listing, paper) for listing, paper in rows])
+        found = await search(session, asking.question, asking.vector, filters=Filters(feed=FEED), limit=count)
+        named = [Match(asking.paper_id, 1.0, None, ())] if asking.paper_id else []
+        papers = [paper for _, paper in await papers_of(session, named or found.matches)]
+        listings = await editions.listings(session, [paper.id for paper in papers])
+    return JSONResponse(
+        [
+            item(ours[-1], paper)
+            for paper in papers
+            if (ours := [row for row in listings[paper.id] if row.feed == FEED])
+        ]
+    )
 
 
 @router.get("/api/papers/{paper_id:path}", response_model=Json, summary="One paper, as the hub gives it")
@@ -146,6 +178,7 @@ def paper_object(listing: Listing, paper: Paper) -> Json:
             "summary": paper.abstract,
             "upvotes": paper.upvotes,
             "discussionId": paper.discussion_id,
+            "withdrawnAt": _iso(paper.withdrawn_at),
             "projectPage": paper.project_url,
             "githubRepo": paper.github_url,
             "githubRepoAddedBy": paper.github_added_by,

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.responses import Response
 
 from paperround.feeds import status
 from paperround.papers import editions
@@ -14,9 +15,11 @@ from paperround.papers.arxiv_id import bare_id
 from paperround.papers.editions import Choice, Sort
 from paperround.papers.span import Period, Span
 from paperround.search.similar import similar
-from paperround.web import shown
+from paperround.web import search, shown
 from paperround.web.api import cursor as cursors
-from paperround.web.api.papers import MOST_SIGNALS, found
+from paperround.web.api.papers import MOST_SIGNALS, Category, found
+from paperround.web.asking import Asked, Filtered
+from paperround.web.citations import bibtex
 from paperround.web.request import Config, Now, Read, page
 
 PAGE: Final = 50
@@ -33,14 +36,23 @@ async def home() -> RedirectResponse:
 
 @router.get("/papers")
 async def latest(
-    request: Request, session: Read, settings: Config, now: Now, after: After = None
-) -> HTMLResponse:
-    """The latest edition that has papers."""
+    request: Request,
+    asking: Asked,
+    filters: Filtered,
+    session: Read,
+    settings: Config,
+    now: Now,
+    after: After = None,
+    category: Category = None,
+) -> Response:
+    """The latest edition that has papers; with `q`, a search."""
+    if asking is not None:
+        return await search.results(request, session, asking, filters, now)
     day = await editions.newest_day(session)
     if day is None:
         feeds = [await status.state(session, name, now=now) for name in settings.feeds]
         return await page(request, session, "papers/none_yet.html", feeds=feeds, now=now)
-    return await _edition(request, session, Span.of(Period.day, day), now, after)
+    return await _edition(request, session, Span.of(Period.day, day), now, after, category)
 
 
 @router.get("/papers/date")
@@ -50,25 +62,32 @@ async def chosen_day(day: Annotated[str, Query(max_length=40)] = "") -> Redirect
 
 
 @router.get("/papers/date/{key}")
-async def daily(request: Request, session: Read, now: Now, key: str, after: After = None) -> HTMLResponse:
-    return await _edition(request, session, Span.parse(Period.day, key), now, after)
+async def daily(
+    request: Request, session: Read, now: Now, key: str, after: After = None, category: Category = None
+) -> HTMLResponse:
+    return await _edition(request, session, Span.parse(Period.day, key), now, after, category)
 
 
 @router.get("/papers/week/{key}")
-async def weekly(request: Request, session: Read, now: Now, key: str, after: After = None) -> HTMLResponse:
-    return await _edition(request, session, Span.parse(Period.week, key), now, after)
+async def weekly(
+    request: Request, session: Read, now: Now, key: str, after: After = None, category: Category = None
+) -> HTMLResponse:
+    return await _edition(request, session, Span.parse(Period.week, key), now, after, category)
 
 
 @router.get("/papers/month/{key}")
-async def monthly(request: Request, session: Read, now: Now, key: str, after: After = None) -> HTMLResponse:
-    return await _edition(request, session, Span.parse(Period.month, key), now, after)
+async def monthly(
+    request: Request, session: Read, now: Now, key: str, after: After = None, category: Category = None
+) -> HTMLResponse:
+    return await _edition(request, session, Span.parse(Period.month, key), now, after, category)
 
 
 async def _edition(
-    request: Request, session: Read, span: Span, now: datetime, after: str | None
+    request: Request, session: Read, span: Span, now: datetime, after: str | None, category: str | None
 ) -> HTMLResponse:
     place = cursors.decode(Sort.upvotes, after)
-    part = await editions.papers(session, Choice.of(span), sort=Sort.upvotes, limit=PAGE, after=place)
+    choice = Choice.of(span, category)
+    part = await editions.papers(session, choice, sort=Sort.upvotes, limit=PAGE, after=place)
     previous, following = await editions.neighbours(session, span)
     today = now.date()
     anchor = shown.anchor(span, part.papers, today=today)
@@ -79,7 +98,8 @@ async def _edition(
         span=span,
         heading=shown.heading(span, today=today),
         extent=shown.extent(span),
-        totals=await editions.totals(session, span),
+        totals=await editions.totals(session, span, category),
+        category=category,
         entries=shown.entries(part.papers, today=today),
         more=cursors.encode(Sort.upvotes, part.more),
         previous=_turn(span, previous, today),
@@ -123,7 +143,7 @@ async def trending(
 
 
 @router.get("/papers/{paper_id:path}")
-async def one_paper(request: Request, session: Read, now: Now, paper_id: str) -> Any:
+async def one_paper(request: Request, session: Read, settings: Config, now: Now, paper_id: str) -> Any:
     """A version, or another form of the id, leads to the bare id's page."""
     if not paper_id:
         return RedirectResponse("/papers", status_code=308)
@@ -146,6 +166,7 @@ async def one_paper(request: Request, session: Read, now: Now, paper_id: str) ->
             for row in listings
             for span in [Span.of(Period.day, row.day)]
         ],
+        bibtex=await bibtex(session, paper, settings),
         signals=signals,
         chart=shown.chart(signals, until=paper.seen_at),
         similar=[(shown.entry(other, today=today), round(100 * cosine)) for other, cosine in alike],

@@ -6,15 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
+from urllib.parse import quote, quote_plus
 
 from markupsafe import Markup
 
 from paperround.papers.span import Period, Span
-from paperround.papers.tables import Author, Paper, Signal
+from paperround.papers.tables import Author, Organization, Paper, Signal
 from paperround.text import markup, markup_paragraphs
 
 FIRST_AUTHORS: Final = 20  # shown at once; the rest opens in place
 CHART_SIZE: Final = (600, 120)
+MOST_DAYS: Final = 40  # that a chart tells apart
+LONGEST_SEARCH: Final = 480  # characters, within what a search reads
 
 
 def short_day(day: date, *, today: date) -> str:
@@ -104,6 +107,23 @@ def address(span: Span) -> str:
     return f"/papers/{kinds[span.period]}/{span.key}"
 
 
+def search_address(text: str, *, phrase: bool = False) -> str:
+    """Where `text` is searched for; with `phrase`, or where its signs would be operators, word for word."""
+    words = text.replace('"', " ").split()
+    sought = " ".join(words)[:LONGEST_SEARCH]
+    operators = any(word.startswith("-") or word.lower() == "or" for word in words)
+    return "/papers?q=" + quote_plus(f'"{sought}"' if phrase or operators else sought)
+
+
+def organization_address(name: str) -> str:
+    return f"/organizations/{quote(name, safe='')}"
+
+
+def hub_organization(organization: Organization) -> str | None:
+    """Its page on the hub, if it came from there."""
+    return f"https://huggingface.co/{quote(organization.name, safe='')}" if organization.hub_id else None
+
+
 @dataclass(frozen=True)
 class Entry:
     """A paper in a list. Texts are HTML made safe; links are http(s)."""
@@ -113,6 +133,7 @@ class Entry:
     title: Markup
     paragraphs: Sequence[Markup]
     who: str
+    who_url: str | None
     others: str
     published: date
     published_label: str
@@ -136,9 +157,11 @@ def folded(authors: Sequence[Author]) -> tuple[Sequence[Author], Sequence[Author
     return authors[:FIRST_AUTHORS], authors[FIRST_AUTHORS:]
 
 
-def entry(paper: Paper, *, today: date) -> Entry:
+def entry(paper: Paper, *, today: date, by_people: bool = False) -> Entry:
+    """`by_people`: authors are named even where an organization would stand for them."""
     authors = visible_authors(paper)
-    who, others = _byline(paper, authors)
+    group = None if by_people else paper.organization
+    who, others = _byline(group, authors)
     published = paper.published_at.astimezone(UTC).date()
     return Entry(
         id=paper.id,
@@ -146,6 +169,7 @@ def entry(paper: Paper, *, today: date) -> Entry:
         title=markup(paper.title),
         paragraphs=markup_paragraphs(paper.abstract) if paper.abstract.strip() else [],
         who=who,
+        who_url=organization_address(group.name) if group else None,
         others=others,
         published=published,
         published_label=short_day(published, today=today),
@@ -159,10 +183,10 @@ def entry(paper: Paper, *, today: date) -> Entry:
     )
 
 
-def _byline(paper: Paper, authors: Sequence[Author]) -> tuple[str, str]:
+def _byline(organization: Organization | None, authors: Sequence[Author]) -> tuple[str, str]:
     """The organization and how many wrote it; without one, the first author and how many others."""
-    if paper.organization:
-        return paper.organization.full_name, plural(len(authors), "author") if authors else ""
+    if organization:
+        return organization.full_name, plural(len(authors), "author") if authors else ""
     if not authors:
         return "", ""
     rest = len(authors) - 1
@@ -180,34 +204,46 @@ def account_name(account: Mapping[str, Any] | None) -> str | None:
 
 @dataclass(frozen=True)
 class Chart:
-    """Votes over time as the path of a stepped line: a number stands until the next is seen."""
+    """Votes over time as the path of a stepped line: a number stands until the next is seen.
+
+    `days` are where days begin, `top` what the upper edge stands for; the lower one is 0.
+    """
 
     width: int
     height: int
     line: str
+    days: Sequence[float]
     first: datetime
     last: datetime
-    lowest: int
-    highest: int
+    top: int
 
 
 def chart(signals: Sequence[Signal], *, until: datetime) -> Chart | None:
     """From the first signal to `until`, the last reading. None where there is no line to draw."""
-    if len(signals) < 2:
+    votes = [signal.upvotes for signal in signals]
+    if len(set(votes)) < 2:
         return None
     first, last = signals[0].at, max(signals[-1].at, until)
-    votes = [signal.upvotes for signal in signals]
-    lowest, highest = min(votes), max(votes)
-    if lowest == highest or first == last:
+    if first == last:
         return None
     width, height = CHART_SIZE
+    top = max(votes)
 
     def x(at: datetime) -> float:
         return round((at - first) / (last - first) * width, 1)
 
     def y(number: int) -> float:
-        return round(height * (1 - (number - lowest) / (highest - lowest)), 1)
+        return round(height * (1 - number / top), 1)
 
     steps = [f"H{x(signal.at):g}V{y(signal.upvotes):g}" for signal in signals[1:]]
     line = f"M0 {y(votes[0]):g}{''.join(steps)}H{width}"
-    return Chart(width, height, line, first, last, lowest, highest)
+    return Chart(width, height, line, [x(day) for day in _midnights(first, last)], first, last, top)
+
+
+def _midnights(first: datetime, last: datetime) -> list[datetime]:
+    """Where days begin between two moments; none where there would be more than a chart can show."""
+    days = (last - first).days + 1
+    if days > MOST_DAYS:
+        return []
+    start = first.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return [at for day in range(1, days + 1) if (at := start + timedelta(days=day)) < last]

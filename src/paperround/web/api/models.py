@@ -28,6 +28,10 @@ class PaperOut(BaseModel):
     organization: OrganizationOut | None
     published_at: datetime = Field(description="When it appeared on arXiv, UTC.")
     listed_on: date = Field(description="The first day that it was on a feed's list.")
+    categories: list[str] | None = Field(description="Of arXiv, the primary one first.", examples=[["cs.CL"]])
+    version: int | None = Field(description="The latest that arXiv told of.")
+    revised_at: datetime | None = Field(description="When that version came, null for the first.")
+    withdrawn: bool = Field(description="By its authors or by arXiv.")
     upvotes: int
     comments: int | None
     heat: float = Field(description="The trending score; one more means twice as hot.")
@@ -71,6 +75,7 @@ class ListingOut(BaseModel):
     day: date
     first_seen_at: datetime
     submitted_at: datetime | None
+    kind: str | None = Field(description="How arXiv announced it.", examples=["new", "cross", "replace"])
     submitter: str | None = Field(description="The hub account that put it on the list.")
 
     @classmethod
@@ -80,6 +85,7 @@ class ListingOut(BaseModel):
             day=listing.day,
             first_seen_at=listing.first_seen_at,
             submitted_at=listing.submitted_at,
+            kind=listing.kind,
             submitter=listing.submitter_name,
         )
 

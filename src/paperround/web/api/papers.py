@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Annotated, Final
 
@@ -32,6 +33,10 @@ router = APIRouter(prefix="/api/v1/papers", tags=["papers"])
 
 PaperId = Annotated[str, Path(description="An arXiv id; a version is ignored.", examples=["2510.12345"])]
 Day = Annotated[str | None, Query(description="A day.", examples=["2025-10-29"])]
+Category = Annotated[
+    str | None,
+    Query(max_length=30, pattern=r"^[a-z-]+(\.[A-Za-z-]+)?$", description="Of arXiv.", examples=["cs.CL"]),
+]
 Limit = Annotated[int, Query(ge=1, le=100, description="At most so many papers.")]
 
 
@@ -51,8 +56,10 @@ async def list_papers(
     ] = None,
     limit: Limit = 50,
     cursor: Annotated[str | None, Query(max_length=500, description="`next` of the part before.")] = None,
+    category: Category = None,
 ) -> PaperList:
     choice, edition = _choice(date, week, month, from_, to)
+    choice = replace(choice, category=category)
     order = sort or (Sort.upvotes if edition else Sort.published)
     after = cursors.decode(order, cursor)
     part = await editions.papers(session, choice, sort=order, limit=limit, after=after)

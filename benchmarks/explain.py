@@ -1,0 +1,92 @@
+"""How PostgreSQL carries out each hot query, on a database that `benchmarks/vectors.py` filled and kept.
+
+    python benchmarks/explain.py KEPT
+
+Prints the plan of every statement that a page's function sends, shortened to what it walks through.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy import event, func, select
+
+from paperround.database import Database, ReadSession
+from paperround.embeddings.tables import Embedding
+from paperround.papers import editions
+from paperround.papers.editions import Choice, Sort
+from paperround.papers.span import Period, Span
+from paperround.papers.tables import Listing, Paper
+from paperround.postgres import EmbeddedPostgres
+from paperround.search.nearest import nearest
+from paperround.search.similar import similar
+
+Work = Callable[[ReadSession], Awaitable[Any]]
+NODE = re.compile(
+    r"(Scan|Join|Nested Loop|Sort|Aggregate|Limit|Cond|Filter|Order By|Execution Time|Unique|Result)"
+)
+
+
+async def explain(database: Database, name: str, work: Work) -> None:
+    """`work` runs twice: once to see and warm what it sends, once with each statement explained."""
+    sent: list[tuple[str, Any]] = []
+
+    def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        sent.append((statement, parameters))
+
+    engine = database.engine.sync_engine
+    async with database.reading() as session:
+        event.listen(engine, "before_cursor_execute", note)
+        await work(session)
+        event.remove(engine, "before_cursor_execute", note)
+        connection = await session.connection()
+        print(f"\n## {name}")
+        for statement, parameters in sent:
+            if "FROM" not in statement:
+                continue
+            explained = f"EXPLAIN (ANALYZE, BUFFERS OFF, COSTS OFF) {statement}"
+            rows = (await connection.exec_driver_sql(explained, parameters)).all()
+            print("\n".join(line[:140] for (line,) in rows if NODE.search(line)), "\n")
+
+
+async def main(kept: Path) -> None:
+    with EmbeddedPostgres(kept / "data").attached() as server:
+        database = Database(server.url, pool_size=1)
+        async with database.reading() as session:
+            by_size = select(Listing.day).group_by(Listing.day).order_by(func.count().desc()).limit(1)
+            day = (await session.execute(by_size)).scalar_one()
+            row = (await session.execute(select(Embedding.paper_id, Embedding.vector).limit(1))).one()
+        vector = np.array(row.vector, np.float32)
+        choices = {period: Choice.of(Span.of(period, day)) for period in Period}
+        works: dict[str, Work] = {
+            "trending": lambda s: editions.papers(s, Choice(), sort=Sort.trending, limit=50),
+            "sort=published": lambda s: editions.papers(s, Choice(), sort=Sort.published, limit=50),
+            "sort=upvotes": lambda s: editions.papers(s, Choice(), sort=Sort.upvotes, limit=50),
+            "newest day": editions.newest_day,
+            "neighbours": lambda s: editions.neighbours(s, Span.of(Period.day, day)),
+            "one paper": lambda s: editions.paper(s, row.paper_id),
+            "its listings": lambda s: editions.listings(s, [row.paper_id]),
+            "its signals": lambda s: editions.signals(s, row.paper_id, limit=100),
+            "similar": lambda s: similar(s, row.paper_id, limit=8),
+            "nearest": lambda s: nearest(s, vector, limit=50),
+            "nearest, 1 %": lambda s: nearest(s, vector, limit=50, where=[Paper.organization_name == "lab"]),
+            "nearest, 20 %": lambda s: nearest(s, vector, limit=50, where=[Paper.github_url.is_not(None)]),
+        }
+        for period, choice in choices.items():
+            works[f"{period} page"] = lambda s, c=choice: editions.papers(  # type: ignore[misc]
+                s, c, sort=Sort.upvotes, limit=50
+            )
+            works[f"{period} totals"] = lambda s, p=period: editions.totals(s, Span.of(p, day))  # type: ignore[misc]
+        for name, work in works.items():
+            await explain(database, name, work)
+        await database.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1])))

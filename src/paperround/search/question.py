@@ -1,0 +1,74 @@
+"""Reading what stands in the search box: words, "phrases", -not, or; an arXiv id or address. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from paperround.papers.arxiv_id import BARE, bare_id
+from paperround.papers.words import searchable
+from paperround.text import plain
+
+LONGEST: Final = 500  # characters of a question that are read
+
+ADDRESS: Final = re.compile(
+    rf"(?:arxiv:\s*|(?:https?://)?(?:[\w.-]+(?::\d+)?)/(?:abs|pdf|html|papers|format)/)"
+    rf"({BARE}(?:v[1-9]\d{{0,2}})?)(?:\.pdf|\.md)?/?(?:[?#].*)?",
+    re.I | re.A,
+)
+PIECE: Final = re.compile(r'(?P<not>(?<!\S)-(?=[\w"]))?(?:"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+))')
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question in parts. `wanted`, `phrases` and `banned` are in the syntax of websearch_to_tsquery."""
+
+    text: str
+    words: str  # all that is sought, folded, without signs
+    wanted: str
+    phrases: str
+    banned: str
+
+
+def read(value: str) -> Question:
+    """Never fails; what can't be a word is left out."""
+    text = plain(value[: 4 * LONGEST].encode("utf-8", "ignore").decode())[:LONGEST].strip()
+    words, wanted, phrases, banned = [], [], [], []
+    for piece in PIECE.finditer(text):
+        found = searchable(piece["phrase"] if piece["phrase"] is not None else piece["word"])
+        if not found:
+            continue
+        if piece["not"]:
+            banned.append(f'-"{found}"')
+        elif piece["phrase"] is not None:
+            words.append(found)
+            phrases.append(f'"{found}"')
+            wanted.append(f'"{found}"')
+        elif found == "or":
+            wanted.append(found)
+        else:  # `and/or` is no operator
+            words += (plain_words := [word for word in found.split() if word != "or"])
+            wanted += plain_words
+    either = "or" in wanted
+    return Question(
+        text=text,
+        words=" ".join(words),
+        wanted=" ".join(wanted),
+        phrases="" if either else " ".join(phrases),
+        banned=" ".join(banned),
+    )
+
+
+def meaning(question: Question) -> str:
+    """What to encode: all as written, but for what was excluded."""
+    return question.words if question.banned else question.text
+
+
+def paper_id(text: str) -> str | None:
+    """The id, if the question is an arXiv id or the address of a paper, here or on the hub or on arXiv."""
+    address = ADDRESS.fullmatch(text.strip())
+    try:
+        return bare_id(address[1] if address else text)
+    except ValueError:
+        return None

@@ -1,0 +1,46 @@
+"""The papers of a search's matches, and which of their words to mark."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import joinedload, selectinload
+
+from paperround.database import ReadSession
+from paperround.papers.tables import Paper
+from paperround.papers.words import searchable
+from paperround.search.query import Match
+from paperround.search.question import Question
+
+SHARED = 3  # letters that a word and its stem have in common at least
+
+ALIKE = text("""
+    SELECT DISTINCT word FROM unnest(CAST(:words AS text[])) AS word
+    JOIN unnest(to_tsvector('english', :question)) AS asked
+    ON asked.lexeme = ANY(tsvector_to_array(to_tsvector('english', word)))
+""")
+
+
+async def papers_of(session: ReadSession, matches: Sequence[Match]) -> list[tuple[Match, Paper]]:
+    """Each match with its paper, authors and organization, in the same order."""
+    query = select(Paper).where(Paper.id.in_([match.paper_id for match in matches]))
+    found = await session.scalars(query.options(selectinload(Paper.authors), joinedload(Paper.organization)))
+    by_id = {paper.id: paper for paper in found}
+    return [(match, by_id[match.paper_id]) for match in matches if match.paper_id in by_id]
+
+
+async def words_to_mark(
+    session: ReadSession, question: Question, papers: Collection[Paper]
+) -> frozenset[str]:
+    """Folded words of these papers with the same stem as a word of the question."""
+    asked = set(question.words.split())
+    beginnings = {word[:SHARED] for word in asked}
+    written = {
+        word
+        for paper in papers
+        for word in searchable(f"{paper.title} {paper.abstract}").split()
+        if word[:SHARED] in beginnings
+    }
+    given = {"words": sorted(written), "question": question.words}
+    return frozenset(await session.scalars(ALIKE, given))

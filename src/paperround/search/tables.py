@@ -1,0 +1,17 @@
+"""How common words are."""
+
+from __future__ import annotations
+
+from sqlalchemy import Integer, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from paperround.database import Base
+
+
+class Lexeme(Base):
+    """A lexeme that at least two papers have, as of the last counting. The empty one counts all papers."""
+
+    __tablename__ = "lexemes"
+
+    lexeme: Mapped[str] = mapped_column(Text, primary_key=True)
+    documents: Mapped[int] = mapped_column(Integer, comment="how many papers have it")

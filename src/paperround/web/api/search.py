@@ -1,0 +1,60 @@
+"""/api/v1/search: full text and vectors in one order."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from paperround.papers import editions
+from paperround.search.query import MOST, Found, Match, search
+from paperround.search.results import papers_of
+from paperround.search.wording import MOST_COUNTED
+from paperround.web.api.models import PaperOut
+from paperround.web.asking import Asked, Filtered
+from paperround.web.request import BadRequest, Config, Read
+
+router = APIRouter(prefix="/api/v1/search", tags=["search"])
+
+
+class SearchHit(BaseModel):
+    paper: PaperOut
+    similarity: float | None = Field(
+        description="The cosine of the question's and the paper's vectors, −1 to 1; null without vectors."
+    )
+    words: list[str] = Field(description="Words of the question that it has, the weightiest first.")
+
+
+class SearchList(BaseModel):
+    papers: list[SearchHit] = Field(description="The best first. Some may be near in meaning alone.")
+    total: int = Field(description=f"How many have all the words; counted up to {MOST_COUNTED:,}.")
+    more: bool = Field(description="There are more than were counted.")
+    vectors: bool = Field(description="False while the encoder or vectors are missing: full text alone.")
+    next: None = None
+
+
+@router.get("", summary="Papers for a question, the best first")
+async def find(
+    asking: Asked,
+    filters: Filtered,
+    session: Read,
+    settings: Config,
+    limit: Annotated[int, Query(ge=1, le=MOST, description="At most so many papers.")] = 20,
+) -> SearchList:
+    """An arXiv id or a paper's address finds that paper."""
+    if asking is None:
+        raise BadRequest("Say what to look for: `q`.")
+    found = await search(session, asking.question, asking.vector, filters=filters, limit=limit)
+    if asking.paper_id and await editions.paper(session, asking.paper_id):
+        found = Found([Match(asking.paper_id, 1.0, None, ())], total=1, vectors=False)
+    base = settings.address
+    return SearchList(
+        papers=[
+            SearchHit(paper=PaperOut.of(paper, base), similarity=match.similarity, words=list(match.reasons))
+            for match, paper in await papers_of(session, found.matches)
+        ],
+        total=min(found.total, MOST_COUNTED),
+        more=found.total > MOST_COUNTED,
+        vectors=found.vectors,
+    )

@@ -1,0 +1,158 @@
+"""Two models beside each other: filling, switching, dropping, and what readers see meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from sqlalchemy import select
+
+from paperround.database import Database, ReadSession
+from paperround.embeddings import filling, index, models
+from paperround.embeddings.client import ModelInfo
+from paperround.embeddings.models import ModelNotDroppable
+from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
+from paperround.papers.tables import Paper
+from paperround.search.nearest import nearest
+from paperround.search.similar import similar
+
+from embeddings.test_filling import BATCH, NOW, FakeEncoder, encoder, filled, states, with_papers
+from vectors import directions, with_vectors
+
+
+async def keep_filled(database: Database, server: FakeEncoder, model: str) -> int:
+    async with encoder(server, model) as asked:
+        return await filling.keep_filled(database, asked, clock=lambda: NOW)
+
+
+@pytest.fixture(autouse=True)
+def _indexes_soon(monkeypatch):
+    monkeypatch.setattr(index, "WORTH_IT", 10)
+
+
+async def test_a_filled_model_waits_until_it_is_switched_to(database):
+    await with_papers(database, 40)
+    await filled(database, FakeEncoder(), model="old")
+    async with encoder(FakeEncoder(dimensions=5), "new") as asked:
+        await filling.fill(database, asked, clock=lambda: NOW)
+        assert await states(database) == {"old": ModelState.current, "new": ModelState.filling}
+        assert await filling.switch_if_complete(database, "new", clock=lambda: NOW)
+
+    assert await states(database) == {"old": ModelState.retired, "new": ModelState.current}
+
+
+async def test_an_incomplete_model_is_not_switched_to(database):
+    await with_papers(database, 40)
+    await filled(database, FakeEncoder(), model="old")
+    await models.register(database, ModelInfo("new", 5), now=NOW)
+
+    assert not await filling.switch_if_complete(database, "new", clock=lambda: NOW)
+    assert (await states(database))["old"] is ModelState.current
+
+
+async def test_a_model_is_not_switched_to_before_its_index_stands(database, monkeypatch):
+    await with_papers(database, 40)
+    await filled(database, FakeEncoder(), model="old")
+
+    async def busy(*_: object, **__: object) -> bool:
+        return False
+
+    monkeypatch.setattr(index, "ensure", busy)
+    assert await keep_filled(database, FakeEncoder(dimensions=5), "new") == 40
+    assert (await states(database))["new"] is ModelState.filling
+    monkeypatch.undo()
+    assert await keep_filled(database, FakeEncoder(dimensions=5), "new") == 0
+    assert (await states(database))["new"] is ModelState.current
+
+
+async def test_a_worker_whose_model_was_replaced_does_not_bring_it_back(database):
+    await with_papers(database, 4)
+    await keep_filled(database, FakeEncoder(), "old")
+    await keep_filled(database, FakeEncoder(dimensions=5), "new")
+    await with_papers(database, 3, day="2026-03-03", first=101)
+    late = FakeEncoder()
+
+    assert await keep_filled(database, late, "old") == 0
+    assert late.requests == []
+    assert (await states(database))["new"] is ModelState.current
+
+
+async def test_an_operator_can_go_back(database):
+    await with_papers(database, 4)
+    for model, dimensions in (("old", 3), ("new", 5), ("old", 3)):
+        await filled(database, FakeEncoder(dimensions=dimensions), model=model)
+
+    assert await states(database) == {"old": ModelState.current, "new": ModelState.retired}
+
+
+async def test_a_dropped_model_leaves_nothing(database, monkeypatch):
+    monkeypatch.setattr(models, "DROPPED", 7)
+    for model, dimensions in (("old", 3), ("new", 5)):
+        await with_vectors(database, 21, model=model, dimensions=dimensions)
+    async with database.reading() as session:
+        ids = {m.name: m.id for m in await session.scalars(select(EmbeddingModel))}
+    for model_id in ids.values():
+        await index.ensure(database, model_id)
+
+    assert await models.drop(database, "new") == 21
+
+    assert await states(database) == {"old": ModelState.current}
+    async with database.reading() as session:
+        assert set(await session.scalars(select(Embedding.model_id))) == {ids["old"]}
+        assert await nearest(session, directions(1, 3)[0], limit=30) != []
+
+
+@pytest.mark.parametrize(("name", "why"), [("old", "current"), ("other", "no vectors")])
+async def test_the_current_model_and_an_unknown_one_cannot_be_dropped(database, name, why):
+    await with_vectors(database, 2, model="old")
+
+    with pytest.raises(ModelNotDroppable, match=why):
+        await models.drop(database, name)
+    assert await states(database) == {"old": ModelState.current}
+
+
+async def test_readers_never_see_two_models_mixed(database, monkeypatch):
+    """Under the old model a paper's cosine to the first is 1, under the new one −1; seen is all or none."""
+    monkeypatch.setattr(models, "DROPPED", 10)
+    count = 2 * BATCH
+    await with_papers(database, count)
+    for model, dimensions in (("old", 2), ("new", 3)):
+        server = FakeEncoder(dimensions=dimensions)
+        server.direction = one_side_each(model, dimensions)  # type: ignore[method-assign]
+        seen: list[list[float]] = []
+        stop = asyncio.Event()
+        reading = asyncio.create_task(look_again_and_again(database, seen, stop))
+        await filled(database, server, model=model)
+        if model == "new":
+            await models.drop(database, "old")
+        stop.set()
+        await reading
+        assert all(set(cosines) in ({1.0}, {-1.0}, set()) for cosines in seen)
+        assert len(seen) > 3
+    assert set(seen[-1]) == {-1.0}
+    assert len(seen[-1]) == count - 1
+
+
+def one_side_each(model: str, dimensions: int):
+    """Old: all alike. New: the first paper on one side and all others on the other."""
+
+    def direction(text: str) -> list[float]:
+        side = -1.0 if model == "new" and text.startswith("T00001.") else 1.0
+        return [side, *[0.0] * (dimensions - 1)]
+
+    return direction
+
+
+async def look_again_and_again(database: Database, seen: list[list[float]], stop: asyncio.Event) -> None:
+    async with database.reading() as session:
+        first = await first_paper(session)
+    while not stop.is_set():
+        async with database.reading() as session:
+            seen.append([round(match.similarity, 3) for match in await similar(session, first, limit=100)])
+        await asyncio.sleep(0.005)
+    async with database.reading() as session:
+        seen.append([round(match.similarity, 3) for match in await similar(session, first, limit=100)])
+
+
+async def first_paper(session: ReadSession) -> str:
+    return (await session.scalars(select(Paper.id).where(Paper.title == "T00001"))).one()

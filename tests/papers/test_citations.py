@@ -1,0 +1,194 @@
+"""Papers as BibTeX and RIS: what reference managers read, whatever feeds write."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paperround.papers import citations
+from paperround.papers.tables import Author, Paper
+from paperround.text import plain
+
+URL = "https://arxiv.org/abs/2603.00001"
+
+
+def paper(*names: str, hidden: tuple[str, ...] = (), **changes: object) -> Paper:
+    fields: dict[str, object] = {
+        "id": "2603.00001",
+        "title": "Patient Gradients",
+        "abstract": "We wait for gradients\n\nand they come.",
+        "published_at": datetime(2026, 3, 1, 17, tzinfo=UTC),
+        "authors": [Author(position=n, name=name, hidden=name in hidden) for n, name in enumerate(names)],
+    }
+    return Paper(**{**fields, **changes})
+
+
+def parsed(entry: str) -> tuple[str, dict[str, str]]:
+    """Key and fields of one @misc entry, its braces counted as BibTeX counts them."""
+    head = re.match(r"@misc\{([^,\s{}]+),", entry)
+    assert head
+    fields, at = {}, head.end()
+    while found := re.compile(r"\s*(\w+) = \{").match(entry, at):
+        start = at = found.end()
+        depth = 1
+        while depth:
+            depth += {"{": 1, "}": -1}.get(entry[at], 0)
+            at += 1
+        fields[found[1]] = entry[start : at - 1]
+        if entry[at] == ",":
+            at += 1
+    assert entry[at:] == "\n}\n"
+    return head[1], fields
+
+
+def people(author: str) -> list[str]:
+    """Names as BibTeX parts them: at `and` between spaces, outside of braces."""
+    names, depth, start = [], 0, 0
+    for at, sign in enumerate(author):
+        depth += (sign == "{") - (sign == "}")
+        if depth == 0 and author.startswith(" and ", at):
+            names.append(author[start:at])
+            start = at + 5
+    return [*names, author[start:]]
+
+
+def bibtex(given_paper: Paper) -> tuple[str, dict[str, str]]:
+    return parsed(citations.bibtex(given_paper, url=URL))
+
+
+def test_a_paper_in_bibtex() -> None:
+    given_paper = paper("Ada Lindqvist", "Benedikt Åström", categories=["cs.LG", "cs.CL"])
+    assert citations.bibtex(given_paper, url=URL) == (
+        "@misc{lindqvist2026patient,\n"
+        "  title = {{Patient Gradients}},\n"
+        "  author = {Ada Lindqvist and Benedikt Åström},\n"
+        "  year = {2026},\n"
+        "  eprint = {2603.00001},\n"
+        "  archivePrefix = {arXiv},\n"
+        "  primaryClass = {cs.LG},\n"
+        "  url = {https://arxiv.org/abs/2603.00001}\n"
+        "}\n"
+    )
+
+
+def test_a_paper_in_ris() -> None:
+    title = r"The $O(n^2)$ \emph{Barrier}"
+    assert citations.ris(paper("Ada Lindqvist", "Tide Lab", title=title), url=URL).split("\r\n") == [
+        "TY  - UNPB",
+        "ID  - lindqvist2026barrier",
+        "TI  - The O(n²) Barrier",
+        "AU  - Ada Lindqvist",
+        "AU  - Tide Lab",
+        "PY  - 2026",
+        "DA  - 2026/03/01",
+        "AB  - We wait for gradients and they come.",
+        f"UR  - {URL}",
+        "ER  - ",
+        "",
+    ]
+
+
+def test_without_categories_there_is_no_primary_class() -> None:
+    assert "primaryClass" not in bibtex(paper("Ada Lindqvist"))[1]
+
+
+def test_a_sample_claims_no_place_on_arxiv() -> None:
+    written = citations.bibtex(paper("Ada Lindqvist"), url="http://127.0.0.1:8000/p", on_arxiv=False)
+    fields = parsed(written)[1]
+    assert fields["note"] == "A sample, invented"
+    assert "eprint" not in fields
+
+
+@pytest.mark.parametrize(
+    ("title", "written"),
+    [
+        ("50% & $5 #1_a", r"50\% \& \$5 \#1\_a"),
+        ("A } Brace {", r"A \textbraceright{} Brace \textbraceleft{}"),
+        (r"A \nosuchword Here", r"A \textbackslash{}nosuchword Here"),
+        (r"The $O(n \log n)$ Barrier", r"The $O(n \log n)$ Barrier"),
+        (r"Sets $\{a_1, b\}$ and \(x^2\)", r"Sets $\{a_1, b\}$ and $x^2$"),
+        (r"Open $\langle a \}$", r"Open \$\textbackslash{}langle a \textbackslash{}\textbraceright{}\$"),
+        (r"Off by $50%$", r"Off by \$50\%\$"),
+        (r"A \(x\ \) Space", r"A \$x\textbackslash{}\$ Space"),
+        (r"\emph{Schr\"odinger} Nets", "Schrödinger Nets"),
+        ("Größe 大きさ", "Größe 大きさ"),
+    ],
+)
+def test_titles_as_latex(title: str, written: str) -> None:
+    assert bibtex(paper(title=title))[1]["title"] == f"{{{written}}}"
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("Ada Lindqvist", "Ada Lindqvist"),
+        ("Ludwig van der Berg", "Ludwig van der Berg"),
+        ("Lindqvist, Ada", "{Lindqvist, Ada}"),
+        ("Tide Team", "{Tide Team}"),
+        ("Search and Rescue", "{Search and Rescue}"),
+        ("others", "{others}"),
+        ("AT&T", r"{AT\&T}"),
+        ("a~b^c\\d", r"{a\textasciitilde{}b\textasciicircum{}c\textbackslash{}d}"),
+        ("Anders Andersson", "Anders Andersson"),
+        ("王小明", "王小明"),
+    ],
+)
+def test_names_stay_whole(name: str, written: str) -> None:
+    assert bibtex(paper(name))[1]["author"] == written
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "key"),
+    [
+        ("Benedikt Åström", "On the Ökonomie of Tides", "astrom2026okonomie"),
+        ("Lindqvist, Ada", "The 7 Tides", "lindqvist2026tides"),
+        ("Maeve O'Brien-Kato", "GPT-4 Waits", "obrienkato2026gpt"),
+        ("Tide Team", r"$\alpha$ Waves", "tide2026waves"),
+        ("王小明", "大きさ", "arxiv2026260300001"),
+    ],
+)
+def test_keys_are_stable_and_ascii(name: str, title: str, key: str) -> None:
+    assert bibtex(paper(name, title=title))[0] == key
+
+
+def test_all_of_many_authors_are_there_and_hidden_ones_are_not() -> None:
+    names = [f"Ada Lindqvist-{'x' * number}" for number in range(1, 665)]
+    given_paper = paper(*names, hidden=(names[0], names[-1]))
+    assert people(bibtex(given_paper)[1]["author"]) == names[1:-1]
+    assert citations.ris(given_paper, url=URL).count("AU  - ") == len(names) - 2
+
+
+def test_a_paper_without_authors_has_none() -> None:
+    key, fields = bibtex(paper("Cyn Verborgen", hidden=("Cyn Verborgen",)))
+    assert key == "arxiv2026patient"
+    assert "author" not in fields
+    assert "Verborgen" not in citations.ris(paper("Cyn Verborgen", hidden=("Cyn Verborgen",)), url=URL)
+
+
+LATEX = st.text(alphabet='{}\\$%#&_^~@", anx(0)[]\n\u2028\x85\r', max_size=40)
+TEXTS = st.one_of(st.text(max_size=60), LATEX)
+
+
+@given(title=TEXTS, names=st.lists(TEXTS, max_size=5))
+def test_whatever_the_texts_bibtex_parses(title: str, names: list[str]) -> None:
+    key, fields = bibtex(paper(*names, title=title))
+    shown = [name for name in names if plain(name)]
+    assert re.fullmatch("[a-z0-9]+", key)
+    assert len(people(fields["author"])) == len(shown) if shown else "author" not in fields
+    assert set(fields) <= {"title", "author", "year", "eprint", "archivePrefix", "url"}
+    unescaped = re.sub(r"\\\\|\\[%#]", "", fields["title"] + fields.get("author", ""))
+    assert not re.search("[%#]", unescaped)
+    assert len(re.findall(r"(?<!\\)\$", re.sub(r"\\\\", "", fields["title"]))) % 2 == 0
+
+
+@given(title=TEXTS, abstract=TEXTS, names=st.lists(TEXTS, max_size=5))
+def test_whatever_the_texts_a_line_of_ris_is_one_value(title: str, abstract: str, names: list[str]) -> None:
+    lines = citations.ris(paper(*names, title=title, abstract=abstract), url=URL).split("\r\n")
+    assert lines.pop() == ""
+    assert all(re.fullmatch(r"(TY|ID|TI|AU|PY|DA|AB|UR|ER)  - .*", line) for line in lines)
+    assert all(len(line.splitlines()) == 1 for line in lines)
+    assert (lines[0], lines[-1]) == ("TY  - UNPB", "ER  - ")

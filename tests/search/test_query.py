@@ -1,0 +1,209 @@
+"""Searching a real database: words, names, phrases, filters, and vectors beside them."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import date
+
+import numpy as np
+import pytest
+from sqlalchemy import select, text
+
+from paperround import schema
+from paperround.database import Database
+from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
+from paperround.papers.tables import Paper
+from paperround.search import lexemes
+from paperround.search.query import Filters, Found, search
+from paperround.search.query_vectors import QueryVector
+from paperround.search.question import read
+
+from factories import at, item, listed
+
+RIVERS, LAKES, SEAS = "2603.00001", "2603.00002", "2603.00003"
+
+
+def paper(paper_id, title, abstract, *authors, **more):
+    named = [{"_id": f"a{n}", "name": name, "hidden": False} for n, name in enumerate(authors)]
+    return item(
+        paper_id, title=title, paper__title=title, summary=abstract, paper__summary=abstract,
+        paper__authors=named, **more,
+    )  # fmt: skip
+
+
+@pytest.fixture
+async def library(database: Database) -> Database:
+    await listed(
+        database,
+        "2026-03-02",
+        paper(
+            RIVERS, "Slow Rivers", "We model how water bends.", "Ada Müller", "Will Power", paper__upvotes=9
+        ),
+        paper(LAKES, "Still Lakes", "Rivers end here, slowly. Their models bend.", "Benedikt Åström"),
+    )
+    await listed(
+        database,
+        "2026-03-05",
+        paper(SEAS, "Deep Seas", "Salt, GPT-4 and vision-language models.", "Cyn Ray",
+              paper__githubRepo="https://github.com/cyn/seas"),
+    )  # fmt: skip
+    return database
+
+
+async def ask(database: Database, words: str, vector: QueryVector | None = None, **filters) -> Found:
+    async with database.reading() as session:
+        return await search(session, read(words), vector, filters=Filters(**filters))
+
+
+async def ids(database: Database, words: str, **filters) -> list[str]:
+    return [match.paper_id for match in (await ask(database, words, **filters)).matches]
+
+
+async def test_titles_go_before_abstracts_and_word_forms_count_as_one(library):
+    assert await ids(library, "river") == [RIVERS, LAKES]
+    assert await ids(library, "modelling") != []
+
+
+@pytest.mark.parametrize("name", ["muller", "Müller", "ada mÜLLER", "Will Power"])
+async def test_authors_are_found_by_name_with_or_without_accents(library, name):
+    assert await ids(library, name) == [RIVERS]
+
+
+async def test_a_hidden_author_is_not_found(database):
+    hidden = item(paper__authors=[{"_id": "a", "name": "Verborgen Zorro", "hidden": True}])
+    await listed(database, "2026-03-02", hidden)
+    assert await ids(database, "zorro") == []
+
+
+async def test_hyphens_do_not_matter(library):
+    for words in ("gpt-4", "GPT 4", "vision language", "vision-language"):
+        assert (await ids(library, words))[:1] == [SEAS], words
+
+
+async def test_a_phrase_must_stand_together_and_an_exclusion_holds(library):
+    assert await ids(library, '"slow rivers"') == [RIVERS]
+    assert await ids(library, "rivers -lakes") == [RIVERS]
+    assert await ids(library, "rivers -lake") == [RIVERS]
+    assert set(await ids(library, "lakes or salt")) == {LAKES, SEAS}
+
+
+async def test_only_exclusions_nothing_or_signs_find_nothing(library):
+    for words in ("-rivers", "", "   ", "!!! ???", '""', "-"):
+        assert await ask(library, words) == Found(), words
+
+
+async def test_the_total_counts_papers_with_all_words_others_follow(library):
+    found = await ask(library, "rivers bend salt")
+    assert found.total == 0
+    assert {match.paper_id for match in found.matches} == {RIVERS, LAKES, SEAS}
+    assert (await ask(library, "rivers")).total == 2
+
+
+async def test_a_match_says_which_words_ranked_it(library):
+    [match] = (await ask(library, "Salt and RIVERLESS seas")).matches
+    assert set(match.reasons) == {"salt", "seas"}
+
+
+async def test_filters_narrow(library):
+    words = "models"
+    assert set(await ids(library, words)) == {RIVERS, LAKES, SEAS}
+    assert await ids(library, words, has_code=True) == [SEAS]
+    assert await ids(library, words, min_upvotes=8) == [RIVERS]
+    assert await ids(library, words, first=date(2026, 3, 3)) == [SEAS]
+    assert set(await ids(library, words, last=date(2026, 3, 2))) == {RIVERS, LAKES}
+    assert await ids(library, words, feed="arxiv") == []
+    assert await ids(library, words, organization="nobody") == []
+
+
+@pytest.mark.parametrize(
+    "words", ["'", "a:*", "\\", "(", "<->", "x & !y", "%s", ":q", "and the of", "'; --", "日本"]
+)
+async def test_no_sign_reaches_the_database_as_syntax(library, words):
+    assert isinstance(await ask(library, words), Found)
+
+
+async def test_words_follow_the_text_and_the_names(library):
+    changed = paper(RIVERS, "Fast Brooks", "Now otherwise.", "Dora Neu")
+    await listed(library, "2026-03-02", changed, seen_at=at("2026-03-02 15:00"))
+    assert await ids(library, "slow") == []
+    assert await ids(library, "brooks") == [RIVERS]
+    assert await ids(library, "neu") == [RIVERS]
+    assert await ids(library, "muller") == []
+
+
+async def test_common_words_rank_below_rare_ones_once_counted(library):
+    assert await lexemes.refresh(library)
+    assert not await lexemes.refresh(library)
+    assert (await ids(library, "models salt"))[0] == SEAS
+
+
+async def test_papers_of_an_older_program_are_made_searchable(library):
+    async with library.writing() as session:
+        await session.execute(text("UPDATE papers SET search = NULL"))
+    assert await ids(library, "rivers") == []
+    await lexemes.refresh(library)
+    assert await ids(library, "rivers") == [RIVERS, LAKES]
+
+
+async def test_the_migration_fills_what_is_there_as_storing_does(library, database_url):
+    async def columns(database):
+        async with database.reading() as session:
+            return (await session.execute(select(Paper.id, text("search::text")).order_by(Paper.id))).all()
+
+    before = await columns(library)
+    await library.close()
+    await asyncio.to_thread(schema.downgrade, database_url, "4b7e1c90d2aa")
+    await asyncio.to_thread(schema.upgrade, database_url)
+    assert await columns(library) == before
+
+
+# Vectors
+
+
+async def embedded(database: Database, vectors: dict[str, list[float]]) -> None:
+    async with database.writing() as session:
+        model = EmbeddingModel(
+            name="m", dimensions=2, state=ModelState.current, created_at=at("2026-03-02 12:00")
+        )
+        session.add(model)
+        await session.flush()
+        for key, vector in vectors.items():
+            session.add(
+                Embedding(model_id=model.id, paper_id=key, text_hash="x", vector=np.array(vector, np.float32),
+                          embedded_at=at("2026-03-02 12:00"))
+            )  # fmt: skip
+
+
+def asked(x: float, y: float, model: str = "m") -> QueryVector:
+    return QueryVector(model, np.array([x, y], np.float32))
+
+
+async def test_what_is_near_in_meaning_is_found_without_a_shared_word(library):
+    await embedded(library, {RIVERS: [1, 0], LAKES: [0.8, 0.6], SEAS: [0, 1]})
+    found = await ask(library, "streams", asked(1, 0))
+    assert [match.paper_id for match in found.matches] == [RIVERS, LAKES, SEAS]
+    assert [round(match.similarity, 1) for match in found.matches] == [1.0, 0.8, 0.0]
+    assert (found.vectors, found.total) == (True, 0)
+
+
+async def test_exclusions_phrases_and_filters_bind_vectors_too(library):
+    await embedded(library, {RIVERS: [1, 0], LAKES: [0.8, 0.6], SEAS: [0, 1]})
+    for words, filters, left in (
+        ("streams -water", {}, [LAKES, SEAS]),
+        ('"still lakes"', {}, [LAKES]),
+        ("streams", {"has_code": True}, [SEAS]),
+    ):
+        found = await ask(library, words, asked(1, 0), **filters)
+        assert [match.paper_id for match in found.matches] == left, words
+
+
+async def test_a_paper_without_a_vector_is_still_found_by_its_words(library):
+    await embedded(library, {LAKES: [0.8, 0.6]})
+    found = await ask(library, "slow rivers", asked(1, 0))
+    assert {match.paper_id: match.similarity is None for match in found.matches}[RIVERS]
+
+
+async def test_a_vector_of_another_model_is_not_used(library):
+    await embedded(library, {RIVERS: [1, 0], LAKES: [0, 1], SEAS: [0, 1]})
+    found = await ask(library, "lakes", asked(1, 0, model="other"))
+    assert (found.vectors, [match.paper_id for match in found.matches]) == (False, [LAKES])
