@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from re import fullmatch, search
-from threading import Thread
 from urllib.parse import parse_qs, urlsplit
 from xml.sax.saxutils import escape
 from zoneinfo import ZoneInfo
 
-Answer = tuple[int, dict[str, str], bytes]
+from feed_server import Answer, answering
+
 EASTERN = ZoneInfo("America/New_York")
 ATOM = {"Content-Type": "application/atom+xml; charset=utf-8"}
 NAMESPACES = (
@@ -166,31 +165,5 @@ def given(body: bytes, status: int = 200, **headers: str) -> Callable[[], Answer
 
 @contextmanager
 def serving_arxiv(arxiv: ArXivServer) -> Iterator[ArXivServer]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            answer = arxiv.answer(self.path)
-            if answer is None:
-                self.close_connection = True
-                return
-            code, headers, content = answer
-            self.send_response(code)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    arxiv.url = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with answering(lambda path, _: arxiv.answer(path)) as arxiv.url:
         yield arxiv
-    finally:
-        server.shutdown()
-        server.server_close()

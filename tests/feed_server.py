@@ -79,13 +79,14 @@ def body(content: object) -> Callable[[list[Any]], Answer]:
 
 
 @contextmanager
-def serving(feed: FeedServer, port: int = 0) -> Iterator[FeedServer]:
+def answering(answer: Callable[[str, dict[str, str]], Answer | None], port: int = 0) -> Iterator[str]:
+    """A server on loopback whose answers a function gives, from path and headers; its address."""
+
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            query = {key: values[0] for key, values in parse_qs(urlsplit(self.path).query).items()}
-            found = feed.answer(query, dict(self.headers))
+            found = answer(self.path, dict(self.headers))
             if found is None:
                 self.close_connection = True
                 return
@@ -103,9 +104,18 @@ def serving(feed: FeedServer, port: int = 0) -> Iterator[FeedServer]:
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    feed.url = f"http://127.0.0.1:{server.server_port}"
     try:
-        yield feed
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()
+
+
+@contextmanager
+def serving(feed: FeedServer, port: int = 0) -> Iterator[FeedServer]:
+    def answer(path: str, headers: dict[str, str]) -> Answer | None:
+        query = {key: values[0] for key, values in parse_qs(urlsplit(path).query).items()}
+        return feed.answer(query, headers)
+
+    with answering(answer, port) as feed.url:
+        yield feed
