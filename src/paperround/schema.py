@@ -18,7 +18,10 @@ from paperround.database import Base
 
 MIGRATION_LOCK: Final = 0x70617065  # any number that no other program takes: "pape"
 COMPATIBLE_CODE: Final = "compatible_code"
-TABLES: Final = ("papers", "feeds", "embeddings", "search")
+TABLES: Final = (
+    "papers.tables", "feeds.tables", "embeddings.tables", "search.tables", "accounts.tables", "topics.tables",
+    "signing", "limits",
+)  # fmt: skip
 
 
 class SchemaError(RuntimeError):
@@ -42,8 +45,8 @@ def project_file(name: str) -> Path:
 
 def metadata() -> MetaData:
     """All tables. Loaded by name, since the domains stand above this module."""
-    for domain in TABLES:
-        importlib.import_module(f"paperround.{domain}.tables")
+    for module in TABLES:
+        importlib.import_module(f"paperround.{module}")
     return Base.metadata
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, HttpUrl, SecretStr, StringConstraints, field_validator
+from pydantic import Field, HttpUrl, IPvAnyNetwork, SecretStr, StringConstraints, field_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -63,6 +63,15 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="The address that the web process listens on.")
     port: int = Field(8000, ge=0, le=65535, description="The port that the web process listens on.")
+
+    secret_key: SecretStr | None = Field(
+        None,
+        description="Signs links and cookies. Empty: made once and kept in the database. Several with "
+        "commas: the first signs, all verify.",
+    )
+    trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = Field(
+        (), description="Networks whose `X-Forwarded-For` is believed, with commas between them."
+    )
 
     # What it is called
     site_name: Annotated[str, StringConstraints(min_length=1, max_length=60)] = Field(
@@ -124,12 +133,26 @@ class Settings(BaseSettings):
     )
     encoder_key: SecretStr | None = Field(None, description="The key that server asks for.")
 
+    # Mail
+    smtp_url: SecretStr | None = Field(
+        None,
+        description="`smtp://user:password@host:587` (STARTTLS), `smtps://…:465`. Empty: mail goes to a "
+        "folder and `/outbox` shows it.",
+    )
+    mail_from: str = Field("Paperround <paperround@localhost>", description="Who mail comes from.")
+    bounce_address: str = Field(
+        "",
+        description="Where bounces go, such as `bounces@example.org`: each message then names its own as "
+        "`bounces+…@example.org`. Empty: `MAIL_FROM`.",
+    )
+    send_rate: int = Field(0, ge=0, description="Most messages a minute, over all workers; 0: no limit.")
+
     # Processes
     log_format: Literal["auto", "text", "json"] = Field(
         "auto", description="`auto`: text on a terminal, JSON elsewhere."
     )
 
-    @field_validator("feeds", "arxiv_categories", mode="before")
+    @field_validator("feeds", "arxiv_categories", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(v.strip() for v in value.split(",") if v.strip()) if isinstance(value, str) else value

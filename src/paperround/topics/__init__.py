@@ -1,0 +1,1 @@
+"""Topics: what a reader wants to follow, and which papers match it."""
