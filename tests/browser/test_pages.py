@@ -115,6 +115,26 @@ def test_dark_is_dark(open_page: Opener, site: str) -> None:
     assert shades == ["rgb(251, 250, 246)", "rgb(22, 21, 18)"]
 
 
+def test_a_reader_chooses_the_colours_and_they_stay(open_page: Opener, site: str) -> None:
+    ground = "getComputedStyle(document.body).backgroundColor"
+    page = open_page(f"{site}/papers", color_scheme="light")
+    page.get_by_label("Dark").check(force=True)
+    dark = page.evaluate(ground)
+    page.goto(f"{site}/papers/trending")
+    assert page.evaluate(ground) == dark == "rgb(22, 21, 18)"
+    assert page.get_by_label("Dark").is_checked()
+    page.get_by_label("System").check(force=True)
+    assert page.evaluate(ground) == "rgb(251, 250, 246)"
+
+
+def test_without_scripts_the_colours_are_the_systems_and_no_choice_is_shown(
+    open_page: Opener, site: str
+) -> None:
+    page = open_page(f"{site}/papers", color_scheme="dark", java_script_enabled=False)
+    assert not page.get_by_label("Dark").is_visible()
+    assert not page.locator(".keys").is_visible()
+
+
 def test_the_keyboard_reaches_everything_visibly(open_page: Opener, odd_site: str) -> None:
     page = open_page(f"{odd_site}/papers/date/2026-03-04")
     for step in range(14):
@@ -174,6 +194,19 @@ def test_keys_typed_with_others_are_left_to_the_browser(open_page: Opener, site:
     page = open_page(f"{site}/papers")
     page.keyboard.press("Control+j")
     assert page.locator(".paper :focus").count() == 0
+
+
+def test_a_slash_searches_and_a_question_mark_tells_the_keys(open_page: Opener, site: str) -> None:
+    page = open_page(f"{site}/papers")
+    page.keyboard.press("/")
+    assert page.locator(":focus").get_attribute("name") == "q"
+    assert page.locator(":focus").input_value() == ""
+    page.locator("h1").click()
+    page.keyboard.press("?")
+    help_ = page.get_by_role("dialog", name="Keys")
+    assert help_.get_by_text("next and previous paper").is_visible()
+    page.keyboard.press("Escape")
+    assert not help_.is_visible()
 
 
 def test_selecting_words_of_an_abstract_leaves_it_open(open_page: Opener, odd_site: str) -> None:

@@ -1,9 +1,13 @@
-// Conveniences; every page works without them.
+// Conveniences; every page works without them. `wear` and `memory` are first.js's.
 const titles = [...document.querySelectorAll('.paper h2 a, .similar h3 a')];
-if (document.querySelector('.paper')) document.body.classList.add('with-keys');
+const help = document.querySelector('.help');
+
+function current() {
+  return document.activeElement.closest('.paper, .similar li');
+}
 
 function go(step) {
-  const here = titles.findIndex((title) => title.closest('li').contains(document.activeElement));
+  const here = titles.findIndex((title) => title.closest('li') === current());
   const next = titles[here < 0 ? (step > 0 ? 0 : -1) : here + step];
   if (!next) return;
   next.focus({ preventScroll: true, focusVisible: true });
@@ -11,18 +15,41 @@ function go(step) {
 }
 
 function open() {
-  const abstract = document.activeElement.closest('li')?.querySelector('.abstract');
+  const abstract = current()?.querySelector('.abstract');
   if (abstract) abstract.open = !abstract.open;
 }
 
-const keys = { j: () => go(1), k: () => go(-1), o: open };
+function press(button) {
+  (current() ?? document.querySelector('.one'))?.querySelector(button)?.click();
+}
+
+const keys = {
+  j: () => go(1),
+  k: () => go(-1),
+  o: open,
+  s: () => press('.save button'),
+  u: () => press('.votes button'),
+  '/': () => document.querySelector('.search input').select(),
+  '?': () => help.showModal(),
+};
 document.addEventListener('keydown', (event) => {
-  const busy = event.ctrlKey || event.metaKey || event.altKey || event.target.closest('input, select, textarea');
-  if (!busy && titles.length && keys[event.key]) keys[event.key]();
+  const busy = event.ctrlKey || event.metaKey || event.altKey || help.open || event.target.closest('input, select, textarea');
+  if (busy || !Object.hasOwn(keys, event.key)) return;
+  event.preventDefault();
+  keys[event.key]();
 });
+document.querySelector('.keys button').addEventListener('click', keys['?']);
 
 // Selecting words of an open abstract doesn't close it.
 document.addEventListener('click', (event) => {
   const abstract = event.target.closest('.abstract[open]');
   if (abstract && !getSelection().isCollapsed && abstract.contains(getSelection().anchorNode)) event.preventDefault();
 });
+
+for (const choice of document.querySelectorAll('.theme input')) {
+  choice.checked = choice.value === memory.get('theme');
+  choice.addEventListener('change', () => {
+    memory.set('theme', choice.value);
+    wear(choice.value);
+  });
+}

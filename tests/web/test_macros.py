@@ -1,0 +1,66 @@
+"""What macros make of what they are given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from jinja2 import Environment
+
+from paperround.web import shown
+from paperround.web.app import templates
+
+from .test_shown import paper
+
+
+@dataclass(frozen=True)
+class Mark:
+    upvoted: bool
+    saved: bool
+    token: str
+
+
+def rendered(source: str, **context: object) -> str:
+    environment: Environment = templates()
+    return environment.from_string(source).render(**context)
+
+
+ENTRY = '{% from "macros/paper.html" import entry %}{{ entry(paper, mark=mark) }}'
+
+
+def an_entry() -> shown.Entry:
+    return shown.entry(paper(), today=date(2026, 11, 24))
+
+
+def test_without_a_reader_votes_are_a_number_and_nothing_can_be_sent() -> None:
+    html = rendered(ENTRY, paper=an_entry(), mark=None)
+
+    assert "<form" not in html
+    assert "csrf_token" not in html
+    assert '<p class="votes">' in html
+
+
+def test_a_reader_votes_and_saves_with_their_token() -> None:
+    html = rendered(ENTRY, paper=an_entry(), mark=Mark(upvoted=True, saved=False, token="t<1>"))
+
+    assert 'action="/papers/2611.00001/upvote" method="post"' in html
+    assert 'action="/papers/2611.00001/save" method="post"' in html
+    assert html.count('name="csrf_token" value="t&lt;1&gt;"') == 2
+    assert [part[:4] for part in html.split('aria-pressed="')[1:]] == ["fals", "true"]
+
+
+def test_what_the_body_gives_stands_with_the_actions() -> None:
+    source = '{% from "macros/paper.html" import entry %}{% call entry(paper) %}<b>more</b>{% endcall %}'
+
+    assert '<div class="actions">' in (html := rendered(source, paper=an_entry()))
+    assert html.index("<b>more</b>") > html.index("actions")
+
+
+FIELD = """{% from "macros/forms.html" import described, field %}
+{% call field("email", "Your address", hint="Nobody sees it.", error=error) %}
+<input id="email"{{ described("email", "Nobody sees it.", error) }}>{% endcall %}"""
+
+
+def test_a_field_is_described_by_its_hint_and_by_its_error_if_there_is_one() -> None:
+    assert 'aria-describedby="email-hint"' in rendered(FIELD, error="")
+    assert 'aria-invalid="true" aria-describedby="email-error"' in rendered(FIELD, error="Not an address.")
