@@ -19,6 +19,8 @@ from paperround.database import Database
 from paperround.embeddings.client import EncoderError
 from paperround.embeddings.models import ModelNotDroppable
 from paperround.feeds.schedule import FutureDay
+from paperround.mail import MailSettingsError
+from paperround.mail.outbox import NoSuchMessage
 from paperround.postgres import EmbeddedPostgres, PostgresError
 from paperround.settings import FeedName, Settings
 
@@ -49,8 +51,11 @@ def main() -> None:
         FutureDay,
         EncoderError,
         ModelNotDroppable,
+        MailSettingsError,
     ) as error:
         fail(str(error))
+    except NoSuchMessage as error:
+        fail(f"The outbox has no message {error}. `paperround outbox` lists them.")
     except ValidationError as error:
         faults = "\n".join(f"PAPERROUND_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
         fail(f"These settings can't be used:\n{faults}")
@@ -173,6 +178,20 @@ def embed(
             asyncio.run(running.drop_model(url, drop, console))
         elif not asyncio.run(running.embed(settings, url, activate=activate, console=console)):
             raise SystemExit(1)
+
+
+@app.command(epilog="Example: paperround outbox")
+def outbox(
+    name: Annotated[str | None, typer.Argument(help="A message's file, to be shown.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many are listed.")] = 20,
+) -> None:
+    """The mail that was written to the outbox folder, since no server is set."""
+    settings = ready("outbox")
+    out = Console(highlight=False)
+    if name:
+        overview.show_message(settings, name, out)
+    else:
+        overview.show_outbox(settings, out, limit=limit)
 
 
 @app.command(epilog="Example: paperround status")

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
-from paperround import queue, sample, schema
+from paperround import mail, queue, sample, schema
 from paperround.database import Database, utc_now
 from paperround.embeddings import filling
 from paperround.feeds import status
@@ -78,3 +78,26 @@ async def check_database(database: Database, out: Console) -> None:
         found = await schema.state(session)
     verdict = "can be used" if found.usable else "run `paperround db upgrade`"
     out.print(f"database: schema {found.found}, expected {found.expected}: {verdict}", markup=False)
+
+
+def show_outbox(settings: Settings, out: Console, *, limit: int) -> None:
+    """The messages that wait in the outbox folder, newest first."""
+    box = mail.outbox(settings)
+    found = box.newest(limit)
+    if not found:
+        out.print(f"No mail is in {box.folder}.", markup=False, soft_wrap=True)
+        return
+    table = Table("written", "to", "subject", "file", box=None)
+    for stored in found:
+        message = stored.message
+        table.add_row(_moment(stored.at), str(message["To"]), str(message["Subject"]), stored.name)
+    out.print(table, soft_wrap=True)
+
+
+def show_message(settings: Settings, name: str, out: Console) -> None:
+    """One message as text. Raises `NoSuchMessage`."""
+    message = mail.outbox(settings).read(name).message
+    for header in ("From", "To", "Subject", "Date"):
+        out.print(f"{header}: {message[header]}", markup=False, soft_wrap=True)
+    body = message.get_body(("plain", "html"))
+    out.print(f"\n{body.get_content() if body else ''}", markup=False, soft_wrap=True)

@@ -18,7 +18,7 @@ from paperround.embeddings.client import Encoder
 from paperround.search.query_vectors import PATIENCE, QueryVectors
 from paperround.settings import Settings
 from paperround.text import markup, markup_paragraphs
-from paperround.web import citations, docs, errors, hub, organizations, pages, shown, status
+from paperround.web import citations, docs, errors, hub, organizations, outbox, pages, shown, status
 from paperround.web.api import feeds, papers, search
 from paperround.web.guard import HeadIsGet, LastResort, SecurityHeaders, no_nul
 
@@ -54,7 +54,7 @@ def create_app(settings: Settings, database_url: str, encoder_socket: Path | Non
     )
     app.state.settings = settings
     app.state.templates = templates()
-    for module in (papers, search, feeds, hub, citations, organizations, status, docs, pages):
+    for module in (papers, search, feeds, hub, citations, organizations, outbox, status, docs, pages):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     errors.install(app)
