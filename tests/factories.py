@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import select
+
+from paperround.accounts.tables import Reader
 from paperround.database import Database
 from paperround.feeds import hub_record
 from paperround.papers import catalogue
@@ -64,3 +67,16 @@ async def listed(
             seen_at=seen_at or at(f"{day} 12:00"),
             half_life=HALF_LIFE,
         )
+
+
+async def reader(database: Database, email: str, name: str = "") -> Reader:
+    """A reader who signed in on the first of March; the same one when asked for again."""
+    async with database.writing() as session:
+        known = await session.scalar(select(Reader).where(Reader.email == email))
+        if known is None:
+            first = at("2026-03-01 08:00")
+            known = Reader(
+                email=email, name=name, time_zone="UTC", created_at=first, seen_at=first, visited_at=first
+            )
+            session.add(known)
+        return known

@@ -16,7 +16,7 @@ from paperround.papers.span import Period, Span
 
 from factories import at, item, listed
 
-KEYS = {Sort.trending: "heat", Sort.published: "published_at", Sort.upvotes: "upvotes"}
+KEYS = {Sort.trending: "heat", Sort.published: "published_at", Sort.upvotes: "votes"}
 
 
 async def fill(database: Database, count: int = 25) -> list[str]:

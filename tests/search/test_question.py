@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperround.search.question import LONGEST, paper_id, read
+from paperround.papers.arxiv_id import named
+from paperround.search.question import LONGEST, read
 
 
 def test_words_are_folded_and_signs_fall_away():
@@ -47,18 +48,18 @@ def test_either_or_makes_no_phrase_a_must():
     ],
 )
 def test_an_id_or_an_address_names_the_paper(text):
-    assert paper_id(text) == "2510.12345"
+    assert named(text) == "2510.12345"
 
 
 def test_old_ids_too():
-    assert paper_id("https://arxiv.org/abs/astro-ph/0601001v1") == "astro-ph/0601001"
+    assert named("https://arxiv.org/abs/astro-ph/0601001v1") == "astro-ph/0601001"
 
 
 @pytest.mark.parametrize(
     "text", ["2510", "gpt 2510.12345", "https://arxiv.org/list/cs.AI/new", "", "/papers/"]
 )
 def test_other_text_names_none(text):
-    assert paper_id(text) is None
+    assert named(text) is None
 
 
 @given(st.text(max_size=3 * LONGEST))
@@ -66,4 +67,4 @@ def test_any_text_is_read(text):
     question = read(text)
     assert len(question.text) <= LONGEST
     assert "\0" not in question.text
-    assert paper_id(question.text) is None or question.text
+    assert named(question.text) is None or question.text

@@ -7,6 +7,11 @@ from datetime import date
 from typing import Final
 
 BARE: Final = r"(?:\d{4}\.\d{4,5}|[a-z][a-z-]{1,15}(?:\.[A-Z]{2})?/\d{7})"
+ADDRESS: Final = re.compile(
+    rf"(?:arxiv:\s*|(?:https?://)?(?:[\w.-]+(?::\d+)?)/(?:abs|pdf|html|papers|format)/)"
+    rf"({BARE}(?:v[1-9]\d{{0,2}})?)(?:\.pdf|\.md)?/?(?:[?#].*)?",
+    re.I | re.A,
+)
 _WITH_VERSION: Final = re.compile(rf"({BARE})(?:v[1-9]\d{{0,2}})?", re.ASCII)
 
 
@@ -16,6 +21,15 @@ def bare_id(value: str) -> str:
     if not match:
         raise ValueError(f"{value[:60]!r} is not an arXiv id")
     return match.group(1)
+
+
+def named(text: str) -> str | None:
+    """The id, if the text is one, or the address of a paper: here, on the hub or on arXiv."""
+    address = ADDRESS.fullmatch(text.strip())
+    try:
+        return bare_id(address[1] if address else text)
+    except ValueError:
+        return None
 
 
 def version(value: str) -> int | None:

@@ -12,12 +12,11 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import selectinload
 
 from paperround.database import WriteSession
-from paperround.papers import authorship, merging
+from paperround.papers import authorship, merging, votes
 from paperround.papers.arxiv_id import first_of_month
-from paperround.papers.heat import Votes, heat
 from paperround.papers.merging import NUMBERS
 from paperround.papers.record import FeedOrganization, FeedPaper, Kind
-from paperround.papers.tables import FRESH_LISTING, Listing, Organization, Paper, Signal
+from paperround.papers.tables import FRESH_LISTING, Listing, Organization, Paper, RemovedPaper, Signal
 from paperround.papers.words import Searched, index_words
 
 WRITERS: Final = 0x63617461  # the advisory lock of whoever writes to the catalogue: "cata"
@@ -48,10 +47,11 @@ async def store(
     A reading older than the last one applied to a paper changes nothing of it but its listing; that is why
     `seen_at` moves even when nothing else does. The list of an earlier day only fills what a later day's,
     which has the paper again, left open: recorded lists disagree, and so it doesn't matter which was read
-    first. What one feed's word counts beside the other's, merging.py says.
+    first. What one feed's word counts beside the other's, merging.py says. What the operator removed stays
+    away.
     """
-    found = {paper.id: paper for paper in papers}
     await one_writer_at_a_time(session)
+    found = await _not_removed(session, {paper.id: paper for paper in papers})
     await _store_organizations(session, [p.organization for p in found.values() if p.organization])
     known = await _known(session, found)
     new = [
@@ -83,6 +83,12 @@ async def store(
 async def one_writer_at_a_time(session: WriteSession) -> None:
     """Two days that share papers would lock them in different order. Writing is short."""
     await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITERS})
+
+
+async def _not_removed(session: WriteSession, found: Mapping[str, FeedPaper]) -> dict[str, FeedPaper]:
+    removed = select(RemovedPaper.paper_id).where(RemovedPaper.paper_id.in_(found))
+    away = set(await session.scalars(removed))
+    return {key: paper for key, paper in found.items() if key not in away}
 
 
 async def _store_organizations(session: WriteSession, found: Iterable[FeedOrganization]) -> None:
@@ -129,19 +135,10 @@ async def _store_signals(session: WriteSession, papers: Sequence[Paper]) -> None
 
 
 async def _reheat(session: WriteSession, papers: Mapping[str, Paper], *, half_life: timedelta) -> None:
-    """Each paper's heat, from all its signals."""
-    histories = await vote_histories(session, list(papers))
-    for paper in papers.values():
-        paper.heat = heat(histories[paper.id], listed_on=paper.listed_on, half_life=half_life)
-
-
-async def vote_histories(session: WriteSession, ids: Sequence[str]) -> dict[str, list[Votes]]:
-    """Each paper's upvotes as they were read, in order of time."""
-    query = select(Signal.paper_id, Signal.at, Signal.upvotes).where(Signal.paper_id.in_(ids))
-    histories: dict[str, list[Votes]] = {key: [] for key in ids}
-    for key, at, upvotes in await session.execute(query.order_by(Signal.paper_id, Signal.at)):
-        histories[key].append(Votes(at, upvotes))
-    return histories
+    """Each paper's heat, from all its votes."""
+    days = {key: paper.listed_on for key, paper in papers.items()}
+    for key, warmth in (await votes.heats(session, days, half_life=half_life)).items():
+        papers[key].heat = warmth
 
 
 async def _store_listings(

@@ -86,7 +86,7 @@ class Choice:
 KEYS: dict[Sort, Any] = {
     Sort.trending: Paper.heat,
     Sort.published: Paper.published_at,
-    Sort.upvotes: Paper.upvotes,
+    Sort.upvotes: Paper.votes,
 }
 
 
@@ -160,7 +160,7 @@ class OrganizationTotals:
 
 async def organization_totals(session: ReadSession, name: str) -> OrganizationTotals:
     """How many papers an organization has, how many votes they drew, and since when."""
-    counted = select(func.count(), func.coalesce(func.sum(Paper.upvotes), 0), func.min(Paper.published_at))
+    counted = select(func.count(), func.coalesce(func.sum(Paper.votes), 0), func.min(Paper.published_at))
     row = (await session.execute(counted.where(Paper.organization_name == name))).one()
     return OrganizationTotals(papers=row[0], votes=row[1], first=row[2])
 

@@ -54,12 +54,15 @@ def _take_away(standing: list[Votes], count: int) -> None:
             standing.append(newest._replace(number=kept))
 
 
-def heat(readings: Sequence[Votes], *, listed_on: date, half_life: timedelta) -> float:
+def heat(
+    readings: Sequence[Votes], local: Sequence[Votes] = (), *, listed_on: date, half_life: timedelta
+) -> float:
     """`log2( Σ_k 2^(t_k / h) )` over the standing votes; a paper one unit hotter weighs twice as much.
 
-    Computed as a log-sum-exp, since the sum itself overflows after some thousand half-lives.
+    `readings` are totals of the feed's, `local` single votes of readers here, in any order. Computed as a
+    log-sum-exp, since the sum itself overflows after some thousand half-lives.
     """
-    votes = standing_votes(readings, listed_on=listed_on)
+    votes = [*standing_votes(readings, listed_on=listed_on), *local]
     exponents = [(vote.at - EPOCH) / half_life for vote in votes]
     top = max(exponents)
     weights = (vote.number * 2.0 ** (e - top) for vote, e in zip(votes, exponents, strict=True))

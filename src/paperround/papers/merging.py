@@ -15,6 +15,7 @@ from paperround.papers.tables import Author, Paper
 from paperround.text import folded
 
 ARXIV: Final = "arxiv"
+READERS: Final = "readers"  # the list of what readers submitted; arXiv told of the papers
 LISTED: Final = "listed"  # the source of a date that no feed told: the listing's
 
 NUMBERS: Final = ("upvotes", "comments", "github_stars")
@@ -60,7 +61,7 @@ def apply(
     What is older than the last applied of the same feed changes nothing; where the paper stands on the feed's
     list of a later day, or has a later version, only gaps are filled.
     """
-    if feed == ARXIV:
+    if feed in (ARXIV, READERS):
         _apply_arxiv(paper, found, seen_at)
         return Change(numbers=False)
     before = [getattr(paper, name) for name in NUMBERS]

@@ -20,6 +20,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from paperround.database import Base
@@ -47,6 +48,9 @@ class Paper(Base):
     abstract: Mapped[str] = mapped_column(Text)
     published_at: Mapped[datetime] = mapped_column(comment="else the listing time")
     upvotes: Mapped[int] = mapped_column(Integer)
+    local_upvotes: Mapped[int] = mapped_column(
+        Integer, default=0, server_default=text("0"), comment="by readers here, beside the feed's"
+    )
     comments: Mapped[int | None] = mapped_column(Integer)
     discussion_id: Mapped[str | None] = mapped_column(Text)
     author_participates: Mapped[bool | None]
@@ -95,6 +99,11 @@ class Paper(Base):
     )
     organization: Mapped[Organization | None] = relationship(lazy="raise")
 
+    @hybrid_property
+    def votes(self) -> int:
+        """The feed's and those of readers here: what lists show and are ordered by."""
+        return self.upvotes + self.local_upvotes
+
     @property
     def withdrawn(self) -> bool:
         """By either feed's word."""
@@ -103,7 +112,7 @@ class Paper(Base):
     __table_args__ = (
         Index("papers_heat_idx", desc("heat"), "id"),
         Index("papers_published_at_idx", desc("published_at"), "id"),
-        Index("papers_upvotes_idx", desc("upvotes"), "id"),
+        Index("papers_votes_idx", text("(upvotes + local_upvotes) DESC"), "id"),
         Index("papers_organization_name_idx", "organization_name"),
         Index("papers_with_code_idx", "id", postgresql_where=text("github_url IS NOT NULL")),
         Index("papers_categories_idx", "categories", postgresql_using="gin"),
@@ -166,6 +175,27 @@ class Signal(Base):
     upvotes: Mapped[int] = mapped_column(Integer)
     comments: Mapped[int | None] = mapped_column(Integer)
     github_stars: Mapped[int | None] = mapped_column(Integer)
+
+
+class Upvote(Base):
+    """A reader's own vote. `papers.local_upvotes` counts them."""
+
+    __tablename__ = "upvotes"
+
+    paper_id: Mapped[str] = mapped_column(ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True)
+    reader_id: Mapped[int] = mapped_column(ForeignKey("readers.id", ondelete="CASCADE"), primary_key=True)
+    at: Mapped[datetime]
+
+    __table_args__ = (Index("upvotes_reader_id_idx", "reader_id", "at"),)
+
+
+class RemovedPaper(Base):
+    """A paper that the operator took out: no feed brings it back."""
+
+    __tablename__ = "removed_papers"
+
+    paper_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    removed_at: Mapped[datetime]
 
 
 class TrendingState(Base):

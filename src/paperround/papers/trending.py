@@ -9,9 +9,9 @@ from sqlalchemy import Select, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from paperround.database import WriteSession
-from paperround.papers.catalogue import one_writer_at_a_time, vote_histories
-from paperround.papers.heat import heat
+from paperround.papers.catalogue import one_writer_at_a_time
 from paperround.papers.tables import Paper, TrendingState
+from paperround.papers.votes import heats
 
 logger = structlog.get_logger(__name__)
 BATCH = 1000
@@ -36,12 +36,8 @@ async def _recompute(session: WriteSession, half_life: timedelta) -> int:
     done = 0
     last = ""
     while batch := (await session.execute(_after(last))).all():
-        histories = await vote_histories(session, [paper_id for paper_id, _ in batch])
-        heats = [
-            {"id": key, "heat": heat(histories[key], listed_on=day, half_life=half_life)}
-            for key, day in batch
-        ]
-        await session.execute(update(Paper), heats)
+        computed = await heats(session, dict(batch), half_life=half_life)
+        await session.execute(update(Paper), [{"id": key, "heat": new} for key, new in computed.items()])
         done += len(batch)
         last = batch[-1][0]
     logger.info("recomputed heat", papers=done, half_life_hours=half_life / timedelta(hours=1))
@@ -49,4 +45,6 @@ async def _recompute(session: WriteSession, half_life: timedelta) -> int:
 
 
 def _after(paper_id: str) -> Select[str, date]:
-    return select(Paper.id, Paper.listed_on).where(Paper.id > paper_id).order_by(Paper.id).limit(BATCH)
+    """Locked, so that no vote comes between reading the votes and writing their heat."""
+    query = select(Paper.id, Paper.listed_on).where(Paper.id > paper_id).order_by(Paper.id).limit(BATCH)
+    return query.with_for_update(key_share=True)

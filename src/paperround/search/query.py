@@ -45,7 +45,7 @@ class Filters:
         if self.has_code:
             found.append(Paper.github_url.is_not(None))
         if self.min_upvotes:
-            found.append(Paper.upvotes >= self.min_upvotes)
+            found.append(Paper.votes >= self.min_upvotes)
         listed: list[ColumnElement[bool]] = []
         if self.first:
             listed.append(Listing.day >= self.first)

@@ -1,4 +1,4 @@
-"""Reading what stands in the search box: words, "phrases", -not, or; an arXiv id or address. Pure."""
+"""Reading what stands in the search box: words, "phrases", -not, or. Pure."""
 
 from __future__ import annotations
 
@@ -6,17 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from paperround.papers.arxiv_id import BARE, bare_id
 from paperround.papers.words import searchable
 from paperround.text import plain
 
 LONGEST: Final = 500  # characters of a question that are read
 
-ADDRESS: Final = re.compile(
-    rf"(?:arxiv:\s*|(?:https?://)?(?:[\w.-]+(?::\d+)?)/(?:abs|pdf|html|papers|format)/)"
-    rf"({BARE}(?:v[1-9]\d{{0,2}})?)(?:\.pdf|\.md)?/?(?:[?#].*)?",
-    re.I | re.A,
-)
 PIECE: Final = re.compile(r'(?P<not>(?<!\S)-(?=[\w"]))?(?:"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+))')
 
 
@@ -63,12 +57,3 @@ def read(value: str) -> Question:
 def meaning(question: Question) -> str:
     """What to encode: all as written, but for what was excluded."""
     return question.words if question.banned else question.text
-
-
-def paper_id(text: str) -> str | None:
-    """The id, if the question is an arXiv id or the address of a paper, here or on the hub or on arXiv."""
-    address = ADDRESS.fullmatch(text.strip())
-    try:
-        return bare_id(address[1] if address else text)
-    except ValueError:
-        return None

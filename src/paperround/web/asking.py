@@ -8,10 +8,11 @@ from typing import Annotated, Final, cast
 
 from fastapi import Depends, Query, Request
 
+from paperround.papers import arxiv_id
 from paperround.papers.span import Period, Span
 from paperround.search.query import Filters
 from paperround.search.query_vectors import QueryVector, QueryVectors
-from paperround.search.question import LONGEST, Question, meaning, paper_id, read
+from paperround.search.question import LONGEST, Question, meaning, read
 from paperround.web.request import BadRequest
 
 MOST_VOTES: Final = 1_000_000
@@ -28,7 +29,7 @@ class Asking:
 
 async def understood(request: Request, text: str) -> Asking:
     question = read(text)
-    named = paper_id(question.text)
+    named = arxiv_id.named(question.text)
     vectors = cast(QueryVectors, request.app.state.query_vectors)
     wanted = not named and question.words
     return Asking(question, named, await vectors.of(meaning(question)) if wanted else None)

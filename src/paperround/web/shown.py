@@ -175,7 +175,7 @@ def entry(paper: Paper, *, today: date, by_people: bool = False) -> Entry:
         published_label=short_day(published, today=today),
         listed=paper.listed_on,
         listed_label=days_ago(paper.listed_on, today=today),
-        votes=paper.upvotes,
+        votes=paper.votes,
         comments=plural(paper.comments, "comment") if paper.comments else None,
         code_url=paper.github_url,
         stars=(paper.github_stars or None) if paper.github_url else None,

@@ -32,7 +32,8 @@ class PaperOut(BaseModel):
     version: int | None = Field(description="The latest that arXiv told of.")
     revised_at: datetime | None = Field(description="When that version came, null for the first.")
     withdrawn: bool = Field(description="By its authors or by arXiv.")
-    upvotes: int
+    upvotes: int = Field(description="On the feed and here.")
+    local_upvotes: int = Field(description="Those of readers here.")
     comments: int | None
     heat: float = Field(description="The trending score; one more means twice as hot.")
     ai_summary: str | None
@@ -54,6 +55,7 @@ class PaperOut(BaseModel):
         return cls.model_validate(
             own
             | {
+                "upvotes": paper.votes,
                 "authors": [author.name for author in visible_authors(paper)],
                 "organization": organization
                 and OrganizationOut(name=organization.name, full_name=organization.full_name),
