@@ -22,6 +22,7 @@ def paper(**changes: object) -> Paper:
         "published_at": datetime(2026, 11, 22, 23, tzinfo=UTC),
         "listed_on": date(2026, 11, 23),
         "upvotes": 7,
+        "local_upvotes": 0,
         "authors": authors("Ada Lindqvist", "Benedikt Åström"),
         "organization": None,
     }
