@@ -66,6 +66,7 @@ def web(settings: Settings, url: str) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # uvicorn believes whoever is on loopback; web/client.py knows better
         timeout_graceful_shutdown=3,
     )
 

@@ -35,21 +35,32 @@ class SignInLink(Base):
     id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True)
     email: Mapped[str] = mapped_column(Text)
     token_hash: Mapped[str | None] = mapped_column(Text, unique=True, comment="NULL: not yet sent")
+    reader_id: Mapped[int | None] = mapped_column(
+        ForeignKey("readers.id", ondelete="CASCADE"), comment="whose new address it is; NULL: to sign in"
+    )
+    next: Mapped[str] = mapped_column(Text, default="", server_default="", comment="the page to go to")
     asked_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
 
-    __table_args__ = (Index("sign_in_links_expires_at_idx", "expires_at"),)
+    __table_args__ = (
+        Index("sign_in_links_expires_at_idx", "expires_at"),
+        Index("sign_in_links_reader_id_idx", "reader_id"),
+    )
 
 
 class ReaderSession(Base):
-    """A browser that is signed in."""
+    """A browser that is signed in: until `expires_at`, or until it has not been used for long."""
 
     __tablename__ = "sessions"
 
     id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True)
     reader_id: Mapped[int] = mapped_column(ForeignKey("readers.id", ondelete="CASCADE"))
     token_hash: Mapped[str] = mapped_column(Text, unique=True)
+    earlier_hash: Mapped[str | None] = mapped_column(
+        Text, unique=True, comment="of the token before, good for requests under way"
+    )
+    renewed_at: Mapped[datetime] = mapped_column(comment="when its token was made")
     agent: Mapped[str] = mapped_column(Text, comment="the browser's own words, shortened")
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime]

@@ -17,10 +17,23 @@ from paperround.database import Database
 from paperround.embeddings.client import Encoder
 from paperround.search.query_vectors import PATIENCE, QueryVectors
 from paperround.settings import Settings
+from paperround.signing import signer
 from paperround.text import markup, markup_paragraphs
-from paperround.web import citations, docs, errors, hub, organizations, outbox, pages, shown, status
+from paperround.web import (
+    citations,
+    docs,
+    errors,
+    hub,
+    organizations,
+    outbox,
+    pages,
+    shown,
+    signing_in,
+    status,
+)
 from paperround.web.api import feeds, papers, search
-from paperround.web.guard import HeadIsGet, LastResort, SecurityHeaders, no_nul
+from paperround.web.forgery import OwnPagesOnly, own_forms_only
+from paperround.web.guard import BodyLimit, HeadIsGet, LastResort, Private, SecurityHeaders, no_nul
 
 STATIC: Final = Path(__file__).parent / "static"
 
@@ -33,6 +46,7 @@ def create_app(settings: Settings, database_url: str, encoder_socket: Path | Non
         app.state.database = database = Database(database_url, application="paperround web")
         async with database.reading() as session:
             await schema.require(session)
+        app.state.signer = await signer(database, settings)
         encoder = None
         if encoder_socket or settings.encoder_url:
             encoder = Encoder(settings, encoder_socket, patience=PATIENCE)
@@ -54,11 +68,14 @@ def create_app(settings: Settings, database_url: str, encoder_socket: Path | Non
     )
     app.state.settings = settings
     app.state.templates = templates()
-    for module in (papers, search, feeds, hub, citations, organizations, outbox, status, docs, pages):
-        app.include_router(module.router)
+    for api in (papers, search, feeds, hub, citations):
+        app.include_router(api.router)
+    for pages_of in (signing_in, organizations, outbox, status, docs, pages):
+        app.include_router(pages_of.router, dependencies=[Depends(own_forms_only)])
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     errors.install(app)
-    for middleware in (LastResort, HeadIsGet, SecurityHeaders):  # the last one stands outermost
+    # The last one stands outermost.
+    for middleware in (LastResort, OwnPagesOnly, BodyLimit, Private, HeadIsGet, SecurityHeaders):
         app.add_middleware(middleware)
     return app
 

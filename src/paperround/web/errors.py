@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
+from paperround.accounts.signin import LinkNotValid
+from paperround.emails import NotAnAddress
 from paperround.papers.span import NoSuchPeriod
 from paperround.web.api.models import Problem
-from paperround.web.request import WebError, page
+from paperround.web.request import SignInNeeded, WebError, page
 
 logger = structlog.get_logger(__name__)
 
@@ -38,7 +41,10 @@ SENTENCES: Final = {
 def install(app: FastAPI) -> None:
     handlers: dict[type[Exception], Any] = {
         WebError: _web_error,
+        SignInNeeded: _sign_in_needed,
         NoSuchPeriod: _no_such_period,
+        NotAnAddress: _not_an_address,
+        LinkNotValid: _link_not_valid,
         RequestValidationError: _invalid,
         HTTPException: _http,
         OperationalError: _no_database,
@@ -68,7 +74,24 @@ def problem(status: int, title: str, detail: str) -> JSONResponse:
 
 
 async def _web_error(request: Request, error: WebError) -> Response:
-    return await answer(request, error.status, str(error), error.title)
+    response = await answer(request, error.status, str(error), error.title)
+    response.headers.update(error.headers)
+    return response
+
+
+async def _sign_in_needed(request: Request, error: SignInNeeded) -> Response:
+    if not wants_page(request):
+        return await _web_error(request, error)
+    wanted = f"{request.url.path}?{request.url.query}".rstrip("?") if request.method == "GET" else ""
+    return RedirectResponse(f"/sign-in?{urlencode({'next': wanted})}" if wanted else "/sign-in", 303)
+
+
+async def _not_an_address(request: Request, error: NotAnAddress) -> Response:
+    return await answer(request, 400, str(error), "Not an address")
+
+
+async def _link_not_valid(request: Request, error: LinkNotValid) -> Response:
+    return await answer(request, 410, str(error), "This link is no longer good")
 
 
 async def _no_such_period(request: Request, error: NoSuchPeriod) -> Response:

@@ -1,9 +1,10 @@
-"""What routes ask for: a session to read with, the time, a page. And the errors that they raise."""
+"""What routes ask for: a session to read or write with, the time, who looks, a page. And their errors."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from datetime import datetime
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
@@ -11,15 +12,23 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment
 
 from paperround import sample
-from paperround.database import Database, ReadSession, utc_now
+from paperround.accounts import sessions
+from paperround.accounts.tables import Reader
+from paperround.database import Database, ReadSession, WriteSession, utc_now
 from paperround.settings import Settings
+from paperround.signing import Signer
+from paperround.web import cookies
 
 
 class WebError(Exception):
-    """WebError ── NotFound · BadRequest. Shown as a page to people, as problem+json to programs."""
+    """WebError ── NotFound · BadRequest · SignInNeeded · Forbidden · TooMany
+
+    Shown as a page to people, as problem+json to programs.
+    """
 
     status = 500
     title = "Something went wrong"
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 class NotFound(WebError):
@@ -32,6 +41,28 @@ class BadRequest(WebError):
     title = "Not understood"
 
 
+class SignInNeeded(WebError):
+    """People are led to the page where they sign in."""
+
+    status = 401
+    title = "Sign in first"
+    headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
+
+
+class Forbidden(WebError):
+    status = 403
+    title = "Not allowed"
+
+
+class TooMany(WebError):
+    status = 429
+    title = "Too many at once"
+
+    def __init__(self, detail: str, *, wait: timedelta) -> None:
+        super().__init__(detail)
+        self.headers = {"Retry-After": str(int(wait.total_seconds()))}
+
+
 def settings_of(request: Request) -> Settings:
     return cast(Settings, request.app.state.settings)
 
@@ -40,8 +71,18 @@ def database_of(request: Request) -> Database:
     return cast(Database, request.app.state.database)
 
 
+def signer_of(request: Request) -> Signer:
+    return cast(Signer, request.app.state.signer)
+
+
 async def reading(request: Request) -> AsyncIterator[ReadSession]:
     async with database_of(request).reading() as session:
+        yield session
+
+
+async def writing(request: Request) -> AsyncIterator[WriteSession]:
+    """Commits when the route returns, rolls back when it raises."""
+    async with database_of(request).writing() as session:
         yield session
 
 
@@ -50,23 +91,53 @@ def now() -> datetime:
     return utc_now()
 
 
-# "function": the connection goes back to the pool before the answer is sent, however slowly it is read.
+# "function": the connection goes back to the pool before the answer is sent, however slowly it is read, and
+# what was written is committed before anybody is told that it was.
 Read = Annotated[ReadSession, Depends(reading, scope="function")]
+Write = Annotated[WriteSession, Depends(writing, scope="function")]
 Now = Annotated[datetime, Depends(now)]
 Config = Annotated[Settings, Depends(settings_of)]
+
+
+async def visit(request: Request, now: Now) -> sessions.Visit | None:
+    """Whose browser this is, where its cookie tells. Kept for the page, and for errors in its place."""
+    token = cookies.read(request, signer_of(request), settings_of(request))
+    found = await sessions.visit(database_of(request), token, now=now) if token else None
+    request.state.visit = found
+    return found
+
+
+Visit = Annotated[sessions.Visit | None, Depends(visit)]
+
+
+def viewer(visit: Visit) -> Reader | None:
+    return visit.reader if visit else None
+
+
+def signed_in(viewer: Annotated[Reader | None, Depends(viewer)]) -> Reader:
+    if viewer is None:
+        raise SignInNeeded("Sign in to see this page.")
+    return viewer
+
+
+Viewer = Annotated[Reader | None, Depends(viewer)]
+SignedIn = Annotated[Reader, Depends(signed_in)]
 
 
 async def page(
     request: Request, session: ReadSession | None, template: str, *, status: int = 200, **shown: Any
 ) -> HTMLResponse:
-    """The page `template` with what every page needs: the site's name and whether papers are samples."""
+    """The page `template` with what every page needs: the site's name, who looks, whether it is samples."""
     environment = cast(Environment, request.app.state.templates)
     settings = settings_of(request)
+    visit: sessions.Visit | None = getattr(request.state, "visit", None)
     body = environment.get_template(template).render(
         request=request,
         site_name=settings.site_name,
         site_byline=settings.site_byline,
         public_url=settings.address,
+        viewer=visit.reader if visit else None,
+        csrf=cookies.form_token(signer_of(request), visit.session.id) if visit else "",
         sample=await sample.is_shown(session) if session is not None else False,
         **shown,
     )
