@@ -36,7 +36,7 @@ def test_without_a_reader_votes_are_a_number_and_nothing_can_be_sent() -> None:
     html = rendered(ENTRY, paper=an_entry(), mark=None)
 
     assert "<form" not in html
-    assert "csrf_token" not in html
+    assert 'name="csrf"' not in html
     assert '<p class="votes">' in html
 
 
@@ -45,7 +45,7 @@ def test_a_reader_votes_and_saves_with_their_token() -> None:
 
     assert 'action="/papers/2611.00001/upvote" method="post"' in html
     assert 'action="/papers/2611.00001/save" method="post"' in html
-    assert html.count('name="csrf_token" value="t&lt;1&gt;"') == 2
+    assert html.count('name="csrf" value="t&lt;1&gt;"') == 2
     assert [part[:4] for part in html.split('aria-pressed="')[1:]] == ["fals", "true"]
 
 
