@@ -231,7 +231,7 @@ def test_the_list_goes_on_without_scripts(open_page: Opener, site: str) -> None:
     assert len(seen) == len(set(seen)) == 60
     assert page.get_by_role("link", name="More papers").count() == 0
     page.get_by_role("link", name="Back to the top papers").click()
-    assert page.locator(".paper").count() == 50
+    assert page.locator(".paper").count() == 30
 
 
 def test_empty_days_are_skipped(open_page: Opener, site: str) -> None:
@@ -257,7 +257,7 @@ def test_day_week_and_month_are_one_click_apart(open_page: Opener, site: str) ->
     switch = page.get_by_role("navigation", name="Day, week or month")
     switch.get_by_role("link", name="Week").click()
     assert page.url.endswith("/papers/week/2026-W10")
-    assert page.locator(".paper").count() == 50
+    assert page.locator(".paper").count() == 30
     switch.get_by_role("link", name="Day").click()
     assert page.locator(".paper").count() > 0
     assert switch.locator("[aria-current]").inner_text() == "Day"

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from paperround.papers.span import Period, Span
-from paperround.papers.tables import Author, Organization, Paper, Signal
+from paperround.papers.tables import Author, Organization, Paper
 from paperround.web import shown
 
 TODAY = date(2026, 11, 24)
@@ -31,10 +31,6 @@ def paper(**changes: object) -> Paper:
 
 def authors(*names: str, hidden: bool = False) -> list[Author]:
     return [Author(position=place, name=name, hidden=hidden) for place, name in enumerate(names)]
-
-
-def signals(*votes: int, apart: timedelta = timedelta(hours=1)) -> list[Signal]:
-    return [Signal(at=NOON + apart * place, upvotes=number) for place, number in enumerate(votes)]
 
 
 @pytest.mark.parametrize(
@@ -218,33 +214,6 @@ def test_many_authors_are_folded(number: int, first: int, rest: int) -> None:
     shown_first, shown_rest = shown.folded(named)
     assert (len(shown_first), len(shown_rest)) == (first, rest)
     assert [*shown_first, *shown_rest] == named
-
-
-def test_a_chart_is_a_stepped_line_to_the_last_reading() -> None:
-    chart = shown.chart(signals(2, 4, 12), until=NOON + timedelta(hours=4))
-    assert chart is not None
-    assert chart.line == "M0 100H150V80H300V0H600"
-    assert (chart.top, chart.last, chart.days) == (12, NOON + timedelta(hours=4), [])
-
-
-def test_a_chart_marks_where_days_begin_unless_they_are_too_many() -> None:
-    chart = shown.chart(signals(2, 4), until=NOON + timedelta(hours=48))
-    later = shown.chart(signals(2, 4), until=NOON + timedelta(days=90))
-    assert chart is not None
-    assert later is not None
-    assert chart.days == [150, 450]
-    assert later.days == []
-
-
-def test_a_chart_shows_falls_and_ends_no_sooner_than_its_signals() -> None:
-    chart = shown.chart(signals(10, 0), until=NOON)
-    assert chart is not None
-    assert chart.line == "M0 0H600V120H600"
-
-
-@pytest.mark.parametrize("rows", [signals(), signals(5), signals(5, 5), signals(5, 6, apart=timedelta(0))])
-def test_no_chart_where_there_is_no_line(rows: list[Signal]) -> None:
-    assert shown.chart(rows, until=NOON) is None
 
 
 def test_accounts_in_words() -> None:

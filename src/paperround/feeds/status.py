@@ -14,6 +14,7 @@ from paperround.feeds.tables import FeedDay, Outcome, Quarantined, Reading
 from paperround.papers.tables import Listing
 
 STALE_AFTER: Final = timedelta(days=4)  # a weekend and a holiday have no lists; more is worth a word
+SILENT_AFTER: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class FeedState:
     @property
     def silent(self) -> bool:
         """Nothing could be read for a day, though days were due."""
-        return self.last_success is None or self.now - self.last_success > timedelta(days=1)
+        return self.last_success is None or self.now - self.last_success > SILENT_AFTER
 
 
 async def state(session: ReadSession, feed: str, *, now: datetime) -> FeedState:
@@ -66,6 +67,11 @@ async def state(session: ReadSession, feed: str, *, now: datetime) -> FeedState:
         quarantined=(await session.execute(open_records)).scalar_one(),
         now=now,
     )
+
+
+async def last_read(session: ReadSession, feeds: Collection[str]) -> datetime | None:
+    """When any list of `feeds` was last read well."""
+    return await session.scalar(select(func.max(FeedDay.read_at)).where(FeedDay.feed.in_(feeds)))
 
 
 async def _last_error(session: ReadSession, feed: str) -> str | None:

@@ -32,6 +32,7 @@ from paperround.web import (
     status,
 )
 from paperround.web.api import feeds, papers, search
+from paperround.web.compression import Compressed
 from paperround.web.forgery import OwnPagesOnly, own_forms_only
 from paperround.web.guard import BodyLimit, HeadIsGet, LastResort, Private, SecurityHeaders, no_nul
 
@@ -75,7 +76,7 @@ def create_app(settings: Settings, database_url: str, encoder_socket: Path | Non
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     errors.install(app)
     # The last one stands outermost.
-    for middleware in (LastResort, OwnPagesOnly, BodyLimit, Private, HeadIsGet, SecurityHeaders):
+    for middleware in (Compressed, LastResort, OwnPagesOnly, BodyLimit, Private, HeadIsGet, SecurityHeaders):
         app.add_middleware(middleware)
     return app
 
@@ -92,6 +93,7 @@ def templates() -> Environment:
         markup=markup,
         paragraphs=markup_paragraphs,
         count=shown.count,
+        reason=shown.reason,
         plural=shown.plural,
         ago=shown.ago,
         short_day=shown.short_day,

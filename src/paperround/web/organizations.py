@@ -13,7 +13,7 @@ from paperround.web import shown
 from paperround.web.api import cursor as cursors
 from paperround.web.request import NotFound, Now, Read, page
 
-PAGE: Final = 50
+PAGE: Final = 30
 ORDERS: Final = {"newest": Sort.published, "votes": Sort.upvotes}
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -43,7 +43,7 @@ async def organization(
         "papers/organization.html",
         organization=group,
         totals=await editions.organization_totals(session, name),
-        entries=[shown.entry(paper, today=now.date(), by_people=True) for paper in part.papers],
+        entries=shown.entries(part.papers, today=now.date(), by_people=True),
         more=cursors.encode(sort, part.more),
         address=address if chosen == "newest" else f"{address}?order={chosen}",
         orders=[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Annotated, Any, Final
 
@@ -13,16 +14,19 @@ from paperround.feeds import status
 from paperround.papers import editions
 from paperround.papers.arxiv_id import bare_id
 from paperround.papers.editions import Choice, Sort
+from paperround.papers.movement import movements
 from paperround.papers.span import Period, Span
+from paperround.papers.tables import Paper
 from paperround.search.similar import similar
-from paperround.web import search, shown
+from paperround.settings import Settings
+from paperround.web import charts, search, shown
 from paperround.web.api import cursor as cursors
 from paperround.web.api.papers import MOST_SIGNALS, Category, found
 from paperround.web.asking import Asked, Filtered
 from paperround.web.citations import bibtex
-from paperround.web.request import Config, Now, Read, page
+from paperround.web.request import Config, Now, Read, page, settings_of
 
-PAGE: Final = 50
+PAGE: Final = 30  # with whole abstracts: a page stays below 100 kB
 SIMILAR: Final = 8
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -88,26 +92,40 @@ async def _edition(
     place = cursors.decode(Sort.upvotes, after)
     choice = Choice.of(span, category)
     part = await editions.papers(session, choice, sort=Sort.upvotes, limit=PAGE, after=place)
-    previous, following = await editions.neighbours(session, span)
-    today = now.date()
-    anchor = shown.anchor(span, part.papers, today=today)
+    moved = await movements(session, part.papers, now=now)
     return await page(
         request,
         session,
         "papers/edition.html",
         span=span,
-        heading=shown.heading(span, today=today),
-        extent=shown.extent(span),
         totals=await editions.totals(session, span, category),
         category=category,
-        entries=shown.entries(part.papers, today=today),
+        entries=shown.entries(part.papers, today=now.date(), moved=moved),
         more=cursors.encode(Sort.upvotes, part.more),
-        previous=_turn(span, previous, today),
-        following=_turn(span, following, today),
-        kinds=_kinds(span, anchor),
-        day=anchor,
-        today=today,
+        now=now,
+        **await _around(session, span, now, settings_of(request), part.papers),
     )
+
+
+async def _around(
+    session: Read, span: Span, now: datetime, settings: Settings, papers: Sequence[Paper]
+) -> dict[str, Any]:
+    """What an edition's page says of its time, and where it leads. The newest one says how fresh it is."""
+    today = now.date()
+    previous, following = await editions.neighbours(session, span)
+    read_at = None if following else await status.last_read(session, settings.feeds)
+    anchor = shown.anchor(span, papers, today=today)
+    return {
+        "heading": shown.heading(span, today=today),
+        "extent": shown.extent(span),
+        "previous": _turn(span, previous, today),
+        "following": _turn(span, following, today),
+        "read_at": read_at,
+        "silent": bool(read_at and now - read_at > status.SILENT_AFTER),
+        "kinds": _kinds(span, anchor),
+        "day": anchor,
+        "today": today,
+    }
 
 
 def _turn(span: Span, day: date | None, today: date) -> tuple[str, str] | None:
@@ -132,11 +150,12 @@ async def trending(
 ) -> HTMLResponse:
     place = cursors.decode(Sort.trending, after)
     part = await editions.papers(session, Choice(), sort=Sort.trending, limit=PAGE, after=place)
+    moved = await movements(session, part.papers, now=now)
     return await page(
         request,
         session,
         "papers/trending.html",
-        entries=shown.entries(part.papers, today=now.date()),
+        entries=shown.entries(part.papers, today=now.date(), moved=moved),
         more=cursors.encode(Sort.trending, part.more),
         half_life=shown.hours(settings.trending_half_life_hours),
     )
@@ -168,7 +187,7 @@ async def one_paper(request: Request, session: Read, settings: Config, now: Now,
         ],
         bibtex=await bibtex(session, paper, settings),
         signals=signals,
-        chart=shown.chart(signals, until=paper.seen_at),
+        chart=charts.chart(signals, until=paper.seen_at),
         similar=[(shown.entry(other, today=today), round(100 * cosine)) for other, cosine in alike],
         today=today,
     )

@@ -10,13 +10,14 @@ from urllib.parse import quote, quote_plus
 
 from markupsafe import Markup
 
+from paperround.papers.movement import Movement
 from paperround.papers.span import Period, Span
-from paperround.papers.tables import Author, Organization, Paper, Signal
+from paperround.papers.tables import Author, Organization, Paper
 from paperround.text import markup, markup_paragraphs
+from paperround.web.charts import line
 
 FIRST_AUTHORS: Final = 20  # shown at once; the rest opens in place
-CHART_SIZE: Final = (600, 120)
-MOST_DAYS: Final = 40  # that a chart tells apart
+KEYWORDS: Final = 5  # of an entry
 LONGEST_SEARCH: Final = 480  # characters, within what a search reads
 
 
@@ -126,7 +127,11 @@ def hub_organization(organization: Organization) -> str | None:
 
 @dataclass(frozen=True)
 class Entry:
-    """A paper in a list. Texts are HTML made safe; links are http(s)."""
+    """A paper in a list. Texts are HTML made safe; links are http(s).
+
+    `people`: whose work it is, where an organization stands for them in `who`. `line`: how its votes moved of
+    late, as the path of a small picture. `seen`: seconds since 1970 when it was first seen, 0 if unknown.
+    """
 
     id: str
     url: str
@@ -135,6 +140,7 @@ class Entry:
     who: str
     who_url: str | None
     others: str
+    people: str
     published: date
     published_label: str
     listed: date
@@ -144,6 +150,10 @@ class Entry:
     code_url: str | None
     stars: int | None
     project_url: str | None
+    keywords: Sequence[str]
+    today: int
+    line: str | None
+    seen: int
 
 
 def visible_authors(paper: Paper) -> list[Author]:
@@ -157,7 +167,7 @@ def folded(authors: Sequence[Author]) -> tuple[Sequence[Author], Sequence[Author
     return authors[:FIRST_AUTHORS], authors[FIRST_AUTHORS:]
 
 
-def entry(paper: Paper, *, today: date, by_people: bool = False) -> Entry:
+def entry(paper: Paper, *, today: date, by_people: bool = False, movement: Movement | None = None) -> Entry:
     """`by_people`: authors are named even where an organization would stand for them."""
     authors = visible_authors(paper)
     group = None if by_people else paper.organization
@@ -171,6 +181,7 @@ def entry(paper: Paper, *, today: date, by_people: bool = False) -> Entry:
         who=who,
         who_url=organization_address(group.name) if group else None,
         others=others,
+        people=" ".join(_byline(None, authors)).strip() if group else "",
         published=published,
         published_label=short_day(published, today=today),
         listed=paper.listed_on,
@@ -180,6 +191,10 @@ def entry(paper: Paper, *, today: date, by_people: bool = False) -> Entry:
         code_url=paper.github_url,
         stars=(paper.github_stars or None) if paper.github_url else None,
         project_url=paper.project_url,
+        keywords=(paper.ai_keywords or [])[:KEYWORDS],
+        today=movement.today if movement else 0,
+        line=line(movement.steps) if movement else None,
+        seen=int(movement.first_seen_at.timestamp()) if movement else 0,
     )
 
 
@@ -193,57 +208,25 @@ def _byline(organization: Organization | None, authors: Sequence[Author]) -> tup
     return authors[0].name, f"and {plural(rest, 'other')}" if rest else ""
 
 
-def entries(papers: Iterable[Paper], *, today: date) -> list[Entry]:
-    return [entry(paper, today=today) for paper in papers]
+def entries(
+    papers: Iterable[Paper],
+    *,
+    today: date,
+    moved: Mapping[str, Movement] | None = None,
+    by_people: bool = False,
+) -> list[Entry]:
+    return [
+        entry(paper, today=today, by_people=by_people, movement=(moved or {}).get(paper.id))
+        for paper in papers
+    ]
+
+
+def reason(entry: Entry) -> str:
+    """Why it trends: `12 votes today · listed 2 days ago`."""
+    listed = f"listed {entry.listed_label}"
+    return f"{plural(entry.today, 'vote')} today · {listed}" if entry.today else listed
 
 
 def account_name(account: Mapping[str, Any] | None) -> str | None:
     """A hub account in words: its full name, else its name."""
     return (account.get("fullname") or account.get("name")) if account else None
-
-
-@dataclass(frozen=True)
-class Chart:
-    """Votes over time as the path of a stepped line: a number stands until the next is seen.
-
-    `days` are where days begin, `top` what the upper edge stands for; the lower one is 0.
-    """
-
-    width: int
-    height: int
-    line: str
-    days: Sequence[float]
-    first: datetime
-    last: datetime
-    top: int
-
-
-def chart(signals: Sequence[Signal], *, until: datetime) -> Chart | None:
-    """From the first signal to `until`, the last reading. None where there is no line to draw."""
-    votes = [signal.upvotes for signal in signals]
-    if len(set(votes)) < 2:
-        return None
-    first, last = signals[0].at, max(signals[-1].at, until)
-    if first == last:
-        return None
-    width, height = CHART_SIZE
-    top = max(votes)
-
-    def x(at: datetime) -> float:
-        return round((at - first) / (last - first) * width, 1)
-
-    def y(number: int) -> float:
-        return round(height * (1 - number / top), 1)
-
-    steps = [f"H{x(signal.at):g}V{y(signal.upvotes):g}" for signal in signals[1:]]
-    line = f"M0 {y(votes[0]):g}{''.join(steps)}H{width}"
-    return Chart(width, height, line, [x(day) for day in _midnights(first, last)], first, last, top)
-
-
-def _midnights(first: datetime, last: datetime) -> list[datetime]:
-    """Where days begin between two moments; none where there would be more than a chart can show."""
-    days = (last - first).days + 1
-    if days > MOST_DAYS:
-        return []
-    start = first.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return [at for day in range(1, days + 1) if (at := start + timedelta(days=day)) < last]

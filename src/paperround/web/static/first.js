@@ -16,3 +16,10 @@ const memory = {
   set(name, value) { try { localStorage.setItem(name, value) } catch { /* then not */ } },
 };
 wear(memory.get('theme'));
+
+// A visit begins when nobody looked for half an hour; new is what came after the last look of the visit before.
+const lastLook = Number(memory.get('looked'));
+if (Date.now() - lastLook > 30 * 60_000) memory.set('since', lastLook || '');
+memory.set('looked', Date.now());
+const since = Number(memory.get('since'));
+if (since) root.classList.add('returning');

@@ -1,4 +1,4 @@
-// Conveniences; every page works without them. `wear` and `memory` are first.js's.
+// Conveniences; every page works without them. `wear`, `memory` and `since` are first.js's.
 const titles = [...document.querySelectorAll('.paper h2 a, .similar h3 a')];
 const help = document.querySelector('.help');
 
@@ -52,4 +52,24 @@ for (const choice of document.querySelectorAll('.theme input')) {
     memory.set('theme', choice.value);
     wear(choice.value);
   });
+}
+
+// What is new since the last visit. The places are kept free, so that nothing moves.
+function spoken(moment) {
+  const sameDay = moment.toDateString() === new Date().toDateString();
+  const day = sameDay ? '' : `on ${moment.toLocaleDateString('en-GB', { weekday: 'long', day: 'numeric', month: 'long' })} `;
+  return `${day}at ${moment.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })}`;
+}
+
+if (since) {
+  const fresh = [...document.querySelectorAll('[data-seen]')].filter((entry) => entry.dataset.seen * 1000 > since);
+  for (const entry of fresh) {
+    const word = document.createElement('span');
+    word.className = 'fresh';
+    word.textContent = 'New';
+    entry.querySelector('.votes').append(word);
+  }
+  const sentence = document.querySelector('.since');
+  const many = { 0: 'Nothing here is', 1: 'One paper is' }[fresh.length] ?? `${fresh.length} papers are`;
+  if (sentence) sentence.textContent = `${many} new since you looked ${spoken(new Date(since))}.`;
 }

@@ -1,0 +1,79 @@
+"""Votes over time as lines: a chart for a paper's page, a small one for a list. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from paperround.papers.heat import Votes
+from paperround.papers.tables import Signal
+
+CHART_SIZE: Final = (600, 120)
+MOST_DAYS: Final = 40  # that a chart tells apart
+LINE_SIZE: Final = (52, 16)
+LEAST_RISE: Final = 5  # votes that a small line's height stands for at least
+LEAST_STEPS: Final = 4  # fewer are a straight line, and tell nothing
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Votes over time as the path of a stepped line: a number stands until the next is seen.
+
+    `days` are where days begin, `top` what the upper edge stands for; the lower one is 0.
+    """
+
+    width: int
+    height: int
+    line: str
+    days: Sequence[float]
+    first: datetime
+    last: datetime
+    top: int
+
+
+def chart(signals: Sequence[Signal], *, until: datetime) -> Chart | None:
+    """From the first signal to `until`, the last reading. None where there is no line to draw."""
+    votes = [signal.upvotes for signal in signals]
+    if len(set(votes)) < 2:
+        return None
+    first, last = signals[0].at, max(signals[-1].at, until)
+    if first == last:
+        return None
+    width, height = CHART_SIZE
+    top = max(votes)
+
+    def x(at: datetime) -> float:
+        return round((at - first) / (last - first) * width, 1)
+
+    def y(number: int) -> float:
+        return round(height * (1 - number / top), 1)
+
+    steps = [f"H{x(signal.at):g}V{y(signal.upvotes):g}" for signal in signals[1:]]
+    line = f"M0 {y(votes[0]):g}{''.join(steps)}H{width}"
+    return Chart(width, height, line, [x(day) for day in _midnights(first, last)], first, last, top)
+
+
+def _midnights(first: datetime, last: datetime) -> list[datetime]:
+    """Where days begin between two moments; none where there would be more than a chart can show."""
+    days = (last - first).days + 1
+    if days > MOST_DAYS:
+        return []
+    start = first.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return [at for day in range(1, days + 1) if (at := start + timedelta(days=day)) < last]
+
+
+def line(steps: Sequence[Votes]) -> str | None:
+    """The path of a small line, from the first of `steps` to the last. None where there is none to see."""
+    numbers = [step.number for step in steps]
+    if len(numbers) < LEAST_STEPS or len(set(numbers)) < 2:
+        return None
+    width, height = LINE_SIZE
+    first, length = steps[0].at, steps[-1].at - steps[0].at
+    low, rise = min(numbers), max(max(numbers) - min(numbers), LEAST_RISE)
+    points = [
+        f"{width * ((step.at - first) / length):.4g} {height * (1 - (step.number - low) / rise):.4g}"
+        for step in steps
+    ]
+    return "M" + "L".join(points)
