@@ -76,6 +76,15 @@ SMALL = """() => [...document.querySelectorAll('nav a, .brand a, .links a, summa
   .map((element) => `${element.outerHTML.slice(0, 80)} ${element.getBoundingClientRect().height}`)"""
 
 
+# How much of the page moved by itself while it was loaded.
+SHIFT = """() => new Promise((done) => {
+  let moved = 0;
+  const watch = (list) => list.getEntries().forEach((entry) => { moved += entry.value });
+  new PerformanceObserver(watch).observe({type: 'layout-shift', buffered: true});
+  setTimeout(() => done(moved), 150);
+})"""
+
+
 def test_a_page_has_one_heading_landmarks_and_nothing_inline(open_page: Opener, address: str) -> None:
     page = open_page(address)
     levels = page.evaluate(HEADINGS)
@@ -207,6 +216,22 @@ def test_a_slash_searches_and_a_question_mark_tells_the_keys(open_page: Opener, 
     assert help_.get_by_text("next and previous paper").is_visible()
     page.keyboard.press("Escape")
     assert not help_.is_visible()
+
+
+def test_what_came_since_the_last_visit_is_marked_and_nothing_moves(open_page: Opener, odd_site: str) -> None:
+    page = open_page(f"{odd_site}/papers/date/2026-03-04")
+    assert page.locator(".fresh").count() == 0
+    assert not page.locator(".since").is_visible()
+    seen = [int(e.get_attribute("data-seen") or 0) for e in page.locator(".paper").all()]
+    last_look = (max(seen) - 3600) * 1000
+    page.evaluate(f"localStorage.setItem('looked', {last_look})")
+    page.reload()
+    news = sum(moment * 1000 > last_look for moment in seen)
+    assert page.locator(".fresh").count() == news > 0
+    assert page.locator(".since").inner_text().startswith(f"{news} papers are new since you looked on ")
+    page.goto(f"{odd_site}/papers/date/2026-03-04")
+    assert page.locator(".fresh").count() == news, "the same visit"
+    assert page.evaluate(SHIFT) == 0
 
 
 def test_selecting_words_of_an_abstract_leaves_it_open(open_page: Opener, odd_site: str) -> None:

@@ -8,18 +8,19 @@ import pytest
 from sqlalchemy import event, select
 
 from paperround.database import Database
+from paperround.papers import votes
 from paperround.papers.movement import Movement, movements
 from paperround.papers.tables import Paper
 
-from factories import at, item, listed
+from factories import HALF_LIFE, at, item, listed, reader
 
 NOW = at("2026-03-10 12:00")
 
 
 async def seen(database: Database, *readings: tuple[str, int], paper_id: str = "2603.00001") -> None:
     """Readings of one day's list: when, and how many votes the paper had."""
-    for when, votes in readings:
-        await listed(database, "2026-03-02", item(paper_id, paper__upvotes=votes), seen_at=at(when))
+    for when, number in readings:
+        await listed(database, "2026-03-02", item(paper_id, paper__upvotes=number), seen_at=at(when))
 
 
 async def moved(database: Database) -> dict[str, Movement]:
@@ -75,13 +76,23 @@ async def test_a_step_keeps_its_last_number_and_what_came_before_the_window_stan
     ]
 
 
+async def test_readers_own_votes_count_on_the_day_they_are_given(database):
+    await seen(database, ("2026-03-02 10:00", 3), ("2026-03-10 11:00", 5))
+    for email, when in [("ada@example.org", "2026-03-09 11:00"), ("ben@example.org", "2026-03-10 11:00")]:
+        person = await reader(database, email)
+        async with database.writing() as session:
+            await votes.upvote(session, person.id, "2603.00001", now=at(when), half_life=HALF_LIFE)
+
+    assert (await moved(database))["2603.00001"].today == 2 + 1
+
+
 async def test_what_comes_later_than_now_has_not_been_seen(database):
     await seen(database, ("2026-03-10 11:00", 4), ("2026-03-10 13:00", 40))
 
     assert [step.number for step in (await moved(database))["2603.00001"].steps] == [4, 4]
 
 
-async def test_a_whole_list_is_one_query_and_few_rows(database):
+async def test_a_whole_list_is_few_queries_and_few_rows(database):
     for number in range(3):
         readings = [
             (f"{at('2026-03-02 10:00') + timedelta(minutes=10 * step):%Y-%m-%d %H:%M}", step)

@@ -8,6 +8,7 @@ import sys
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import date
 from html.parser import HTMLParser
 from typing import Any
 
@@ -21,6 +22,7 @@ from conftest import TEMPLATE, database_named, run_sql
 from paperround import __version__
 from paperround.database import Database
 from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
+from paperround.feeds.tables import FeedDay
 from paperround.papers.tables import Paper
 from paperround.settings import Settings
 from paperround.web import request
@@ -184,6 +186,58 @@ async def test_a_year_stands_only_where_it_is_not_this_one(database, database_ur
 
     assert f"Monday, {words}" in edition.text
     assert ("2026" in words) == ("2026" in edition.text.replace("2603.", "")) == ("1 Mar 2026" in paper.text)
+
+
+async def test_trending_says_why(pages, database):
+    await listed(database, "2026-03-09", item("2603.00001", paper__upvotes=3), seen_at=at("2026-03-09 08:00"))
+    await listed(database, "2026-03-09", item("2603.00001", paper__upvotes=8), seen_at=at("2026-03-10 11:00"))
+
+    assert "5 votes today · listed yesterday" in Page(await pages.get("/papers/trending")).text
+
+
+async def test_the_newest_edition_says_how_fresh_it_is(pages, database):
+    await three_days(database)
+    async with database.writing() as session:
+        session.add(
+            FeedDay(feed="huggingface", day=date(2026, 3, 6), read_at=at("2026-03-10 11:54"), failures=0)
+        )
+    newest, older = [Page(await pages.get(f"/papers/date/2026-03-{day}")) for day in ("06", "02")]
+
+    assert "by 2 authors, read 6 minutes ago" in newest.text
+    assert "by 2 authors. " in older.text
+    assert "papers may be missing" not in newest.text
+
+
+async def test_an_edition_that_could_not_be_read_for_a_day_says_so(pages, database):
+    await three_days(database)
+    async with database.writing() as session:
+        session.add(
+            FeedDay(feed="huggingface", day=date(2026, 3, 6), read_at=at("2026-03-09 11:00"), failures=3)
+        )
+
+    assert (
+        "Nothing could be read since then, so papers may be missing." in Page(await pages.get("/papers")).text
+    )
+
+
+async def test_a_full_page_is_small_and_smaller_on_its_way(pages, database):
+    abstract = "We wait for gradients, one after the other, and they come. " * 30
+    records = [item(f"2603.{n:05}", paper__summary=abstract, summary=abstract) for n in range(1, 40)]
+    await listed(database, "2026-03-02", *records)
+    plain = await pages.get("/papers", headers={"Accept-Encoding": "identity"})
+    small = await pages.get("/papers", headers={"Accept-Encoding": "gzip"})
+
+    assert len(plain.content) < 100_000
+    assert small.headers["Content-Encoding"] == "gzip"
+    assert "Accept-Encoding" in small.headers["Vary"]
+    assert small.content == plain.content
+
+
+async def test_what_a_cookie_may_open_is_not_compressed(pages, database):
+    await three_days(database)
+    answer = await pages.get("/papers", headers={"Accept-Encoding": "gzip", "Cookie": "session=x"})
+
+    assert "Content-Encoding" not in answer.headers
 
 
 # --- One paper -------------------------------------------------------------------------------------------

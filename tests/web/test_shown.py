@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from paperround.papers.heat import Votes
+from paperround.papers.movement import Movement
 from paperround.papers.span import Period, Span
 from paperround.papers.tables import Author, Organization, Paper
 from paperround.web import shown
@@ -194,6 +196,20 @@ def test_an_organization_stands_for_its_authors() -> None:
     people = shown.entry(paper(organization=group), today=TODAY, by_people=True)
     assert (entry.who, entry.who_url, entry.others) == ("Harbour Institute", "/organizations/hi", "2 authors")
     assert (people.who, people.who_url, people.others) == ("Ada Lindqvist", None, "and 1 other")
+
+
+def test_the_people_are_named_beside_their_organization() -> None:
+    group = Organization(name="hi", full_name="Harbour Institute")
+    entry = shown.entry(paper(organization=group), today=TODAY)
+    assert entry.people == "Ada Lindqvist and 1 other"
+    assert shown.entry(paper(), today=TODAY).people == ""
+
+
+def test_why_a_paper_trends() -> None:
+    moved = Movement(first_seen_at=NOON, steps=[Votes(NOON, 7)], today=3)
+    entries = shown.entries([paper()], today=TODAY, moved={"2611.00001": moved})
+    assert [shown.reason(entry) for entry in entries] == ["3 votes today · listed yesterday"]
+    assert shown.reason(shown.entry(paper(), today=TODAY)) == "listed yesterday"
 
 
 def test_hidden_authors_are_not_shown() -> None:

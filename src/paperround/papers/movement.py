@@ -1,4 +1,4 @@
-"""How votes moved of late: one query for all papers of a list."""
+"""How votes moved of late: two queries for all papers of a list."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from paperround.database import ReadSession
 from paperround.papers.heat import Votes, listing_time
-from paperround.papers.tables import Paper, Signal
+from paperround.papers.tables import Paper, Signal, Upvote
 
 DAY: Final = timedelta(days=1)
 WINDOW: Final = timedelta(days=7)
@@ -21,8 +21,9 @@ STEP: Final = timedelta(hours=3)  # of the window; a whole number of them makes 
 
 @dataclass(frozen=True)
 class Movement:
-    """`steps`: the votes over the window, last seen in each step in which they changed, and now. What came
-    before the window stands at its start. `today`: how many came in the last 24 hours."""
+    """`steps`: the feed's votes over the window, last seen in each step in which they changed, and now. What
+    came before the window stands at its start. `today`: how many came in the last 24 hours, readers' own too.
+    """
 
     first_seen_at: datetime
     steps: Sequence[Votes]
@@ -34,7 +35,20 @@ async def movements(session: ReadSession, papers: Sequence[Paper], *, now: datet
     rows: dict[str, list[tuple[Votes, Votes]]] = {}
     for paper_id, first_at, first, last_at, last in await session.execute(_steps(papers, now)):
         rows.setdefault(paper_id, []).append((Votes(first_at, first), Votes(last_at, last)))
-    return {paper.id: _movement(paper, rows[paper.id], now) for paper in papers if paper.id in rows}
+    own = await _own(session, papers, now)
+    return {
+        paper.id: _movement(paper, rows[paper.id], own.get(paper.id, 0), now)
+        for paper in papers
+        if paper.id in rows
+    }
+
+
+async def _own(session: ReadSession, papers: Sequence[Paper], now: datetime) -> dict[str, int]:
+    """How many readers here voted for each in the last 24 hours."""
+    query = select(Upvote.paper_id, func.count()).where(
+        Upvote.paper_id.in_([paper.id for paper in papers]), Upvote.at >= now - DAY, Upvote.at <= now
+    )
+    return {row[0]: row[1] for row in await session.execute(query.group_by(Upvote.paper_id))}
 
 
 def _steps(papers: Sequence[Paper], now: datetime) -> Select[str, datetime, int, datetime, int]:
@@ -52,7 +66,7 @@ def _steps(papers: Sequence[Paper], now: datetime) -> Select[str, datetime, int,
     )
 
 
-def _movement(paper: Paper, steps: Sequence[tuple[Votes, Votes]], now: datetime) -> Movement:
+def _movement(paper: Paper, steps: Sequence[tuple[Votes, Votes]], own: int, now: datetime) -> Movement:
     first, _ = steps[0]
     votes = [last for _, last in steps]
     before = [vote.number for vote in votes if vote.at < now - DAY]
@@ -60,7 +74,7 @@ def _movement(paper: Paper, steps: Sequence[tuple[Votes, Votes]], now: datetime)
     return Movement(
         first_seen_at=first.at,
         steps=[*(Votes(max(at, now - WINDOW), number) for at, number in votes), Votes(now, votes[-1].number)],
-        today=max(0, votes[-1].number - votes_before),
+        today=max(0, votes[-1].number - votes_before) + own,
     )
 
 
