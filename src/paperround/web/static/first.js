@@ -18,8 +18,9 @@ const memory = {
 wear(memory.get('theme'));
 
 // A visit begins when nobody looked for half an hour; new is what came after the last look of the visit before.
+// Of a reader who is signed in the site knows it, whichever browser that was in.
 const lastLook = Number(memory.get('looked'));
 if (Date.now() - lastLook > 30 * 60_000) memory.set('since', lastLook || '');
 memory.set('looked', Date.now());
-const since = Number(memory.get('since'));
+const since = root.dataset.since * 1000 || Number(memory.get('since'));
 if (since) root.classList.add('returning');
