@@ -1,0 +1,82 @@
+"""Sparse rows in numpy alone: scipy would double a web process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self, TypeAlias
+
+import numpy as np
+
+Floats: TypeAlias = np.ndarray[tuple[int], np.dtype[np.float32]]
+Matrix: TypeAlias = np.ndarray[tuple[int, int], np.dtype[np.float32]]
+Columns: TypeAlias = np.ndarray[tuple[int], np.dtype[np.int32]]
+
+
+@dataclass(frozen=True)
+class Row:
+    """`columns` ascending, each once; `weights` beside them."""
+
+    columns: Columns
+    weights: Floats
+
+
+EMPTY = Row(np.empty(0, np.int32), np.empty(0, np.float32))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Row i holds `columns[starts[i]:starts[i + 1]]`."""
+
+    starts: np.ndarray[tuple[int], np.dtype[np.int64]]
+    columns: Columns
+    weights: Floats
+
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> Self:
+        lengths = [len(row.columns) for row in rows]
+        kept = [*rows, EMPTY]  # numpy joins nothing from no arrays
+        return cls(
+            np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64),
+            np.concatenate([row.columns for row in kept]),
+            np.concatenate([row.weights for row in kept]),
+        )
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def __getitem__(self, place: int) -> Row:
+        part = slice(self.starts[place], self.starts[place + 1])
+        return Row(self.columns[part], self.weights[part])
+
+    def dot(self, direction: Floats) -> Floats:
+        """Each row's product with a dense direction."""
+        sums = np.concatenate([[0.0], np.cumsum(self.weights * direction[self.columns], dtype=np.float64)])
+        products: Floats = (sums[self.starts[1:]] - sums[self.starts[:-1]]).astype(np.float32)
+        return products
+
+    def mean(self, width: int) -> Floats:
+        """The mean row, dense; zeros where there are no rows."""
+        sums = np.bincount(self.columns, self.weights, minlength=width)
+        mean: Floats = (sums / max(len(self), 1)).astype(np.float32)
+        return mean
+
+    def dense(self, columns: Columns) -> Matrix:
+        """The rows as a matrix over these columns alone (ascending)."""
+        matrix = np.zeros((len(self), len(columns)), np.float32)
+        if len(columns):
+            found = np.searchsorted(columns, self.columns)
+            known = columns[np.minimum(found, len(columns) - 1)] == self.columns
+            owner = np.repeat(np.arange(len(self)), np.diff(self.starts))
+            matrix[owner[known], found[known]] = self.weights[known]
+        return matrix
+
+
+def weighted_sum(rows: Sequence[tuple[float, Row]]) -> Row:
+    """Σ weight · row."""
+    parts = [(weight, row) for weight, row in rows if len(row.columns)]
+    if not parts:
+        return EMPTY
+    columns, place = np.unique(np.concatenate([row.columns for _, row in parts]), return_inverse=True)
+    weights = np.concatenate([weight * row.weights for weight, row in parts])
+    return Row(columns, np.bincount(place, weights, minlength=len(columns)).astype(np.float32))
