@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self, TypeAlias
 
 import numpy as np
@@ -54,6 +55,24 @@ class Rows:
         sums = np.concatenate([[0.0], np.cumsum(self.weights * direction[self.columns], dtype=np.float64)])
         products: Floats = (sums[self.starts[1:]] - sums[self.starts[:-1]]).astype(np.float32)
         return products
+
+    def times(self, row: Row) -> Floats:
+        """Each row's product with a sparse one: reads only what holds one of its columns."""
+        by_column, owners, weights = self._by_column
+        firsts = by_column.searchsorted(row.columns, "left")
+        counts = by_column.searchsorted(row.columns, "right") - firsts
+        ends = np.cumsum(counts)
+        places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(firsts - ends + counts, counts)
+        parts = weights[places] * np.repeat(row.weights, counts)
+        products: Floats = np.bincount(owners[places], parts, minlength=len(self)).astype(np.float32)
+        return products
+
+    @cached_property
+    def _by_column(self) -> tuple[Columns, np.ndarray[tuple[int], np.dtype[np.int64]], Floats]:
+        """Columns in order, and beside each the row that holds it and its weight."""
+        owners = np.repeat(np.arange(len(self)), np.diff(self.starts))
+        order = np.argsort(self.columns, kind="stable")
+        return self.columns[order], owners[order], self.weights[order]
 
     def mean(self, width: int) -> Floats:
         """The mean row, dense; zeros where there are no rows."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-STOP_WORDS: Final = frozenset(
-    """
+LISTED: Final = """
     about above across after again against all almost alone along already also although always am among an and
     another any anyone anything anywhere are around as at be became because become becomes been before behind
     being below between beyond both but by can cannot could did do does doing done down due during each either
@@ -22,5 +21,5 @@ STOP_WORDS: Final = frozenset(
     while who whoever whole whom whose why will with within without would yet you your yours yourself
     yourselves ain aren couldn didn doesn don hadn hasn haven isn ll mightn mustn needn re shan shouldn ve
     wasn weren won wouldn
-    """.split()
-)
+"""
+STOP_WORDS: Final = frozenset(LISTED.split())

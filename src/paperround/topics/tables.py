@@ -1,11 +1,23 @@
-"""Topics, their examples and ratings."""
+"""Topics, their examples and ratings; what matching keeps of the catalogue, of topics and of their days."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, Integer, SmallInteger, Text, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from paperround.database import Base
@@ -76,3 +88,51 @@ class Rating(Base):
         CheckConstraint("value IN (-1, 1)", name="value"),
         Index("ratings_paper_id_idx", "paper_id"),
     )
+
+
+class MeasuredCatalogue(Base):
+    """One version of the catalogue's statistics; `packed` is what `Statistics.unpacked` reads."""
+
+    __tablename__ = "measured_catalogues"
+
+    id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True)
+    measured_at: Mapped[datetime]
+    papers: Mapped[int] = mapped_column(
+        Integer, comment="in the whole catalogue, with a vector if it has a model"
+    )
+    model_id: Mapped[int | None] = mapped_column(ForeignKey("embedding_models.id", ondelete="CASCADE"))
+    digest: Mapped[str] = mapped_column(Text, comment="SHA-256 of what is packed; processes keep it by this")
+    packed: Mapped[bytes] = mapped_column(LargeBinary, deferred=True, deferred_raiseload=True)
+
+    __table_args__ = (Index("measured_catalogues_model_id_idx", "model_id"),)
+
+
+class TopicDirection(Base):
+    """A topic as directions under one version: a few hundred numbers. It belongs to the topic as it was at
+    `changed_at`; one that is missing or older is made again."""
+
+    __tablename__ = "topic_directions"
+
+    topic_id: Mapped[int] = mapped_column(ForeignKey("topics.id", ondelete="CASCADE"), primary_key=True)
+    measured_id: Mapped[int] = mapped_column(Integer, comment="the version that it is of")
+    changed_at: Mapped[datetime]
+    packed: Mapped[bytes | None] = mapped_column(
+        LargeBinary, comment="NULL: nothing is known of what it likes"
+    )
+    text_hash: Mapped[str | None] = mapped_column(String(32), comment="of the reader's words, if embedded")
+    text_vector: Mapped[bytes | None] = mapped_column(LargeBinary, comment="half precision")
+
+
+class TopicDay(Base):
+    """What a day's edition has for a topic, as the topic was at `changed_at` and the day at `papers_hash`."""
+
+    __tablename__ = "topic_days"
+
+    topic_id: Mapped[int] = mapped_column(ForeignKey("topics.id", ondelete="CASCADE"), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    measured_id: Mapped[int] = mapped_column(Integer, comment="the version that all its scores are of")
+    changed_at: Mapped[datetime]
+    papers_hash: Mapped[str] = mapped_column(String(32), comment="of the day's papers, texts and vectors")
+    matches: Mapped[list[Any]] = mapped_column(JSONB, comment="best first")
+
+    __table_args__ = (Index("topic_days_day_idx", "day"),)

@@ -1,4 +1,4 @@
-"""The catalogue's phrases with how rare they are, and texts as rows of tf-idf over them. Pure, numpy alone."""
+"""The catalogue's phrases with how rare they are, and texts as rows of tf-idf over them. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from paperround.topics.sparse import EMPTY, Columns, Floats, Row
 
 MOST_PHRASES: Final = 60_000
 FEWEST_HOLDERS: Final = 3  # papers that a phrase must stand in
-LARGEST_SHARE: Final = 0.1  # of the papers: what more of them have, tells nothing
+LARGEST_SHARE: Final = 0.3  # of the papers: what more of them have, tells nothing
 BITS: Final = 21  # of a word's number in a phrase's key
 
 Keys = np.ndarray[tuple[int], np.dtype[np.int64]]
