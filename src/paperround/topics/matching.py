@@ -72,7 +72,7 @@ def taste(
 ) -> Taste:
     """Papers that aren't in `views` are gone from the catalogue, and count for nothing."""
     return Taste(
-        statistics.view(text, text_vector) if text.strip() else None,
+        statistics.asked(text, text_vector) if text.strip() else None,
         scorer.literal(statistics, text),
         {key: views[key] for key in liked if key in views},
         [views[key] for key in disliked if key in views],
@@ -108,7 +108,7 @@ def picked(
     taken: dict[date, int] = {}
     followed: dict[date, int] = {}
     places = []
-    bar = direction.bar if direction else np.inf
+    bar = direction.bar(daily) if direction else np.inf
     for place in np.argsort(-scores, kind="stable").tolist():
         paper = papers[place]
         day = paper.day

@@ -18,8 +18,8 @@ LIGHTEST: Final = 0.02  # standard deviations; less than this says nothing
 
 
 def parts(statistics: Statistics, direction: Direction, paper: View) -> Floats:
-    """What each phrase of the paper adds to its score, beside `paper.words.columns`; their sum, the vectors'
-    product and the offset make the score."""
+    """What each phrase of the paper adds to its score, beside `paper.words.columns`. Their sum and the
+    constants are the words' part of it."""
     row, words = paper.words, direction.words
     told = np.zeros(len(row.columns), np.float32)
     if len(words.columns) and len(row.columns):
@@ -27,6 +27,9 @@ def parts(statistics: Statistics, direction: Direction, paper: View) -> Floats:
         same = words.columns[found] == row.columns
         told[same] = words.weights[found[same]]
     added: Floats = row.weights * (told - direction.common * statistics.mean_words[row.columns])
+    above = float(added.sum()) - direction.offset
+    if direction.bent and above > 0:
+        added *= float(np.log1p(above)) / above
     return added
 
 

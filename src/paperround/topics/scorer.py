@@ -2,9 +2,12 @@
 
 In each view a topic is the mean of what it likes, its own words among them with a weight that fades as
 ratings come, less the catalogue's mean, less a share of the mean of what it dislikes. The two scores are
-standardised over the catalogue and added. All of that is one direction a view and one constant:
+standardised over the catalogue and added. All of that is one direction a view and three constants:
 
-    score = words · direction.words − common · (words · mean) + vector · direction.vector − offset
+    score = words · direction.words − common · (words · mean) − offset + vector · direction.vector − centre
+
+Where the reader's words are all there is, and no phrase of the catalogue's, what exceeds the middle of the
+words' part counts by its logarithm: a rare word that they happened to use would outvote what they mean.
 """
 
 from __future__ import annotations
@@ -21,15 +24,16 @@ from paperround.topics.statistics import Statistics, View
 TEXT: Final = 1.0  # papers that the reader's own words count as
 DISLIKED: Final = 0.3  # share of the mean of what is disliked that is taken off
 MEANING: Final = 0.75  # what a standard deviation of the vectors' score counts beside one of the words'
-LITERAL: Final = 0.3  # the same for words alone, where the catalogue has them as a phrase
-UNSAID: Final = 1.0  # the same where it hasn't
+LITERAL: Final = 0.3  # the same where there is no liked paper and the catalogue has the text as a phrase
 HOLDERS: Final = 5  # so many papers with the whole phrase make it literal
 WEIGHTS: Final = 512  # the heaviest phrases of a direction that are kept
 
 RARITIES: Final = (0.5, 0.25, 0.1, 0.05, 0.025, 0.01, 0.005, 0.0025, 0.001)  # share that scores as high
 STRENGTHS: Final = -100 / 3 * np.log10(np.array(RARITIES))
-NOT_POOR: Final = 0.1  # a match is among this share of the catalogue
-LEAST: Final = 1.0  # and this many standard deviations above its middle
+NOT_POOR: Final = 0.01  # a match is among this share of the catalogue for each paper that is wanted a day,
+RAREST, COMMONEST = 0.03, 0.15  # within these bounds,
+LEAST: Final = 1.0  # and this many standard deviations above the middle
+ROUNDING: Final = 0.005  # between the sample, kept at half precision, and a day's papers
 
 
 @dataclass(frozen=True)
@@ -50,13 +54,15 @@ class Direction:
     common: float
     vector: Floats | None  # None: words alone
     offset: float
+    centre: float
+    bent: bool  # whether the words' part counts by its logarithm
     liking: float  # what a liked paper's cosine to a paper adds to its score
     steps: Floats  # scores at RARITIES
 
-    @property
-    def bar(self) -> float:
-        """The lowest score that is no poor match."""
-        return max(float(np.interp(-NOT_POOR, -np.array(RARITIES), self.steps)), LEAST)
+    def bar(self, daily: int) -> float:
+        """The lowest score that is no poor match to someone for whom `daily` papers a day are enough."""
+        share = min(max(NOT_POOR * daily, RAREST), COMMONEST)
+        return max(float(np.interp(-share, -np.array(RARITIES), self.steps)), LEAST) - ROUNDING
 
     def strengths(self, scores: Floats) -> Floats:
         """0 to 100, as `Match` says."""
@@ -76,23 +82,32 @@ def direct(statistics: Statistics, taste: Taste) -> Direction | None:
         return None
     raw = statistics.sample_words.times(words) - statistics.common
     middle, spread = _measured(raw) if len(words.columns) else (0.0, np.inf)
-    total = (raw - middle) / spread
-    offset, vector, liking = middle / spread, None, 0.0
+    bent = not (taste.likes or taste.literal)
+    total = bend((raw - middle) / spread) if bent else (raw - middle) / spread
+    vector, centre, liking = None, 0.0, 0.0
     if meant:
         vector, share = meant
         cosines = statistics.sample_vectors @ vector
-        centre, width = _measured(cosines)
-        meaning = _meaning(taste) / width
-        total = total + (cosines - centre) * meaning
-        vector, offset, liking = vector * meaning, offset + centre * meaning, share * meaning
+        usual, width = _measured(cosines)
+        meaning = (LITERAL if taste.literal and not taste.likes else MEANING) / width
+        total = total + (cosines - usual) * meaning
+        vector, centre, liking = vector * meaning, usual * meaning, share * meaning
     return Direction(
         Row(words.columns, (words.weights / spread).astype(np.float32)),
         1 / spread,
         vector,
-        offset,
+        middle / spread,
+        centre,
+        bent,
         liking,
-        np.quantile(total, 1 - np.array(RARITIES)).astype(np.float32),
+        np.quantile(total, 1 - np.array(RARITIES), method="lower").astype(np.float32),
     )
+
+
+def bend(standardised: Matrix) -> Matrix:
+    """Above the middle by the logarithm; smooth there."""
+    bent: Matrix = np.where(standardised > 0, np.log1p(np.maximum(standardised, 0)), standardised)
+    return bent
 
 
 def liked(taste: Taste) -> list[tuple[float, View]]:
@@ -128,12 +143,6 @@ def _vector(taste: Taste) -> tuple[Floats, float] | None:
     if disliked:
         vector = vector - DISLIKED * np.mean(disliked, axis=0)
     return vector.astype(np.float32), 1 / whole
-
-
-def _meaning(taste: Taste) -> float:
-    if taste.likes or taste.text is None:
-        return MEANING
-    return LITERAL if taste.literal else UNSAID
 
 
 def _measured(scores: Floats) -> tuple[float, float]:
@@ -175,9 +184,13 @@ def scores(directions: Sequence[Direction], shelf: Shelf) -> Matrix:
     told = Rows.of([direction.words for direction in directions]).dense(shelf.columns)
     common = np.array([direction.common for direction in directions], np.float32)
     offsets = np.array([direction.offset for direction in directions], np.float32)
+    centres = np.array([direction.centre for direction in directions], np.float32)
     none = np.zeros(len(shelf.vectors), np.float32)
     vectors = np.array([none if one.vector is None else one.vector for one in directions], np.float32)
-    found: Matrix = told @ shelf.words + vectors.reshape(len(directions), -1) @ shelf.vectors
+    found: Matrix = told @ shelf.words
     found -= np.outer(common, shelf.common)
     found -= offsets[:, None]
+    bent = np.array([direction.bent for direction in directions], bool)
+    found[bent] = bend(found[bent])
+    found += vectors.reshape(len(directions), -1) @ shelf.vectors - centres[:, None]
     return found

@@ -20,7 +20,8 @@ SAMPLE: Final = 2000  # papers that scores are standardised over
 
 
 class View(NamedTuple):
-    """A paper, or a reader's words, as both views see it. `vector`: centred, length 1; None: not there."""
+    """A paper, or a reader's words, as both views see it. `vector`: length 1, a paper's centred; None: not
+    there."""
 
     words: Row
     vector: Floats | None
@@ -67,13 +68,18 @@ class Statistics:
         return self.sample_words.dot(self.mean_words)
 
     def view(self, text: str, vector: Floats | None) -> View:
-        """`vector`: under this version's model, of any length."""
+        """Of a paper; `vector`: under this version's model, of any length."""
         return self.seen(self.vocabulary.row(text), vector)
 
     def seen(self, words: Row, vector: Floats | None) -> View:
         """The same of a text that was read already."""
         usable = vector is not None and len(vector) == len(self.mean_vector) > 0
         return View(words, centred(np.array([vector]), self.mean_vector)[0] if usable else None)
+
+    def asked(self, text: str, vector: Floats | None) -> View:
+        """Of a reader's words. Not centred: few words lie elsewhere than papers do."""
+        usable = vector is not None and len(vector) == len(self.mean_vector) > 0
+        return View(self.vocabulary.row(text), vector if usable else None)
 
     def packed(self) -> bytes:
         """What `unpacked` reads."""
@@ -86,7 +92,7 @@ class Statistics:
             mean_words=self.mean_words,
             starts=self.sample_words.starts,
             columns=self.sample_words.columns,
-            weights=self.sample_words.weights.astype(np.float16),
+            weights=self.sample_words.weights,
             model_id=np.array(self.model_id or 0),
             mean_vector=self.mean_vector,
             sample_vectors=self.sample_vectors.astype(np.float16),
@@ -101,7 +107,7 @@ class Statistics:
             return cls(
                 Vocabulary(int(held["papers"]), phrases, held["holders"]),
                 held["mean_words"],
-                Rows(held["starts"], held["columns"], held["weights"].astype(np.float32)),
+                Rows(held["starts"], held["columns"], held["weights"]),
                 int(held["model_id"]) or None,
                 held["mean_vector"],
                 held["sample_vectors"].astype(np.float32),
