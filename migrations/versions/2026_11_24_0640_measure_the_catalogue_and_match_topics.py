@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "e1a94d7c3f52"
-down_revision = "c5f8e2a91b30"
+down_revision = "d8a1c5e07f42"
 branch_labels = None
 depends_on = None
 
@@ -16,6 +16,9 @@ works_with: tuple[str, ...] = (
     "93c6b8e014da",
     "a4d20b7f6c15",
     "c5f8e2a91b30",
+    "5e0c7d3a9b14",
+    "8a61f4c2d7e3",
+    "d8a1c5e07f42",
 )
 
 MOMENT = sa.DateTime(timezone=True)

@@ -17,7 +17,13 @@ from paperround.database import Database, utc_now
 logger = structlog.get_logger(__name__)
 
 # Seconds between two looks. A task that finds nothing to do costs one query.
-TIMETABLE: Final = {"read_feeds": 60, "embed_papers": 20, "rescue_jobs": 30, "count_words": 300}
+TIMETABLE: Final = {
+    "read_feeds": 60,
+    "embed_papers": 20,
+    "rescue_jobs": 30,
+    "count_words": 300,
+    "measure_catalogue": 60,
+}
 MOST_LATE: Final = None  # late is better than never: what is due stands in the tables
 
 

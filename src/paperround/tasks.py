@@ -25,6 +25,7 @@ from paperround.feeds.sources import opened
 from paperround.papers import trending
 from paperround.search import lexemes
 from paperround.settings import FeedName, Settings
+from paperround.topics import measuring
 
 logger = structlog.get_logger(__name__)
 
@@ -102,6 +103,13 @@ async def count_words(context: JobContext) -> None:
     """Tell search how common words are, once the catalogue has grown."""
     place: Workplace = context.additional_context["place"]
     await lexemes.refresh(place.database)
+
+
+@queue.app.task(name="measure_catalogue", pass_context=True)
+async def measure_catalogue(context: JobContext) -> None:
+    """Measure anew what topics' scores are standardised over, once the catalogue has grown."""
+    place: Workplace = context.additional_context["place"]
+    await measuring.measure_if_grown(place.database, now=utc_now())
 
 
 @queue.app.task(name="rescue_jobs", pass_context=True)
