@@ -23,6 +23,8 @@ TIMETABLE: Final = {
     "rescue_jobs": 30,
     "count_words": 300,
     "measure_catalogue": 60,
+    "send_sign_in_links": 30,
+    "tidy_accounts": 3600,
 }
 MOST_LATE: Final = None  # late is better than never: what is due stands in the tables
 

@@ -57,7 +57,8 @@ class Signer:
 async def signer(database: Database, settings: Settings) -> Signer:
     """With the keys of the settings, else with the one that the database keeps (made at the first call)."""
     if settings.secret_key:
-        return Signer([key for key in settings.secret_key.get_secret_value().split(",") if key])
+        given = settings.secret_key.get_secret_value().split(",")
+        return Signer([key.strip() for key in given if key.strip()])
     async with database.writing() as session:
         fresh = insert(SigningKey).values(id=1, secret=secrets.token_urlsafe(48))
         await session.execute(fresh.on_conflict_do_nothing())

@@ -17,11 +17,13 @@ import structlog
 from procrastinate import JobContext
 
 from paperround import queue, sample
+from paperround.accounts import mailing, signin, tidying
 from paperround.database import Database, utc_now
 from paperround.embeddings import filling
 from paperround.embeddings.client import Encoder, EncoderError, EncoderUnavailable
 from paperround.feeds import intake, schedule
 from paperround.feeds.sources import opened
+from paperround.mail import mailer
 from paperround.papers import trending
 from paperround.search import lexemes
 from paperround.settings import FeedName, Settings
@@ -110,6 +112,21 @@ async def measure_catalogue(context: JobContext) -> None:
     """Measure anew what topics' scores are standardised over, once the catalogue has grown."""
     place: Workplace = context.additional_context["place"]
     await measuring.measure_if_grown(place.database, now=utc_now())
+
+
+@queue.app.task(name=signin.SENDING, pass_context=True)
+async def send_sign_in_links(context: JobContext) -> None:
+    """Mail the links that were asked for."""
+    place: Workplace = context.additional_context["place"]
+    async with mailer(place.settings) as mail:
+        await mailing.send_due(place.database, mail, place.settings, now=utc_now())
+
+
+@queue.app.task(name="tidy_accounts", pass_context=True)
+async def tidy_accounts(context: JobContext) -> None:
+    """Forget expired links, ended sessions and old counts."""
+    place: Workplace = context.additional_context["place"]
+    await tidying.tidy(place.database, now=utc_now())
 
 
 @queue.app.task(name="rescue_jobs", pass_context=True)

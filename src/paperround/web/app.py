@@ -20,6 +20,7 @@ from paperround.settings import Settings
 from paperround.signing import signer
 from paperround.text import markup, markup_paragraphs
 from paperround.web import (
+    account,
     citations,
     docs,
     errors,
@@ -31,7 +32,7 @@ from paperround.web import (
     signing_in,
     status,
 )
-from paperround.web.api import feeds, papers, search
+from paperround.web.api import feeds, me, papers, search
 from paperround.web.compression import Compressed
 from paperround.web.forgery import OwnPagesOnly, own_forms_only
 from paperround.web.guard import BodyLimit, HeadIsGet, LastResort, Private, SecurityHeaders, no_nul
@@ -69,9 +70,9 @@ def create_app(settings: Settings, database_url: str, encoder_socket: Path | Non
     )
     app.state.settings = settings
     app.state.templates = templates()
-    for api in (papers, search, feeds, hub, citations):
+    for api in (papers, search, feeds, me, hub, citations):
         app.include_router(api.router)
-    for pages_of in (signing_in, organizations, outbox, status, docs, pages):
+    for pages_of in (signing_in, account, organizations, outbox, status, docs, pages):
         app.include_router(pages_of.router, dependencies=[Depends(own_forms_only)])
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     errors.install(app)

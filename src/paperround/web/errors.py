@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -14,6 +15,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
+from paperround.accounts.keys import TooManyKeys
+from paperround.accounts.readers import AddressTaken, NoSuchTimeZone
 from paperround.accounts.signin import LinkNotValid
 from paperround.emails import NotAnAddress
 from paperround.papers.span import NoSuchPeriod
@@ -30,6 +33,15 @@ DOCUMENTED: Final[dict[int | str, dict[str, Any]]] = {
         "content": {PROBLEM: {"schema": Problem.model_json_schema()}},
     }
 }
+# What the domains refuse; their words say why.
+REFUSED: Final[Mapping[type[Exception], tuple[int, str]]] = {
+    NoSuchPeriod: (400, "Not understood"),
+    NotAnAddress: (400, "Not an address"),
+    NoSuchTimeZone: (400, "Not a time zone"),
+    LinkNotValid: (410, "This link is no longer good"),
+    AddressTaken: (409, "That address is taken"),
+    TooManyKeys: (409, "Too many keys"),
+}
 SENTENCES: Final = {
     404: "There is no such page.",
     405: "This address doesn't take that.",
@@ -42,9 +54,7 @@ def install(app: FastAPI) -> None:
     handlers: dict[type[Exception], Any] = {
         WebError: _web_error,
         SignInNeeded: _sign_in_needed,
-        NoSuchPeriod: _no_such_period,
-        NotAnAddress: _not_an_address,
-        LinkNotValid: _link_not_valid,
+        **dict.fromkeys(REFUSED, _refused),
         RequestValidationError: _invalid,
         HTTPException: _http,
         OperationalError: _no_database,
@@ -86,16 +96,9 @@ async def _sign_in_needed(request: Request, error: SignInNeeded) -> Response:
     return RedirectResponse(f"/sign-in?{urlencode({'next': wanted})}" if wanted else "/sign-in", 303)
 
 
-async def _not_an_address(request: Request, error: NotAnAddress) -> Response:
-    return await answer(request, 400, str(error), "Not an address")
-
-
-async def _link_not_valid(request: Request, error: LinkNotValid) -> Response:
-    return await answer(request, 410, str(error), "This link is no longer good")
-
-
-async def _no_such_period(request: Request, error: NoSuchPeriod) -> Response:
-    return await answer(request, 400, str(error), "Not understood")
+async def _refused(request: Request, error: Exception) -> Response:
+    status, title = REFUSED[type(error)]
+    return await answer(request, status, str(error), title)
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> Response:

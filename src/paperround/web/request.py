@@ -9,11 +9,12 @@ from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from jinja2 import Environment
 
 from paperround import sample
-from paperround.accounts import sessions
-from paperround.accounts.tables import Reader
+from paperround.accounts import keys, sessions
+from paperround.accounts.tables import Reader, Scope
 from paperround.database import Database, ReadSession, WriteSession, utc_now
 from paperround.settings import Settings
 from paperround.signing import Signer
@@ -122,6 +123,37 @@ def signed_in(viewer: Annotated[Reader | None, Depends(viewer)]) -> Reader:
 
 Viewer = Annotated[Reader | None, Depends(viewer)]
 SignedIn = Annotated[Reader, Depends(signed_in)]
+
+
+# Not HTTPBearer's own error: it knows neither problem+json nor 401.
+bearer = HTTPBearer(
+    auto_error=False, scheme_name="key", description="An API key from your settings: `Bearer pr_…`."
+)
+Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
+
+
+async def key_holder(request: Request, given: Bearer, now: Now) -> keys.Holder:
+    found = await keys.holder(database_of(request), given.credentials, now=now) if given else None
+    if found is None:
+        raise SignInNeeded("Send a key of your settings as `Authorization: Bearer pr_…`.")
+    return found
+
+
+KeyHolder = Annotated[keys.Holder, Depends(key_holder)]
+
+
+def key_reader(holder: KeyHolder) -> Reader:
+    return holder.reader
+
+
+def key_writer(holder: KeyHolder) -> Reader:
+    if holder.scope is not Scope.write:
+        raise Forbidden("This key may only read. Make one that may write in your settings.")
+    return holder.reader
+
+
+KeyReader = Annotated[Reader, Depends(key_reader)]
+KeyWriter = Annotated[Reader, Depends(key_writer)]
 
 
 async def page(

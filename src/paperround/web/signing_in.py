@@ -113,10 +113,10 @@ async def sign_in(
     return response
 
 
-def signed_out(settings: Settings) -> Response:
+def signed_out(response: Response, settings: Settings) -> Response:
     """What the browser kept of the reader's pages goes too."""
-    response = RedirectResponse("/papers", 303, headers={"Clear-Site-Data": '"cache"'})
     cookies.take_back(response, settings)
+    response.headers["Clear-Site-Data"] = '"cache"'
     return response
 
 
@@ -124,4 +124,4 @@ def signed_out(settings: Settings) -> Response:
 async def sign_out(session: Write, visit: Visit, settings: Config) -> Response:
     if visit is not None:
         await sessions.end(session, visit.reader.id, visit.session.id)
-    return signed_out(settings)
+    return signed_out(RedirectResponse("/papers", 303), settings)

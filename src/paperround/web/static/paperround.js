@@ -73,3 +73,17 @@ if (since) {
   const many = { 0: 'Nothing here is', 1: 'One paper is' }[fresh.length] ?? `${fresh.length} papers are`;
   if (sentence) sentence.textContent = `${many} new since you looked ${spoken(new Date(since))}.`;
 }
+
+// The time zone that this device keeps: for a new account, and offered in the settings.
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+for (const guess of document.querySelectorAll('input[data-guess=zone]')) guess.value = zone;
+const offer = document.querySelector('button[data-guess=zone]');
+const zones = document.querySelector('#time_zone');
+if (offer && zones.value !== zone && [...zones.options].some((option) => option.value === zone)) {
+  offer.append(` ${zone}`);
+  offer.hidden = false;
+  offer.addEventListener('click', () => {
+    zones.value = zone;
+    offer.hidden = true;
+  });
+}

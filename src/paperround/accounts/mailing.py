@@ -1,0 +1,83 @@
+"""The mail with a link in it. The token is made here, so that it stands nowhere but in the mail."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import structlog
+from sqlalchemy import select
+
+from paperround.accounts.signin import GOOD_FOR
+from paperround.accounts.tables import SignInLink
+from paperround.database import Database
+from paperround.mail import Deferred, Mailer, Refused, Uncertain, Unreachable, compose
+from paperround.mail.message import address_of
+from paperround.mail.templates import rendered
+from paperround.settings import Settings
+from paperround.signing import fingerprint, new_token
+
+logger = structlog.get_logger(__name__)
+
+MOST_AT_ONCE: Final = 200
+
+
+async def send_due(database: Database, mail: Mailer, settings: Settings, *, now: datetime) -> None:
+    """Send every link that was asked for. What the server doesn't take now is tried at the next look."""
+    for link_id in await _unsent(database, now):
+        try:
+            await _send(database, mail, settings, link_id, now)
+        except Unreachable as error:
+            logger.warning("sign-in links wait for the mail server", error=str(error))
+            return
+        except Deferred as error:
+            logger.info("a sign-in link waits", link=link_id, error=str(error))
+
+
+async def _unsent(database: Database, now: datetime) -> list[int]:
+    query = (
+        select(SignInLink.id)
+        .where(SignInLink.token_hash.is_(None), SignInLink.expires_at > now)
+        .order_by(SignInLink.asked_at)
+        .limit(MOST_AT_ONCE)
+    )
+    async with database.reading() as session:
+        return list(await session.scalars(query))
+
+
+async def _send(database: Database, mail: Mailer, settings: Settings, link_id: int, now: datetime) -> None:
+    """In one transaction, which holds the row: a link that certainly didn't go out is as before.
+
+    One that may have gone out keeps its token. Raises `Unreachable`, `Deferred`.
+    """
+    query = select(SignInLink).where(SignInLink.id == link_id, SignInLink.token_hash.is_(None))
+    async with database.writing() as session:
+        link = await session.scalar(query.with_for_update(skip_locked=True))
+        if link is None:  # another worker has it
+            return
+        token = new_token()
+        link.token_hash = fingerprint(token)
+        await session.flush()
+        try:
+            await _mail(mail, settings, link, token, now)
+        except (Refused, Uncertain) as error:
+            logger.warning("a sign-in link was not sent", link=link_id, error=str(error))
+
+
+async def _mail(mail: Mailer, settings: Settings, link: SignInLink, token: str, now: datetime) -> None:
+    name, path = ("new_address", "settings/address") if link.reader_id else ("sign_in", "sign-in")
+    parts = rendered(
+        name,
+        site_name=settings.site_name,
+        link=f"{settings.address}/{path}/{token}",
+        minutes=int(GOOD_FOR.total_seconds()) // 60,
+    )
+    message = compose(
+        sender=settings.mail_from,
+        recipient=link.email,
+        subject=parts.subject,
+        text=parts.text,
+        html=parts.html,
+        now=now,
+    )
+    await mail.send(message, sender=address_of(settings.mail_from), recipient=link.email)

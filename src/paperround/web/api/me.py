@@ -1,0 +1,24 @@
+"""/api/v1/me: in whose name a key speaks."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from paperround.accounts.tables import Scope
+from paperround.web.request import KeyHolder
+
+router = APIRouter(prefix="/api/v1/me", tags=["account"])
+
+
+class Me(BaseModel):
+    email: str
+    name: str
+    time_zone: str
+    scope: Scope
+
+
+@router.get("", summary="In whose name a key speaks, and what it may do")
+async def me(holder: KeyHolder) -> Me:
+    reader = holder.reader
+    return Me(email=reader.email, name=reader.name, time_zone=reader.time_zone, scope=holder.scope)
