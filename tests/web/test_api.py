@@ -470,6 +470,7 @@ DESCRIBED = [
     "/papers/{paper_id}.ris",
     "/healthz",
     "/readyz",
+    *(f"/feeds/{name}.{{form}}" for name in ("daily", "trending", "search")),
 ]
 
 

@@ -20,8 +20,10 @@ from paperround.settings import Settings
 from paperround.signing import signer
 from paperround.text import markup, markup_paragraphs
 from paperround.web import (
+    about,
     account,
     citations,
+    crawlers,
     docs,
     errors,
     hub,
@@ -31,6 +33,7 @@ from paperround.web import (
     shown,
     signing_in,
     status,
+    syndication,
 )
 from paperround.web.api import feeds, me, papers, search
 from paperround.web.compression import Compressed
@@ -70,9 +73,9 @@ def create_app(settings: Settings, database_url: str, encoder_socket: Path | Non
     )
     app.state.settings = settings
     app.state.templates = templates()
-    for api in (papers, search, feeds, me, hub, citations):
+    for api in (papers, search, feeds, me, hub, citations, syndication, crawlers):
         app.include_router(api.router)
-    for pages_of in (signing_in, account, organizations, outbox, status, docs, pages):
+    for pages_of in (about, signing_in, account, organizations, outbox, status, docs, pages):
         app.include_router(pages_of.router, dependencies=[Depends(own_forms_only)])
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     errors.install(app)

@@ -74,7 +74,7 @@ async def answer(request: Request, status: int, detail: str, title: str | None =
 def wants_page(request: Request) -> bool:
     """Addresses of the API answer programs, whatever they accept; so do files, as the hub's client reads."""
     path = request.url.path
-    return not (path.startswith(("/api/", "/healthz", "/readyz")) or path.endswith(FILES))
+    return not (path.startswith(("/api/", "/feeds/", "/healthz", "/readyz")) or path.endswith(FILES))
 
 
 def problem(status: int, title: str, detail: str) -> JSONResponse:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
+from paperround import sample
 from paperround.feeds import status
 from paperround.papers import editions
 from paperround.papers.arxiv_id import bare_id
@@ -24,6 +25,7 @@ from paperround.web.api import cursor as cursors
 from paperround.web.api.papers import MOST_SIGNALS, Category, found
 from paperround.web.asking import Asked, Filtered
 from paperround.web.citations import bibtex
+from paperround.web.linked_data import scholarly_article
 from paperround.web.request import Config, Now, Read, page, settings_of
 
 PAGE: Final = 30  # with whole abstracts: a page stays below 100 kB
@@ -185,6 +187,11 @@ async def one_paper(request: Request, session: Read, settings: Config, now: Now,
             for row in listings
             for span in [Span.of(Period.day, row.day)]
         ],
+        linked_data=scholarly_article(
+            paper,
+            url=f"{settings.address}/papers/{paper.id}",
+            on_arxiv=not await sample.is_shown(session),
+        ),
         bibtex=await bibtex(session, paper, settings),
         signals=signals,
         chart=charts.chart(signals, until=paper.seen_at),
