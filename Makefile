@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 WORKERS ?= 2
 
-.PHONY: help run test lint format bench-ingest bench-search screenshots clean
+.PHONY: help run test lint format bench-ingest bench-search bench-relevance screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -33,6 +33,9 @@ bench-ingest: .venv/.installed-dev ## papers a second taken in, against the bare
 bench-search: .venv/.installed-dev ## how well search ranks (RELEVANCE=folder), and vectors and pages at 100,000 papers (DATA=folder)
 	$(BIN)/python benchmarks/search.py $(RELEVANCE)
 	$(BIN)/python benchmarks/vectors.py $(DATA)
+
+bench-relevance: .venv/.installed-dev ## how well papers match topics, against what others do (DATA=folder)
+	$(BIN)/python benchmarks/relevance.py $(DATA)
 
 clean: ## remove the virtual environment; the data stay
 	rm -rf .venv

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Final
 
-import numpy as np
 from sqlalchemy import select
 
 from paperround.database import ReadSession
 from paperround.embeddings.tables import EmbeddingModel
 from paperround.topics import scorer
+from paperround.topics.blocks import Asking, matched
 from paperround.topics.candidates import Candidate, listed, views_of
 from paperround.topics.measuring import Version, current
-from paperround.topics.reasons import reasons
 from paperround.topics.rules import Rules
-from paperround.topics.scorer import Direction, Shelf, Taste
+from paperround.topics.scorer import Shelf, Taste
 from paperround.topics.sparse import Floats
 from paperround.topics.statistics import Statistics, View
-from paperround.topics.wanted import Kind, Match, Reason, TextVector, Wanted
+from paperround.topics.wanted import Match, TextVector, Wanted
 
-MOST_LIKED: Final = 200  # papers that make a direction: the latest ratings, then examples
-MOST_FOLLOWED: Final = 20  # papers of followed authors in a day
+MOST_LIKED: Final = 200  # papers on either side that make a direction
 
 
 async def matches(
@@ -43,15 +42,35 @@ async def matches(
     version = await current(session)
     papers = await listed(session, version, first, last)
     taste = await taste_of(session, version, wanted, text_vector)
-    found = chosen(version.statistics, taste, Rules.of(wanted), papers, daily=daily)
+    found = await asyncio.to_thread(_matched, version.statistics, taste, wanted, papers, daily)
     return sorted(found, key=lambda match: (-match.score, match.paper_id))[:limit]
+
+
+def _matched(
+    statistics: Statistics, taste: Taste, wanted: Wanted, papers: Sequence[Candidate], daily: int
+) -> list[Match]:
+    shelf = Shelf.of(statistics, [paper.view for paper in papers])
+    return matched(statistics, papers, shelf, [asking(statistics, taste, Rules.of(wanted), daily)])[0]
+
+
+def asking(statistics: Statistics, taste: Taste, rules: Rules, daily: int) -> Asking:
+    likes = {key: view.vector for key, view in taste.likes.items() if view.vector is not None}
+    return Asking(scorer.direct(statistics, taste), rules, daily, likes)
+
+
+def liked_of(wanted: Wanted) -> list[str]:
+    """The papers that make its direction: the latest ratings, then examples."""
+    return list(dict.fromkeys([*wanted.more[::-1], *wanted.examples]))[:MOST_LIKED]
+
+
+def disliked_of(wanted: Wanted) -> Sequence[str]:
+    return wanted.less[-MOST_LIKED:]
 
 
 async def taste_of(
     session: ReadSession, version: Version, wanted: Wanted, text_vector: TextVector | None
 ) -> Taste:
-    liked = list(dict.fromkeys([*wanted.more[::-1], *wanted.examples]))[:MOST_LIKED]
-    disliked = wanted.less[-MOST_LIKED:]
+    liked, disliked = liked_of(wanted), disliked_of(wanted)
     views = await views_of(session, version, {*liked, *disliked})
     numbers = text_vector.numbers if text_vector and await _is_ours(session, version, text_vector) else None
     return taste(version.statistics, wanted.text, numbers, liked, disliked, views)
@@ -77,59 +96,3 @@ def taste(
         {key: views[key] for key in liked if key in views},
         [views[key] for key in disliked if key in views],
     )
-
-
-def chosen(
-    statistics: Statistics, taste: Taste, rules: Rules, papers: Sequence[Candidate], *, daily: int
-) -> list[Match]:
-    """The matches of each day, in the order of `papers`."""
-    direction = scorer.direct(statistics, taste)
-    shelf = Shelf.of(statistics, [paper.view for paper in papers])
-    scores = scorer.scores([direction], shelf)[0] if direction else np.zeros(len(papers), np.float32)
-    kept = set(picked(direction, scores, rules, papers, daily=daily))
-    strengths = direction.strengths(scores) if direction else scores
-    return [
-        Match(
-            paper.reading.id,
-            float(scores[place]),
-            round(float(strengths[place])),
-            why(statistics, direction, taste.likes, rules, paper),
-        )
-        for place, paper in enumerate(papers)
-        if place in kept
-    ]
-
-
-def picked(
-    direction: Direction | None, scores: Floats, rules: Rules, papers: Sequence[Candidate], *, daily: int
-) -> list[int]:
-    """Places of the papers that match: the `daily` best of each day that are no poor matches, and what
-    followed authors wrote."""
-    taken: dict[date, int] = {}
-    followed: dict[date, int] = {}
-    places = []
-    bar = direction.bar(daily) if direction else np.inf
-    for place in np.argsort(-scores, kind="stable").tolist():
-        paper = papers[place]
-        day = paper.day
-        if rules.authors and rules.followed(paper.reading) and not rules.refuse(paper.reading):
-            if followed.get(day, 0) < MOST_FOLLOWED:
-                followed[day] = followed.get(day, 0) + 1
-                places.append(place)
-        elif scores[place] >= bar and taken.get(day, 0) < daily and rules.admit(paper.reading):
-            taken[day] = taken.get(day, 0) + 1
-            places.append(place)
-    return places
-
-
-def why(
-    statistics: Statistics,
-    direction: Direction | None,
-    likes: Mapping[str, View],
-    rules: Rules,
-    paper: Candidate,
-) -> tuple[Reason, ...]:
-    """Heaviest first; authors, who weigh nothing, before all."""
-    names = [Reason(Kind.author, name, 0.0) for name in rules.followed(paper.reading)]
-    told = reasons(statistics, direction, likes, paper.reading.id, paper.view) if direction else ()
-    return (*names, *told)

@@ -57,7 +57,7 @@ class Direction:
     centre: float
     bent: bool  # whether the words' part counts by its logarithm
     liking: float  # what a liked paper's cosine to a paper adds to its score
-    steps: Floats  # scores at RARITIES
+    steps: Floats  # scores at RARITIES, rising
 
     def bar(self, daily: int) -> float:
         """The lowest score that is no poor match to someone for whom `daily` papers a day are enough."""
@@ -66,8 +66,7 @@ class Direction:
 
     def strengths(self, scores: Floats) -> Floats:
         """0 to 100, as `Match` says."""
-        rising = np.maximum.accumulate(self.steps + np.arange(len(self.steps)) * 1e-6)
-        strengths: Floats = np.interp(scores, rising, STRENGTHS, left=0.0).astype(np.float32)
+        strengths: Floats = np.interp(scores, self.steps, STRENGTHS, left=0.0).astype(np.float32)
         return strengths
 
 
@@ -75,11 +74,15 @@ def literal(statistics: Statistics, text: str) -> bool:
     return statistics.vocabulary.holders_of(text) >= HOLDERS
 
 
-def direct(statistics: Statistics, taste: Taste) -> Direction | None:
-    """None when neither view knows anything of what is liked."""
+# Of a topic whose likes neither view knows anything of: no score reaches its bar.
+NOWHERE: Final = Direction(EMPTY, 0.0, None, 0.0, 0.0, False, 0.0, np.full(len(RARITIES), np.inf, np.float32))
+
+
+def direct(statistics: Statistics, taste: Taste) -> Direction:
+    """The topic's direction under this version."""
     words, meant = _words(taste), _vector(taste)
     if not len(words.columns) and meant is None:
-        return None
+        return NOWHERE
     raw = statistics.sample_words.times(words) - statistics.common
     middle, spread = _measured(raw) if len(words.columns) else (0.0, np.inf)
     bent = not (taste.likes or taste.literal)
@@ -179,18 +182,26 @@ class Shelf:
         )
 
 
-def scores(directions: Sequence[Direction], shelf: Shelf) -> Matrix:
-    """Every paper's score for every topic, shape (directions, papers): one product a view."""
+@dataclass(frozen=True)
+class Scored:
+    """Topics (rows) against papers (columns)."""
+
+    told: Matrix  # shape (topics, shelf's columns): the words' directions there
+    scores: Matrix  # shape (topics, papers)
+
+
+def scored(directions: Sequence[Direction], shelf: Shelf) -> Scored:
+    """Every paper's score for every topic: one product a view."""
     told = Rows.of([direction.words for direction in directions]).dense(shelf.columns)
-    common = np.array([direction.common for direction in directions], np.float32)
-    offsets = np.array([direction.offset for direction in directions], np.float32)
-    centres = np.array([direction.centre for direction in directions], np.float32)
+    common, offsets, centres, bent = (
+        np.array([getattr(direction, name) for direction in directions], np.float32)
+        for name in ("common", "offset", "centre", "bent")
+    )
     none = np.zeros(len(shelf.vectors), np.float32)
     vectors = np.array([none if one.vector is None else one.vector for one in directions], np.float32)
     found: Matrix = told @ shelf.words
     found -= np.outer(common, shelf.common)
     found -= offsets[:, None]
-    bent = np.array([direction.bent for direction in directions], bool)
-    found[bent] = bend(found[bent])
+    found[bent > 0] = bend(found[bent > 0])
     found += vectors.reshape(len(directions), -1) @ shelf.vectors - centres[:, None]
-    return found
+    return Scored(told, found)

@@ -1,0 +1,140 @@
+"""Ours, which is the product's own scorer, and what others do, each as: known papers or words → scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from relevance_sets import Pool
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
+
+from paperround.topics import scorer
+from paperround.topics.scorer import Shelf, Taste
+from paperround.topics.statistics import Statistics
+
+Numbers = np.ndarray[Any, Any]
+ByExample = Callable[[Sequence[int]], Numbers]
+ByWords = Callable[[str, Numbers], Numbers]
+
+SAMPLED = 1000  # negatives of the boosted trees
+FLAT = 60  # of reciprocal-rank fusion
+
+
+class Ours:
+    """What serves readers, on statistics of the pool."""
+
+    def __init__(self, papers: Pool) -> None:
+        self.statistics = Statistics.unpacked(Statistics.counted(papers.texts, 1, papers.vectors).packed())
+        self.views = [
+            self.statistics.view(text, vector)
+            for text, vector in zip(papers.texts, papers.vectors, strict=True)
+        ]
+        self.shelf = Shelf.of(self.statistics, self.views)
+
+    def by_example(self, known: Sequence[int], disliked: Sequence[int] = ()) -> Numbers:
+        return self._scores(Taste(likes=self._views(known), dislikes=[self.views[one] for one in disliked]))
+
+    def by_words(self, words: str, vector: Numbers, known: Sequence[int] = ()) -> Numbers:
+        own = self.statistics.asked(words, vector)
+        return self._scores(Taste(own, scorer.literal(self.statistics, words), self._views(known)))
+
+    def _views(self, known: Sequence[int]) -> Mapping[str, Any]:
+        return {str(one): self.views[one] for one in known}
+
+    def _scores(self, taste: Taste) -> Numbers:
+        return scorer.scored([scorer.direct(self.statistics, taste)], self.shelf).scores[0]
+
+
+class Others:
+    """The baselines, on the same texts and vectors."""
+
+    def __init__(self, papers: Pool) -> None:
+        self.papers = papers
+        self.vectors = papers.vectors
+
+    @cached_property
+    def fitted(self) -> tuple[TfidfVectorizer, Any]:
+        """arxiv-sanity-lite's: 20,000 uni- and bigrams, sublinear."""
+        words = TfidfVectorizer(
+            max_features=20_000, ngram_range=(1, 2), sublinear_tf=True, stop_words="english", max_df=0.1,
+            min_df=3, strip_accents="unicode",
+        )  # fmt: skip
+        return words, words.fit_transform(self.papers.texts)
+
+    def random(self, known: Sequence[int]) -> Numbers:
+        return np.random.default_rng([*known, 7]).random(len(self.vectors))
+
+    def mean_words(self, known: Sequence[int]) -> Numbers:
+        rows = self.fitted[1]
+        return np.asarray(rows @ np.asarray(rows[known].mean(axis=0)).T).ravel()
+
+    def svm_on_words(self, known: Sequence[int]) -> Numbers:
+        rows = self.fitted[1]
+        machine = LinearSVC(class_weight="balanced", C=0.01, tol=1e-6, max_iter=10_000, random_state=7)
+        return np.asarray(machine.fit(rows, self._labels(known)).decision_function(rows))
+
+    def trees_on_vectors(self, known: Sequence[int]) -> Numbers:
+        drawn = np.random.default_rng(7).permutation(len(self.vectors))[: SAMPLED + len(known)]
+        negatives = np.setdiff1d(drawn, known)[:SAMPLED]
+        rows = np.concatenate([self.vectors[list(known)], self.vectors[negatives]])
+        labels = np.repeat([1, 0], [len(known), len(negatives)])
+        trees = HistGradientBoostingClassifier(
+            class_weight="balanced", max_iter=50, min_samples_leaf=1, early_stopping=False, random_state=7
+        )
+        return np.asarray(trees.fit(rows, labels).predict_proba(self.vectors)[:, 1])
+
+    def mean_vector(self, known: Sequence[int]) -> Numbers:
+        return self.vectors @ self.vectors[list(known)].mean(axis=0)
+
+    def nearest_vector(self, known: Sequence[int]) -> Numbers:
+        return (self.vectors @ self.vectors[list(known)].T).max(axis=1)
+
+    def regression_on_vectors(self, known: Sequence[int]) -> Numbers:
+        fitted = LogisticRegression(class_weight="balanced", C=1.0, max_iter=1000)
+        return np.asarray(fitted.fit(self.vectors, self._labels(known)).decision_function(self.vectors))
+
+    def _labels(self, known: Sequence[int]) -> Numbers:
+        labels = np.zeros(len(self.vectors), int)
+        labels[list(known)] = 1
+        return labels
+
+    def words_asked(self, words: str, _vector: Numbers) -> Numbers:
+        vectorizer, rows = self.fitted
+        return np.asarray((rows @ vectorizer.transform([words]).T).todense()).ravel()
+
+    def vector_asked(self, _words: str, vector: Numbers) -> Numbers:
+        return self.vectors @ vector
+
+    def fused(self, words: str, vector: Numbers) -> Numbers:
+        return sum(1 / (FLAT + _ranks(one(words, vector))) for one in (self.words_asked, self.vector_asked))
+
+    @property
+    def by_example(self) -> Mapping[str, ByExample]:
+        return {
+            "random": self.random,
+            "mean of tf-idf": self.mean_words,
+            "tf-idf, LinearSVC": self.svm_on_words,
+            "boosted trees on MiniLM": self.trees_on_vectors,
+            "mean of MiniLM": self.mean_vector,
+            "nearest neighbour, MiniLM": self.nearest_vector,
+            "logistic regression, MiniLM": self.regression_on_vectors,
+        }
+
+    @property
+    def by_words(self) -> Mapping[str, ByWords]:
+        return {
+            "tf-idf": self.words_asked,
+            "MiniLM": self.vector_asked,
+            "reciprocal-rank fusion": self.fused,
+        }
+
+
+def _ranks(scores: Numbers) -> Numbers:
+    ranks = np.empty(len(scores))
+    ranks[np.argsort(-scores, kind="stable")] = np.arange(1, len(scores) + 1)
+    return ranks
