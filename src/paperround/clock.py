@@ -25,6 +25,7 @@ TIMETABLE: Final = {
     "measure_catalogue": 60,
     "send_sign_in_links": 30,
     "tidy_accounts": 3600,
+    "match_topics": 60,
 }
 MOST_LATE: Final = None  # late is better than never: what is due stands in the tables
 

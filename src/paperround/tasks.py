@@ -27,7 +27,7 @@ from paperround.mail import mailer
 from paperround.papers import trending
 from paperround.search import lexemes
 from paperround.settings import FeedName, Settings
-from paperround.topics import measuring
+from paperround.topics import edition, measuring
 
 logger = structlog.get_logger(__name__)
 
@@ -50,6 +50,7 @@ class Workplace:
     silence: float = 20
     reading: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     embedding: asyncio.Lock = field(default_factory=asyncio.Lock)
+    matching: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 def rules(settings: Settings) -> intake.Rules:
@@ -127,6 +128,14 @@ async def tidy_accounts(context: JobContext) -> None:
     """Forget expired links, ended sessions and old counts."""
     place: Workplace = context.additional_context["place"]
     await tidying.tidy(place.database, now=utc_now())
+@queue.app.task(name="match_topics", pass_context=True)
+async def match_topics(context: JobContext) -> None:
+    """Match the latest editions with the topics that are due."""
+    place: Workplace = context.additional_context["place"]
+    if place.matching.locked():
+        return
+    async with place.matching, Encoder(place.settings, place.encoder_socket) as encoder:
+        await edition.match_latest(place.database, encoder)
 
 
 @queue.app.task(name="rescue_jobs", pass_context=True)

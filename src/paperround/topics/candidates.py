@@ -15,10 +15,11 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from paperround.database import ReadSession
 from paperround.embeddings.tables import Embedding
 from paperround.papers.tables import FRESH_LISTING, Author, Listing, Paper
-from paperround.topics.measuring import SENT_VECTOR, Version, received_one
+from paperround.topics.measuring import SENT_VECTOR, Version, received, received_one
 from paperround.topics.rules import Reading
+from paperround.topics.sparse import Floats
 from paperround.topics.sparse import Row as WordsRow
-from paperround.topics.statistics import View, text_of
+from paperround.topics.statistics import View, centred, text_of
 
 MOST: Final = 5000  # papers of some days, the newest; two seconds of work when none was read before
 ROWS_KEPT: Final = 10_000  # some 10 MB
@@ -59,6 +60,22 @@ async def views_of(session: ReadSession, version: Version, ids: Collection[str])
         return {}
     rows = (await session.execute(_texts(version, Paper.id.in_(ids), names=False))).all()
     return dict(zip([row.id for row in rows], await _views(version, rows), strict=True))
+
+
+async def vectors_of(session: ReadSession, version: Version, ids: Collection[str]) -> Mapping[str, Floats]:
+    """The vectors alone, centred, of those of these papers that have one."""
+    if not ids or version.statistics.model_id is None:
+        return {}
+    query = select(Embedding.paper_id, SENT_VECTOR).where(
+        Embedding.model_id == version.statistics.model_id,
+        Embedding.paper_id.in_(ids),
+        Embedding.vector.is_not(None),
+    )
+    rows = (await session.execute(query)).all()
+    if not rows:
+        return {}
+    vectors = centred(received([row.sent for row in rows]), version.statistics.mean_vector)
+    return dict(zip([row.paper_id for row in rows], vectors, strict=True))
 
 
 def _texts(version: Version, *where: ColumnElement[bool], names: bool = True) -> Select[*tuple[Any, ...]]:

@@ -1,15 +1,16 @@
-"""What topics ask for, as their tables tell it."""
+"""What topics ask for and what was found for them, as their tables tell it."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
 
 from sqlalchemy import select
 
 from paperround.database import ReadSession
-from paperround.topics.tables import Rating, Topic, TopicExample
-from paperround.topics.wanted import Wanted
+from paperround.topics.tables import Rating, Topic, TopicDay, TopicExample
+from paperround.topics.wanted import Kind, Match, Reason, Wanted
 
 
 async def wanted_of(session: ReadSession, topic_ids: Collection[int]) -> Mapping[int, Wanted]:
@@ -42,3 +43,31 @@ async def wanted_of(session: ReadSession, topic_ids: Collection[int]) -> Mapping
         )
         for topic in topics
     }
+
+
+async def matches_of(
+    session: ReadSession, topic_ids: Collection[int], first: date, last: date
+) -> Mapping[int, Mapping[date, Sequence[Match]]]:
+    """The stored matches of these topics for each of these days that was matched, best first.
+
+    A day is left out where the topic has changed since: ask `matching.matches` for it, which knows already.
+    """
+    query = (
+        select(TopicDay.topic_id, TopicDay.day, TopicDay.matches)
+        .join(Topic, Topic.id == TopicDay.topic_id)
+        .where(
+            TopicDay.topic_id.in_(topic_ids),
+            TopicDay.day.between(first, last),
+            TopicDay.changed_at == Topic.changed_at,
+        )
+        .order_by(TopicDay.topic_id, TopicDay.day.desc())
+    )
+    found: dict[int, dict[date, Sequence[Match]]] = {topic_id: {} for topic_id in topic_ids}
+    for topic_id, day, matches in await session.execute(query):
+        found[topic_id][day] = [_match(*given) for given in matches]
+    return found
+
+
+def _match(paper_id: str, score: float, strength: int, reasons: Sequence[tuple[str, str, float]]) -> Match:
+    told = tuple(Reason(Kind(kind), text, weight) for kind, text, weight in reasons)
+    return Match(paper_id, score, strength, told)
