@@ -128,6 +128,8 @@ async def tidy_accounts(context: JobContext) -> None:
     """Forget expired links, ended sessions and old counts."""
     place: Workplace = context.additional_context["place"]
     await tidying.tidy(place.database, now=utc_now())
+
+
 @queue.app.task(name="match_topics", pass_context=True)
 async def match_topics(context: JobContext) -> None:
     """Match the latest editions with the topics that are due."""
