@@ -144,6 +144,9 @@ class ArXivServer:
         return 404, {}, b""
 
     def _query(self, query: dict[str, str]) -> bytes:
+        if asked_for := query.get("id_list"):
+            named = [paper for paper in self.papers if paper.id == asked_for]
+            return results(len(named), 0, *map(found, named))
         asked = search(r"cat:(\S+) AND submittedDate:\[(\d{12}) TO (\d{12})\]", query["search_query"])
         assert asked, query
         fits = sorted(

@@ -26,6 +26,7 @@ TIMETABLE: Final = {
     "send_sign_in_links": 30,
     "tidy_accounts": 3600,
     "match_topics": 60,
+    "fetch_submissions": 60,
 }
 MOST_LATE: Final = None  # late is better than never: what is due stands in the tables
 

@@ -197,7 +197,7 @@ async def ingest(
         opened(name, settings, database) as feed,
     ):
         async with database.writing() as session:
-            await trending.adopt_half_life(session, tasks.half_life(settings))
+            await trending.adopt_half_life(session, settings.half_life)
         if days is None:
             days = await _due_days(database, settings, feed.name)
         with _progress(console) as progress:

@@ -163,6 +163,10 @@ class Settings(BaseSettings):
         return value.expanduser().absolute()
 
     @property
+    def half_life(self) -> timedelta:
+        return timedelta(hours=self.trending_half_life_hours)
+
+    @property
     def address(self) -> str:
         """What links start with, without a slash at the end."""
         if self.public_url:

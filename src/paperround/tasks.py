@@ -22,7 +22,9 @@ from paperround.database import Database, utc_now
 from paperround.embeddings import filling
 from paperround.embeddings.client import Encoder, EncoderError, EncoderUnavailable
 from paperround.feeds import intake, schedule
+from paperround.feeds.arxiv import arxiv
 from paperround.feeds.sources import opened
+from paperround.library import fetching
 from paperround.mail import mailer
 from paperround.papers import trending
 from paperround.search import lexemes
@@ -51,14 +53,11 @@ class Workplace:
     reading: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     embedding: asyncio.Lock = field(default_factory=asyncio.Lock)
     matching: asyncio.Lock = field(default_factory=asyncio.Lock)
+    fetching: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 def rules(settings: Settings) -> intake.Rules:
-    return intake.Rules(every=settings.read_every, half_life=half_life(settings))
-
-
-def half_life(settings: Settings) -> timedelta:
-    return timedelta(hours=settings.trending_half_life_hours)
+    return intake.Rules(every=settings.read_every, half_life=settings.half_life)
 
 
 @queue.app.task(name="read_feeds", pass_context=True)
@@ -99,6 +98,16 @@ async def embed_papers(context: JobContext) -> None:
             return
     if done:
         logger.info("embedded", papers=done)
+
+
+@queue.app.task(name="fetch_submissions", pass_context=True)
+async def fetch_submissions(context: JobContext) -> None:
+    """Fetch the papers that readers submitted."""
+    place: Workplace = context.additional_context["place"]
+    if place.fetching.locked():
+        return
+    async with place.fetching, arxiv(place.settings, place.database) as source:
+        await fetching.fetch_due(place.database, source, half_life=place.settings.half_life)
 
 
 @queue.app.task(name="count_words", pass_context=True)
@@ -151,7 +160,7 @@ async def rescue_jobs(context: JobContext) -> None:
 async def _ready(place: Workplace) -> AsyncIterator[procrastinate.App]:
     """What a clock would have queued while nobody worked is queued at once."""
     async with place.database.writing() as session:
-        await trending.adopt_half_life(session, half_life(place.settings))
+        await trending.adopt_half_life(session, place.settings.half_life)
         for task in ("read_feeds", "embed_papers", "rescue_jobs"):
             await queue.defer(session, task, once=task)
     async with queue.connected(place.database.url) as app:

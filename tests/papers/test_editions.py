@@ -69,9 +69,9 @@ async def test_a_choice_is_by_day_feed_and_submitter(database):
 
     assert await chosen(first=date(2026, 3, 3)) == {"3", "4"}
     assert await chosen(last=date(2026, 3, 2)) == {"1", "2"}
-    assert await chosen(feed="huggingface") == {"1", "2", "3"}
+    assert await chosen(feeds=("huggingface",)) == {"1", "2", "3"}
     assert await chosen(submitter="ben") == {"2"}
-    assert await chosen(first=date(2026, 3, 3), feed="huggingface", submitter="ada") == {"3"}
+    assert await chosen(first=date(2026, 3, 3), feeds=("huggingface",), submitter="ada") == {"3"}
     assert await chosen(submitter="nobody") == set()
 
 

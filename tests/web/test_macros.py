@@ -18,6 +18,9 @@ class Mark:
     upvoted: bool
     saved: bool
     token: str
+    ratings: tuple[()] = ()
+    rateable: bool = False
+    here: str = ""
 
 
 def rendered(source: str, **context: object) -> str:

@@ -397,7 +397,7 @@ async def test_formulas_bring_nothing_but_mathml(pages, database, place):
     page = Page(await pages.get("/papers/2603.00002"))
 
     assert page.status == 200
-    allowed = {"math": {"xmlns", "display"}, "a": {"href", "download", "rel"}}
+    allowed = {"math": {"xmlns", "display"}, "a": {"href", "download", "rel", "aria-label"}}
     start = next(at for at, (tag, _) in enumerate(page.elements) if tag == "main")
     for tag, attrs in page.elements[start:]:
         assert MATHML.fullmatch(tag) or tag in usual | {"h2", "section", "ul", "li", "p"}, (tag, attrs)

@@ -17,7 +17,8 @@ from paperround.accounts import signin
 from paperround.accounts.tables import Reader, ReaderSession, SignInLink
 from paperround.database import Database
 from paperround.signing import fingerprint
-from paperround.web.signing_in import LINKS_OF_ADDRESS, LINKS_OF_NETWORK, local
+from paperround.web.local import local
+from paperround.web.signing_in import LINKS_OF_ADDRESS, LINKS_OF_NETWORK
 from people import ADA, BEN, CYN, person, signed_in
 
 from .test_pages import TODAY, Page, opened

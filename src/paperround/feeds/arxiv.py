@@ -62,6 +62,13 @@ class ArXiv:
         window = announced_on(day)
         return each_once(await self._submitted(window)) if window else []
 
+    async def one(self, paper_id: str) -> FeedPaper | None:
+        """A single paper, None when there is none of that id. Raises `FeedError` and `Unreadable`."""
+        parameters: dict[str, str | int] = {"id_list": paper_id, "max_results": 1}
+        page = await self._ask(paper_id, self._query, parameters, arxiv_answer.page)
+        found = [entry for entry in page.entries if self.guess_id(entry) == paper_id]
+        return self.read(found[0]) if found else None
+
     async def _announcements(self, day: date) -> list[dict[str, Any]] | None:
         """None when a category has gone on to a later day. One that still has an earlier day has none yet."""
         found: list[dict[str, Any]] = []

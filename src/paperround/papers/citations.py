@@ -51,8 +51,21 @@ def _family(names: list[str]) -> str:
     return "".join(_latin(words[0 if GROUP.search(names[0]) else -1])) if words else ""
 
 
-def bibtex(paper: Paper, *, url: str, on_arxiv: bool = True) -> str:
-    """One @misc entry, in Unicode. `on_arxiv`: whether arXiv knows the id; a sample's it doesn't."""
+def bibliography(papers: Iterable[tuple[Paper, str]], *, on_arxiv: bool = True) -> Iterator[str]:
+    """An entry for each paper, given with its address; keys that would be the same get the id behind them."""
+    taken: set[str] = set()
+    for paper, url in papers:
+        name = key(paper)
+        name = name if name not in taken else f"{name}{''.join(_latin(paper.id))}"
+        taken.add(name)
+        yield bibtex(paper, url=url, on_arxiv=on_arxiv, named=name)
+
+
+def bibtex(paper: Paper, *, url: str, on_arxiv: bool = True, named: str = "") -> str:
+    """One @misc entry, in Unicode. `on_arxiv`: whether arXiv knows the id; a sample's it doesn't.
+
+    `named`: its key, where it isn't the usual one.
+    """
     fields = {
         "title": f"{{{_title(paper.title)}}}",  # the inner braces keep its capitals
         "author": " and ".join(map(_author, _names(paper))),
@@ -61,7 +74,7 @@ def bibtex(paper: Paper, *, url: str, on_arxiv: bool = True) -> str:
         "url": _address(url),
     }
     lines = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items() if value)
-    return f"@misc{{{key(paper)},\n{lines}\n}}\n"
+    return f"@misc{{{named or key(paper)},\n{lines}\n}}\n"
 
 
 def _eprint(paper: Paper) -> dict[str, str]:

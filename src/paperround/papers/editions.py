@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, distinct, func, or_, select
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy import ColumnElement, Select, distinct, exists, func, or_, select
+from sqlalchemy.orm import aliased, joinedload, selectinload
 
 from paperround.database import ReadSession
+from paperround.papers.merging import READERS
 from paperround.papers.span import Span
 from paperround.papers.tables import FRESH_LISTING, Author, Listing, Organization, Paper, Signal
 
@@ -41,11 +42,11 @@ class Slice:
 
 @dataclass(frozen=True)
 class Choice:
-    """Which papers: those on any list of `feed` from `first` to `last`. None: no bound."""
+    """Which papers: those on any list of `feeds` from `first` to `last`. None, or no feed: no bound."""
 
     first: date | None = None
     last: date | None = None
-    feed: str | None = None
+    feeds: tuple[str, ...] = ()
     submitter: str | None = None
     category: str | None = None
     organization: str | None = None
@@ -61,8 +62,8 @@ class Choice:
             conditions.append(Listing.day >= self.first)
         if self.last is not None:
             conditions.append(Listing.day <= self.last)
-        if self.feed is not None:
-            conditions.append(Listing.feed == self.feed)
+        if self.feeds:
+            conditions.append(Listing.feed.in_(self.feeds))
         if self.submitter is not None:
             conditions.append(Listing.submitter_name == self.submitter)
         return [*conditions, FRESH_LISTING] if conditions else []
@@ -112,6 +113,11 @@ async def papers(
     shown = found[:limit]
     more = Place(getattr(shown[-1], key.key), shown[-1].id) if len(found) > limit else None
     return Slice(shown, more)
+
+
+def listed_by(feeds: Sequence[str]) -> Select[str]:
+    """Ids of the papers on any list of these feeds."""
+    return select(Listing.paper_id).where(Listing.feed.in_(feeds), FRESH_LISTING)
 
 
 async def newest_day(session: ReadSession) -> date | None:
@@ -194,11 +200,16 @@ LISTED_ORDERS: dict[Sort | None, tuple[Any, ...]] = {
 async def listed(
     session: ReadSession, choice: Choice, *, sort: Sort | None, limit: int, offset: int
 ) -> Sequence[tuple[Listing, Paper]]:
-    """Listings in the hub's own order: from the newest day back, a day's by votes; or as `sort` says."""
+    """Listings in the hub's own order: from the newest day back, a day's by votes; or as `sort` says.
+
+    A reader's listing gives way to one by a feed on the same day.
+    """
+    twin = aliased(Listing)
+    doubled = exists().where(twin.paper_id == Listing.paper_id, twin.day == Listing.day, twin.feed != READERS)
     query = (
         select(Listing, Paper)
         .join(Paper, Paper.id == Listing.paper_id)
-        .where(*choice.listings)
+        .where(*choice.listings, or_(Listing.feed != READERS, ~doubled))
         .order_by(*LISTED_ORDERS[sort])
         .options(selectinload(Paper.authors), joinedload(Paper.organization))
     )

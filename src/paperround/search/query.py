@@ -8,7 +8,7 @@ from datetime import date
 from typing import Final, NamedTuple
 
 import numpy as np
-from sqlalchemy import ColumnElement, exists, func, select, text
+from sqlalchemy import ColumnElement, Select, exists, func, select, text
 
 from paperround.database import ReadSession
 from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
@@ -36,6 +36,7 @@ class Filters:
     organization: str | None = None
     has_code: bool = False
     min_upvotes: int = 0
+    among: Select[str] | None = None  # ids of papers
 
     @property
     def conditions(self) -> list[ColumnElement[bool]]:
@@ -46,6 +47,8 @@ class Filters:
             found.append(Paper.github_url.is_not(None))
         if self.min_upvotes:
             found.append(Paper.votes >= self.min_upvotes)
+        if self.among is not None:
+            found.append(Paper.id.in_(self.among))
         listed: list[ColumnElement[bool]] = []
         if self.first:
             listed.append(Listing.day >= self.first)

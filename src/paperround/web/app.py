@@ -27,12 +27,15 @@ from paperround.web import (
     docs,
     errors,
     hub,
+    library,
     organizations,
     outbox,
     pages,
+    rating,
     shown,
     signing_in,
     status,
+    submitting,
     syndication,
 )
 from paperround.web.api import feeds, me, papers, search
@@ -40,6 +43,10 @@ from paperround.web.compression import Compressed
 from paperround.web.forgery import OwnPagesOnly, own_forms_only
 from paperround.web.guard import BodyLimit, HeadIsGet, LastResort, Private, SecurityHeaders, no_nul
 
+# The pages of papers come last: any longer address below /papers is an id to them.
+PAGES: Final = (
+    about, signing_in, account, library, rating, submitting, organizations, outbox, status, docs, pages,
+)  # fmt: skip
 STATIC: Final = Path(__file__).parent / "static"
 
 
@@ -75,7 +82,7 @@ def create_app(settings: Settings, database_url: str, encoder_socket: Path | Non
     app.state.templates = templates()
     for api in (papers, search, feeds, me, hub, citations, syndication, crawlers):
         app.include_router(api.router)
-    for pages_of in (about, signing_in, account, organizations, outbox, status, docs, pages):
+    for pages_of in PAGES:
         app.include_router(pages_of.router, dependencies=[Depends(own_forms_only)])
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     errors.install(app)

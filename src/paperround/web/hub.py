@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 
 from paperround.papers import editions
 from paperround.papers.editions import Choice, Sort
+from paperround.papers.merging import READERS
 from paperround.papers.span import Period, Span
 from paperround.papers.tables import Author, Listing, Organization, Paper
 from paperround.search.query import Filters, Match, search
@@ -23,7 +24,7 @@ from paperround.web.asking import understood
 from paperround.web.request import NotFound, Read, database_of
 from paperround.web.shown import visible_authors
 
-FEED: Final = "huggingface"
+FEEDS: Final = ("huggingface", READERS)
 DEFAULT_LIMIT: Final = 50
 DEFAULT_SEARCH_LIMIT: Final = 20
 LAST_PAGE: Final = 100_000
@@ -70,7 +71,7 @@ def _number(value: str | None, default: int) -> int:
 
 def _choice(days: Mapping[str, str | None], submitter: str | None) -> Choice:
     span = next((Span.parse(PERIODS[name], value) for name, value in days.items() if value), None)
-    return replace(Choice.of(span) if span else Choice(), feed=FEED, submitter=submitter or None)
+    return replace(Choice.of(span) if span else Choice(), feeds=FEEDS, submitter=submitter or None)
 
 
 @router.get("/api/papers/search", response_model=list[Json], summary="Search, as the hub answers it")
@@ -82,12 +83,15 @@ async def search_papers(
     """The best first, in the form of the daily list."""
     count = min(max(_number(limit, DEFAULT_SEARCH_LIMIT), 1), 100)
     asking = await understood(request, (q or "")[:LONGEST])
-    choice = Choice(feed=FEED)
+    choice = Choice(feeds=FEEDS)
     async with database_of(request).reading() as session:
         if not asking.question.text:
             rows = await editions.listed(session, choice, sort=None, limit=count, offset=0)
             return JSONResponse([item(listing, paper) for listing, paper in rows])
-        found = await search(session, asking.question, asking.vector, filters=Filters(feed=FEED), limit=count)
+        on_lists = editions.listed_by(FEEDS)
+        found = await search(
+            session, asking.question, asking.vector, filters=Filters(among=on_lists), limit=count
+        )
         named = [Match(asking.paper_id, 1.0, None, ())] if asking.paper_id else []
         papers = [paper for _, paper in await papers_of(session, named or found.matches)]
         listings = await editions.listings(session, [paper.id for paper in papers])
@@ -95,7 +99,7 @@ async def search_papers(
         [
             item(ours[-1], paper)
             for paper in papers
-            if (ours := [row for row in listings[paper.id] if row.feed == FEED])
+            if (ours := [row for row in listings[paper.id] if row.feed in FEEDS])
         ]
     )
 
@@ -120,9 +124,9 @@ async def paper_markdown(session: Read, paper_id: PaperId) -> Markdown:
 
 
 async def _listed_paper(session: Read, paper_id: str) -> tuple[Paper, Listing]:
-    """Only what stands on the hub's lists: never a sample."""
+    """Only what stands on the hub's lists or was brought by a reader: never a sample."""
     paper = await found(session, paper_id)
-    listings = [row for row in (await editions.listings(session, [paper.id]))[paper.id] if row.feed == FEED]
+    listings = [row for row in (await editions.listings(session, [paper.id]))[paper.id] if row.feed in FEEDS]
     if not listings:
         raise NotFound(f"Paper {paper.id} is not on the hub's lists.")
     return paper, listings[-1]

@@ -11,6 +11,7 @@ from paperround.papers import editions
 from paperround.papers.editions import Choice, Sort
 from paperround.web import shown
 from paperround.web.api import cursor as cursors
+from paperround.web.marks import marks
 from paperround.web.request import NotFound, Now, Read, page
 
 PAGE: Final = 30
@@ -44,6 +45,7 @@ async def organization(
         organization=group,
         totals=await editions.organization_totals(session, name),
         entries=shown.entries(part.papers, today=now.date(), by_people=True),
+        marks=await marks(request, session, part.papers),
         more=cursors.encode(sort, part.more),
         address=address if chosen == "newest" else f"{address}?order={chosen}",
         orders=[

@@ -26,6 +26,7 @@ from paperround.web.api.papers import MOST_SIGNALS, Category, found
 from paperround.web.asking import Asked, Filtered
 from paperround.web.citations import bibtex
 from paperround.web.linked_data import scholarly_article
+from paperround.web.marks import marks
 from paperround.web.request import Config, Now, Read, page, settings_of
 
 PAGE: Final = 30  # with whole abstracts: a page stays below 100 kB
@@ -103,6 +104,7 @@ async def _edition(
         totals=await editions.totals(session, span, category),
         category=category,
         entries=shown.entries(part.papers, today=now.date(), moved=moved),
+        marks=await marks(request, session, part.papers),
         more=cursors.encode(Sort.upvotes, part.more),
         now=now,
         **await _around(session, span, now, settings_of(request), part.papers),
@@ -158,6 +160,7 @@ async def trending(
         session,
         "papers/trending.html",
         entries=shown.entries(part.papers, today=now.date(), moved=moved),
+        marks=await marks(request, session, part.papers),
         more=cursors.encode(Sort.trending, part.more),
         half_life=shown.hours(settings.trending_half_life_hours),
     )
@@ -180,6 +183,7 @@ async def one_paper(request: Request, session: Read, settings: Config, now: Now,
         session,
         "papers/paper.html",
         paper=paper,
+        marks=await marks(request, session, [paper]),
         entry=shown.entry(paper, today=today),
         authors=shown.folded(shown.visible_authors(paper)),
         listings=[

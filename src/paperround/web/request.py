@@ -156,20 +156,31 @@ KeyReader = Annotated[Reader, Depends(key_reader)]
 KeyWriter = Annotated[Reader, Depends(key_writer)]
 
 
+def viewer_of(request: Request) -> Reader | None:
+    """Who is signed in, once a page's route has been reached."""
+    visit: sessions.Visit | None = getattr(request.state, "visit", None)
+    return visit.reader if visit else None
+
+
+def csrf_of(request: Request) -> str:
+    """The token of the forms of who is signed in, else ''."""
+    visit: sessions.Visit | None = getattr(request.state, "visit", None)
+    return cookies.form_token(signer_of(request), visit.session.id) if visit else ""
+
+
 async def page(
     request: Request, session: ReadSession | None, template: str, *, status: int = 200, **shown: Any
 ) -> HTMLResponse:
     """The page `template` with what every page needs: the site's name, who looks, whether it is samples."""
     environment = cast(Environment, request.app.state.templates)
     settings = settings_of(request)
-    visit: sessions.Visit | None = getattr(request.state, "visit", None)
     body = environment.get_template(template).render(
         request=request,
         site_name=settings.site_name,
         site_byline=settings.site_byline,
         public_url=settings.address,
-        viewer=visit.reader if visit else None,
-        csrf=cookies.form_token(signer_of(request), visit.session.id) if visit else "",
+        viewer=viewer_of(request),
+        csrf=csrf_of(request),
         sample=await sample.is_shown(session) if session is not None else False,
         **shown,
     )

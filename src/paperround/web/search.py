@@ -18,6 +18,7 @@ from paperround.search.wording import MOST_COUNTED
 from paperround.web import shown
 from paperround.web.asking import Asking
 from paperround.web.marking import marked
+from paperround.web.marks import marks
 from paperround.web.request import Read, page, settings_of
 
 SHOWN: Final = 50
@@ -47,6 +48,7 @@ async def _page(
         unknown_id=asking.paper_id,
         heading=heading(asking, found),
         closest=bool(rows) and not found.total,
+        marks=await marks(request, session, [paper for _, paper in rows]),
         entries=[_entry(match, paper, words, today) for match, paper in rows],
         vectors=found.vectors,
         filters=filters,

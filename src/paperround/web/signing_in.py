@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Annotated, Final
-from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Form, Query, Request
@@ -19,6 +18,7 @@ from paperround.settings import Settings
 from paperround.signing import fingerprint
 from paperround.web import cookies
 from paperround.web.client import source_network
+from paperround.web.local import local
 from paperround.web.request import (
     Config,
     Now,
@@ -42,15 +42,6 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 Next = Annotated[str, Query(alias="next", max_length=500)]
 NextField = Annotated[str, Form(alias="next", max_length=500)]
 EmailField = Annotated[str, Form(max_length=LONGEST_ADDRESS)]
-
-
-def local(address: str) -> str:
-    """A path on this site, with its query; else '', as for `//example.org` or `/\\example.org`."""
-    odd = any(ord(letter) < 33 or letter == "\\" for letter in address)
-    if odd or not address.startswith("/") or address.startswith("//"):
-        return ""
-    parts = urlsplit(address)
-    return "" if parts.scheme or parts.netloc else address
 
 
 async def within_limits(request: Request, email: str, now: datetime) -> None:

@@ -1,0 +1,14 @@
+"""Addresses within this site, told from those that only look like it."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+
+def local(address: str) -> str:
+    """A path on this site, with its query; else '', as for `//example.org` or `/\\\\example.org`."""
+    odd = any(ord(letter) < 33 or letter == "\\" for letter in address)
+    if odd or not address.startswith("/") or address.startswith("//"):
+        return ""
+    parts = urlsplit(address)
+    return "" if parts.scheme or parts.netloc else address

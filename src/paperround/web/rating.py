@@ -1,0 +1,78 @@
+"""What a reader does with a paper where it stands: vote, save, rate within a topic. Then back to it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import Response
+
+from paperround.library import saving
+from paperround.library.saving import CannotSave
+from paperround.papers import votes
+from paperround.topics import following
+from paperround.topics.following import CannotFollow, NoSuchTopic
+from paperround.web.api.papers import PaperId, found
+from paperround.web.marks import back
+from paperround.web.request import BadRequest, Config, NotFound, Now, SignedIn, Write
+
+router = APIRouter(include_in_schema=False)
+On = Annotated[bool, Form()]
+
+
+@router.post("/papers/{paper_id:path}/upvote")
+async def upvote(
+    request: Request, session: Write, reader: SignedIn, settings: Config, now: Now, paper_id: PaperId, on: On
+) -> Response:
+    paper = await found(session, paper_id)
+    if on:
+        await votes.upvote(session, reader.id, paper.id, now=now, half_life=settings.half_life)
+    else:
+        await votes.take_back(session, reader.id, paper.id, half_life=settings.half_life)
+    return back(request, paper.id)
+
+
+@router.post("/papers/{paper_id:path}/save")
+async def save(
+    request: Request, session: Write, reader: SignedIn, now: Now, paper_id: PaperId, on: On
+) -> Response:
+    paper = await found(session, paper_id)
+    try:
+        if on:
+            await saving.save(session, reader.id, paper.id, now=now)
+        else:
+            await saving.take_off(session, reader.id, paper.id)
+    except CannotSave as error:
+        raise BadRequest(str(error)) from error
+    return back(request, paper.id)
+
+
+@router.post("/rate")
+async def rate(
+    request: Request,
+    session: Write,
+    reader: SignedIn,
+    now: Now,
+    topic: Annotated[int, Form(ge=1, lt=2**31)],
+    more: Annotated[str, Form(max_length=60)] = "",
+    less: Annotated[str, Form(max_length=60)] = "",
+    undo: Annotated[str, Form(max_length=60)] = "",
+) -> Response:
+    """`more`, `less` or `undo` is the paper. One form serves a whole page: its buttons name the papers.
+
+    An undo may name another topic than the form's, as `12:2510.12345`.
+    """
+    number, _, undone = undo.rpartition(":")
+    topic_id = int(number) if number.isdecimal() and len(number) < 10 else topic
+    try:
+        mine = await following.topic_of(session, reader.id, topic_id)
+        paper = await found(session, more or less or undone)
+        if undone:
+            await following.take_rating_back(session, mine, paper.id, now=now)
+        else:
+            await following.rate(session, mine, paper.id, 1 if more else -1, now=now)
+    except NoSuchTopic as error:
+        raise NotFound(str(error)) from error
+    except CannotFollow as error:
+        raise BadRequest(str(error)) from error
+    return back(request, paper.id)
