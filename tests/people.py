@@ -15,6 +15,7 @@ from paperround.database import Database, utc_now
 from paperround.settings import Settings
 from paperround.web import cookies
 
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 ADA, BEN, CYN = "ada@example.org", "ben@example.org", "cyn@example.org"
 
 
@@ -39,7 +40,7 @@ async def person(database: Database, email: str = ADA, *, now: datetime | None =
     signer = await signing.signer(database, settings)
     async with database.writing() as session:
         reader_id = await signin.reader_of(session, email, now=moment)
-        token = await sessions.begin(session, reader_id, agent="Test/1.0", now=moment)
+        token = await sessions.begin(session, reader_id, agent=FIREFOX, now=moment)
         mine = select(ReaderSession.id).where(ReaderSession.token_hash == signing.fingerprint(token))
         session_id = (await session.execute(mine)).scalar_one()
     cookie = {cookies.cookie_name(settings): signer.sign(cookies.PURPOSE, token)}

@@ -14,6 +14,7 @@ from paperround import signing
 from paperround.accounts import keys, signin
 from paperround.accounts.tables import ApiKey, Reader, ReaderSession, Scope, SignInLink
 from paperround.database import Database
+from paperround.web.account import browser_name
 from paperround.web.request import KeyWriter
 from people import ADA, BEN, CYN, Person, person, signed_in
 
@@ -86,6 +87,13 @@ async def test_nothing_is_done_for_who_is_not_signed_in(browser, database, addre
 
     assert (answer.status_code, answer.headers["Location"]) == (303, "/sign-in")
     assert (await reader(database)).name == ""
+
+
+async def test_who_sent_a_form_is_led_back_to_its_page(browser):
+    from_page = {"Referer": "http://127.0.0.1/papers/trending?after=x"}
+    answer = await browser.post("/settings/profile", headers=from_page)
+
+    assert answer.headers["Location"] == "/sign-in?next=%2Fpapers%2Ftrending%3Fafter%3Dx"
 
 
 @pytest.mark.parametrize("address", POSTS)
@@ -183,7 +191,7 @@ async def test_browsers_are_listed_and_can_be_signed_out(browser, database, data
     phone = await person(database, ADA, now=NOW)
     await person(database, CYN, now=NOW)
     page = Page(await browser.get("/settings"))
-    assert page.text.count("Test/1.0") == 2
+    assert page.text.count("Firefox on Linux") == 2
     assert page.text.count("(this one)") == 1
 
     await browser.post(f"/settings/sessions/{phone.session_id}/end", data=ada.form())
@@ -227,6 +235,27 @@ async def test_a_days_old_token_is_renewed_by_the_next_form(database, database_u
     async with opened(database_url, now="2026-03-12 12:10") as thief:
         thief.cookies.update(ada.cookies)
         assert (await thief.get("/settings")).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("agent", "name"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Linux"),
+        (
+            "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/143.0 Safari/537.36 Edg/143",
+            "Edge on Windows",
+        ),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19 Safari/604.1",
+            "Safari on an iPhone",
+        ),
+        ("Mozilla/5.0 (Linux; Android 16) AppleWebKit Chrome/143 Mobile Safari/537.36", "Chrome on Android"),
+        ("curl/8", "A browser"),
+        ("", "A browser"),
+    ],
+)
+def test_a_browser_is_named_by_what_it_says(agent, name):
+    assert browser_name(agent) == name
 
 
 # --- Keys -------------------------------------------------------------------------------------------------

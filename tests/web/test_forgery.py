@@ -218,3 +218,27 @@ async def test_a_form_of_a_thousand_fields_is_no_fault_of_ours(browser):
 
     assert answer.status_code == 400
     assert (await browser.post("/sign-in", files=parts)).status_code == 400
+
+
+# --- NUL --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (rb'{"a": "\u0000"}', 400),
+        (rb'{"a": "x\\\u0000"}', 400),
+        (rb'{"\u0000": 1}', 400),
+        (rb'{"a": "\\u0000"}', 200),
+        (rb'{"a": "\\\\u0000 \u0001"}', 200),
+    ],
+)
+async def test_a_nul_in_json_is_refused_and_talk_of_one_is_not(browser, body, status):
+    application = browser._transport.app  # type: ignore[attr-defined]
+
+    @application.post("/api/v1/try")
+    async def attempt(said: dict[str, str | int]) -> None: ...
+
+    answer = await browser.post("/api/v1/try", content=body, headers={"Content-Type": "application/json"})
+
+    assert answer.status_code == status, answer.text

@@ -44,6 +44,23 @@ DONE: Final = {
     "key": "That key opens nothing any more.",
 }
 
+# What a browser says of itself and its system, the more particular first: all name their forebears too.
+BROWSERS: Final = (
+    ("Edg", "Edge"),
+    ("OPR", "Opera"),
+    ("Firefox", "Firefox"),
+    ("Chrome", "Chrome"),
+    ("Safari", "Safari"),
+)
+SYSTEMS: Final = (
+    ("iPhone", "an iPhone"),
+    ("iPad", "an iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Mac OS", "macOS"),
+    ("Linux", "Linux"),
+)
+
 router = APIRouter(prefix="/settings", include_in_schema=False, default_response_class=HTMLResponse)
 NameField = Annotated[str, Form(max_length=80)]
 
@@ -76,13 +93,21 @@ async def _settings(
         "account/settings.html",
         reader=reader,
         zones=readers.time_zones(),
-        sessions=await sessions.of_reader(session, reader.id, now=now),
+        sessions=[
+            (one, browser_name(one.agent)) for one in await sessions.of_reader(session, reader.id, now=now)
+        ],
         this_session=visit.session.id if visit else 0,
         keys=await keys.of_reader(session, reader.id),
         key=key,
         done=done,
         now=now,
     )
+
+
+def browser_name(agent: str) -> str:
+    """`Firefox on Linux`, as far as its own words tell."""
+    found = [next((name for word, name in words if word in agent), "") for words in (BROWSERS, SYSTEMS)]
+    return " on ".join(filter(None, found)) or "A browser"
 
 
 def _back(done: str) -> Response:

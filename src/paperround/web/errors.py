@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import structlog
 from fastapi import FastAPI, Request
@@ -92,7 +92,8 @@ async def _web_error(request: Request, error: WebError) -> Response:
 async def _sign_in_needed(request: Request, error: SignInNeeded) -> Response:
     if not wants_page(request):
         return await _web_error(request, error)
-    wanted = f"{request.url.path}?{request.url.query}".rstrip("?") if request.method == "GET" else ""
+    shown = urlsplit(str(request.url) if request.method == "GET" else request.headers.get("referer", ""))
+    wanted = f"{shown.path}?{shown.query}".rstrip("?")  # the page itself, or the one with the form
     return RedirectResponse(f"/sign-in?{urlencode({'next': wanted})}" if wanted else "/sign-in", 303)
 
 

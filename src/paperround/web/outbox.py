@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 from paperround import mail
 from paperround.mail.outbox import NoSuchMessage, Stored
 from paperround.mail.server import is_loopback
+from paperround.settings import Settings
 from paperround.web.guard import HEADERS
 from paperround.web.request import Config, NotFound, Now, Read, page
 
@@ -35,12 +36,16 @@ FRAMED: Final = {
 }
 
 
-def at_this_machine(request: Request, settings: Config) -> None:
-    """Mail has sign-in links in it: `NotFound` unless site, name and visitor are all on this machine."""
+def shown_to(request: Request, settings: Settings) -> bool:
+    """Mail has sign-in links in it: only where site, name and visitor are all on this machine."""
     forwarded = any(name in FORWARDING or name.startswith("x-forwarded-") for name in request.headers)
     asked_for = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
     hosts = (settings.host, urlsplit(settings.address).hostname or "", asked_for)
-    if settings.smtp_url or forwarded or not all(map(is_loopback, hosts)):
+    return not settings.smtp_url and not forwarded and all(map(is_loopback, hosts))
+
+
+def at_this_machine(request: Request, settings: Config) -> None:
+    if not shown_to(request, settings):
         raise NotFound("There is no such page.")
 
 

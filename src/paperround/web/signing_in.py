@@ -16,7 +16,7 @@ from paperround.emails import NotAnAddress, normalised
 from paperround.limits import Limit
 from paperround.settings import Settings
 from paperround.signing import fingerprint
-from paperround.web import cookies
+from paperround.web import cookies, outbox
 from paperround.web.client import source_network
 from paperround.web.local import local
 from paperround.web.request import (
@@ -74,7 +74,8 @@ async def ask(
         )
     await within_limits(request, address, now)
     await signin.ask(session, address, now=now, then=then)
-    return await page(request, session, "account/link_sent.html", email=address)
+    here = outbox.shown_to(request, settings_of(request))
+    return await page(request, session, "account/link_sent.html", email=address, outbox=here)
 
 
 @router.get("/sign-in/{token}")
