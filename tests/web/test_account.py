@@ -120,7 +120,7 @@ async def test_name_and_time_zone_are_kept(browser, database, ada):
     assert shown == {"name": "Ada <b>Lindqvist</b>"}
 
 
-@pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../../etc/passwd", "/etc/localtime", "utc ", "Europe"])
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../../etc/passwd", "localtime", "utc ", "Europe"])
 async def test_what_is_no_time_zone_is_refused(browser, database, ada, zone):
     answer = await browser.post("/settings/profile", data=ada.form(name="Ada", time_zone=zone))
 

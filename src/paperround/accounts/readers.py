@@ -26,7 +26,8 @@ class AddressTaken(ValueError):
 
 @cache
 def time_zones() -> tuple[str, ...]:
-    return tuple(sorted(available_timezones()))
+    """All that have a name; `localtime` and the like differ from host to host."""
+    return tuple(sorted(available_timezones() - {"Factory", "localtime", "posixrules"}))
 
 
 async def describe(session: WriteSession, reader_id: int, *, name: str, time_zone: str) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Annotated, Final
-from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
 from paperround import limits
-from paperround.accounts import sessions, signin
+from paperround.accounts import readers, sessions, signin
 from paperround.emails import NotAnAddress, normalised
 from paperround.limits import Limit
 from paperround.settings import Settings
@@ -94,7 +93,7 @@ async def sign_in(
     time_zone: Annotated[str, Form(max_length=60)] = "",
 ) -> Response:
     link = await signin.use(session, token, now=now)
-    zone = time_zone if time_zone in available_timezones() else "UTC"
+    zone = time_zone if time_zone in readers.time_zones() else "UTC"
     reader_id = await signin.reader_of(session, link.email, now=now, time_zone=zone)
     if visit is not None:
         await sessions.end(session, visit.reader.id, visit.session.id)
