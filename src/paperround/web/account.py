@@ -158,12 +158,9 @@ async def sign_out_everywhere(session: Write, reader: SignedIn, settings: Config
 
 
 @router.post("/sessions/{session_id}/end")
-async def sign_out_one(
-    session: Write, reader: SignedIn, visit: Visit, settings: Config, session_id: int
-) -> Response:
+async def sign_out_one(session: Write, reader: SignedIn, session_id: int) -> Response:
     await sessions.end(session, reader.id, session_id)
-    here = visit is not None and visit.session.id == session_id
-    return signed_out(RedirectResponse("/papers", 303), settings) if here else _back("session")
+    return _back("session")
 
 
 @router.post("/keys")
