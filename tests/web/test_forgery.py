@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
-from sqlalchemy import select
+from fastapi.routing import APIRoute
+from sqlalchemy import select, text
 from starlette.datastructures import Headers
 
+from paperround import schema
 from paperround.accounts.tables import ReaderSession, SignInLink
 from paperround.settings import Settings
 from paperround.web.forgery import own_origin
@@ -17,7 +20,7 @@ from paperround.web.guard import MOST_SENT, MOST_UPLOADED
 from people import ADA, CYN, person, signed_in
 
 from .test_pages import TODAY, Page, opened
-from factories import at
+from factories import at, item, listed
 
 NOW = at(TODAY)
 
@@ -160,6 +163,60 @@ async def test_with_a_session_a_page_is_the_readers_alone(browser, database, add
     assert answer.headers["Cache-Control"] == "private, no-cache"
     assert "Cookie" in answer.headers["Vary"]
     assert "set-cookie" not in answer.headers
+
+
+# --- Looking changes nothing ------------------------------------------------------------------------------
+
+NOTED = {"sessions", "readers", "attempts"}  # when somebody was here; exports, counted
+
+
+async def contents(database) -> dict[str, str | None]:
+    """Each table's rows as one hash."""
+    tables = [table.name for table in schema.metadata().sorted_tables if table.name not in NOTED]
+    async with database.reading() as session:
+        return {
+            name: await session.scalar(
+                text(f"SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {name} t")
+            )
+            for name in [*tables, "jobs.procrastinate_jobs"]
+        }
+
+
+async def test_no_get_changes_anything(browser, database):
+    """Mail scanners and prefetching browsers follow every link."""
+    await listed(database, "2026-03-02", item())
+    ada = await signed_in(browser, database, now=NOW)
+    await browser.post("/sign-in", data=ada.form(email=ADA))
+    before = await contents(database)
+    places = [route.path for route in routes(browser) if "GET" in route.methods]
+    assert len(places) > 30
+    for place in places:
+        answer = await browser.get(re.sub(r"\{[^}]*\}", "1", place))
+        assert answer.status_code < 500 or "readyz" in place, place
+
+    assert await contents(database) == before
+
+
+def routes(browser) -> list[APIRoute]:
+    application = browser._transport.app
+    routers = [route.original_router for route in application.routes if hasattr(route, "original_router")]
+    return [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
+
+
+async def test_every_address_that_changes_something_for_a_reader_needs_the_forms_token(browser, database):
+    """Whoever adds a route and forgets the guard finds out here."""
+    await signed_in(browser, database, now=NOW)
+    changing = [
+        (method, route.path)
+        for route in routes(browser)
+        for method in route.methods - {"GET", "HEAD"}
+        if not route.path.startswith(("/api/", "/unsubscribe/"))
+    ]
+    assert len(changing) > 12
+    for method, path in changing:
+        answer = await browser.request(method, re.sub(r"\{[^}]*\}", "1", path))
+        assert answer.status_code == 403, path
+        assert "Load the page again" in answer.text
 
 
 # --- How much ---------------------------------------------------------------------------------------------

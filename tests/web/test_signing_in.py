@@ -17,6 +17,7 @@ from paperround.accounts import signin
 from paperround.accounts.tables import Reader, ReaderSession, SignInLink
 from paperround.database import Database
 from paperround.signing import fingerprint
+from paperround.web import signing_in
 from paperround.web.local import local
 from paperround.web.signing_in import LINKS_OF_ADDRESS, LINKS_OF_NETWORK
 from people import ADA, BEN, CYN, person, signed_in
@@ -305,6 +306,39 @@ async def test_a_network_gets_so_many_and_no_header_of_its_own_gets_it_more(brow
         assert answer.status_code == 200
 
     assert (await browser.post("/sign-in", data={"email": CYN})).status_code == 429
+
+
+async def test_behind_a_trusted_proxy_each_network_has_a_limit_of_its_own(database_url):
+    async with opened(database_url, trusted_proxies="127.0.0.0/8") as browser:
+        answers = [
+            await browser.post(
+                "/sign-in",
+                data={"email": f"reader{number}@example.org"},
+                headers={"X-Forwarded-For": f"198.51.100.1, 192.0.{number}.1"},
+            )
+            for number in range(LINKS_OF_NETWORK + 5)
+        ]
+
+    assert {answer.status_code for answer in answers} == {200}
+
+
+async def test_all_together_get_so_many(browser, monkeypatch):
+    monkeypatch.setattr(signing_in, "LINKS_IN_ALL", 3)
+    answers = [await browser.post("/sign-in", data={"email": f"reader{n}@example.org"}) for n in range(4)]
+
+    assert [answer.status_code for answer in answers] == [200] * 3 + [429]
+
+
+async def test_who_is_over_a_limit_does_not_use_up_anybody_elses(database_url, monkeypatch):
+    monkeypatch.setattr(signing_in, "LINKS_OF_NETWORK", 1)
+    async with opened(database_url, trusted_proxies="127.0.0.0/8") as browser:
+        for _ in range(LINKS_OF_ADDRESS + 2):
+            await browser.post("/sign-in", data={"email": ADA}, headers={"X-Forwarded-For": "192.0.2.1"})
+        answer = await browser.post(
+            "/sign-in", data={"email": ADA}, headers={"X-Forwarded-For": "198.51.100.1"}
+        )
+
+    assert answer.status_code == 200
 
 
 # --- Sessions ---------------------------------------------------------------------------------------------
