@@ -155,9 +155,32 @@ async def test_a_new_address_has_a_mail_of_its_own(database):
         await signin.ask(session, "ada@new.example.org", now=NOW, reader_id=ada.id)
     await send(database, box)
 
-    assert box.taken[0]["Subject"] == "Your new address at Paperround"
-    assert link_in(box.taken[0]).startswith("https://papers.example.org/settings/address/")
-    assert link_in(box.taken[0]) == link_in(box.taken[0], "html")
+    warning, letter = box.taken
+    assert letter["To"] == "ada@new.example.org"
+    assert letter["Subject"] == "Your new address at Paperround"
+    assert link_in(letter).startswith("https://papers.example.org/settings/address/")
+    assert link_in(letter) == link_in(letter, "html")
+    assert warning["To"] == ADA, "told before the link goes out"
+    assert link_in(warning) == link_in(warning, "html") == "https://papers.example.org/settings"
+    assert "ada@new.example.org" in warning.get_body(("plain",)).get_content()
+
+
+@pytest.mark.parametrize(
+    ("error", "tried"),
+    [
+        (Refused("no such mailbox", code=550), [ADA, BEN]),
+        (Deferred("later", code=451), [ADA]),
+        (Unreachable("no server"), [ADA]),
+    ],
+)
+async def test_an_old_address_that_is_dead_stands_in_nobodys_way_and_a_busy_one_waits(database, error, tried):
+    box = Postbox({ADA: error})
+    ada = await person(database, now=NOW)
+    async with database.writing() as session:
+        await signin.ask(session, BEN, now=NOW, reader_id=ada.id)
+    await send(database, box)
+
+    assert box.tried == tried
 
 
 async def test_a_hostile_site_name_stays_text(database):

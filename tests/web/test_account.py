@@ -164,6 +164,21 @@ async def test_nobody_else_can_use_that_link(browser, database, database_url, ad
     assert (await reader(database, CYN)).id == cyn.id
 
 
+async def test_signing_out_everywhere_stops_a_change_that_somebody_else_asked_for(
+    browser, database, database_url, ada
+):
+    """As the mail to the present address says."""
+    async with opened(database_url) as thief:
+        stolen = await signed_in(thief, database, ADA, now=NOW)
+        await thief.post("/settings/address", data=stolen.form(email="eve@example.org"))
+        token = await mailed(database)
+        await browser.post("/settings/sessions/end", data=ada.form())
+        answer = await thief.post(f"/settings/address/{token}", data=stolen.form())
+
+    assert answer.headers["Location"].startswith("/sign-in")
+    assert (await reader(database)).id == ada.id
+
+
 async def test_a_sign_in_link_changes_no_address(browser, database, ada):
     async with database.writing() as session:
         await signin.ask(session, "ada@new.example.org", now=NOW)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
@@ -9,7 +10,7 @@ import structlog
 from sqlalchemy import select
 
 from paperround.accounts.signin import GOOD_FOR
-from paperround.accounts.tables import SignInLink
+from paperround.accounts.tables import Reader, SignInLink
 from paperround.database import Database
 from paperround.mail import Deferred, Mailer, Refused, Uncertain, Unreachable, compose
 from paperround.mail.message import address_of
@@ -55,6 +56,9 @@ async def _send(database: Database, mail: Mailer, settings: Settings, link_id: i
         link = await session.scalar(query.with_for_update(skip_locked=True))
         if link is None:  # another worker has it
             return
+        if link.reader_id:
+            present = select(Reader.email).where(Reader.id == link.reader_id)
+            await _warn(mail, settings, link, (await session.execute(present)).scalar_one(), now)
         token = new_token()
         link.token_hash = fingerprint(token)
         await session.flush()
@@ -66,18 +70,29 @@ async def _send(database: Database, mail: Mailer, settings: Settings, link_id: i
 
 async def _mail(mail: Mailer, settings: Settings, link: SignInLink, token: str, now: datetime) -> None:
     name, path = ("new_address", "settings/address") if link.reader_id else ("sign_in", "sign-in")
-    parts = rendered(
-        name,
-        site_name=settings.site_name,
-        link=f"{settings.address}/{path}/{token}",
-        minutes=int(GOOD_FOR.total_seconds()) // 60,
-    )
+    minutes = int(GOOD_FOR.total_seconds()) // 60
+    address = f"{settings.address}/{path}/{token}"
+    await _letter(mail, settings, name, link.email, now, link=address, minutes=minutes)
+
+
+async def _warn(mail: Mailer, settings: Settings, link: SignInLink, present: str, now: datetime) -> None:
+    """To the present address, before anything goes to the new one: who took over a browser of a reader's must
+    not be able to take the account without a word."""
+    to_settings = f"{settings.address}/settings"
+    with suppress(Refused, Uncertain):
+        await _letter(mail, settings, "address_asked", present, now, link=to_settings, new=link.email)
+
+
+async def _letter(
+    mail: Mailer, settings: Settings, name: str, recipient: str, now: datetime, **shown: object
+) -> None:
+    parts = rendered(name, site_name=settings.site_name, **shown)
     message = compose(
         sender=settings.mail_from,
-        recipient=link.email,
+        recipient=recipient,
         subject=parts.subject,
         text=parts.text,
         html=parts.html,
         now=now,
     )
-    await mail.send(message, sender=address_of(settings.mail_from), recipient=link.email)
+    await mail.send(message, sender=address_of(settings.mail_from), recipient=recipient)
