@@ -14,7 +14,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import selectinload
 
-from paperround import signing
+from paperround import queue, signing
 from paperround.accounts.tables import Reader
 from paperround.database import ReadSession, WriteSession
 from paperround.papers.tables import Paper
@@ -125,6 +125,7 @@ async def create(session: WriteSession, reader_id: int, wish: Wish, *, now: date
     await _take(session, topic, wish, now=now)
     session.add(topic)
     await session.flush()
+    await _have_matched(session)
     return topic
 
 
@@ -132,6 +133,7 @@ async def change(session: WriteSession, topic: Topic, wish: Wish, *, now: dateti
     """Everything that a wish says; its place and what was rated stay. Raises `CannotFollow`."""
     await _take(session, topic, checked(wish), now=now)
     await session.flush()
+    await _have_matched(session)
 
 
 async def _take(session: WriteSession, topic: Topic, wish: Wish, *, now: datetime) -> None:
@@ -158,16 +160,6 @@ def wish_of(topic: Topic) -> Wish:
     )
 
 
-def wanted_of(topic: Topic) -> Wanted:
-    """As matching asks for it, ratings in the order in which they were given."""
-    in_time = sorted(topic.ratings, key=lambda rating: (rating.rated_at, rating.paper_id))
-    return replace(
-        wish_of(topic).wanted,
-        more=tuple(rating.paper_id for rating in in_time if rating.value > 0),
-        less=tuple(rating.paper_id for rating in in_time if rating.value < 0),
-    )
-
-
 async def topics_of(session: ReadSession, reader_id: int) -> Sequence[Topic]:
     """The reader's, in their order, with examples and ratings."""
     query = select(Topic).where(Topic.reader_id == reader_id).order_by(Topic.position, Topic.id)
@@ -184,6 +176,12 @@ async def topic_of(session: ReadSession, reader_id: int, topic_id: int) -> Topic
 
 
 _WHOLE: Final = (selectinload(Topic.examples), selectinload(Topic.ratings))
+
+
+async def rename(session: WriteSession, topic: Topic, name: str) -> None:
+    """What it matches stays. Raises `CannotFollow`."""
+    topic.name = checked(replace(wish_of(topic), name=name)).name
+    await session.flush()
 
 
 async def pause(session: WriteSession, topic: Topic, paused: bool) -> None:
@@ -245,6 +243,12 @@ async def _touch(session: WriteSession, topic: Topic, *, now: datetime) -> None:
     """What it matches has changed. Locks its row, so that ratings at once take turns."""
     row = update(Topic).where(Topic.id == topic.id)
     await session.execute(row.values(changed_at=func.greatest(Topic.changed_at, now)))
+    await _have_matched(session)
+
+
+async def _have_matched(session: WriteSession) -> None:
+    """Pages match what has just changed by themselves; this spares them it the next time."""
+    await queue.defer(session, "match_topics", once="match_topics")
 
 
 async def give_feed_key(session: WriteSession, topic: Topic) -> str:

@@ -37,15 +37,21 @@ from paperround.web import (
     status,
     submitting,
     syndication,
+    topic_changes,
+    topic_feeds,
+    topic_forms,
+    topics,
 )
 from paperround.web.api import feeds, me, papers, search
+from paperround.web.api import topics as topics_api
 from paperround.web.compression import Compressed
 from paperround.web.forgery import OwnPagesOnly, own_forms_only
 from paperround.web.guard import BodyLimit, HeadIsGet, LastResort, Private, SecurityHeaders, no_nul
 
 # The pages of papers come last: any longer address below /papers is an id to them.
 PAGES: Final = (
-    about, signing_in, account, library, rating, submitting, organizations, outbox, status, docs, pages,
+    about, signing_in, account, library, rating, submitting, topic_forms, topic_changes, topics,
+    organizations, outbox, status, docs, pages,
 )  # fmt: skip
 STATIC: Final = Path(__file__).parent / "static"
 
@@ -80,7 +86,7 @@ def create_app(settings: Settings, database_url: str, encoder_socket: Path | Non
     )
     app.state.settings = settings
     app.state.templates = templates()
-    for api in (papers, search, feeds, me, hub, citations, syndication, crawlers):
+    for api in (papers, search, feeds, me, topics_api, hub, citations, syndication, topic_feeds, crawlers):
         app.include_router(api.router)
     for pages_of in PAGES:
         app.include_router(pages_of.router, dependencies=[Depends(own_forms_only)])

@@ -19,7 +19,9 @@ from paperround.accounts.keys import TooManyKeys
 from paperround.accounts.readers import AddressTaken, NoSuchTimeZone
 from paperround.accounts.signin import LinkNotValid
 from paperround.emails import NotAnAddress
+from paperround.library.saving import CannotSave
 from paperround.papers.span import NoSuchPeriod
+from paperround.topics.following import CannotFollow, NoSuchTopic
 from paperround.web.api.models import Problem
 from paperround.web.request import SignInNeeded, WebError, page
 
@@ -41,6 +43,9 @@ REFUSED: Final[Mapping[type[Exception], tuple[int, str]]] = {
     LinkNotValid: (410, "This link is no longer good"),
     AddressTaken: (409, "That address is taken"),
     TooManyKeys: (409, "Too many keys"),
+    CannotFollow: (400, "Not a topic yet"),
+    NoSuchTopic: (404, "Not found"),
+    CannotSave: (400, "Not kept"),
 }
 SENTENCES: Final = {
     404: "There is no such page.",

@@ -15,13 +15,11 @@ from paperround import sample
 from paperround.accounts.tables import Reader
 from paperround.database import ReadSession
 from paperround.library import saving
-from paperround.library.saving import CannotSave
 from paperround.library.tables import Saved
 from paperround.papers import citations
 from paperround.papers.editions import Sort
 from paperround.papers.tables import Paper
-from paperround.search.filters import Filters
-from paperround.search.query import search
+from paperround.search.query import Filters, search
 from paperround.settings import Settings
 from paperround.web import shown
 from paperround.web.api import cursor as cursors
@@ -29,7 +27,7 @@ from paperround.web.api.papers import PaperId, found
 from paperround.web.asking import Asked, Asking
 from paperround.web.citations import BIBTEX, RIS
 from paperround.web.marks import back, marks
-from paperround.web.request import BadRequest, Config, NotFound, Now, Read, SignedIn, Write, page
+from paperround.web.request import Config, NotFound, Now, Read, SignedIn, Write, page
 
 PAGE: Final = 30
 FOUND: Final = 50
@@ -123,11 +121,7 @@ async def note(
     text: Annotated[str, Form(max_length=20_000)] = "",
 ) -> Response:
     paper = await found(session, paper_id)
-    try:
-        noted = await saving.note(session, reader.id, paper.id, text)
-    except CannotSave as error:
-        raise BadRequest(str(error)) from error
-    if not noted:
+    if not await saving.note(session, reader.id, paper.id, text):
         raise NotFound("This paper is not on your reading list.")
     return back(request, paper.id)
 

@@ -8,13 +8,11 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
 from paperround.library import saving
-from paperround.library.saving import CannotSave
 from paperround.papers import votes
 from paperround.topics import following
-from paperround.topics.following import CannotFollow, NoSuchTopic
 from paperround.web.api.papers import PaperId, found
 from paperround.web.marks import back
-from paperround.web.request import BadRequest, Config, NotFound, Now, SignedIn, Write
+from paperround.web.request import Config, Now, SignedIn, Write
 
 router = APIRouter(include_in_schema=False)
 On = Annotated[bool, Form()]
@@ -37,13 +35,10 @@ async def save(
     request: Request, session: Write, reader: SignedIn, now: Now, paper_id: PaperId, on: On
 ) -> Response:
     paper = await found(session, paper_id)
-    try:
-        if on:
-            await saving.save(session, reader.id, paper.id, now=now)
-        else:
-            await saving.take_off(session, reader.id, paper.id)
-    except CannotSave as error:
-        raise BadRequest(str(error)) from error
+    if on:
+        await saving.save(session, reader.id, paper.id, now=now)
+    else:
+        await saving.take_off(session, reader.id, paper.id)
     return back(request, paper.id)
 
 
@@ -64,15 +59,10 @@ async def rate(
     """
     number, _, undone = undo.rpartition(":")
     topic_id = int(number) if number.isdecimal() and len(number) < 10 else topic
-    try:
-        mine = await following.topic_of(session, reader.id, topic_id)
-        paper = await found(session, more or less or undone)
-        if undone:
-            await following.take_rating_back(session, mine, paper.id, now=now)
-        else:
-            await following.rate(session, mine, paper.id, 1 if more else -1, now=now)
-    except NoSuchTopic as error:
-        raise NotFound(str(error)) from error
-    except CannotFollow as error:
-        raise BadRequest(str(error)) from error
+    mine = await following.topic_of(session, reader.id, topic_id)
+    paper = await found(session, more or less or undone)
+    if undone:
+        await following.take_rating_back(session, mine, paper.id, now=now)
+    else:
+        await following.rate(session, mine, paper.id, 1 if more else -1, now=now)
     return back(request, paper.id)

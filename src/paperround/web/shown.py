@@ -103,10 +103,9 @@ def anchor(span: Span, papers: Iterable[Paper], *, today: date) -> date:
     return max(listed, default=max(span.first, min(span.last, today)))
 
 
-def address(span: Span, category: str | None = None) -> str:
+def address(span: Span) -> str:
     kinds = {Period.day: "date", Period.week: "week", Period.month: "month"}
-    chosen = f"?category={quote_plus(category)}" if category else ""
-    return f"/papers/{kinds[span.period]}/{span.key}{chosen}"
+    return f"/papers/{kinds[span.period]}/{span.key}"
 
 
 def search_address(text: str, *, phrase: bool = False) -> str:

@@ -1,0 +1,183 @@
+"""/api/v1/topics: a reader's topics, what they match, ratings; with a key. And POST /api/v1/match without."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query, Request, Response
+
+from paperround import limits
+from paperround.database import WriteSession
+from paperround.limits import Limit
+from paperround.papers import arxiv_id
+from paperround.topics import following, stored
+from paperround.topics.tables import Topic
+from paperround.topics.wanted import Wanted
+from paperround.web.api import matching
+from paperround.web.api.papers import found
+from paperround.web.api.topic_models import (
+    MatchIn,
+    MatchList,
+    RatingIn,
+    RatingList,
+    RatingOut,
+    TopicChange,
+    TopicIn,
+    TopicList,
+    TopicOut,
+)
+from paperround.web.client import source_network
+from paperround.web.request import (
+    BadRequest,
+    Config,
+    KeyReader,
+    KeyWriter,
+    Now,
+    Read,
+    TooMany,
+    Write,
+    database_of,
+)
+from paperround.web.topics import TopicId, vectors_of
+
+MINUTE: Final = timedelta(minutes=1)
+MATCHES_A_MINUTE: Final = 60  # of one network
+
+router = APIRouter(prefix="/api/v1", tags=["topics"])
+
+
+@router.get("/topics", summary="Your topics")
+async def list_topics(session: Read, reader: KeyReader, settings: Config) -> TopicList:
+    topics = await following.topics_of(session, reader.id)
+    return TopicList(topics=[TopicOut.of(topic, settings.address) for topic in topics])
+
+
+@router.post("/topics", status_code=201, summary="Follow a new topic")
+async def create_topic(
+    session: Write, reader: KeyWriter, settings: Config, now: Now, topic: TopicIn, response: Response
+) -> TopicOut:
+    """Words, examples or authors: one of them is enough."""
+    made = await following.create(session, reader.id, topic.wish(), now=now)
+    response.headers["Location"] = f"/api/v1/topics/{made.id}"
+    return TopicOut.of(made, settings.address)
+
+
+@router.get("/topics/{topic_id}", summary="One of your topics")
+async def one_topic(session: Read, reader: KeyReader, settings: Config, topic_id: TopicId) -> TopicOut:
+    return TopicOut.of(await following.topic_of(session, reader.id, topic_id), settings.address)
+
+
+@router.patch("/topics/{topic_id}", summary="Change a topic")
+async def change_topic(
+    session: Write, reader: KeyWriter, settings: Config, now: Now, topic_id: TopicId, change: TopicChange
+) -> TopicOut:
+    """What is left out stays as it is."""
+    topic = await following.topic_of(session, reader.id, topic_id)
+    wish = change.said(topic)
+    if wish is not None:
+        await following.change(session, topic, wish, now=now)
+    if change.paused is not None:
+        await following.pause(session, topic, change.paused)
+    if change.place is not None:
+        await following.move(session, reader.id, topic.id, to=change.place)
+    return TopicOut.of(await following.topic_of(session, reader.id, topic_id), settings.address)
+
+
+@router.delete("/topics/{topic_id}", status_code=204, summary="Delete a topic with its ratings")
+async def delete_topic(session: Write, reader: KeyWriter, topic_id: TopicId) -> None:
+    await following.remove(session, await following.topic_of(session, reader.id, topic_id))
+
+
+@router.get("/topics/{topic_id}/papers", summary="What a topic matches")
+async def topic_papers(
+    request: Request,
+    reader: KeyReader,
+    settings: Config,
+    topic_id: TopicId,
+    from_: Annotated[
+        date | None,
+        Query(alias="from", description="Default: six days before `to`.", examples=["2025-10-27"]),
+    ] = None,
+    to: Annotated[
+        date | None, Query(description="Default: the latest day with papers.", examples=["2025-11-02"])
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=100, description="At most so many papers.")] = 50,
+) -> MatchList:
+    """As the topic is now: a rating counts at once."""
+    async with database_of(request).reading() as session:
+        topic = await following.topic_of(session, reader.id, topic_id)
+    vectors = await vectors_of(request, {topic.id: topic.words})
+    async with database_of(request).reading() as session:
+        wanted = await stored.wanted_of(session, [topic.id])
+        return await matching.answer(
+            session,
+            wanted.get(topic.id, Wanted()),
+            vectors.get(topic.id),
+            await matching.days(session, from_, to),
+            limit=limit,
+            daily=topic.daily,
+            base=settings.address,
+        )
+
+
+@router.get("/topics/{topic_id}/ratings", summary="What you rated in a topic")
+async def topic_ratings(session: Read, reader: KeyReader, topic_id: TopicId) -> RatingList:
+    return _ratings(await following.topic_of(session, reader.id, topic_id))
+
+
+@router.post("/topics/{topic_id}/ratings", summary="Rate a paper, or take a rating back")
+async def rate(
+    session: Write, reader: KeyWriter, now: Now, topic_id: TopicId, rating: RatingIn
+) -> RatingList:
+    """Counts at the next look. A paper rated less never comes back in this topic."""
+    topic = await following.topic_of(session, reader.id, topic_id)
+    paper = await found(session, rating.paper)
+    await _rate(session, topic, paper.id, rating.value, now)
+    session.expire_all()
+    return _ratings(await following.topic_of(session, reader.id, topic_id))
+
+
+async def _rate(session: WriteSession, topic: Topic, paper_id: str, value: int, now: Now) -> None:
+    if value:
+        await following.rate(session, topic, paper_id, value, now=now)
+    else:
+        await following.take_rating_back(session, topic, paper_id, now=now)
+
+
+def _ratings(topic: Topic) -> RatingList:
+    latest = sorted(topic.ratings, key=lambda rating: (rating.rated_at, rating.paper_id), reverse=True)
+    return RatingList(ratings=[RatingOut.of(rating) for rating in latest])
+
+
+@router.post("/match", summary="Papers that match a text or examples")
+async def match(request: Request, settings: Config, now: Now, asked: MatchIn) -> MatchList:
+    """Nothing is kept. Needs no key; at most 60 times a minute."""
+    if not (asked.text.strip() or asked.examples or asked.authors):
+        raise BadRequest("Say what to match: `text`, `examples` or `authors`.")
+    await _within_limit(request, now)
+    vectors = await vectors_of(request, {0: asked.text})
+    wanted = Wanted(
+        text=asked.text,
+        examples=_ids(asked.examples),
+        less=_ids(asked.less),
+        must=tuple(asked.must),
+        must_not=tuple(asked.must_not),
+        authors=tuple(asked.authors),
+    )
+    async with database_of(request).reading() as session:
+        span = await matching.days(session, asked.first, asked.last)
+        return await matching.answer(
+            session, wanted, vectors.get(0), span, limit=asked.limit, daily=asked.daily, base=settings.address
+        )
+
+
+def _ids(given: list[str]) -> tuple[str, ...]:
+    """Bare; what names no paper counts for nothing, as a paper that isn't here does."""
+    return tuple(key for one in given if (key := arxiv_id.named(one)))
+
+
+async def _within_limit(request: Request, now: Now) -> None:
+    limit = Limit(f"matches of {source_network(request)}", MATCHES_A_MINUTE, MINUTE)
+    if not await limits.allowed(database_of(request), limit, now=now):
+        raise TooMany(f"At most {MATCHES_A_MINUTE} matches a minute.", wait=MINUTE)
