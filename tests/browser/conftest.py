@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+from sqlalchemy import select
 
 from conftest import new_database, running_site
 from paperround.database import Database
+from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
+from paperround.papers.tables import Paper
 from paperround.settings import Settings
 
 from factories import at, item, listed
@@ -83,7 +88,28 @@ async def _fill(url: str) -> None:
         seen = item("2603.00104", paper__upvotes=votes)
         await listed(database, "2026-03-03", seen, seen_at=at(f"2026-03-03 0{hour}:00"))
     await listed(database, "2026-03-04", *ODD)
+    await _embed(database)
     await database.close()
+
+
+async def _embed(database: Database) -> None:
+    """Vectors, so that every paper has papers like it: the higher its number, the further round."""
+    async with database.writing() as session:
+        model = EmbeddingModel(name="m", dimensions=2, state=ModelState.current, created_at=at("2026-03-04"))
+        session.add(model)
+        await session.flush()
+        for place, paper in enumerate(await session.scalars(select(Paper).order_by(Paper.id))):
+            row = np.array([math.cos(place / 9), math.sin(place / 9)], np.float32)
+            session.add(
+                Embedding(
+                    model_id=model.id,
+                    paper_id=paper.id,
+                    text_hash=paper.text_hash,
+                    vector=row,
+                    embedded_at=at("2026-03-04"),
+                    failures=0,
+                )
+            )
 
 
 @pytest.fixture(scope="module")

@@ -70,7 +70,7 @@ def install(app: FastAPI) -> None:
 
 
 async def answer(request: Request, status: int, detail: str, title: str | None = None) -> Response:
-    named = title or HTTPStatus(status).phrase
+    named = title or HTTPStatus(status).phrase.capitalize()
     if not wants_page(request):
         return problem(status, named, detail)
     return await page(request, None, "error.html", status=status, title=named, detail=detail, code=status)

@@ -28,7 +28,7 @@ const keys = {
   k: () => go(-1),
   o: open,
   s: () => press('.save button'),
-  u: () => press('.votes button'),
+  u: () => press('.votes button, .votes a'),
   '/': () => document.querySelector('.search input').select(),
   '?': () => help.showModal(),
 };
@@ -86,4 +86,9 @@ if (offer && zones.value !== zone && [...zones.options].some((option) => option.
     zones.value = zone;
     offer.hidden = true;
   });
+}
+
+// A formula wider than its column can be scrolled by keyboard.
+for (const formula of document.querySelectorAll('math[display=block]')) {
+  if (formula.scrollWidth > formula.clientWidth && !formula.closest('a, summary')) formula.tabIndex = 0;
 }

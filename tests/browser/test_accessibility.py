@@ -1,0 +1,80 @@
+"""axe-core on every page, by day and by night; zoom, motion, the order of reading."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from .conftest import DESK, PHONE
+
+pytestmark = pytest.mark.browser
+Opener = Callable[..., Page]
+
+PAGES = [
+    ("odd_site", "/papers/date/2026-03-04"),
+    ("odd_site", "/papers/2603.00101"),
+    ("odd_site", "/papers/2603.00104"),
+    ("odd_site", "/organizations/long"),
+    ("site", "/papers/date/1999-01-01"),
+    ("site", "/papers/month/2026-03"),
+    ("site", "/papers/trending"),
+    ("site", "/papers?q=patient&min_upvotes=5"),
+    ("site", "/papers?q=nowhere-to-be-found"),
+    ("site", "/about"),
+    ("site", "/status"),
+    ("site", "/docs"),
+    ("site", "/sign-in"),
+    ("site", "/papers/2699.99999"),
+]
+
+
+@pytest.fixture(params=PAGES, ids=lambda page: f"{page[0]}{page[1]}")
+def address(request: pytest.FixtureRequest) -> str:
+    site, path = request.param
+    return f"{request.getfixturevalue(site)}{path}"
+
+
+def faults(page: Page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [f"{fault['id']} ({fault['impact']}): {fault['nodes'][0]['html'][:200]}" for fault in found]
+
+
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+def test_axe_finds_nothing(open_page: Opener, address: str, viewport: dict[str, int]) -> None:
+    page = open_page(address, viewport, reduced_motion="reduce")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert faults(page) == [], scheme
+
+
+def test_axe_finds_nothing_in_what_opens(open_page: Opener, odd_site: str) -> None:
+    page = open_page(f"{odd_site}/papers/2603.00101")
+    page.locator("details").evaluate_all("(all) => all.forEach((one) => { one.open = true })")
+    assert faults(page) == []
+    page.goto(f"{odd_site}/papers/date/2026-03-04")
+    page.locator("details").evaluate_all("(all) => all.forEach((one) => { one.open = true })")
+    assert faults(page) == []
+    page.keyboard.press("?")
+    assert faults(page) == []
+
+
+def test_at_twice_the_size_nothing_is_cut_off(open_page: Opener, address: str) -> None:
+    """Zooming to 200% on a screen of 1280 px leaves 640 px of the page's own."""
+    page = open_page(address, {"width": 640, "height": 450})
+    assert page.evaluate("document.documentElement.scrollWidth") == 640
+    clipped = """() => [...document.querySelectorAll('h1, h2, .facts, .by, nav a, button')]
+      .filter((e) => e.checkVisibility() && e.getBoundingClientRect().right > innerWidth + 1)
+      .map((e) => e.outerHTML)"""
+    assert page.evaluate(clipped) == []
+
+
+def test_a_reader_hears_the_title_then_who_then_the_abstract_then_votes(
+    open_page: Opener, odd_site: str
+) -> None:
+    page = open_page(f"{odd_site}/papers/date/2026-03-04")
+    heard = page.locator(".paper").first.aria_snapshot()
+    places = [heard.index(words) for words in ("A Title That", "Author Numbered 0", "We wait for", "votes")]
+    assert places == sorted(places)
