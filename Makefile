@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 WORKERS ?= 2
 
-.PHONY: help run test lint format bench-ingest bench-search bench-relevance screenshots clean
+.PHONY: help run test lint format bench-ingest bench-search bench-relevance bench-pages screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -36,6 +36,12 @@ bench-search: .venv/.installed-dev ## how well search ranks (RELEVANCE=folder), 
 
 bench-relevance: .venv/.installed-dev ## how well papers match topics, against what others do (DATA=folder)
 	$(BIN)/python benchmarks/relevance.py $(DATA)
+
+bench-pages: .venv/.installed-dev ## how fast the pages of a running site are on a slow phone (SITE=http://127.0.0.1:8000)
+	$(BIN)/python benchmarks/pages.py $(SITE)
+
+screenshots: .venv/.installed-dev ## take the pictures of the docs again, from the sample edition; all pages into SHOTS=folder
+	$(BIN)/python docs/screenshots/take.py $(SHOTS)
 
 clean: ## remove the virtual environment; the data stay
 	rm -rf .venv

@@ -1,52 +1,118 @@
-"""Take the screenshots in this folder again, from a server that shows the sample edition (invented papers).
+"""Take the screenshots in this folder again: python docs/screenshots/take.py [FOLDER]
 
-Start one whose feed can't be reached, wait until it shows the samples, then run this with its address:
-
-    PAPERROUND_HUGGINGFACE_URL=http://127.0.0.1:9 PAPERROUND_PORT=8011 \\
-        PAPERROUND_DATA_DIR=/var/lib/paperround-shots paperround up
-    python docs/screenshots/take.py http://127.0.0.1:8011
-
-It needs Chromium and the `dev` extra. Pictures of real papers don't belong here, so it refuses to take any.
+Starts a Paperround of its own whose feed can't be reached, and waits until it shows the sample edition
+(invented papers: pictures of real ones don't belong here). With FOLDER, every page goes there too, on a phone
+and on a desk, by day and by night, to be looked at. It needs Chromium and the `dev` extra.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
+import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import sync_playwright
+import httpx
+from playwright.sync_api import Browser, sync_playwright
 
-FOLDER = Path(__file__).parent
-DESK = {"viewport": {"width": 1280, "height": 1200}}
-PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}
-SHOTS: list[tuple[str, str, dict[str, Any]]] = [
+HERE = Path(__file__).parent
+PORT = 8011
+ADDRESS = f"http://127.0.0.1:{PORT}"
+PATIENCE = 180  # seconds
+DESK = {"viewport": {"width": 1280, "height": 1000}}
+PHONE = {"viewport": {"width": 390, "height": 844}}
+KEPT: list[tuple[str, str, dict[str, Any]]] = [
     ("edition-light", "/papers", {**DESK, "color_scheme": "light"}),
     ("edition-dark", "/papers", {**DESK, "color_scheme": "dark"}),
-    ("phone-light", "/papers", {**PHONE, "color_scheme": "light"}),
+    ("phone-light", "/papers", {**PHONE, "color_scheme": "light", "device_scale_factor": 2}),
     ("paper", "/papers/0000.00001", {**DESK, "color_scheme": "light"}),
 ]
+ALL = {
+    "edition": "/papers",
+    "empty-day": "/papers/date/1999-01-01",
+    "week": "/papers/week/{week}",
+    "trending": "/papers/trending",
+    "search": "/papers?q=gradients",
+    "no-match": "/papers?q=%22nowhere+to+be+found%22",
+    "paper": "/papers/0000.00001",
+    "about": "/about",
+    "status": "/status",
+    "api": "/docs",
+    "sign-in": "/sign-in",
+    "not-found": "/papers/9999.99999",
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Take the screenshots of the sample edition.")
-    parser.add_argument("address", help="where the server is, such as http://127.0.0.1:8011")
-    address = parser.parse_args().address.rstrip("/")
+    parser.add_argument("folder", nargs="?", type=Path, help="where all pages go, such as /tmp/shots")
+    folder = parser.parse_args().folder
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         sys.exit("There is no Chromium on this machine.")
-    with sync_playwright() as playwright:
+    with sample_site(), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        for name, path, options in SHOTS:
-            page = browser.new_page(**options)
-            page.goto(address + path)
-            if not page.locator(".sample").is_visible():
-                sys.exit(f"{address} does not show the sample edition.")
-            page.screenshot(path=FOLDER / f"{name}.png", full_page=name == "paper")
-            page.close()
+        for name, path, options in KEPT:
+            take(browser, path, HERE / f"{name}.png", options)
+        if folder:
+            take_all(browser, folder)
         browser.close()
+
+
+@contextmanager
+def sample_site() -> Iterator[None]:
+    with tempfile.TemporaryDirectory() as scratch:
+        Path(scratch).chmod(0o755)  # as root, PostgreSQL runs as another user
+        settings = {
+            "PAPERROUND_HUGGINGFACE_URL": "http://127.0.0.1:9",
+            "PAPERROUND_DATA_DIR": f"{scratch}/data",
+            "PAPERROUND_PORT": str(PORT),
+        }
+        running = subprocess.Popen([sys.executable, "-m", "paperround", "up"], env=os.environ | settings)
+        try:
+            wait_for_sample(running)
+            yield
+        finally:
+            running.terminate()
+            running.wait(30)
+
+
+def wait_for_sample(running: subprocess.Popen[bytes]) -> None:
+    """Until the samples are there, and what is like them."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and running.poll() is None:
+        try:
+            page = httpx.get(f"{ADDRESS}/papers/0000.00001").text
+            if 'class="sample"' in page and 'class="similar"' in page:
+                return
+        except httpx.HTTPError:
+            pass
+        time.sleep(1)
+    sys.exit("The sample edition did not come.")
+
+
+def take_all(browser: Browser, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    week = time.strftime("%G-W%V")
+    for name, path in ALL.items():
+        for size in (DESK, PHONE):
+            for scheme in ("light", "dark"):
+                file = folder / f"{name}-{size['viewport']['width']}-{scheme}.png"
+                take(browser, path.format(week=week), file, {**size, "color_scheme": scheme})
+
+
+def take(browser: Browser, path: str, file: Path, options: dict[str, Any]) -> None:
+    page = browser.new_page(**options)
+    page.goto(ADDRESS + path)
+    page.screenshot(path=file)
+    page.close()
 
 
 if __name__ == "__main__":

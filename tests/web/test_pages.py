@@ -19,7 +19,6 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from conftest import TEMPLATE, database_named, run_sql
-from paperround import __version__
 from paperround.database import Database
 from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
 from paperround.feeds.tables import FeedDay
@@ -27,6 +26,7 @@ from paperround.papers.tables import Paper
 from paperround.settings import Settings
 from paperround.web import request
 from paperround.web.app import create_app
+from paperround.web.assets import fingerprint
 from paperround.web.guard import HEADERS
 
 from .records import full
@@ -233,6 +233,18 @@ async def test_a_full_page_is_small_and_smaller_on_its_way(pages, database):
     assert small.content == plain.content
 
 
+async def test_styles_and_scripts_are_kept_for_good_under_their_present_name(pages):
+    linked = [attrs.get("href") for tag, attrs in Page(await pages.get("/about")).elements if tag == "link"]
+    style = next(address for address in linked if address and "style.css" in address)
+
+    assert "immutable" in (await pages.get(style)).headers["Cache-Control"]
+    assert "Cache-Control" not in (await pages.get("/static/style.css?v=another")).headers
+
+
+async def test_the_style_is_small(pages):
+    assert len((await pages.get("/static/style.css")).content) < 30_000
+
+
 async def test_what_a_cookie_may_open_is_not_compressed(pages, database):
     await three_days(database)
     answer = await pages.get("/papers", headers={"Accept-Encoding": "gzip", "Cookie": "session=x"})
@@ -324,7 +336,7 @@ async def test_similar_papers_stand_on_a_papers_page_nearest_first(pages, databa
 # --- What comes from outside is text ---------------------------------------------------------------------
 
 SCRIPT = "<script>alert(1)</script>"
-SCRIPTS = [f"/static/{name}.js?v={__version__}" for name in ("first", "paperround")]  # all that a page has
+SCRIPTS = [f"/static/{name}.js?v={fingerprint()}" for name in ("first", "paperround")]  # all that a page has
 
 
 def runs(tag: str, attrs: dict[str, str | None]) -> bool:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 from fastapi import Depends, FastAPI
-from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from paperround import __version__, schema
@@ -44,6 +43,7 @@ from paperround.web import (
 )
 from paperround.web.api import feeds, me, papers, search
 from paperround.web.api import topics as topics_api
+from paperround.web.assets import Assets, fingerprint
 from paperround.web.compression import Compressed
 from paperround.web.forgery import OwnPagesOnly, own_forms_only
 from paperround.web.guard import BodyLimit, HeadIsGet, LastResort, Private, SecurityHeaders, no_nul
@@ -53,7 +53,6 @@ PAGES: Final = (
     about, signing_in, account, library, rating, submitting, topic_forms, topic_changes, topics,
     organizations, outbox, status, docs, pages,
 )  # fmt: skip
-STATIC: Final = Path(__file__).parent / "static"
 
 
 def create_app(settings: Settings, database_url: str, encoder_socket: Path | None = None) -> FastAPI:
@@ -90,7 +89,7 @@ def create_app(settings: Settings, database_url: str, encoder_socket: Path | Non
         app.include_router(api.router)
     for pages_of in PAGES:
         app.include_router(pages_of.router, dependencies=[Depends(own_forms_only)])
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.mount("/static", Assets(), name="static")
     errors.install(app)
     # The last one stands outermost.
     for middleware in (Compressed, LastResort, OwnPagesOnly, BodyLimit, Private, HeadIsGet, SecurityHeaders):
@@ -106,6 +105,7 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["version"] = fingerprint()
     environment.filters.update(
         markup=markup,
         paragraphs=markup_paragraphs,
