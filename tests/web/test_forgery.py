@@ -15,6 +15,7 @@ from starlette.datastructures import Headers
 from paperround import schema
 from paperround.accounts.tables import ReaderSession, SignInLink
 from paperround.settings import Settings
+from paperround.web import request
 from paperround.web.forgery import own_origin
 from paperround.web.guard import MOST_SENT, MOST_UPLOADED
 from people import ADA, CYN, person, signed_in
@@ -217,6 +218,18 @@ async def test_every_address_that_changes_something_for_a_reader_needs_the_forms
         answer = await browser.request(method, re.sub(r"\{[^}]*\}", "1", path))
         assert answer.status_code == 403, path
         assert "Load the page again" in answer.text
+
+
+async def test_no_address_of_the_api_knows_a_browser_by_its_cookie(browser):
+    """There no form's token is asked for."""
+
+    def asked(dependant) -> set[object]:
+        return {dependant.call}.union(*(asked(part) for part in dependant.dependencies))
+
+    api = [route for route in routes(browser) if route.path.startswith(("/api/", "/feeds/"))]
+    assert len(api) > 8
+    for route in api:
+        assert request.visit not in asked(route.dependant), route.path
 
 
 # --- How much ---------------------------------------------------------------------------------------------
