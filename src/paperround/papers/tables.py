@@ -105,6 +105,11 @@ class Paper(Base):
         return self.upvotes + self.local_upvotes
 
     @property
+    def invented(self) -> bool:
+        """A paper of the sample edition: arXiv never gives such an id."""
+        return self.id.startswith("0000.")
+
+    @property
     def withdrawn(self) -> bool:
         """By either feed's word."""
         return bool(self.withdrawn_on_arxiv) or self.withdrawn_at is not None

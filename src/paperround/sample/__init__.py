@@ -28,10 +28,10 @@ async def is_shown(session: ReadSession) -> bool:
 
 async def show_if_empty(session: WriteSession, rules: Rules, *, now: datetime) -> bool:
     """Store the sample when the catalogue is empty and no feed could be read yet; whether it was."""
+    if not await _wanted(session):  # as nearly always; asked before the lock, for intake may hold it long
+        return False
     await catalogue.one_writer_at_a_time(session)
-    empty = not await session.scalar(select(exists().select_from(Paper)))
-    failed = await session.scalar(select(exists().where(Reading.outcome == Outcome.failed)))
-    if not empty or not failed:
+    if not await _wanted(session):
         return False
     for offset, records in sorted(_by_day().items(), reverse=True):
         day = now.date() - timedelta(days=offset)
@@ -43,6 +43,12 @@ async def show_if_empty(session: WriteSession, rules: Rules, *, now: datetime) -
     await queue.defer(session, "embed_papers", once="embed_papers")
     logger.warning("no feed could be read and there are no papers yet: showing the sample edition")
     return True
+
+
+async def _wanted(session: ReadSession) -> bool:
+    empty = ~exists().select_from(Paper)
+    failed = exists().where(Reading.outcome == Outcome.failed)
+    return bool(await session.scalar(select(empty & failed)))
 
 
 def _by_day() -> dict[int, list[Mapping[str, Any]]]:

@@ -7,8 +7,6 @@ from typing import Final
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from paperround import sample
-from paperround.database import ReadSession
 from paperround.papers import citations
 from paperround.papers.tables import Paper
 from paperround.settings import Settings
@@ -30,7 +28,7 @@ router = APIRouter(tags=["papers"])
 )
 async def paper_bibtex(session: Read, settings: Config, paper_id: PaperId) -> Response:
     paper = await found(session, paper_id)
-    return _file(await bibtex(session, paper, settings), paper, "bib", BIBTEX)
+    return _file(bibtex(paper, settings), paper, "bib", BIBTEX)
 
 
 @router.get(
@@ -41,19 +39,17 @@ async def paper_bibtex(session: Read, settings: Config, paper_id: PaperId) -> Re
 )
 async def paper_ris(session: Read, settings: Config, paper_id: PaperId) -> Response:
     paper = await found(session, paper_id)
-    invented = await sample.is_shown(session)
-    body = citations.ris(paper, url=_url(paper, settings, on_arxiv=not invented))
+    body = citations.ris(paper, url=_url(paper, settings))
     return _file(body, paper, "ris", RIS)
 
 
-async def bibtex(session: ReadSession, paper: Paper, settings: Settings) -> str:
+def bibtex(paper: Paper, settings: Settings) -> str:
     """The entry, for the file and the paper's page."""
-    on_arxiv = not await sample.is_shown(session)
-    return citations.bibtex(paper, url=_url(paper, settings, on_arxiv=on_arxiv), on_arxiv=on_arxiv)
+    return citations.bibtex(paper, url=_url(paper, settings), on_arxiv=not paper.invented)
 
 
-def _url(paper: Paper, settings: Settings, *, on_arxiv: bool) -> str:
-    return citations.arxiv_url(paper) if on_arxiv else f"{settings.address}/papers/{paper.id}"
+def _url(paper: Paper, settings: Settings) -> str:
+    return f"{settings.address}/papers/{paper.id}" if paper.invented else citations.arxiv_url(paper)
 
 
 def _file(body: str, paper: Paper, suffix: str, media_type: str) -> Response:

@@ -62,7 +62,7 @@ class PaperOut(BaseModel):
                 "arxiv_url": f"https://arxiv.org/abs/{paper.id}",
                 "pdf_url": f"https://arxiv.org/pdf/{paper.id}",
                 "url": f"{base}/papers/{paper.id}",
-                "sample": paper.id.startswith("0000."),
+                "sample": paper.invented,
             }
         )
 
