@@ -19,8 +19,8 @@ from paperround.feeds import arxiv_answer, arxiv_record
 from paperround.feeds.arxiv_answer import EASTERN, Page
 from paperround.feeds.arxiv_calendar import Window, announced_on
 from paperround.feeds.fetching import USER_AGENT, FeedError, FeedUnreachable, FeedUnreadable, Limits, get
-from paperround.feeds.pace import Pace
 from paperround.feeds.quarantine import content_hash
+from paperround.pace import Pace
 from paperround.papers.record import FeedPaper
 from paperround.settings import Settings
 

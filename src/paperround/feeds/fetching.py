@@ -17,7 +17,7 @@ import stamina
 
 from paperround import __version__
 from paperround.database import utc_now
-from paperround.feeds.pace import Pace
+from paperround.pace import Pace
 
 Answer = TypeVar("Answer")
 USER_AGENT: Final = f"paperround/{__version__} (self-hosted daily papers)"

@@ -12,8 +12,8 @@ import httpx
 from paperround.database import Database
 from paperround.feeds import hub_record
 from paperround.feeds.fetching import USER_AGENT, FeedUnreadable, Limits, get_json
-from paperround.feeds.pace import Pace
 from paperround.feeds.quarantine import content_hash
+from paperround.pace import Pace
 from paperround.papers.record import FeedPaper
 from paperround.settings import Settings
 

@@ -14,9 +14,9 @@ from paperround import queue
 from paperround.database import Database, WriteSession, utc_now
 from paperround.feeds import quarantine, schedule
 from paperround.feeds.fetching import FeedError, FeedUnreachable, FeedUnreadable
-from paperround.feeds.pace import Pace
 from paperround.feeds.quarantine import Refused, content_hash
 from paperround.feeds.tables import FeedDay, Outcome, Reading, Record
+from paperround.pace import Pace
 from paperround.papers import catalogue
 from paperround.papers.record import FeedPaper, Unreadable
 

@@ -116,15 +116,3 @@ class Quarantined(Base):
         Index("quarantine_content_key", "feed", "day", "content_hash", unique=True),
         Index("quarantine_open_idx", "feed", "day", postgresql_where=text("resolved_at IS NULL")),
     )
-
-
-class RequestRate(Base):
-    """The pace of requests to one host, shared by all workers on all machines."""
-
-    __tablename__ = "request_rates"
-
-    host: Mapped[str] = mapped_column(Text, primary_key=True)
-    drained_at: Mapped[datetime] = mapped_column(
-        comment="when the requests let through so far are worked off"
-    )
-    paused_until: Mapped[datetime | None] = mapped_column(comment="the host's own Retry-After")

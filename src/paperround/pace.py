@@ -1,4 +1,4 @@
-"""One pace of requests for a feed's host, kept in PostgreSQL: all workers on all machines share it."""
+"""A pace that all workers on all machines share: of requests to a host, of messages. Kept in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -8,28 +8,40 @@ import time
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Interval, func, select, type_coerce
+from sqlalchemy import Interval, Text, func, select, type_coerce
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Mapped, mapped_column
 
-from paperround.database import Database
-from paperround.feeds.tables import RequestRate
+from paperround.database import Base, Database
 
 WINDOW: Final = timedelta(minutes=5)
 FRESH: Final = 1.0  # seconds for which a look at the pause holds
 
 
-class Pace:
-    """At most `rate` requests to `host` in any five minutes; 0: no limit.
+class RequestRate(Base):
+    """How far ahead of its pace a host is."""
 
-    A leaky bucket (GCRA): a quarter of the rate may go at once, the rest flows evenly, so that no window
-    of five minutes, wherever it starts, holds more than `rate`. The database's clock rules.
+    __tablename__ = "request_rates"
+
+    host: Mapped[str] = mapped_column(Text, primary_key=True)
+    drained_at: Mapped[datetime] = mapped_column(
+        comment="when the requests let through so far are worked off"
+    )
+    paused_until: Mapped[datetime | None] = mapped_column(comment="the host's own Retry-After")
+
+
+class Pace:
+    """At most `rate` requests to `host` in any `per`; 0: no limit.
+
+    A leaky bucket (GCRA): a quarter of the rate may go at once, the rest flows evenly, so that no window,
+    wherever it starts, holds more than `rate`. The database's clock rules.
     """
 
-    def __init__(self, database: Database, host: str, rate: int) -> None:
+    def __init__(self, database: Database, host: str, rate: int, *, per: timedelta = WINDOW) -> None:
         self._database = database
         self._host = host
         self._burst = rate // 4
-        self._interval = WINDOW / (rate - self._burst) if rate else timedelta(0)
+        self._interval = per / (rate - self._burst) if rate else timedelta(0)
         self._paused_until: datetime | None = None
         self._looked_at = -math.inf  # time.monotonic() of the last look into the table
 

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from paperround.database import utc_now
-from paperround.feeds.pace import WINDOW, Pace
+from paperround.pace import WINDOW, Pace
 
 
 async def booked(database, rate: int, requests: int, *, paces: int = 3) -> list[float]:

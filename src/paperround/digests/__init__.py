@@ -1,0 +1,1 @@
+"""Digests: who gets one, when, with what in it, and what became of it."""

@@ -1,0 +1,182 @@
+"""Subscriptions, deliveries, and who is sending right now."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Enum,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from paperround.database import Base
+
+
+def choice_of(kind: type[enum.StrEnum]) -> Enum:
+    """Kept as text, so that a new word needs no change of a type."""
+    return Enum(kind, native_enum=False, length=16, create_constraint=False)
+
+
+class State(enum.StrEnum):
+    pending = "pending"  # asked for, not yet confirmed
+    active = "active"
+    paused = "paused"
+    unsubscribed = "unsubscribed"
+    bounced = "bounced"  # its address doesn't work
+
+
+STEPS: Final[Mapping[State, frozenset[State]]] = {
+    State.pending: frozenset({State.active, State.unsubscribed}),
+    State.active: frozenset({State.paused, State.unsubscribed, State.bounced}),
+    State.paused: frozenset({State.active, State.unsubscribed, State.bounced}),
+    State.unsubscribed: frozenset({State.pending}),  # they must confirm again
+    State.bounced: frozenset({State.pending, State.unsubscribed}),
+}
+
+
+class Cadence(enum.StrEnum):
+    daily = "daily"
+    weekdays = "weekdays"
+    weekly = "weekly"
+
+
+class WhenEmpty(enum.StrEnum):
+    skip = "skip"
+    note = "note"
+
+
+class Subscription(Base):
+    """Where and when a digest goes, and what its reader wants in it."""
+
+    __tablename__ = "subscriptions"
+
+    id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True)
+    email: Mapped[str] = mapped_column(Text, unique=True, comment="normalised, as `emails.normalised` does")
+    reader_id: Mapped[int | None] = mapped_column(
+        ForeignKey("readers.id", ondelete="CASCADE"), unique=True, comment="whose topics it carries"
+    )
+    state: Mapped[State] = mapped_column(choice_of(State))
+    cadence: Mapped[Cadence] = mapped_column(choice_of(Cadence), default=Cadence.daily)
+    weekday: Mapped[int] = mapped_column(SmallInteger, default=0, comment="of a weekly one; Monday is 0")
+    hour: Mapped[int] = mapped_column(SmallInteger, default=7, comment="in the reader's time zone")
+    time_zone: Mapped[str] = mapped_column(Text, default="UTC")
+    trending: Mapped[bool] = mapped_column(default=True)
+    topics: Mapped[bool] = mapped_column(default=True)
+    most: Mapped[int] = mapped_column(SmallInteger, default=10, comment="papers of each part")
+    when_empty: Mapped[WhenEmpty] = mapped_column(choice_of(WhenEmpty), default=WhenEmpty.skip)
+    topic_words: Mapped[str] = mapped_column(
+        Text, default="", comment="a topic in their own words, made when they confirm"
+    )
+    asked_at: Mapped[datetime] = mapped_column(comment="the last time that somebody gave this address")
+    letter_due_at: Mapped[datetime | None] = mapped_column(
+        comment="when the mail that answers to that is due; NULL: sent"
+    )
+    letter_attempts: Mapped[int] = mapped_column(SmallInteger, default=0)
+    confirmed_at: Mapped[datetime | None]
+    changed_at: Mapped[datetime] = mapped_column(comment="of the state")
+    next_due_at: Mapped[datetime | None] = mapped_column(comment="of the next digest; NULL: none comes")
+
+    __table_args__ = (
+        Index("subscriptions_next_due_at_idx", "next_due_at"),
+        Index("subscriptions_letter_due_at_idx", "letter_due_at"),
+        CheckConstraint(f"state IN ({', '.join(repr(s.value) for s in State)})", name="state"),
+        CheckConstraint(f"cadence IN ({', '.join(repr(c.value) for c in Cadence)})", name="cadence"),
+        CheckConstraint("hour BETWEEN 0 AND 23", name="hour"),
+        CheckConstraint("weekday BETWEEN 0 AND 6", name="weekday"),
+        CheckConstraint("most BETWEEN 1 AND 30", name="most"),
+    )
+
+
+class Progress(enum.StrEnum):
+    """How far a delivery has come."""
+
+    queued = "queued"
+    sending = "sending"
+    sent = "sent"
+    deferred = "deferred"
+    failed = "failed"
+    uncertain = "uncertain"
+
+
+class Bounce(enum.StrEnum):
+    hard = "hard"
+    soft = "soft"
+    complaint = "complaint"
+    content = "content"  # what was written was refused, not to whom
+
+
+class Delivery(Base):
+    """One digest for one subscription and period; the record of what became of it.
+
+    `started_at` is set just before a message is handed over. A delivery that is `sending` without it was
+    never begun; one with it whose sender is gone is in doubt.
+    """
+
+    __tablename__ = "deliveries"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    subscription_id: Mapped[int] = mapped_column(ForeignKey("subscriptions.id", ondelete="CASCADE"))
+    period: Mapped[date] = mapped_column(comment="the reader's own date on which it was due")
+    since: Mapped[date] = mapped_column(comment="the first day whose papers belong to it")
+    state: Mapped[Progress] = mapped_column(choice_of(Progress), default=Progress.queued)
+    due_at: Mapped[datetime]
+    next_try_at: Mapped[datetime]
+    gives_up_at: Mapped[datetime] = mapped_column(comment="the next one is due then, or it is stale")
+    attempts: Mapped[int] = mapped_column(SmallInteger, default=0, server_default=text("0"))
+    sender: Mapped[int | None] = mapped_column(BigInteger, comment="who claimed it last")
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None] = mapped_column(comment="of its last attempt")
+    message_id: Mapped[str | None] = mapped_column(Text)
+    papers: Mapped[list[str] | None] = mapped_column(ARRAY(Text), comment="in it; the same at every attempt")
+    reasons: Mapped[dict[str, Any] | None] = mapped_column(
+        JSONB(none_as_null=True), comment="paper → topic and reasons, where it is there for a topic"
+    )
+    code: Mapped[int | None] = mapped_column(SmallInteger, comment="of the server's last answer")
+    words: Mapped[str | None] = mapped_column(Text, comment="of the server's last answer")
+    bounce: Mapped[Bounce | None] = mapped_column(choice_of(Bounce))
+    bounced_at: Mapped[datetime | None]
+
+    subscription: Mapped[Subscription] = relationship(lazy="raise")
+
+    __table_args__ = (
+        UniqueConstraint("subscription_id", "period", name="deliveries_period_key"),
+        Index(
+            "deliveries_waiting_idx",
+            "next_try_at",
+            "id",
+            postgresql_where=text("state IN ('queued', 'deferred')"),
+        ),
+        Index("deliveries_sending_idx", "sender", postgresql_where=text("state = 'sending'")),
+        Index("deliveries_due_at_idx", "due_at"),
+        Index("deliveries_finished_at_idx", "finished_at"),
+        CheckConstraint(f"state IN ({', '.join(repr(p.value) for p in Progress)})", name="state"),
+    )
+
+
+class Sender(Base):
+    """Somebody who sends right now, and when they were last heard of.
+
+    An unlogged table: a crash of the database empties it. The marks of `started_at` and of outcomes don't
+    wait for the disk, so after a crash some are lost; a sender that is missing here tells exactly that.
+    """
+
+    __tablename__ = "senders"
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    seen_at: Mapped[datetime]
+
+    __table_args__ = ({"prefixes": ["UNLOGGED"]},)
