@@ -97,8 +97,8 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name="subscriptions_pkey"),
         sa.UniqueConstraint("email", name="subscriptions_email_key"),
-        sa.UniqueConstraint("reader_id", name="subscriptions_reader_id_key"),
     )
+    op.create_index("subscriptions_reader_id_idx", "subscriptions", ["reader_id"])
     op.create_index("subscriptions_letter_due_at_idx", "subscriptions", ["letter_due_at"])
     op.create_index("subscriptions_next_due_at_idx", "subscriptions", ["next_due_at"])
     op.create_table(
@@ -124,10 +124,7 @@ def upgrade() -> None:
         sa.Column("sender", sa.BigInteger(), nullable=True, comment="who claimed it last"),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True, comment="of its last attempt"),
-        sa.Column("message_id", sa.Text(), nullable=True),
-        sa.Column(
-            "papers", postgresql.ARRAY(sa.Text()), nullable=True, comment="in it; the same at every attempt"
-        ),
+        sa.Column("papers", postgresql.ARRAY(sa.Text()), nullable=True, comment="in it, at every attempt"),
         sa.Column(
             "reasons",
             postgresql.JSONB(),

@@ -67,7 +67,7 @@ class Subscription(Base):
     id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True)
     email: Mapped[str] = mapped_column(Text, unique=True, comment="normalised, as `emails.normalised` does")
     reader_id: Mapped[int | None] = mapped_column(
-        ForeignKey("readers.id", ondelete="CASCADE"), unique=True, comment="whose topics it carries"
+        ForeignKey("readers.id", ondelete="CASCADE"), comment="whose topics it carries"
     )
     state: Mapped[State] = mapped_column(choice_of(State))
     cadence: Mapped[Cadence] = mapped_column(choice_of(Cadence), default=Cadence.daily)
@@ -91,6 +91,7 @@ class Subscription(Base):
     next_due_at: Mapped[datetime | None] = mapped_column(comment="of the next digest; NULL: none comes")
 
     __table_args__ = (
+        Index("subscriptions_reader_id_idx", "reader_id"),
         Index("subscriptions_next_due_at_idx", "next_due_at"),
         Index("subscriptions_letter_due_at_idx", "letter_due_at"),
         CheckConstraint(f"state IN ({', '.join(repr(s.value) for s in State)})", name="state"),
@@ -140,8 +141,7 @@ class Delivery(Base):
     sender: Mapped[int | None] = mapped_column(BigInteger, comment="who claimed it last")
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None] = mapped_column(comment="of its last attempt")
-    message_id: Mapped[str | None] = mapped_column(Text)
-    papers: Mapped[list[str] | None] = mapped_column(ARRAY(Text), comment="in it; the same at every attempt")
+    papers: Mapped[list[str] | None] = mapped_column(ARRAY(Text), comment="in it, at every attempt")
     reasons: Mapped[dict[str, Any] | None] = mapped_column(
         JSONB(none_as_null=True), comment="paper → topic and reasons, where it is there for a topic"
     )

@@ -1,0 +1,239 @@
+"""Sending what is due: claimed in batches, over several connections, each message's start and outcome noted.
+
+Any number of senders may do so at once, on any hosts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from sqlalchemy.exc import OperationalError
+
+from paperround.database import Database, utc_now
+from paperround.digests import bounces, claiming, planning
+from paperround.digests.contents import Contents, Periods, contents_of
+from paperround.digests.items import Item, Items
+from paperround.digests.links import Links
+from paperround.digests.marks import Marks, Outcome, marking
+from paperround.digests.tables import Delivery, Progress, WhenEmpty
+from paperround.digests.writing import Digest, Writer
+from paperround.mail import Deferred, Mailer, Refused, Uncertain, Unreachable
+from paperround.pace import Pace
+
+logger = structlog.get_logger(__name__)
+
+MINUTE: Final = timedelta(minutes=1)
+RETRIES: Final = (MINUTE, 5 * MINUTE, 30 * MINUTE, 60 * MINUTE)  # the last again and again, until it is stale
+GRACE: Final = 5  # seconds for messages under way when we are told to stop
+
+
+@dataclass(frozen=True)
+class Rules:
+    """`lease`: after what silence a sender counts as dead. `unreachable`: after how many failures in a row
+    to reach the server a run ends. `server_retry`: how long what it couldn't hand over then waits."""
+
+    connections: int = 4
+    batch: int = 32
+    lease: timedelta = MINUTE
+    unreachable: int = 5
+    server_retry: timedelta = timedelta(seconds=30)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a sender works with; `clock` tells the time."""
+
+    database: Database
+    mail: Mailer
+    writer: Writer
+    links: Links
+    pace: Pace
+    rules: Rules = Rules()
+    clock: Callable[[], datetime] = utc_now
+
+
+async def send_due(desk: Desk) -> Counter[Progress]:
+    """Plan what is due, take over from senders that died, and send until nothing is left; what became of it.
+
+    Told to stop, it lets the messages under way come to their end.
+    """
+    await planning.plan(desk.database, now=desk.clock())
+    await claiming.take_back(desk.database, lease=desk.rules.lease, now=desk.clock())
+    async with desk.database.writing() as session:
+        await claiming.give_up(session, now=desk.clock())
+    run = Run(desk)
+    work = asyncio.create_task(run.go())
+    try:
+        await asyncio.shield(work)
+    except asyncio.CancelledError:
+        run.stopping.set()
+        await asyncio.wait({work}, timeout=GRACE)
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        raise
+    if run.tally:
+        logger.info("sent digests", **{state.value: count for state, count in run.tally.items()})
+    return run.tally
+
+
+def retry_after(attempts: int, *, jitter: Callable[[], float] = random.random) -> timedelta:
+    """How long to wait after so many refusals in a row: 1, 5, 30, 60 minutes, and up to half again."""
+    return RETRIES[min(max(attempts, 1), len(RETRIES)) - 1] * (1 + jitter() / 2)
+
+
+class Run:
+    """One sender at work, from its first claim to its last outcome."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._items, self._periods = Items(), Periods()
+        self._ready: asyncio.Queue[tuple[Delivery, Digest] | None] = asyncio.Queue(desk.rules.batch)
+        self._failures = 0  # to reach the server, in a row
+        self.stopping = asyncio.Event()
+        self.tally: Counter[Progress] = Counter()
+
+    async def go(self) -> None:
+        database, connections = self._desk.database, self._desk.rules.connections
+        async with (
+            present(database, self._desk.rules.lease, self.stopping) as sender,
+            marking(database.url, sender) as marks,
+            asyncio.TaskGroup() as group,
+        ):
+            group.create_task(self._fill(sender))
+            for _ in range(connections):
+                group.create_task(self._send(marks))
+
+    async def _fill(self, sender: int) -> None:
+        """Keep digests ready for the connections; nothing is claimed much before it is sent."""
+        try:
+            while not self.stopping.is_set() and (batch := await self._next_batch(sender)) is not None:
+                for one in batch:
+                    await self._ready.put(one)
+        except OperationalError as error:
+            logger.warning("no more digests are claimed in this run", error=str(error.__cause__ or error))
+        for _ in range(self._desk.rules.connections):
+            await self._ready.put(None)
+
+    async def _next_batch(self, sender: int) -> Sequence[tuple[Delivery, Digest]] | None:
+        """Some deliveries, claimed, with what goes into them; None when nothing is to be sent now."""
+        rules, now = self._desk.rules, self._desk.clock()
+        async with self._desk.database.writing() as session:
+            claimed = await claiming.claim(session, sender, limit=rules.batch, now=now)
+        if not claimed:
+            return None
+        async with self._desk.database.writing() as session:
+            new = [one for one in claimed if one.papers is None]
+            contents = await contents_of(session, new, self._periods) if new else {}
+            empty = [one for one in new if not contents[one.id].papers and not _wants_a_note(one)]
+            await claiming.drop(session, [one.id for one in empty])
+            kept = {key: one for key, one in contents.items() if key not in {gone.id for gone in empty}}
+            await claiming.note_contents(session, kept)
+            kept |= {
+                one.id: Contents(one.papers, one.reasons or {}) for one in claimed if one.papers is not None
+            }
+            items = await self._items.get(session, (paper for one in kept.values() for paper in one.papers))
+        return [(one, digest_of(one, kept[one.id], items)) for one in claimed if one.id in kept]
+
+    async def _send(self, marks: Marks) -> None:
+        """One connection's work: message after message."""
+        while (ready := await self._ready.get()) is not None:
+            delivery, digest = ready
+            if self.stopping.is_set():
+                continue
+            body = self._desk.writer.message(digest, now=self._desk.clock())
+            await self._desk.pace.turn()
+            if await marks.start(delivery.id):
+                self.tally[await self._attempt(delivery, body, marks)] += 1
+
+    async def _attempt(self, delivery: Delivery, body: bytes, marks: Marks) -> Progress:
+        """Hand one message over; what became of it. Nothing that happens to it stops the others."""
+        code, wait, refused = None, timedelta(0), None
+        try:
+            words = await self._desk.mail.send(
+                body,
+                sender=self._desk.links.return_path(delivery.id),
+                recipient=delivery.subscription.email,
+            )
+            state = Progress.sent
+        except Deferred as error:
+            state, code, words = Progress.deferred, error.code, error.words
+            wait = retry_after(delivery.attempts + 1)
+        except Refused as error:
+            state, code, words, refused = Progress.failed, error.code, error.words, error
+        except Uncertain as error:
+            state, words = Progress.uncertain, error.words
+        except Unreachable as error:
+            state, code, words, wait = Progress.queued, error.code, error.words, self._desk.rules.server_retry
+        self._watch(state, words)
+        at = self._desk.clock()
+        marks.record(Outcome(delivery.id, state, at, at + wait, code, words))
+        if refused:
+            await self._note_refusal(delivery, refused)
+        return state
+
+    def _watch(self, state: Progress, words: str) -> None:
+        """A server that can't be reached isn't asked for every message in turn."""
+        self._failures = self._failures + 1 if state is Progress.queued else 0
+        if self._failures >= self._desk.rules.unreachable and not self.stopping.is_set():
+            logger.warning("the mail server can't be reached; trying again soon", error=words)
+            self.stopping.set()
+
+    async def _note_refusal(self, delivery: Delivery, error: Refused) -> None:
+        kind = bounces.refusal(error.code, error.words, of_recipient=error.stage == "recipient")
+        try:
+            async with self._desk.database.writing() as session:
+                found = await session.get(Delivery, delivery.id, with_for_update=True)
+                if found is not None:
+                    await bounces.note(session, found, kind, error.words, now=self._desk.clock())
+        except OperationalError as failure:
+            logger.warning("could not note a refusal", delivery=delivery.id, error=str(failure.__cause__))
+
+
+def digest_of(delivery: Delivery, contents: Contents, items: Mapping[str, Item]) -> Digest:
+    """Its subscription must be loaded."""
+    one = delivery.subscription
+    return Digest(one.id, one.email, one.cadence, delivery.period, contents, items, delivery.id)
+
+
+def _wants_a_note(delivery: Delivery) -> bool:
+    return delivery.subscription.when_empty is WhenEmpty.note
+
+
+@asynccontextmanager
+async def present(database: Database, lease: timedelta, lost: asyncio.Event) -> AsyncIterator[int]:
+    """A sender among the others, heard of regularly; `lost` is set when the database has forgotten it."""
+
+    async def keep_beating(sender: int) -> None:
+        while not lost.is_set():
+            await asyncio.sleep(lease.total_seconds() / 4)
+            try:
+                async with database.writing() as session:
+                    known = await claiming.beat(session, sender)
+            except OperationalError as error:
+                logger.warning("a sender couldn't say that it is there", error=str(error.__cause__ or error))
+                continue
+            if not known:
+                logger.warning("the database has forgotten this sender; it stops")
+                lost.set()
+
+    async with database.writing() as session:
+        sender = await claiming.enter(session)
+    async with asyncio.TaskGroup() as group:
+        beating = group.create_task(keep_beating(sender))
+        try:
+            yield sender
+        finally:
+            beating.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await beating
+    async with database.writing() as session:
+        await claiming.leave(session, sender)

@@ -1,0 +1,76 @@
+"""A paper as a digest shows it: plain text, formulas as Unicode, short. The same for every reader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+
+from paperround.database import ReadSession
+from paperround.papers.tables import Author, Paper
+from paperround.text import http_link, unicode_math
+
+FIRST_AUTHORS: Final = 3
+LONGEST_SUMMARY: Final = 240  # characters: about two lines
+LONGEST_TITLE: Final = 300
+
+
+@dataclass(frozen=True)
+class Item:
+    id: str
+    title: str
+    authors: str
+    published: str
+    summary: str
+    votes: str
+    code_url: str | None
+
+
+class Items:
+    """Papers looked up once and kept, for as long as one sender's run."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Item | None] = {}
+
+    async def get(self, session: ReadSession, paper_ids: Iterable[str]) -> Mapping[str, Item]:
+        """Those of the papers that are still in the catalogue."""
+        wanted = list(dict.fromkeys(paper_ids))
+        new = [paper_id for paper_id in wanted if paper_id not in self._known]
+        if new:
+            self._known |= dict.fromkeys(new)
+            query = select(Paper).where(Paper.id.in_(new)).options(selectinload(Paper.authors))
+            self._known |= {paper.id: item_of(paper) for paper in await session.scalars(query)}
+        return {paper_id: item for paper_id in wanted if (item := self._known[paper_id])}
+
+
+def item_of(paper: Paper) -> Item:
+    """The paper's authors must be loaded."""
+    day = paper.published_at
+    return Item(
+        id=paper.id,
+        title=shortened(unicode_math(paper.title), LONGEST_TITLE),
+        authors=byline([author for author in paper.authors if not author.hidden]),
+        published=f"{day.day} {day:%b %Y}",
+        summary=shortened(unicode_math(paper.ai_summary or paper.abstract), LONGEST_SUMMARY),
+        votes=f"{paper.votes:,} {'vote' if paper.votes == 1 else 'votes'}",
+        code_url=http_link(paper.github_url),
+    )
+
+
+def byline(authors: list[Author]) -> str:
+    """`Ada, Ben, Cyn and 4 more`."""
+    names = [author.name for author in authors[:FIRST_AUTHORS]]
+    rest = len(authors) - len(names)
+    return ", ".join(names) + (f" and {rest} more" if rest else "")
+
+
+def shortened(text: str, length: int) -> str:
+    """One line of at most `length` characters, cut between words."""
+    line = " ".join(text.split())
+    if len(line) <= length:
+        return line
+    cut = line[: length - 1]
+    return (cut.rpartition(" ")[0] or cut).rstrip(" ,;:.") + "…"

@@ -1,0 +1,86 @@
+"""The addresses that stand in mail, and the marks by which a message is known again when it bounces.
+
+They are signed and short. A link works as long as what it is about is there, however often it is opened:
+mail programs and scanners open links too.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from paperround.mail.message import address_of, domain_of
+from paperround.settings import Settings
+from paperround.signing import BadToken, Signer
+
+Purpose = Literal["confirm", "preferences", "unsubscribe", "digest", "message"]
+MARK: Final = re.compile(r"(\d{1,18}\.[0-9a-f]{20})", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Links:
+    """What signs, where the site is, whom mail comes from and where bounces go."""
+
+    signer: Signer
+    site: str
+    sender: str  # `Name <address>`, as in From
+    domain: str  # of that address
+    bounces: str  # an address
+    a_path_each: bool  # whether each delivery has a return path of its own
+
+    @classmethod
+    def of(cls, settings: Settings, signer: Signer) -> Links:
+        """Raises `MailSettingsError`."""
+        sender = settings.mail_from
+        bounces = address_of(settings.bounce_address or sender)
+        return cls(
+            signer, settings.address, sender, domain_of(sender), bounces, bool(settings.bounce_address)
+        )
+
+    def confirm(self, subscription_id: int) -> str:
+        return f"{self.site}/confirm/{self._seal('confirm', subscription_id)}"
+
+    def preferences(self, subscription_id: int) -> str:
+        return f"{self.site}/preferences/{self._seal('preferences', subscription_id)}"
+
+    def unsubscribe(self, subscription_id: int) -> str:
+        return f"{self.site}/unsubscribe/{self._seal('unsubscribe', subscription_id)}"
+
+    def digest(self, delivery_id: int) -> str:
+        """A digest as a page."""
+        return f"{self.site}/digests/{self._seal('digest', delivery_id)}"
+
+    def message_id(self, delivery_id: int) -> str:
+        """Without its angle brackets. Made from the delivery, so the same at every attempt."""
+        return f"{self._seal('message', delivery_id)}@{self.domain}"
+
+    def return_path(self, delivery_id: int) -> str:
+        """Where this delivery's bounces go: an address of its own, where one is set."""
+        if not self.a_path_each:
+            return self.bounces
+        local, _, domain = self.bounces.rpartition("@")
+        return f"{local}+{self._seal('message', delivery_id)}@{domain}"
+
+    def unsubscribe_by_mail(self, delivery_id: int) -> str:
+        """A mail to this address asks for the same as the link; its subject tells too whose it is."""
+        mark = self._seal("message", delivery_id)
+        return f"mailto:{self.return_path(delivery_id)}?subject=unsubscribe%20{mark}"
+
+    def delivery_in(self, text: str) -> int | None:
+        """The delivery that a return path or a Message-ID within `text` names; None when none is ours."""
+        for mark in MARK.findall(text):
+            try:
+                return self.read("message", mark)
+            except BadToken:
+                continue
+        return None
+
+    def read(self, purpose: Purpose, token: str) -> int:
+        """The id in a link. Raises `BadToken`."""
+        if not MARK.fullmatch(token):
+            raise BadToken("This link is not whole. Copy all of it from the message.")
+        return int(self.signer.unseal(purpose, token))
+
+    def _seal(self, purpose: Purpose, number: int) -> str:
+        return self.signer.seal(purpose, str(number))

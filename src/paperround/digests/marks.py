@@ -1,0 +1,152 @@
+"""The marks of a message's start and outcome, written as fast as messages go out.
+
+They go over a connection of their own that doesn't wait for the disk, all that are asked for meanwhile in one
+statement. `claiming` has what that means when something dies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import psycopg
+import stamina
+import structlog
+
+from paperround.database import conninfo
+from paperround.digests.tables import Progress
+
+logger = structlog.get_logger(__name__)
+
+SOON: Final = 0.02  # seconds
+PATIENCE: Final = 60  # seconds that a database may be away before a sender gives up
+
+# An outcome counts also where the others thought this sender dead and put the delivery in doubt meanwhile.
+MARK: Final = """
+    WITH done AS (
+        UPDATE deliveries d
+        SET state = o.state, finished_at = o.at, next_try_at = o.next_try_at, code = o.code, words = o.words
+        FROM unnest(%(ids)s::bigint[], %(states)s::text[], %(ats)s::timestamptz[], %(tries)s::timestamptz[],
+                    %(codes)s::smallint[], %(words)s::text[]) AS o (id, state, at, next_try_at, code, words)
+        WHERE d.id = o.id AND d.sender = %(sender)s AND d.state IN ('sending', 'uncertain')
+    )
+    UPDATE deliveries d SET started_at = clock_timestamp(), attempts = d.attempts + 1
+    FROM subscriptions s
+    WHERE d.id = ANY(%(starts)s) AND d.sender = %(sender)s AND d.state = 'sending'
+      AND s.id = d.subscription_id AND s.state = 'active'
+    RETURNING d.id
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an attempt. `next_try_at` matters where it is to be tried again."""
+
+    delivery_id: int
+    state: Progress
+    at: datetime
+    next_try_at: datetime
+    code: int | None
+    words: str
+
+
+class Marks:
+    """Asked for by several tasks at once; what comes while a statement is under way goes into the next."""
+
+    def __init__(self, url: str, sender: int) -> None:
+        self._url = url
+        self._sender = sender
+        self._connection: psycopg.AsyncConnection | None = None
+        self._outcomes: list[Outcome] = []
+        self._starts: dict[int, asyncio.Future[bool]] = {}
+        self._asked = asyncio.Event()
+
+    async def start(self, delivery_id: int) -> bool:
+        """Whether the message may be handed over now: it is still ours, and still wanted."""
+        asked: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._starts[delivery_id] = asked
+        self._asked.set()
+        return await asked
+
+    def record(self, outcome: Outcome) -> None:
+        """Goes out with the next start, or alone when none comes."""
+        self._outcomes.append(outcome)
+        asyncio.get_running_loop().call_later(SOON, self._asked.set)
+
+    async def run(self) -> None:
+        """Write marks until cancelled. Raises `psycopg.Error` when the database stays away."""
+        try:
+            while True:
+                await self._asked.wait()
+                self._asked.clear()
+                await self._write()
+        finally:
+            for asked in self._starts.values():
+                asked.cancel()
+
+    async def close(self) -> None:
+        """Write what is left."""
+        if self._outcomes:
+            await self._write()
+        if self._connection is not None:
+            await self._connection.close()
+
+    async def _write(self) -> None:
+        outcomes, self._outcomes = self._outcomes, []
+        starts, self._starts = self._starts, {}
+        try:
+            allowed = await self._execute(outcomes, list(starts))
+        except BaseException:
+            self._outcomes = outcomes + self._outcomes
+            self._starts = starts | self._starts
+            raise
+        for delivery_id, asked in starts.items():
+            if not asked.done():
+                asked.set_result(delivery_id in allowed)
+
+    async def _execute(self, outcomes: list[Outcome], starts: list[int]) -> set[int]:
+        values = {
+            "sender": self._sender,
+            "starts": starts,
+            "ids": [one.delivery_id for one in outcomes],
+            "states": [one.state.value for one in outcomes],
+            "ats": [one.at for one in outcomes],
+            "tries": [one.next_try_at for one in outcomes],
+            "codes": [one.code for one in outcomes],
+            "words": [one.words for one in outcomes],
+        }
+        async for attempt in stamina.retry_context(
+            on=psycopg.OperationalError, attempts=None, timeout=PATIENCE, wait_initial=0.1, wait_max=2
+        ):
+            with attempt:
+                connection = await self._connected()
+                rows = await (await connection.execute(MARK, values)).fetchall()
+                return {row[0] for row in rows}
+        raise AssertionError("unreachable")
+
+    async def _connected(self) -> psycopg.AsyncConnection:
+        if self._connection is None or self._connection.closed:
+            self._connection = await psycopg.AsyncConnection.connect(
+                conninfo(self._url), autocommit=True, connect_timeout=10
+            )
+            await self._connection.execute("SET synchronous_commit = off")
+        return self._connection
+
+
+@asynccontextmanager
+async def marking(url: str, sender: int) -> AsyncIterator[Marks]:
+    marks = Marks(url, sender)
+    async with asyncio.TaskGroup() as group:
+        writing = group.create_task(marks.run())
+        try:
+            yield marks
+        finally:
+            writing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await writing
+            await marks.close()
