@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "d1e5a7c0b942"
-down_revision = "d8a1c5e07f42"
+down_revision = "e1a94d7c3f52"
 branch_labels = None
 depends_on = None
 
@@ -19,6 +19,7 @@ works_with: tuple[str, ...] = (
     "5e0c7d3a9b14",
     "8a61f4c2d7e3",
     "d8a1c5e07f42",
+    "e1a94d7c3f52",
 )
 
 

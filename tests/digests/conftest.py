@@ -70,7 +70,6 @@ class Post:
             self.database,
             self.mail,
             self.writer,
-            LINKS,
             Pace(self.database, "mail", 0),
             self.rules,
             lambda: moment,

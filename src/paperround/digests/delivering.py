@@ -22,10 +22,9 @@ from paperround.database import Database, utc_now
 from paperround.digests import bounces, claiming, planning
 from paperround.digests.contents import Contents, Periods, contents_of
 from paperround.digests.items import Item, Items
-from paperround.digests.links import Links
 from paperround.digests.marks import Marks, Outcome, marking
 from paperround.digests.tables import Delivery, Progress, WhenEmpty
-from paperround.digests.writing import Digest, Writer
+from paperround.digests.writing import Digest, Letter, Writer
 from paperround.mail import Deferred, Mailer, Refused, Uncertain, Unreachable
 from paperround.pace import Pace
 
@@ -55,7 +54,6 @@ class Desk:
     database: Database
     mail: Mailer
     writer: Writer
-    links: Links
     pace: Pace
     rules: Rules = Rules()
     clock: Callable[[], datetime] = utc_now
@@ -128,9 +126,8 @@ class Run:
         rules, now = self._desk.rules, self._desk.clock()
         async with self._desk.database.writing() as session:
             claimed = await claiming.claim(session, sender, limit=rules.batch, now=now)
-        if not claimed:
-            return None
-        async with self._desk.database.writing() as session:
+            if not claimed:
+                return None
             new = [one for one in claimed if one.papers is None]
             contents = await contents_of(session, new, self._periods) if new else {}
             empty = [one for one in new if not contents[one.id].papers and not _wants_a_note(one)]
@@ -149,19 +146,17 @@ class Run:
             delivery, digest = ready
             if self.stopping.is_set():
                 continue
-            body = self._desk.writer.message(digest, now=self._desk.clock())
+            letter = self._desk.writer.letter(digest, now=self._desk.clock())
             await self._desk.pace.turn()
             if await marks.start(delivery.id):
-                self.tally[await self._attempt(delivery, body, marks)] += 1
+                self.tally[await self._attempt(delivery, letter, marks)] += 1
 
-    async def _attempt(self, delivery: Delivery, body: bytes, marks: Marks) -> Progress:
+    async def _attempt(self, delivery: Delivery, letter: Letter, marks: Marks) -> Progress:
         """Hand one message over; what became of it. Nothing that happens to it stops the others."""
         code, wait, refused = None, timedelta(0), None
         try:
             words = await self._desk.mail.send(
-                body,
-                sender=self._desk.links.return_path(delivery.id),
-                recipient=delivery.subscription.email,
+                letter.body, sender=letter.return_path, recipient=delivery.subscription.email
             )
             state = Progress.sent
         except Deferred as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from paperround.mail.message import address_of, domain_of
 from paperround.settings import Settings
@@ -16,6 +16,15 @@ from paperround.signing import BadToken, Signer
 
 Purpose = Literal["confirm", "preferences", "unsubscribe", "digest", "message"]
 MARK: Final = re.compile(r"(\d{1,18}\.[0-9a-f]{20})", re.ASCII)
+
+
+class Addresses(NamedTuple):
+    return_path: str
+    message_id: str
+    unsubscribe: str
+    unsubscribe_by_mail: str
+    preferences: str
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -57,15 +66,27 @@ class Links:
 
     def return_path(self, delivery_id: int) -> str:
         """Where this delivery's bounces go: an address of its own, where one is set."""
+        return self._return_path(self._seal("message", delivery_id))
+
+    def of_delivery(self, delivery_id: int, subscription_id: int) -> Addresses:
+        """All that stand in one message."""
+        mark = self._seal("message", delivery_id)
+        path = self._return_path(mark)
+        return Addresses(
+            return_path=path,
+            message_id=f"{mark}@{self.domain}",
+            unsubscribe=self.unsubscribe(subscription_id),
+            # Its subject tells too whose it is, where bounces have one address for all.
+            unsubscribe_by_mail=f"mailto:{path}?subject=unsubscribe%20{mark}",
+            preferences=self.preferences(subscription_id),
+            digest=self.digest(delivery_id),
+        )
+
+    def _return_path(self, mark: str) -> str:
         if not self.a_path_each:
             return self.bounces
         local, _, domain = self.bounces.rpartition("@")
-        return f"{local}+{self._seal('message', delivery_id)}@{domain}"
-
-    def unsubscribe_by_mail(self, delivery_id: int) -> str:
-        """A mail to this address asks for the same as the link; its subject tells too whose it is."""
-        mark = self._seal("message", delivery_id)
-        return f"mailto:{self.return_path(delivery_id)}?subject=unsubscribe%20{mark}"
+        return f"{local}+{mark}@{domain}"
 
     def delivery_in(self, text: str) -> int | None:
         """The delivery that a return path or a Message-ID within `text` names; None when none is ours."""

@@ -74,17 +74,18 @@ class Marks:
         return await asked
 
     def record(self, outcome: Outcome) -> None:
-        """Goes out with the next start, or alone when none comes."""
+        """Goes out with the next start, or soon alone when none comes."""
         self._outcomes.append(outcome)
-        asyncio.get_running_loop().call_later(SOON, self._asked.set)
 
     async def run(self) -> None:
         """Write marks until cancelled. Raises `psycopg.Error` when the database stays away."""
         try:
             while True:
-                await self._asked.wait()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._asked.wait(), SOON)
                 self._asked.clear()
-                await self._write()
+                if self._starts or self._outcomes:
+                    await self._write()
         finally:
             for asked in self._starts.values():
                 asked.cancel()

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from email.utils import format_datetime, formataddr, parseaddr
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import quote, urlsplit
 
 import css_inline
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-from markupsafe import Markup
+from jinja2 import Environment, StrictUndefined, Template
 
 from paperround import schema
-from paperround.digests.contents import Contents
-from paperround.digests.items import Item
-from paperround.digests.links import Links
+from paperround.digests.contents import Contents, Why
+from paperround.digests.items import Item, shortened
+from paperround.digests.links import Addresses, Links
 from paperround.digests.tables import Cadence
 from paperround.mail.message import address_of
 from paperround.mail.quick import assembled, encoded
 
 LONGEST_BEST: Final = 100  # characters of a title in a subject
-MOST_BYTES: Final = 100_000  # mail programs cut off what is longer
+PARTS: Final = "<!-- parts -->\n"  # where they stand in the templates
+NOTHING: Final = "No paper has come up since your last digest. The next one comes when it is due."
 TRENDING: Final = {
     Cadence.daily: "Trending now",
     Cadence.weekdays: "Trending now",
@@ -32,7 +32,7 @@ TRENDING: Final = {
 
 @dataclass(frozen=True)
 class Digest:
-    """What one message is about. `delivery_id` None: a preview, without links that act."""
+    """What one message is about. `delivery_id` None: a preview."""
 
     subscription_id: int
     email: str
@@ -49,16 +49,10 @@ class Digest:
 
 
 class Block(NamedTuple):
-    """The same in both forms."""
+    """Some lines of a digest, in both forms."""
 
     text: str
-    html: Markup
-
-
-class Part(NamedTuple):
-    heading: str
-    text: str
-    html: Markup
+    html: str
 
 
 class Written(NamedTuple):
@@ -67,16 +61,23 @@ class Written(NamedTuple):
     html: str
 
 
+class Letter(NamedTuple):
+    """A message as it goes over the wire, and where its bounces go."""
+
+    body: bytes
+    return_path: str
+
+
 class Writer:
-    """Templates with their styles put in line, once; a paper's lines are made once for all readers."""
+    """Templates with their styles put in line, once. What many readers get alike is rendered once, too."""
 
     def __init__(self, links: Links, site_name: str) -> None:
         self._links = links
-        self._name = site_name
         self._templates = Templates.load()
-        self._blocks: dict[Item, Block] = {}
+        self._same = {"site": links.site, "site_name": site_name}
+        self._known: dict[Hashable, Block] = {}
         host = urlsplit(links.site).hostname or "localhost"
-        self._same = [
+        self._headers = [
             ("From", _sender(links.sender)),
             ("List-Id", f"<digest.{host}>"),
             ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
@@ -84,113 +85,121 @@ class Writer:
             ("Feedback-ID", f"digest:{links.domain}"),
         ]
 
-    def message(self, digest: Digest, *, now: datetime) -> bytes:
-        """The whole message, as it goes over the wire."""
-        delivery = digest.delivery_id or 0
-        written = self.write(digest)
-        unsubscribe = self._links.unsubscribe(digest.subscription_id)
+    def letter(self, digest: Digest, *, now: datetime) -> Letter:
+        """The message to its reader."""
+        links = self._links.of_delivery(digest.delivery_id or 0, digest.subscription_id)
+        subject = self._subject(digest)
         headers = [
-            *self._same,
+            *self._headers,
             ("To", digest.email),
-            ("Subject", encoded("Subject", written.subject)),
+            ("Subject", encoded("Subject", subject)),
             ("Date", format_datetime(now)),
-            ("Message-ID", f"<{self._links.message_id(delivery)}>"),
+            ("Message-ID", f"<{links.message_id}>"),
             # On one line, however long: signatures break where others fold it again.
-            ("List-Unsubscribe", f"<{unsubscribe}>, <{self._links.unsubscribe_by_mail(delivery)}>"),
+            ("List-Unsubscribe", f"<{links.unsubscribe}>, <{links.unsubscribe_by_mail}>"),
         ]
-        return assembled(headers, written.text, written.html)
+        blocks = self._blocks(digest, subject, links)
+        body = assembled(headers, (block.text for block in blocks), (block.html for block in blocks))
+        return Letter(body, links.return_path)
 
-    def write(self, digest: Digest, *, on_the_web: bool = False) -> Written:
-        """`on_the_web`: without links that belong to its reader alone, as the page may be passed on."""
+    def page(self, digest: Digest) -> Written:
+        """Without the links that belong to its reader alone: a page is passed on."""
+        subject = self._subject(digest)
+        blocks = self._blocks(digest, subject, None)
+        return Written(
+            subject, "".join(block.text for block in blocks), "".join(block.html for block in blocks)
+        )
+
+    def _subject(self, digest: Digest) -> str:
+        """The best paper, and how many more."""
         papers = digest.papers
-        shown: dict[str, Any] = {
-            "site": self._links.site,
-            "site_name": self._name,
-            "day": f"{digest.period:%A}, {digest.period.day} {digest.period:%B}",
-            "heading": _heading(digest),
-            "nothing": "No paper has come up since your last digest. The next one comes when it is due.",
-            "best": _best(papers),
-            "others": max(len(papers) - 1, 0),
-            "parts": self._parts(digest),
-            "browser": self._links.digest(digest.delivery_id)
-            if digest.delivery_id and not on_the_web
-            else "",
-            "preferences": "" if on_the_web else self._links.preferences(digest.subscription_id),
-            "unsubscribe": "" if on_the_web else self._links.unsubscribe(digest.subscription_id),
-        }
-        shown["subject"] = subject = self._templates.subject.render(shown).strip()
-        return Written(subject, self._templates.text.render(shown), self._templates.html.render(shown))
+        if not papers:
+            return f"Nothing new {_day(digest)}"
+        best = shortened(papers[0].title, LONGEST_BEST)
+        return f"{best} and {len(papers) - 1} more" if len(papers) > 1 else best
 
-    def _parts(self, digest: Digest) -> list[Part]:
-        reasons = digest.contents.reasons
-        groups: dict[str, list[Item]] = {}
+    def _blocks(self, digest: Digest, subject: str, links: Addresses | None) -> list[Block]:
+        opening = {"subject": subject, "day": _day(digest), "heading": _heading(digest)}
+        opening["nothing"] = "" if digest.papers else NOTHING
+        return [
+            self._once("opening", opening),
+            *self._parts(digest, links),
+            self._templates.end.render(self._same | {"links": links}),
+        ]
+
+    def _parts(self, digest: Digest, links: Addresses | None) -> Iterator[Block]:
+        before = None
         for item in digest.papers:
-            why = reasons.get(item.id)
-            groups.setdefault(why["name"] if why and why["own"] else TRENDING[digest.cadence], []).append(
-                item
-            )
-        parts = []
-        for heading, items in groups.items():
-            blocks = [self._block(digest, item) for item in items]
-            text, html = zip(*blocks, strict=True)
-            parts.append(Part(heading, "".join(text), Markup("").join(html)))
-        return parts
+            why = digest.contents.reasons.get(item.id)
+            heading = why["name"] if why and why["own"] else TRENDING[digest.cadence]
+            if heading != before:
+                yield self._once("part", {"heading": heading})
+            before = heading
+            yield self._paper(item, why, links)
 
-    def _block(self, digest: Digest, item: Item) -> Block:
-        why = digest.contents.reasons.get(item.id)
-        if why:
-            return self._render(item, _because(why), self._rating(digest, item))
-        if item not in self._blocks:
-            self._blocks[item] = self._render(item, "", ("", ""))
-        return self._blocks[item]
+    def _paper(self, item: Item, why: Why | None, links: Addresses | None) -> Block:
+        if why is None:
+            if item not in self._known:
+                self._known[item] = self._render_paper(item, "", "")
+            return self._known[item]
+        rate = f"{links.digest}/rate?paper={quote(item.id, safe='')}&value=" if links else ""
+        return self._render_paper(item, _because(why), rate)
 
-    def _render(self, item: Item, why: str, rating: tuple[str, str]) -> Block:
-        url = f"{self._links.site}/papers/{item.id}"
-        shown = {"paper": item, "url": url, "why": why, "more": rating[0], "less": rating[1]}
-        html = Markup(self._templates.paper_html.render(shown))  # noqa: S704 (a template's, escaped there)
-        return Block(self._templates.paper_text.render(shown), html)
+    def _render_paper(self, item: Item, why: str, rate: str) -> Block:
+        shown = {"paper": item, "url": f"{self._links.site}/papers/{item.id}", "why": why, "rate": rate}
+        return self._templates.paper.render(shown)
 
-    def _rating(self, digest: Digest, item: Item) -> tuple[str, str]:
-        """Where "more" and "less like this" lead: to a page with a button."""
-        if not digest.delivery_id:
-            return "", ""
-        page = f"{self._links.digest(digest.delivery_id)}/rate?paper={quote(item.id, safe='')}"
-        return f"{page}&value=1", f"{page}&value=-1"
+    def _once(self, kind: Literal["opening", "part"], shown: dict[str, str]) -> Block:
+        key = (kind, *shown.values())
+        if key not in self._known:
+            self._known[key] = getattr(self._templates, kind).render(self._same | shown)
+        return self._known[key]
+
+
+class Pair(NamedTuple):
+    """The same lines as text and as HTML."""
+
+    text: Template
+    html: Template
+
+    def render(self, shown: Mapping[str, Any]) -> Block:
+        return Block(self.text.render(shown), self.html.render(shown))
 
 
 class Templates(NamedTuple):
-    subject: Template
-    text: Template
-    html: Template
-    paper_text: Template
-    paper_html: Template
+    opening: Pair
+    part: Pair
+    paper: Pair
+    end: Pair
 
     @classmethod
     def load(cls) -> Templates:
         """HTML gets its styles here, in the template itself: once, not a message at a time."""
-        folder = schema.project_file("templates") / "mail"
         plain, marked_up = _environment(autoescape=False), _environment(autoescape=True)
         inliner = css_inline.CSSInliner(load_remote_stylesheets=False)
-        css = (folder / "digest.css").read_text(encoding="utf-8")
-        media = (folder / "digest.media.css").read_text(encoding="utf-8")
+        css, media = _source("digest.css"), _source("digest.media.css")
+        whole = inliner.inline(_source("digest.html").replace("</head>", f"<style>{css}</style></head>"))
+        opening, end = whole.replace("</head>", f"<style>{media}</style>\n</head>").split(PARTS)
+        text_opening, text_end = _source("digest.txt").split(PARTS)
 
-        def source(name: str) -> str:
-            return (folder / name).read_text(encoding="utf-8")
+        def pair(name: str) -> Pair:
+            html = inliner.inline_fragment(_source(f"{name}.html"), css)
+            return Pair(plain.from_string(_source(f"{name}.txt")), marked_up.from_string(html))
 
-        whole = inliner.inline(source("digest.html").replace("</head>", f"<style>{css}</style></head>"))
-        whole = whole.replace("</head>", f"<style>{media}</style></head>")
         return cls(
-            plain.get_template("digest.subject.txt"),
-            plain.get_template("digest.txt"),
-            marked_up.from_string(whole),
-            plain.get_template("paper.txt"),
-            marked_up.from_string(inliner.inline_fragment(source("paper.html"), css)),
+            Pair(plain.from_string(text_opening), marked_up.from_string(opening)),
+            pair("part"),
+            pair("paper"),
+            Pair(plain.from_string(text_end), marked_up.from_string(end)),
         )
+
+
+def _source(name: str) -> str:
+    return (schema.project_file("templates") / "mail" / name).read_text(encoding="utf-8")
 
 
 def _environment(*, autoescape: bool) -> Environment:
     return Environment(
-        loader=FileSystemLoader(schema.project_file("templates") / "mail"),
         autoescape=autoescape,  # noqa: S701 (off for plain text alone)
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -203,19 +212,15 @@ def _sender(mail_from: str) -> str:
     return formataddr((encoded("From", parseaddr(mail_from)[0]), address_of(mail_from)))
 
 
+def _day(digest: Digest) -> str:
+    return f"{digest.period:%A}, {digest.period.day} {digest.period:%B}"
+
+
 def _heading(digest: Digest) -> str:
     number = len(digest.papers)
     if not number:
         return "Nothing new"
     return f"{number} {'paper' if number == 1 else 'papers'} for you"
-
-
-def _best(papers: Sequence[Item]) -> str:
-    """The first paper's title, cut for a subject."""
-    if not papers:
-        return ""
-    title = papers[0].title
-    return title if len(title) <= LONGEST_BEST else title[: LONGEST_BEST - 1].rpartition(" ")[0] + "…"
 
 
 def _because(why: Mapping[str, Any]) -> str:

@@ -19,21 +19,22 @@ BOUNDARY: Final = "=_part_of_this_message"
 ENCODING: Final = "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
 PLAIN: Final = f"--{BOUNDARY}\r\nContent-Type: text/plain; charset=utf-8\r\n{ENCODING}".encode()
 HTML: Final = f"--{BOUNDARY}\r\nContent-Type: text/html; charset=utf-8\r\n{ENCODING}".encode()
-HEADER: Final = re.compile(r"[A-Za-z-]+: (?:[ -~]|\r\n )*\r\n", re.ASCII)
+HEADERS: Final = re.compile(r"(?:[A-Za-z-]+: [ -~]*(?:\r\n [ -~]*)*\r\n)+", re.ASCII)
+END: Final = f"\r\n--{BOUNDARY}--\r\n".encode()
 OPENING: Final = f'MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary="{BOUNDARY}"\r\n\r\n'
 
 
-def assembled(headers: Iterable[tuple[str, str]], text: str, html: str) -> bytes:
+def assembled(headers: Iterable[tuple[str, str]], text: Iterable[str], html: Iterable[str]) -> bytes:
     """Headers as they are given (see `encoded`), text first, HTML as its alternative.
 
-    Raises `ValueError` for a header with anything in it but visible ASCII, blanks and folds.
+    Both come in pieces of whole lines; a piece that many messages share is encoded once. Raises `ValueError`
+    for a header with anything in it but visible ASCII, blanks and folds.
     """
-    lines = [f"{name}: {value}\r\n" for name, value in headers]
-    if not all(map(HEADER.fullmatch, lines)):
+    head = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    if not HEADERS.fullmatch(head):
         raise ValueError("A header has a line break or a character of its own in it.")
-    head = "".join(lines) + OPENING
-    end = f"--{BOUNDARY}--\r\n".encode()
-    return b"".join([head.encode("ascii"), PLAIN, _quoted(text), b"\r\n", HTML, _quoted(html), b"\r\n", end])
+    parts = [(head + OPENING).encode("ascii"), PLAIN, *map(_quoted, text), b"\r\n", HTML, *map(_quoted, html)]
+    return b"".join([*parts, END])
 
 
 @lru_cache(maxsize=1000)
@@ -45,5 +46,6 @@ def encoded(header: str, text: str) -> str:
     return Header(line, "utf-8", header_name=header, maxlinelen=76).encode(linesep="\r\n")
 
 
+@lru_cache(maxsize=5000)
 def _quoted(text: str) -> bytes:
     return binascii.b2a_qp(text.replace("\n", "\r\n").encode(), istext=True)

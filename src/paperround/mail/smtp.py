@@ -27,7 +27,6 @@ from paperround.mail.server import SmtpServer
 logger = structlog.get_logger(__name__)
 
 MAILBOX: Final = re.compile(r"[!-;=?A-~]+@[!-;=?A-~]+", re.ASCII)  # no blanks, controls or angle brackets
-LEADING_DOT: Final = re.compile(rb"(?m)^\.")
 CLOSING: Final = 421  # the server hangs up
 
 
@@ -142,7 +141,7 @@ class Smtp:
             await self._ask(client, "sender", 250, b"MAIL", f"FROM:<{sender}>".encode())
             await self._ask(client, "recipient", 250, b"RCPT", f"TO:<{recipient}>".encode())
             await self._ask(client, "message", 354, b"DATA")
-            await self._write(client, LEADING_DOT.sub(b"..", body))
+            await self._write(client, stuffed(body))
         except (SMTPException, OSError) as error:
             client.close()
             raise Unreachable(f"The connection was lost: {_said(error)}") from error
@@ -196,6 +195,13 @@ class Smtp:
         if not 200 <= answer.code < 300:
             raise _refusal(answer, "message")
         return f"{answer.code} {_line(answer.message)}"
+
+
+def stuffed(body: bytes) -> bytes:
+    """Lines that begin with a dot get a second one: a lone dot would end the message."""
+    return (
+        body.replace(b"\r\n.", b"\r\n..") if not body.startswith(b".") else b"." + stuffed(b"\r\n" + body)[3:]
+    )
 
 
 def _refusal(answer: SMTPResponse, stage: Stage) -> MailError:
