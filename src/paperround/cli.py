@@ -14,8 +14,9 @@ from pydantic import ValidationError
 from rich.console import Console
 from sqlalchemy.exc import DBAPIError
 
-from paperround import logs, overview, running, schema, supervisor
+from paperround import logs, overview, post_office, running, schema, supervisor
 from paperround.database import Database
+from paperround.emails import NotAnAddress, normalised
 from paperround.embeddings.client import EncoderError
 from paperround.embeddings.models import ModelNotDroppable
 from paperround.feeds.schedule import FutureDay
@@ -33,6 +34,8 @@ app = typer.Typer(
 )
 database_app = typer.Typer(help="The database's schema.", no_args_is_help=True)
 app.add_typer(database_app, name="db")
+digest_app = typer.Typer(help="Digests by mail.", no_args_is_help=True)
+app.add_typer(digest_app, name="digest")
 console = Console(stderr=True, highlight=False)
 
 Lifeline = Annotated[bool, typer.Option("--lifeline", hidden=True, help="End when the input closes.")]
@@ -52,6 +55,7 @@ def main() -> None:
         EncoderError,
         ModelNotDroppable,
         MailSettingsError,
+        NotAnAddress,
     ) as error:
         fail(str(error))
     except NoSuchMessage as error:
@@ -229,3 +233,48 @@ def upgrade() -> None:
     with database(settings) as url:
         schema.upgrade(url)
     console.print(f"The schema is {schema.expected_revision()}.")
+
+
+@digest_app.command(epilog="Example: paperround digest preview ada@example.org")
+def preview(
+    address: Annotated[str, typer.Argument(help="Whose digest; one without a subscription will do.")],
+    folder: Annotated[Path, typer.Option(help="Where digest.eml and digest.html are written.")] = Path(),
+) -> None:
+    """Write the digest that an address would get now, as a message and as a page. Nothing is sent."""
+    settings = ready("digest")
+    with database(settings) as url:
+        asyncio.run(post_office.preview(settings, url, normalised(address), folder, console))
+
+
+@digest_app.command("send-due", epilog="Example: paperround digest send-due")
+def send_due() -> None:
+    """Send every digest that is due now. Workers do so by themselves; several at once share the work."""
+    settings = ready("digest")
+    with database(settings) as url:
+        asyncio.run(post_office.send_due(settings, url, console))
+
+
+@digest_app.command(epilog="Example: paperround digest resend 4711")
+def resend(
+    delivery: Annotated[int | None, typer.Argument(help="One of them, by its number.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+) -> None:
+    """Send uncertain digests again: those that may have arrived or not. Without an argument: list them."""
+    settings = ready("digest")
+    with database(settings) as url:
+        if delivery is None and not everything:
+            asyncio.run(post_office.uncertain(url, console))
+        else:
+            asyncio.run(post_office.resend(settings, url, delivery, console))
+
+
+@app.command(epilog="Example: paperround bounces < message.eml")
+def bounces(
+    folder: Annotated[
+        Path | None, typer.Argument(help="A folder of messages, such as a Maildir's new.")
+    ] = None,
+) -> None:
+    """Read mail that came back: from the input, or all of a folder. What doesn't work is mailed no more."""
+    settings = ready("bounces")
+    with database(settings) as url:
+        asyncio.run(post_office.take_bounces(settings, url, folder, console))

@@ -19,16 +19,20 @@ from procrastinate import JobContext
 from paperround import queue, sample
 from paperround.accounts import mailing, signin, tidying
 from paperround.database import Database, utc_now
+from paperround.digests import delivering, letters, planning, subscribing
+from paperround.digests import tidying as digests_tidying
+from paperround.digests.links import Links
 from paperround.embeddings import filling
 from paperround.embeddings.client import Encoder, EncoderError, EncoderUnavailable
 from paperround.feeds import intake, schedule
 from paperround.feeds.arxiv import arxiv
 from paperround.feeds.sources import opened
 from paperround.library import fetching
-from paperround.mail import mailer
+from paperround.mail import mailer, outbox
 from paperround.papers import trending
 from paperround.search import lexemes
 from paperround.settings import FeedName, Settings
+from paperround.signing import signer
 from paperround.topics import edition, measuring
 
 logger = structlog.get_logger(__name__)
@@ -54,6 +58,7 @@ class Workplace:
     embedding: asyncio.Lock = field(default_factory=asyncio.Lock)
     matching: asyncio.Lock = field(default_factory=asyncio.Lock)
     fetching: asyncio.Lock = field(default_factory=asyncio.Lock)
+    sending: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 def rules(settings: Settings) -> intake.Rules:
@@ -130,6 +135,33 @@ async def send_sign_in_links(context: JobContext) -> None:
     place: Workplace = context.additional_context["place"]
     async with mailer(place.settings) as mail:
         await mailing.send_due(place.database, mail, place.settings, now=utc_now())
+
+
+@queue.app.task(name=subscribing.LETTERS, pass_context=True)
+async def send_letters(context: JobContext) -> None:
+    """Mail the letters that ask to confirm an address."""
+    place: Workplace = context.additional_context["place"]
+    links = Links.of(place.settings, await signer(place.database, place.settings))
+    async with mailer(place.settings) as mail:
+        await letters.send_due(place.database, mail, links, place.settings.site_name, now=utc_now())
+
+
+@queue.app.task(name=planning.SENDING, pass_context=True)
+async def send_digests(context: JobContext) -> None:
+    """Send every digest that is due."""
+    place: Workplace = context.additional_context["place"]
+    if place.sending.locked():
+        return
+    async with place.sending, delivering.opened(place.settings, place.database) as desk:
+        await delivering.send_due(desk)
+
+
+@queue.app.task(name="tidy_mail", pass_context=True)
+async def tidy_mail(context: JobContext) -> None:
+    """Thin old deliveries, forget what nobody confirmed and old messages of the outbox."""
+    place: Workplace = context.additional_context["place"]
+    await digests_tidying.tidy(place.database, now=utc_now())
+    await asyncio.to_thread(outbox(place.settings).forget_old, now=utc_now())
 
 
 @queue.app.task(name="tidy_accounts", pass_context=True)

@@ -12,11 +12,9 @@ from hypothesis import strategies as st
 
 from paperround.digests.due import (
     CATCH_UP,
-    NoSuchTimeZone,
     Rhythm,
     exists,
     first_day,
-    known_zone,
     latest_due,
     let_go_at,
     moment_of,
@@ -120,10 +118,3 @@ def test_a_digest_begins_where_the_one_before_it_began():
     assert first_day(weekdays, date(2026, 11, 23)) == date(2026, 11, 20)  # Monday: Friday's list on
     assert first_day(daily("UTC", 7), date(2026, 11, 23)) == date(2026, 11, 22)
     assert first_day(Rhythm(Cadence.weekly, 2, 7, "UTC"), date(2026, 11, 25)) == date(2026, 11, 18)
-
-
-def test_a_time_zone_that_nobody_knows_is_told():
-    assert known_zone("Europe/Berlin") == "Europe/Berlin"
-    for name in ("Europe/Atlantis", "", "../../etc/passwd"):
-        with pytest.raises(NoSuchTimeZone, match="is no time zone"):
-            known_zone(name)

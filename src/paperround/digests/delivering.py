@@ -22,11 +22,14 @@ from paperround.database import Database, utc_now
 from paperround.digests import bounces, claiming, planning
 from paperround.digests.contents import Contents, Periods, contents_of
 from paperround.digests.items import Item, Items
+from paperround.digests.links import Links
 from paperround.digests.marks import Marks, Outcome, marking
 from paperround.digests.tables import Delivery, Progress, WhenEmpty
 from paperround.digests.writing import Digest, Letter, Writer
-from paperround.mail import Deferred, Mailer, Refused, Uncertain, Unreachable
+from paperround.mail import Deferred, Mailer, Refused, Uncertain, Unreachable, mailer
 from paperround.pace import Pace
+from paperround.settings import Settings
+from paperround.signing import signer
 
 logger = structlog.get_logger(__name__)
 
@@ -57,6 +60,15 @@ class Desk:
     pace: Pace
     rules: Rules = Rules()
     clock: Callable[[], datetime] = utc_now
+
+
+@asynccontextmanager
+async def opened(settings: Settings, database: Database) -> AsyncIterator[Desk]:
+    """A desk as the settings say. Raises `MailSettingsError`."""
+    links = Links.of(settings, await signer(database, settings))
+    pace = Pace(database, "mail", settings.send_rate, per=MINUTE)
+    async with mailer(settings, connections=Rules().connections) as mail:
+        yield Desk(database, mail, Writer(links, settings.site_name), pace)
 
 
 async def send_due(desk: Desk) -> Counter[Progress]:

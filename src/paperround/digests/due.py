@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
 from typing import Final
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from paperround.digests.tables import Cadence
 
@@ -19,10 +18,6 @@ CATCH_UP: Final[Mapping[Cadence, timedelta]] = {
 }
 A_DAY: Final = timedelta(days=1)
 WORKING_DAYS: Final = frozenset(range(5))
-
-
-class NoSuchTimeZone(ValueError):
-    """Not a name such as Europe/Berlin."""
 
 
 @dataclass(frozen=True)
@@ -42,18 +37,6 @@ class Rhythm:
                 return day.weekday() in WORKING_DAYS
             case Cadence.weekly:
                 return day.weekday() == self.weekday
-
-
-@cache
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
-
-
-def known_zone(name: str) -> str:
-    """The zone's name as the database of time zones has it. Raises `NoSuchTimeZone`."""
-    if name not in _zones():
-        raise NoSuchTimeZone(f"{name[:60]!r} is no time zone such as Europe/Berlin or UTC.")
-    return name
 
 
 def moment_of(day: date, hour: int, zone: ZoneInfo) -> datetime:

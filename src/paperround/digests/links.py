@@ -14,7 +14,7 @@ from paperround.mail.message import address_of, domain_of
 from paperround.settings import Settings
 from paperround.signing import BadToken, Signer
 
-Purpose = Literal["confirm", "preferences", "unsubscribe", "digest", "message"]
+Purpose = Literal["confirm", "preferences", "unsubscribe", "digest", "rate", "message"]
 MARK: Final = re.compile(r"(\d{1,18}\.[0-9a-f]{20})", re.ASCII)
 
 
@@ -24,7 +24,8 @@ class Addresses(NamedTuple):
     unsubscribe: str
     unsubscribe_by_mail: str
     preferences: str
-    digest: str
+    digest: str  # as a page, which may be passed on
+    rate: str  # for its reader alone
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,6 @@ class Links:
     def unsubscribe(self, subscription_id: int) -> str:
         return f"{self.site}/unsubscribe/{self._seal('unsubscribe', subscription_id)}"
 
-    def digest(self, delivery_id: int) -> str:
-        """A digest as a page."""
-        return f"{self.site}/digests/{self._seal('digest', delivery_id)}"
-
     def message_id(self, delivery_id: int) -> str:
         """Without its angle brackets. Made from the delivery, so the same at every attempt."""
         return f"{self._seal('message', delivery_id)}@{self.domain}"
@@ -79,7 +76,8 @@ class Links:
             # Its subject tells too whose it is, where bounces have one address for all.
             unsubscribe_by_mail=f"mailto:{path}?subject=unsubscribe%20{mark}",
             preferences=self.preferences(subscription_id),
-            digest=self.digest(delivery_id),
+            digest=f"{self.site}/digests/{self._seal('digest', delivery_id)}",
+            rate=f"{self.site}/digests/rate/{self._seal('rate', delivery_id)}",
         )
 
     def _return_path(self, mark: str) -> str:

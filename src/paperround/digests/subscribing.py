@@ -7,19 +7,24 @@ from datetime import date, datetime, time
 from typing import Final
 from zoneinfo import ZoneInfo
 
+import structlog
 from sqlalchemy import delete, exists, select
 from sqlalchemy.dialects.postgresql import insert
 
 from paperround import queue
 from paperround.accounts import signin
+from paperround.accounts.readers import NoSuchTimeZone, time_zones
 from paperround.accounts.tables import ApiKey, Reader, ReaderSession
 from paperround.database import ReadSession, WriteSession
-from paperround.digests.due import Rhythm, known_zone, next_due
+from paperround.digests.due import Rhythm, next_due
 from paperround.digests.tables import STEPS, Cadence, Delivery, Progress, State, Subscription, WhenEmpty
-from paperround.topics.tables import Topic
+from paperround.topics import following
+from paperround.topics.following import CannotFollow, Wish
+
+logger = structlog.get_logger(__name__)
 
 LETTERS: Final = "send_letters"  # the task
-LONGEST_NAME: Final = 60
+UNCHOSEN: Final = "UTC"
 WAITING: Final = (Progress.queued, Progress.deferred)
 
 
@@ -38,14 +43,15 @@ class Wishes:
     cadence: Cadence = Cadence.daily
     weekday: int = 0
     hour: int = 7
-    time_zone: str = "UTC"
+    time_zone: str = UNCHOSEN
     trending: bool = True
     topics: bool = True
     most: int = 10
     when_empty: WhenEmpty = WhenEmpty.skip
 
     def __post_init__(self) -> None:
-        known_zone(self.time_zone)
+        if self.time_zone not in time_zones():
+            raise NoSuchTimeZone(self.time_zone)
 
 
 def rhythm_of(subscription: Subscription) -> Rhythm:
@@ -98,11 +104,15 @@ async def _at(session: WriteSession, email: str, wishes: Wishes, *, now: datetim
     return (await session.scalars(query)).one()
 
 
-async def confirm(session: WriteSession, subscription_id: int, *, now: datetime) -> Subscription:
-    """The address is theirs and they want it. Doing it again changes nothing. Raises `NoSuchSubscription`,
-    `StepNotAllowed`."""
+async def confirm(
+    session: WriteSession, subscription_id: int, *, time_zone: str = "", now: datetime
+) -> Subscription:
+    """The address is theirs and they want it; `time_zone` counts where none was chosen. Doing it again
+    changes nothing. Raises `NoSuchSubscription`, `StepNotAllowed`."""
     found = await locked(session, subscription_id)
     if found.state not in (State.active, State.paused):
+        if found.time_zone == UNCHOSEN and time_zone in time_zones():
+            found.time_zone = time_zone
         await _activate(session, found, now=now)
     return found
 
@@ -122,9 +132,11 @@ async def _take_topics(session: WriteSession, found: Subscription, *, now: datet
         return
     if found.reader_id is None:
         found.reader_id = await signin.reader_of(session, found.email, now=now, time_zone=found.time_zone)
-    name = found.topic_words[:LONGEST_NAME]
-    words, found.topic_words = found.topic_words, ""
-    session.add(Topic(reader_id=found.reader_id, name=name, words=words, created_at=now, changed_at=now))
+    wish, found.topic_words = Wish(words=found.topic_words), ""
+    try:
+        await following.create(session, found.reader_id, wish, now=now)
+    except CannotFollow as error:
+        logger.info("words that can't be a topic were left", subscription=found.id, reason=str(error))
 
 
 async def change(

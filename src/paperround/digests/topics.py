@@ -1,12 +1,22 @@
-"""What a digest takes from its reader's topics."""
+"""What a digest takes from its reader's topics: the matches that a worker stored."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+from sqlalchemy import select
 
 from paperround.database import ReadSession
+from paperround.digests.items import shortened
+from paperround.text import unicode_math
+from paperround.topics import following, stored
+from paperround.topics.tables import Topic
+from paperround.topics.wanted import Kind, Match
+
+MOST_REASONS: Final = 3
+LONGEST_REASON: Final = 60
 
 
 class TopicMatch(NamedTuple):
@@ -20,4 +30,38 @@ async def matches_of(
     session: ReadSession, readers: Collection[int], first: date, last: date
 ) -> Mapping[int, Sequence[TopicMatch]]:
     """By reader: what matches their topics of the papers listed on these days, topic by topic, best first."""
-    return {}
+    query = select(Topic).where(Topic.reader_id.in_(readers), ~Topic.paused)
+    topics = (await session.scalars(query.order_by(Topic.position, Topic.id))).all()
+    days = await stored.matches_of(session, [topic.id for topic in topics], first, last)
+    found = {topic.id: list(_best(days.get(topic.id, {}).values())) for topic in topics}
+    titles = await following.titles(session, set(_papers_in(found.values())))
+    matches: dict[int, list[TopicMatch]] = {}
+    for topic in topics:
+        theirs = matches.setdefault(topic.reader_id, [])
+        theirs += [
+            TopicMatch(match.paper_id, topic.id, topic.name, tuple(_told(match, titles)))
+            for match in found[topic.id]
+        ]
+    return matches
+
+
+def _best(days: Iterable[Sequence[Match]]) -> Sequence[Match]:
+    return sorted((match for day in days for match in day), key=lambda match: (-match.score, match.paper_id))
+
+
+def _papers_in(found: Iterable[Sequence[Match]]) -> Iterator[str]:
+    for matches in found:
+        for match in matches:
+            yield from (reason.text for reason in match.reasons[:MOST_REASONS] if reason.kind is Kind.paper)
+
+
+def _told(match: Match, titles: Mapping[str, str]) -> Iterator[str]:
+    """Reasons in words."""
+    for reason in match.reasons[:MOST_REASONS]:
+        match reason.kind:
+            case Kind.phrase:
+                yield reason.text
+            case Kind.author:
+                yield f"by {reason.text}"
+            case Kind.paper if reason.text in titles:
+                yield f"like “{shortened(unicode_math(titles[reason.text]), LONGEST_REASON)}”"

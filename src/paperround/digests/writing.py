@@ -142,7 +142,7 @@ class Writer:
             if item not in self._known:
                 self._known[item] = self._render_paper(item, "", "")
             return self._known[item]
-        rate = f"{links.digest}/rate?paper={quote(item.id, safe='')}&value=" if links else ""
+        rate = f"{links.rate}?paper={quote(item.id, safe='')}&value=" if links else ""
         return self._render_paper(item, _because(why), rate)
 
     def _render_paper(self, item: Item, why: str, rate: str) -> Block:

@@ -14,9 +14,9 @@ from paperround import queue
 from paperround.accounts.tables import Reader
 from paperround.database import Database, WriteSession, utc_now
 from paperround.feeds.fetching import FeedError
-from paperround.feeds.pace import Pace
 from paperround.library.submitting import listed_on
 from paperround.library.tables import Submission, SubmissionState
+from paperround.pace import Pace
 from paperround.papers import catalogue, removal
 from paperround.papers.merging import READERS
 from paperround.papers.record import FeedListing, FeedPaper, Unreadable

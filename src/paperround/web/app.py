@@ -23,6 +23,7 @@ from paperround.web import (
     account,
     citations,
     crawlers,
+    digests,
     docs,
     errors,
     hub,
@@ -30,18 +31,20 @@ from paperround.web import (
     organizations,
     outbox,
     pages,
+    preferences,
     rating,
     shown,
     signing_in,
     status,
     submitting,
+    subscribing,
     syndication,
     topic_changes,
     topic_feeds,
     topic_forms,
     topics,
 )
-from paperround.web.api import feeds, me, papers, search
+from paperround.web.api import feeds, me, papers, search, subscriptions
 from paperround.web.api import topics as topics_api
 from paperround.web.assets import Assets, fingerprint
 from paperround.web.compression import Compressed
@@ -50,8 +53,8 @@ from paperround.web.guard import BodyLimit, HeadIsGet, LastResort, Private, Secu
 
 # The pages of papers come last: any longer address below /papers is an id to them.
 PAGES: Final = (
-    about, signing_in, account, library, rating, submitting, topic_forms, topic_changes, topics,
-    organizations, outbox, status, docs, pages,
+    about, signing_in, account, library, rating, submitting, subscribing, preferences, digests,
+    topic_forms, topic_changes, topics, organizations, outbox, status, docs, pages,
 )  # fmt: skip
 
 
@@ -85,7 +88,9 @@ def create_app(settings: Settings, database_url: str, encoder_socket: Path | Non
     )
     app.state.settings = settings
     app.state.templates = templates()
-    for api in (papers, search, feeds, me, topics_api, hub, citations, syndication, topic_feeds, crawlers):
+    for api in (
+        papers, search, feeds, me, subscriptions, topics_api, hub, citations, syndication, topic_feeds, crawlers,
+    ):  # fmt: skip
         app.include_router(api.router)
     for pages_of in PAGES:
         app.include_router(pages_of.router, dependencies=[Depends(own_forms_only)])

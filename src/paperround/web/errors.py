@@ -18,10 +18,12 @@ from starlette.exceptions import HTTPException
 from paperround.accounts.keys import TooManyKeys
 from paperround.accounts.readers import AddressTaken, NoSuchTimeZone
 from paperround.accounts.signin import LinkNotValid
+from paperround.digests.subscribing import NoSuchSubscription, StepNotAllowed
 from paperround.emails import NotAnAddress
 from paperround.library.saving import CannotSave
 from paperround.papers.span import NoSuchPeriod
 from paperround.topics.following import CannotFollow, NoSuchTopic
+from paperround.signing import BadToken
 from paperround.web.api.models import Problem
 from paperround.web.request import SignInNeeded, WebError, page
 
@@ -46,6 +48,9 @@ REFUSED: Final[Mapping[type[Exception], tuple[int, str]]] = {
     CannotFollow: (400, "Not a topic yet"),
     NoSuchTopic: (404, "Not found"),
     CannotSave: (400, "Not kept"),
+    BadToken: (404, "This link is not valid"),
+    NoSuchSubscription: (404, "Deleted"),
+    StepNotAllowed: (409, "That can't be done now"),
 }
 SENTENCES: Final = {
     404: "There is no such page.",
