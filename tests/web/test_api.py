@@ -474,6 +474,7 @@ DESCRIBED = [
     "/readyz",
     *(f"/feeds/{name}.{{form}}" for name in ("daily", "trending", "search", "topics/{topic_id}")),
     "/api/v1/match",
+    "/api/v1/subscriptions",
     "/api/v1/topics",
     "/api/v1/topics/{topic_id}",
     "/api/v1/topics/{topic_id}/papers",
