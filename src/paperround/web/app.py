@@ -51,6 +51,9 @@ from paperround.web.compression import Compressed
 from paperround.web.forgery import OwnPagesOnly, own_forms_only
 from paperround.web.guard import BodyLimit, HeadIsGet, LastResort, Private, SecurityHeaders, no_nul
 
+APIS: Final = (
+    papers, search, feeds, me, subscriptions, topics_api, hub, citations, syndication, topic_feeds, crawlers,
+)  # fmt: skip
 # The pages of papers come last: any longer address below /papers is an id to them.
 PAGES: Final = (
     about, signing_in, account, library, rating, submitting, subscribing, preferences, digests,
@@ -88,9 +91,7 @@ def create_app(settings: Settings, database_url: str, encoder_socket: Path | Non
     )
     app.state.settings = settings
     app.state.templates = templates()
-    for api in (
-        papers, search, feeds, me, subscriptions, topics_api, hub, citations, syndication, topic_feeds, crawlers,
-    ):  # fmt: skip
+    for api in APIS:
         app.include_router(api.router)
     for pages_of in PAGES:
         app.include_router(pages_of.router, dependencies=[Depends(own_forms_only)])

@@ -22,8 +22,8 @@ from paperround.digests.subscribing import NoSuchSubscription, StepNotAllowed
 from paperround.emails import NotAnAddress
 from paperround.library.saving import CannotSave
 from paperround.papers.span import NoSuchPeriod
-from paperround.topics.following import CannotFollow, NoSuchTopic
 from paperround.signing import BadToken
+from paperround.topics.following import CannotFollow, NoSuchTopic
 from paperround.web.api.models import Problem
 from paperround.web.request import SignInNeeded, WebError, page
 
