@@ -39,8 +39,8 @@ from paperround.papers import catalogue
 from paperround.papers.record import FeedPaper
 from paperround.postgres import EmbeddedPostgres
 from paperround.search import lexemes, query
+from paperround.search.filters import Filters
 from paperround.search.nearest import nearest
-from paperround.search.query import Filters
 from paperround.search.query_vectors import QueryVectors
 from paperround.search.question import meaning, read
 from paperround.settings import Settings

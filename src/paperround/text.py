@@ -68,7 +68,7 @@ def github_repository(text: str | None) -> str | None:
 
 # Searching
 
-LATIN = re.compile("[a-z\u00c0-\u024f\u1e00-\u1eff\ufb00-\ufb06][\u0300-\u036f]*")
+LATIN = re.compile("[a-z][\u0300-\u036f]+|[\u00c0-\u024f\u1e00-\u1eff\ufb00-\ufb06][\u0300-\u036f]*")
 UNFOLDABLE = {
     "ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "ħ": "h", "ı": "i", "þ": "th",
     "ŋ": "n", "ŧ": "t",

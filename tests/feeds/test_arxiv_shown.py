@@ -60,6 +60,26 @@ async def test_a_category_filters_lists_of_the_api_and_pages(database, web):
     assert 'href="/papers/date/2026-03-03?category=cs.CL"' in web.get("/papers/2603.00001").text
 
 
+async def test_a_category_filters_searches(database, web):
+    await stored(database, "2026-03-03", announcement(Submission(), "new", "2026-03-03"))
+    await listed(database, "2026-03-03", item("2603.00002"))
+    for category, wanted in (("cs.AI", ["2603.00001"]), ("cs.CV", []), ("", ["2603.00001", "2603.00002"])):
+        query = {"q": "gradients", "category": category}
+        hits = web.get("/api/v1/search", params=query).json()["papers"]
+        assert sorted(hit["paper"]["id"] for hit in hits) == wanted
+        page = web.get("/papers", params=query).text
+        assert [key for key in ("2603.00001", "2603.00002") if f'href="/papers/{key}"' in page] == wanted
+        assert f'name="category" value="{category}"' in page
+
+
+async def test_turning_the_page_keeps_the_category(database, web):
+    for day in ("2026-03-03", "2026-03-04", "2026-03-05"):
+        await stored(database, day, announcement(Submission(), "new", day))
+    page = web.get("/papers/date/2026-03-04?category=cs.AI").text
+    for address in ("date/2026-03-03", "date/2026-03-05", "week/2026-W10", "month/2026-03"):
+        assert f'href="/papers/{address}?category=cs.AI"' in page
+
+
 @pytest.mark.parametrize("category", ["cs.CL'", "x" * 31, "<b>", "cs.CL;1", "%00"])
 def test_what_is_no_category_is_refused(web, category):
     assert web.get("/api/v1/papers", params={"category": category}).status_code == 400

@@ -12,7 +12,8 @@ from paperround.database import Database
 from paperround.library import saving
 from paperround.library.saving import CannotSave
 from paperround.papers import removal
-from paperround.search.query import Filters, search
+from paperround.search.filters import Filters
+from paperround.search.query import search
 from paperround.search.question import read
 
 from factories import at, item, listed, reader

@@ -14,7 +14,8 @@ from paperround.database import Database
 from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
 from paperround.papers.tables import Paper
 from paperround.search import lexemes
-from paperround.search.query import Filters, Found, search
+from paperround.search.filters import Filters
+from paperround.search.query import Found, search
 from paperround.search.query_vectors import QueryVector
 from paperround.search.question import read
 

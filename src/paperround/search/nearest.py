@@ -28,12 +28,15 @@ Vector = np.ndarray[tuple[int], np.dtype[np.float32]]
 FEW: Final = 6000  # papers that are compared one by one sooner than looked up in the index
 EFFORT: Final = 50  # papers that the index keeps in view beyond those wanted: more finds more, in more time
 MOST_EFFORT: Final = 1000  # pgvector's own bound
+CURRENT: Final = EmbeddingModel.state == ModelState.current
 MOST_SCANNED: Final = 20_000  # papers that the index walks past before we compare one by one after all
 
 
-class _Model(NamedTuple):
-    id: int
-    dimensions: int
+class View(NamedTuple):
+    """A vector under the model that it is of."""
+
+    model_id: int
+    vector: Vector
 
 
 async def nearest(
@@ -50,36 +53,45 @@ async def nearest(
     `model_id` is the model that the vector is of, else the current one. None are found under a model that
     isn't there, or whose vectors have another length.
     """
-    effort = min((limit + EFFORT) * (2 if where else 1), MOST_EFFORT)
-    model = await _prepared(session, model_id, effort=effort)
-    if model is None or model.dimensions != len(vector):
-        return []
-    asked = _as_text(vector)
-    if not where:
-        return await _looked_up(session, model, asked, limit, where)
-    few = await _compared(session, model, asked, limit, where, most=FEW)
-    if few is not None:
-        return few
-    found = await _looked_up(session, model, asked, limit, where)
-    if len(found) < limit:  # those that meet the conditions lie far away
-        return await _compared(session, model, asked, limit, where, most=None) or []
-    return found
+    wanted = CURRENT if model_id is None else EmbeddingModel.id == model_id
+    view = await prepared(session, vector, wanted, effort=effort(limit, where))
+    return await near(session, view, limit=limit, where=where) if view else []
 
 
-async def _prepared(session: ReadSession, model_id: int | None, *, effort: int) -> _Model | None:
-    """The model; and PostgreSQL is told, for this transaction, how far the index is to look."""
+def effort(limit: int, where: Sequence[ColumnElement[bool]] = ()) -> int:
+    """How many papers the index is to keep in view to find so many."""
+    return min((limit + EFFORT) * (2 if where else 1), MOST_EFFORT)
+
+
+async def prepared(
+    session: ReadSession, vector: Vector, *wanted: ColumnElement[bool], effort: int
+) -> View | None:
+    """The vector under the wanted model; and PostgreSQL is told, for this transaction, how far to look."""
     settings = {
         "hnsw.ef_search": effort,
         "hnsw.iterative_scan": "relaxed_order",
         "hnsw.max_scan_tuples": MOST_SCANNED,
         "plan_cache_mode": "force_custom_plan",  # one made for any condition reads all vectors
     }
-    wanted = EmbeddingModel.state == ModelState.current if model_id is None else EmbeddingModel.id == model_id
     told = [func.set_config(name, str(value), True) for name, value in settings.items()]
-    row = (
-        await session.execute(select(EmbeddingModel.id, EmbeddingModel.dimensions, *told).where(wanted))
-    ).one_or_none()
-    return _Model(row[0], row[1]) if row else None
+    model = select(EmbeddingModel.id, *told).where(*wanted, EmbeddingModel.dimensions == len(vector))
+    row = (await session.execute(model)).one_or_none()
+    return View(row[0], vector) if row else None
+
+
+async def near(
+    session: ReadSession, view: View, *, limit: int, where: Sequence[ColumnElement[bool]] = ()
+) -> Sequence[tuple[str, float]]:
+    """`nearest`, of a vector that was prepared."""
+    if not where:
+        return await _looked_up(session, view, limit, where)
+    few = await _compared(session, view, limit, where, most=FEW)
+    if few is not None:
+        return few
+    found = await _looked_up(session, view, limit, where)
+    if len(found) < limit:  # those that meet the conditions lie far away
+        return await _compared(session, view, limit, where, most=None) or []
+    return found
 
 
 def _as_text(vector: Vector) -> str:
@@ -87,28 +99,27 @@ def _as_text(vector: Vector) -> str:
     return "[" + ",".join(f"{number:.5f}" for number in vector.tolist()) + "]"
 
 
-def _distance(model: _Model, asked: str) -> tuple[ColumnElement[float], ColumnElement[float]]:
-    """The distance as the index knows it, and on the column itself, which no index is on."""
-    kind = HALFVEC(model.dimensions)
-    given = cast(literal(asked, Text), kind)
-    return (
-        cast(Embedding.vector, kind).cosine_distance(given),
-        Embedding.vector.cosine_distance(given),
-    )
+def distance_to(view: View, *, indexed: bool = False) -> ColumnElement[float]:
+    """On the column itself, which no index is on; or as the index knows it."""
+    kind = HALFVEC(len(view.vector))
+    given = select(cast(literal(_as_text(view.vector), Text), kind)).scalar_subquery()  # read once, not a row
+    column = cast(Embedding.vector, kind) if indexed else Embedding.vector
+    distance: ColumnElement[float] = column.cosine_distance(given)
+    return distance.label("distance")
 
 
-def _of(model: _Model) -> list[ColumnElement[bool]]:
+def _of(view: View) -> list[ColumnElement[bool]]:
     """The index's own condition. As a literal: a plan made for any model can't use one model's index."""
-    number = bindparam(None, model.id, Integer, literal_execute=True, unique=True)
+    number = bindparam(None, view.model_id, Integer, literal_execute=True, unique=True)
     return [Embedding.model_id == number, Embedding.vector.is_not(None)]
 
 
 async def _looked_up(
-    session: ReadSession, model: _Model, asked: str, limit: int, where: Sequence[ColumnElement[bool]]
+    session: ReadSession, view: View, limit: int, where: Sequence[ColumnElement[bool]]
 ) -> Sequence[tuple[str, float]]:
     """Through the index where there is one."""
-    distance = _distance(model, asked)[0].label("distance")
-    query = select(Embedding.paper_id, distance).where(*_of(model)).order_by(distance).limit(limit)
+    distance = distance_to(view, indexed=True)
+    query = select(Embedding.paper_id, distance).where(*_of(view)).order_by(distance).limit(limit)
     if where:
         query = query.join(Paper, Paper.id == Embedding.paper_id).where(*where)
     return _in_order((await session.execute(query)).all())
@@ -116,8 +127,7 @@ async def _looked_up(
 
 async def _compared(
     session: ReadSession,
-    model: _Model,
-    asked: str,
+    view: View,
     limit: int,
     where: Sequence[ColumnElement[bool]],
     *,
@@ -126,11 +136,11 @@ async def _compared(
     """One by one. None when more than `most` papers meet the conditions: then nothing is compared."""
     kept = select(Paper.id).where(*where).limit(None if most is None else most + 1).cte("kept")
     size = select(func.count().label("papers")).select_from(kept).subquery("size")
-    distance = _distance(model, asked)[1].label("distance")
+    distance = distance_to(view)
     near = (
         select(Embedding.paper_id, distance)
         .join(kept, kept.c.id == Embedding.paper_id)
-        .where(*_of(model), *([size.c.papers <= most] if most is not None else []))
+        .where(*_of(view), *([size.c.papers <= most] if most is not None else []))
         .order_by(distance)
         .limit(limit)
         .lateral("near")

@@ -1,4 +1,4 @@
-"""One order from two views: how rare the shared words are, and the cosine of the vectors. Pure numpy.
+"""One order from two views: the words that a paper shares, and the cosine of its vector. Pure numpy.
 
 Where several papers hold the whole question as a phrase, people mean it literally, and the words lead. Else
 the views vote by rank, so that a paper wants to be near the top of both.
@@ -7,39 +7,62 @@ the views vote by rank, so that a paper wants to be near the top of both.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
-from paperround.search.wording import Numbers, Term, Wording
+from paperround.search.candidates import Candidates, Flags, Numbers
+from paperround.search.question import literal
+from paperround.search.wording import Asked
 
 HOLDERS: Final = 5  # so many papers with the whole phrase make the words lead
-MEANING: Final = 0.3  # what a standard deviation of the cosine counts beside one of the words' score
+MEANING_OF_PHRASE: Final = 0.3  # what a standard deviation of the cosine counts beside one of the words'
+SENTENCE: Final = 12  # words; a longer question says what it means, and its scores are worth more than ranks
+MEANING_OF_SENTENCE: Final = 1.5
 FLAT: Final = 60.0  # of reciprocal-rank fusion
-TITLE: Final = 0.5  # what standing in the title adds to standing there once
-WORD: Final = 1.0  # a word's weight beside RUN, that of two or three in a row
-RUN: Final = 2.0
-LONG: Final = 0.3  # how much a long text counts against a paper; the cosine's own would be .5
+TITLE: Final = 0.1  # what standing in the title adds to standing there once
+FORM: Final = 0.5  # what another form of a word counts beside the word itself
+LONG: Final = 0.4  # how much a long text counts against a paper; the cosine's own would be .5
+SHORT: Final = 500  # characters; a text that is shorter still gains nothing by it
 
 
-def contributions(terms: Sequence[Term], wording: Wording) -> Numbers:
-    """What each word (column) adds to each paper's score, in the manner of tf-idf's cosine."""
-    weights = np.array([term.idf**2 for term in terms])
-    has = wording.has + TITLE * wording.in_title
-    scores: Numbers = WORD * has * weights / (wording.lengths**LONG)[:, None]
-    return scores
+class Scored(NamedTuple):
+    """Rows are papers. `parts`: what each term (column) adds to `words`."""
+
+    words: Numbers
+    parts: Numbers
+    holders: int  # papers with the whole question as a phrase
 
 
-def in_a_row(wording: Wording, *, papers: int) -> Numbers:
-    """What words that stand together add. Taken literally: stemmed phrases find other things.
+def by_words(asked: Asked, papers: Candidates) -> Scored:
+    """In the manner of tf-idf's cosine, over single words and two or three in a row."""
+    titles = [literal(title) for title in papers.titles]
+    texts = [title + literal(abstract) for title, abstract in zip(titles, papers.abstracts, strict=True)]
+    found, size = times(texts, asked, papers.has), len(asked.terms)
+    often = np.where(found > 0, 1 + np.log(np.maximum(found, 1)), 0)
+    often += TITLE * (times(titles, asked, papers.has) > 0)
+    often[:, :size] = np.where(often[:, :size] > 0, often[:, :size], FORM * papers.has)
+    weights = np.array([*(term.idf**2 for term in asked.terms), *(run.weight for run in asked.runs)])
+    lengths = np.array([max(len(text), SHORT) for text in texts], np.float64) ** LONG
+    scores = often * weights / lengths[:, None]
+    whole = literal(" ".join(asked.written))
+    return Scored(scores.sum(axis=1), scores[:, :size], sum(whole in text for text in texts))
 
-    How rare a run is, is told by the candidates: most of the papers that have a rare one are among them.
+
+def times(texts: Sequence[str], asked: Asked, has: Flags) -> Numbers:
+    """How often each text (row) has each term, then each run, as written.
+
+    `has` are the terms, in whatever form, that a paper has at all; a run is sought where both its parts are.
     """
-    holders = (wording.runs > 0).sum(axis=0)
-    idf = np.log((1 + max(papers, len(wording.ids))) / (1 + holders)) + 1
-    often = np.where(wording.runs > 0, 1 + np.log(np.maximum(wording.runs, 1)), 0)
-    scores: Numbers = RUN * (often @ idf**2) / wording.lengths**LONG
-    return scores
+    size = len(asked.terms)
+    found = np.zeros((len(texts), size + len(asked.runs)))
+    for column, term in enumerate(asked.terms):
+        for row in np.flatnonzero(has[:, column]).tolist():
+            found[row, column] = texts[row].count(term.written)
+    for column, run in enumerate(asked.runs, size):
+        for row in np.flatnonzero(found[:, run.parts].all(axis=1)).tolist():
+            found[row, column] = texts[row].count(run.written)
+    return found
 
 
 def ranks(scores: Numbers) -> Numbers:
@@ -50,13 +73,19 @@ def ranks(scores: Numbers) -> Numbers:
     return shared
 
 
-def fused(words: Numbers, cosines: Numbers, *, cosine_spread: float, literal: bool) -> Numbers:
-    """The order's score of each paper. A paper without a vector has NaN for its cosine."""
-    if literal:
+def fused(scored: Scored, cosines: Numbers, *, length: int) -> Numbers:
+    """The order's score of each paper. A paper without a vector has NaN for its cosine; `length` in words."""
+    if scored.holders >= HOLDERS or length > SENTENCE:
         middle = np.where(np.isnan(cosines), np.nanmean(cosines), cosines)
-        # Candidates spread about twice as far as the whole catalogue does.
-        order: Numbers = words / max(words.std() / 2, 1e-9) + MEANING * middle / cosine_spread
+        meaning = MEANING_OF_SENTENCE if length > SENTENCE else MEANING_OF_PHRASE
+        order: Numbers = standard(scored.words) + meaning * standard(middle)
         return order
     known = np.where(np.isnan(cosines), -1.0, cosines)
-    votes: Numbers = 1 / (FLAT + ranks(words)) + 1 / (FLAT + ranks(known))
+    votes: Numbers = 1 / (FLAT + ranks(scored.words)) + 1 / (FLAT + ranks(known))
     return votes
+
+
+def standard(scores: Numbers) -> Numbers:
+    """Less the mean, over the spread."""
+    result: Numbers = (scores - scores.mean()) / max(scores.std(), 1e-9)
+    return result

@@ -10,9 +10,10 @@ from fastapi import Depends, Query, Request
 
 from paperround.papers import arxiv_id
 from paperround.papers.span import Period, Span
-from paperround.search.query import Filters
+from paperround.search.filters import Filters
 from paperround.search.query_vectors import QueryVector, QueryVectors
 from paperround.search.question import LONGEST, Question, meaning, read
+from paperround.web.api.papers import Category
 from paperround.web.request import BadRequest
 
 MOST_VOTES: Final = 1_000_000
@@ -59,6 +60,7 @@ def filters(
     has_code: Annotated[bool, Query(description="Only papers with code.")] = False,
     min_upvotes: Annotated[int, Query(ge=0, le=MOST_VOTES, description="At least so many.")] = 0,
     feed: Annotated[str, Query(max_length=40, description="On a list of this feed.")] = "",
+    category: Category = None,
 ) -> Filters:
     first, last = _day(from_), _day(to)
     if first and last and first > last:
@@ -67,6 +69,7 @@ def filters(
         first=first,
         last=last,
         feed=feed or None,
+        category=category or None,
         organization=organization or None,
         has_code=has_code,
         min_upvotes=min_upvotes,

@@ -15,7 +15,8 @@ from paperround.papers.editions import Choice, Sort
 from paperround.papers.merging import READERS
 from paperround.papers.span import Period, Span
 from paperround.papers.tables import Author, Listing, Organization, Paper
-from paperround.search.query import Filters, Match, search
+from paperround.search.filters import Filters
+from paperround.search.query import Match, search
 from paperround.search.question import LONGEST
 from paperround.search.results import papers_of
 from paperround.web.api.models import iso

@@ -19,7 +19,8 @@ from paperround.library.tables import Saved
 from paperround.papers import citations
 from paperround.papers.editions import Sort
 from paperround.papers.tables import Paper
-from paperround.search.query import Filters, search
+from paperround.search.filters import Filters
+from paperround.search.query import search
 from paperround.settings import Settings
 from paperround.web import shown
 from paperround.web.api import cursor as cursors

@@ -107,12 +107,17 @@ async def _edition(
         marks=await marks(request, session, part.papers),
         more=cursors.encode(Sort.upvotes, part.more),
         now=now,
-        **await _around(session, span, now, settings_of(request), part.papers),
+        **await _around(session, span, category, now, settings_of(request), part.papers),
     )
 
 
 async def _around(
-    session: Read, span: Span, now: datetime, settings: Settings, papers: Sequence[Paper]
+    session: Read,
+    span: Span,
+    category: str | None,
+    now: datetime,
+    settings: Settings,
+    papers: Sequence[Paper],
 ) -> dict[str, Any]:
     """What an edition's page says of its time, and where it leads. The newest one says how fresh it is."""
     today = now.date()
@@ -122,28 +127,28 @@ async def _around(
     return {
         "heading": shown.heading(span, today=today),
         "extent": shown.extent(span),
-        "previous": _turn(span, previous, today),
-        "following": _turn(span, following, today),
+        "previous": _turn(span, previous, today, category),
+        "following": _turn(span, following, today, category),
         "read_at": read_at,
         "silent": bool(read_at and now - read_at > status.SILENT_AFTER),
-        "kinds": _kinds(span, anchor),
+        "kinds": _kinds(span, anchor, category),
         "day": anchor,
         "today": today,
     }
 
 
-def _turn(span: Span, day: date | None, today: date) -> tuple[str, str] | None:
-    """Address and words of the edition of the same kind that `day` lies in."""
+def _turn(span: Span, day: date | None, today: date, category: str | None) -> tuple[str, str] | None:
+    """Address and words of the edition of the same kind, and category, that `day` lies in."""
     if day is None:
         return None
     other = Span.of(span.period, day)
-    return shown.address(other), shown.turning(other, today=today)
+    return shown.address(other, category), shown.turning(other, today=today)
 
 
-def _kinds(span: Span, day: date) -> list[tuple[str, str, bool]]:
+def _kinds(span: Span, day: date, category: str | None) -> list[tuple[str, str, bool]]:
     """The same time as a day, a week and a month: words, address, whether it is this one."""
     return [
-        (period.value.capitalize(), shown.address(Span.of(period, day)), period is span.period)
+        (period.value.capitalize(), shown.address(Span.of(period, day), category), period is span.period)
         for period in Period
     ]
 

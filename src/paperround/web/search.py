@@ -12,9 +12,10 @@ from starlette.responses import Response
 
 from paperround.papers import editions
 from paperround.papers.tables import Paper
-from paperround.search.query import Filters, Found, Match, search
+from paperround.search.filters import NO_FILTERS, Filters
+from paperround.search.query import Found, Match, search
 from paperround.search.results import papers_of, words_to_mark
-from paperround.search.wording import MOST_COUNTED
+from paperround.search.wording import POSTING
 from paperround.web import shown
 from paperround.web.asking import Asking
 from paperround.web.marking import marked
@@ -53,7 +54,7 @@ async def _page(
         vectors=found.vectors,
         filters=filters,
         feeds=settings_of(request).feeds,
-        filtered=filters != Filters(),
+        filtered=filters != NO_FILTERS,
         votes=VOTES if filters.min_upvotes in VOTES else sorted({*VOTES, filters.min_upvotes}),
     )
 
@@ -81,6 +82,6 @@ def heading(asking: Asking, found: Found) -> str:
         return "What are you looking for?"
     if not found.total:
         return "No paper has all of these words" if found.matches else "No papers match"
-    if found.total > MOST_COUNTED:
-        return f"More than {MOST_COUNTED:,} papers match"
+    if found.total > POSTING:
+        return f"More than {POSTING:,} papers match"
     return f"{shown.plural(found.total, 'paper')} {'matches' if found.total == 1 else 'match'}"

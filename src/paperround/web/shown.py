@@ -103,9 +103,10 @@ def anchor(span: Span, papers: Iterable[Paper], *, today: date) -> date:
     return max(listed, default=max(span.first, min(span.last, today)))
 
 
-def address(span: Span) -> str:
+def address(span: Span, category: str | None = None) -> str:
     kinds = {Period.day: "date", Period.week: "week", Period.month: "month"}
-    return f"/papers/{kinds[span.period]}/{span.key}"
+    chosen = f"?category={quote_plus(category)}" if category else ""
+    return f"/papers/{kinds[span.period]}/{span.key}{chosen}"
 
 
 def search_address(text: str, *, phrase: bool = False) -> str:

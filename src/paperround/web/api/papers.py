@@ -35,7 +35,7 @@ PaperId = Annotated[str, Path(description="An arXiv id; a version is ignored.", 
 Day = Annotated[str | None, Query(description="A day.", examples=["2025-10-29"])]
 Category = Annotated[
     str | None,
-    Query(max_length=30, pattern=r"^[a-z-]+(\.[A-Za-z-]+)?$", description="Of arXiv.", examples=["cs.CL"]),
+    Query(max_length=30, pattern=r"^([a-z-]+(\.[A-Za-z-]+)?)?$", description="Of arXiv.", examples=["cs.CL"]),
 ]
 Limit = Annotated[int, Query(ge=1, le=100, description="At most so many papers.")]
 

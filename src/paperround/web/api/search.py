@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from paperround.papers import editions
 from paperround.search.query import MOST, Found, Match, search
 from paperround.search.results import papers_of
-from paperround.search.wording import MOST_COUNTED
+from paperround.search.wording import POSTING
 from paperround.web.api.models import PaperOut
 from paperround.web.asking import Asked, Filtered
 from paperround.web.request import BadRequest, Config, Read
@@ -28,7 +28,7 @@ class SearchHit(BaseModel):
 
 class SearchList(BaseModel):
     papers: list[SearchHit] = Field(description="The best first. Some may be near in meaning alone.")
-    total: int = Field(description=f"How many have all the words; counted up to {MOST_COUNTED:,}.")
+    total: int = Field(description=f"How many have all the words; counted up to {POSTING:,}.")
     more: bool = Field(description="There are more than were counted.")
     vectors: bool = Field(description="False while the encoder or vectors are missing: full text alone.")
     next: None = None
@@ -54,7 +54,7 @@ async def find(
             SearchHit(paper=PaperOut.of(paper, base), similarity=match.similarity, words=list(match.reasons))
             for match, paper in await papers_of(session, found.matches)
         ],
-        total=min(found.total, MOST_COUNTED),
-        more=found.total > MOST_COUNTED,
+        total=min(found.total, POSTING),
+        more=found.total > POSTING,
         vectors=found.vectors,
     )

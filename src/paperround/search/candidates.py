@@ -1,0 +1,141 @@
+"""What a search looks at closely: papers with the rarest words and the nearest ones, in one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Float,
+    Select,
+    SQLColumnExpression,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    func,
+    null,
+    select,
+    true,
+    union,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, TSVECTOR
+
+from paperround.database import ReadSession
+from paperround.embeddings.tables import Embedding
+from paperround.papers.tables import Paper
+from paperround.search.nearest import View, distance_to
+from paperround.search.wording import POSTING, Asked, postings
+
+MOST: Final = 100  # that words bring
+
+Numbers = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+Flags = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Rows are papers. `total`: papers with all the words, counted up to `POSTING` + 1."""
+
+    ids: Sequence[str]
+    titles: Sequence[str]
+    abstracts: Sequence[str]
+    has: Flags  # columns are the question's terms, in any form of the word
+    named: Flags  # all words are in its authors' names
+    strict: Flags  # it has all that was asked
+    cosines: Numbers  # NaN without a vector
+    total: int
+
+
+async def gather(
+    session: ReadSession,
+    asked: Asked,
+    *,
+    near: Sequence[str],
+    view: View | None,
+    where: Sequence[ColumnElement[bool]],
+) -> Candidates:
+    """The papers of `near`, and those that words bring; with cosines under `view`, the question's vector."""
+    posted = _posted(asked, where)
+    rows = (await session.execute(_look(asked, posted, near, view))).all()
+    return Candidates(
+        ids=[row.id for row in rows],
+        titles=[row.title for row in rows],
+        abstracts=[row.abstract for row in rows],
+        has=np.array([row.has for row in rows], np.bool_).reshape(len(rows), len(asked.terms)),
+        named=np.array([row.named for row in rows], np.bool_),
+        strict=np.array([row.strict for row in rows], np.bool_),
+        cosines=np.array([np.nan if row.cosine is None else row.cosine for row in rows], np.float64),
+        total=rows[0].total if rows and asked.strict else 0,
+    )
+
+
+def required(asked: Asked) -> list[ColumnElement[bool]]:
+    """What holds for every result, near in meaning or not: phrases, and what was excluded."""
+    return [_matches(Paper.search, cast(asked.required, TSQUERY))] if asked.required else []
+
+
+def _posted(asked: Asked, where: Sequence[ColumnElement[bool]]) -> CTE:
+    """Each word's papers, from the index: place of the posting, its weight, a paper."""
+    given = postings(asked)
+    queries = _queries("queries", [query for query, _ in given])
+    weights = cast(bindparam("weights", [weight for _, weight in given]), ARRAY(Float))
+    posting = func.unnest(queries, weights).table_valued("query", "weight", with_ordinality="place")
+    posting = posting.render_derived(name="posting")
+    found = select(Paper.id).where(_matches(Paper.search, posting.c.query), *where).limit(POSTING + 1)
+    found_there = found.lateral("found")
+    return (
+        select(posting.c.place, posting.c.weight, found_there.c.id)
+        .select_from(posting.join(found_there, true()))
+        .cte("posted")
+    )
+
+
+def _look(asked: Asked, posted: CTE, near: Sequence[str], view: View | None) -> Select[Any]:
+    best = select(posted.c.id).group_by(posted.c.id)
+    best = best.order_by(func.sum(posted.c.weight).desc(), posted.c.id.desc()).limit(MOST)
+    nearby = select(func.unnest(cast(bindparam("near", list(near)), ARRAY(Text))).label("id"))
+    whole = _read(union(select(best.subquery().c.id), nearby).cte("chosen"), view)
+    terms = _once(_queries("terms", [term.query for term in asked.terms]))
+    term = func.unnest(terms).table_valued("query").render_derived(name="term")
+    return select(
+        whole.c.id,
+        whole.c.title,
+        whole.c.abstract,
+        whole.c.cosine,
+        func.array(select(_matches(whole.c.words, term.c.query)).select_from(term).scalar_subquery()).label(
+            "has"
+        ),
+        _matches(whole.c.words, _once(cast(bindparam("names", asked.names), TSQUERY))).label("named"),
+        _matches(whole.c.words, _once(cast(bindparam("strict", asked.strict), TSQUERY))).label("strict"),
+        select(func.count()).select_from(posted).where(posted.c.place == 1).scalar_subquery().label("total"),
+    ).order_by(whole.c.id)
+
+
+def _read(chosen: CTE, view: View | None) -> CTE:
+    """The long columns lie apart from the rows: joined to nothing, one is read once and not for each word."""
+    words = func.coalesce(Paper.search, cast("", TSVECTOR)).op("||")(cast("", TSVECTOR))
+    columns = (Paper.id, Paper.title, Paper.abstract, words.label("words"))
+    if view is None:
+        query = select(*columns, null().label("cosine")).join(chosen, chosen.c.id == Paper.id)
+        return query.cte("whole").prefix_with("MATERIALIZED")
+    its = and_(Embedding.paper_id == Paper.id, Embedding.model_id == view.model_id)
+    query = select(*columns, (1 - distance_to(view)).label("cosine")).join(chosen, chosen.c.id == Paper.id)
+    return query.outerjoin(Embedding, its).cte("whole").prefix_with("MATERIALIZED")
+
+
+def _queries(name: str, queries: Sequence[str]) -> ColumnElement[Any]:
+    return cast(cast(bindparam(name, queries), ARRAY(Text)), ARRAY(TSQUERY))
+
+
+def _once(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Read before the rows: a plan made for any question would read it again for each row."""
+    return select(value).scalar_subquery()
+
+
+def _matches(words: SQLColumnExpression[Any], query: SQLColumnExpression[Any]) -> ColumnElement[bool]:
+    return words.op("@@", is_comparison=True)(query)
