@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from pydantic import ValidationError
@@ -22,6 +22,7 @@ from paperround.embeddings.models import ModelNotDroppable
 from paperround.feeds.schedule import FutureDay
 from paperround.mail import MailSettingsError
 from paperround.mail.outbox import NoSuchMessage
+from paperround.papers import arxiv_id
 from paperround.postgres import EmbeddedPostgres, PostgresError
 from paperround.settings import FeedName, Settings
 
@@ -67,7 +68,7 @@ def main() -> None:
         fail(f"The database can't be used: {str(error.orig).strip()}\nCheck PAPERROUND_DATABASE_URL.")
 
 
-def fail(sentence: str) -> None:
+def fail(sentence: str) -> NoReturn:
     console.print(f"[bold red]paperround:[/] {sentence}", soft_wrap=True)
     raise SystemExit(1)
 
@@ -196,6 +197,21 @@ def outbox(
         overview.show_message(settings, name, out)
     else:
         overview.show_outbox(settings, out, limit=limit)
+
+
+@app.command(epilog="Example: paperround remove 2510.12345")
+def remove(
+    paper_id: Annotated[str, typer.Argument(metavar="ID", help="An arXiv id, or a paper's address.")],
+    undo: Annotated[bool, typer.Option("--undo", help="Let feeds bring it back.")] = False,
+) -> None:
+    """Take a paper out with its votes, notes and ratings. No feed or reader brings it back."""
+    named = arxiv_id.named(paper_id)
+    if named is None:
+        fail(f"{paper_id[:60]!r} is no arXiv id and no address of a paper.")
+    settings = ready("remove")
+    with database(settings) as url:
+        schema.upgrade(url)
+        asyncio.run(running.remove_paper(url, named, undo=undo, console=console))
 
 
 @app.command(epilog="Example: paperround status")

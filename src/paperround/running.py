@@ -26,7 +26,7 @@ from paperround.feeds import backfill, schedule
 from paperround.feeds.sources import opened
 from paperround.feeds.tables import Outcome, Reading
 from paperround.overview import first_news
-from paperround.papers import trending
+from paperround.papers import removal, trending
 from paperround.postgres import EmbeddedPostgres, socket_folder
 from paperround.settings import FeedName, Settings, environment_with
 
@@ -257,6 +257,17 @@ async def drop_model(url: str, name: str, console: Console) -> None:
     async with usable(url, "paperround embed", pool_size=1) as database:
         dropped = await models.drop(database, name)
     console.print(f"{name} is gone, with its index and {dropped:,} vectors.", markup=False)
+
+
+async def remove_paper(url: str, paper_id: str, *, undo: bool, console: Console) -> None:
+    async with usable(url, "paperround remove", pool_size=1) as database, database.writing() as session:
+        if undo:
+            away = await removal.let_back(session, paper_id)
+            told = "may come back with the next reading" if away else "had not been removed"
+        else:
+            there = await removal.remove(session, paper_id, now=utc_now())
+            told = "is gone, and stays away" if there else "wasn't here, and will be kept away"
+    console.print(f"{paper_id} {told}.", markup=False)
 
 
 def _progress(console: Console) -> Progress:

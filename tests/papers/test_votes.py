@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
+from paperround.accounts import readers
 from paperround.accounts.tables import Reader
 from paperround.database import Database
 from paperround.papers import editions, removal, trending, votes
@@ -222,3 +223,20 @@ async def test_it_comes_with_the_next_reading_once_it_is_let_back(database, know
         assert not await removal.let_back(session, ID)
     await listed(database, "2026-03-02", item(ID))
     assert (await the_paper(database)).votes == 7
+
+
+async def test_a_reader_who_leaves_while_they_vote_leaves_no_vote_behind(database):
+    await listed(database, "2026-03-02", item(ID), item(OTHER))
+    for round_ in range(6):
+        ada = await reader(database, f"ada{round_}@example.org")
+        await vote(database, ada, ID)
+
+        async def leave(who: int = ada.id) -> None:
+            async with database.writing() as session:
+                await readers.leave(session, who, half_life=HALF_LIFE)
+
+        await asyncio.gather(leave(), vote(database, ada, OTHER), vote(database, ada, ID))
+    for paper_id in (ID, OTHER):
+        paper = await the_paper(database, paper_id)
+        assert paper.local_upvotes == 0
+        assert paper.heat == await expected(database, paper_id=paper_id)

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+from typing import Final
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from paperround.database import ReadSession, WriteSession
 from paperround.papers.heat import Votes, heat
 from paperround.papers.tables import Paper, Signal, Upvote
 
+# A reader who leaves locks their own row, then those of the papers: in the same order here.
+STILL_HERE: Final = text("SELECT id FROM readers WHERE id = :reader FOR KEY SHARE")
+
 
 async def upvote(
     session: WriteSession, reader_id: int, paper_id: str, *, now: datetime, half_life: timedelta
 ) -> bool:
-    """Count the reader's vote, once however often it is given; whether it is new. Unknown papers: False."""
-    if not await _lock(session, [paper_id]):
+    """Count the reader's vote, once however often it is given; whether it is new.
+
+    False too for a paper that isn't here, or a reader who has just left.
+    """
+    if not await session.scalar(STILL_HERE, {"reader": reader_id}) or not await _lock(session, [paper_id]):
         return False
     mine = insert(Upvote).values(paper_id=paper_id, reader_id=reader_id, at=now)
     given = await session.scalar(mine.on_conflict_do_nothing().returning(Upvote.paper_id))
