@@ -219,8 +219,11 @@ def test_a_slash_searches_and_a_question_mark_tells_the_keys(open_page: Opener, 
     assert not help_.is_visible()
 
 
-def test_what_came_since_the_last_visit_is_marked_and_nothing_moves(open_page: Opener, odd_site: str) -> None:
-    page = open_page(f"{odd_site}/papers/date/2026-03-04")
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+def test_what_came_since_the_last_visit_is_marked_and_nothing_moves(
+    open_page: Opener, odd_site: str, viewport: dict[str, int]
+) -> None:
+    page = open_page(f"{odd_site}/papers/date/2026-03-04", viewport)
     assert page.locator(".fresh").count() == 0
     assert not page.locator(".since").is_visible()
     seen = [int(e.get_attribute("data-seen") or 0) for e in page.locator(".paper").all()]
@@ -229,7 +232,7 @@ def test_what_came_since_the_last_visit_is_marked_and_nothing_moves(open_page: O
     page.reload()
     news = sum(moment * 1000 > last_look for moment in seen)
     assert page.locator(".fresh").count() == news > 0
-    assert page.locator(".since").inner_text().startswith(f"{news} papers are new since you looked on ")
+    assert page.locator(".since").inner_text().startswith(f"{news} new since ")
     page.goto(f"{odd_site}/papers/date/2026-03-04")
     assert page.locator(".fresh").count() == news, "the same visit"
     assert page.evaluate(SHIFT) == 0

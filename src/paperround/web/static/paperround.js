@@ -54,11 +54,11 @@ for (const choice of document.querySelectorAll('.theme input')) {
   });
 }
 
-// What is new since the last visit. The places are kept free, so that nothing moves.
+// What is new since the last visit. The places are kept free and the sentence fits a phone's line, so that nothing moves.
 function spoken(moment) {
-  const sameDay = moment.toDateString() === new Date().toDateString();
-  const day = sameDay ? '' : `on ${moment.toLocaleDateString('en-GB', { weekday: 'long', day: 'numeric', month: 'long' })} `;
-  return `${day}at ${moment.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })}`;
+  const time = moment.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });
+  if (moment.toDateString() === new Date().toDateString()) return `you looked at ${time}`;
+  return `${moment.toLocaleDateString('en-GB', { weekday: 'short', day: 'numeric', month: 'short' })}, ${time}`;
 }
 
 if (since) {
@@ -70,22 +70,7 @@ if (since) {
     entry.querySelector('.votes').append(word);
   }
   const sentence = document.querySelector('.since');
-  const many = { 0: 'Nothing here is', 1: 'One paper is' }[fresh.length] ?? `${fresh.length} papers are`;
-  if (sentence) sentence.textContent = `${many} new since you looked ${spoken(new Date(since))}.`;
-}
-
-// The time zone that this device keeps: for a new account, and offered in the settings.
-const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-for (const guess of document.querySelectorAll('input[data-guess=zone]')) guess.value = zone;
-const offer = document.querySelector('button[data-guess=zone]');
-const zones = document.querySelector('#time_zone');
-if (offer && zones.value !== zone && [...zones.options].some((option) => option.value === zone)) {
-  offer.append(` ${zone}`);
-  offer.hidden = false;
-  offer.addEventListener('click', () => {
-    zones.value = zone;
-    offer.hidden = true;
-  });
+  if (sentence) sentence.textContent = `${fresh.length || 'Nothing'} new since ${spoken(new Date(since))}.`;
 }
 
 // A formula wider than its column can be scrolled by keyboard.
