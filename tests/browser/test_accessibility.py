@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-from .conftest import DESK, PHONE
+from conftest import new_database, running_site
+from paperround.database import Database
+from paperround.settings import Settings
+from people import Person, person
+
+from .conftest import DESK, ODD, PHONE
+from .test_account import elsewhere
+from .test_pages import SMALL
+from factories import listed
 
 pytestmark = pytest.mark.browser
 Opener = Callable[..., Page]
@@ -78,3 +86,42 @@ def test_a_reader_hears_the_title_then_who_then_the_abstract_then_votes(
     heard = page.locator(".paper").first.aria_snapshot()
     places = [heard.index(words) for words in ("A Title That", "Author Numbered 0", "We wait for", "votes")]
     assert places == sorted(places)
+
+
+OWN = ["/papers/date/2026-03-04", "/papers/2603.00101", "/topics", "/topics/new", "/saved", "/settings"]
+
+
+@pytest.fixture
+def signed_in_page(open_page: Opener, server: str) -> Iterator[Callable[[str], Page]]:
+    """Opens a page on a phone as Ada sees it, who is signed in."""
+    with new_database(server) as url, running_site(Settings(_env_file=None), url) as address:
+        found: list[Person] = []
+        elsewhere(lambda: _ada(url, found))
+        page = open_page(f"{address}/about", PHONE, has_touch=True, reduced_motion="reduce")
+        page.context.add_cookies(
+            [{"name": name, "value": value, "url": address} for name, value in found[0].cookies.items()]
+        )
+
+        def opened(path: str) -> Page:
+            page.goto(address + path)
+            return page
+
+        yield opened
+
+
+async def _ada(url: str, found: list[Person]) -> None:
+    database = Database(url)
+    await listed(database, "2026-03-04", *ODD)
+    found.append(await person(database))
+    await database.close()
+
+
+def test_axe_finds_nothing_on_a_reader_s_own_pages(signed_in_page: Callable[[str], Page]) -> None:
+    for path in OWN:
+        page = signed_in_page(path)
+        assert page.get_by_role("link", name="Settings").count() == 1, "signed in"
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            assert faults(page) == [], (path, scheme)
+        assert page.evaluate(SMALL) == [], path
+        assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"], path
