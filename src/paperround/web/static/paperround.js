@@ -73,6 +73,20 @@ if (since) {
   if (sentence) sentence.textContent = `${fresh.length || 'Nothing'} new since ${spoken(new Date(since))}.`;
 }
 
+// The time zone that this device keeps: for a new account, and offered in the settings.
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+for (const guess of document.querySelectorAll('input[data-guess=zone]')) guess.value = zone;
+const offer = document.querySelector('button[data-guess=zone]');
+const zones = document.querySelector('#time_zone');
+if (offer && zones.value !== zone && [...zones.options].some((option) => option.value === zone)) {
+  offer.append(` ${zone}`);
+  offer.hidden = false;
+  offer.addEventListener('click', () => {
+    zones.value = zone;
+    offer.hidden = true;
+  });
+}
+
 // A formula wider than its column can be scrolled by keyboard.
 for (const formula of document.querySelectorAll('math[display=block]')) {
   if (formula.scrollWidth > formula.clientWidth && !formula.closest('a, summary')) formula.tabIndex = 0;
