@@ -107,3 +107,16 @@ async def test_more_topics_than_a_page_can_match_wait_for_the_worker(database, m
     assert [group.waiting for group in await grouped(database, ada.id)] == [False, True]
     await edition.match_edition(database, DAY, None)
     assert [group.waiting for group in await grouped(database, ada.id)] == [False, False]
+
+
+async def test_many_topics_share_a_page_that_stays_small(database, monkeypatch):
+    monkeypatch.setattr(today, "MOST_SHOWN", 3)
+    await three_subjects(database)
+    await measuring.measure_if_grown(database, now=NOW)
+    ada = await reader(database, "ada@example.org")
+    async with database.writing() as session:
+        for words in ("honey bees", "river deltas", "pendulum clocks"):
+            await following.create(session, ada.id, Wish(words=words), now=NOW)
+    groups = await grouped(database, ada.id)
+    assert [len(group.shown) for group in groups] == [1, 1, 1]
+    assert all(len(group.matches) > 1 for group in groups)

@@ -16,6 +16,7 @@ from paperround.topics.tables import Topic
 from paperround.topics.wanted import Match, TextVector
 
 MOST_AT_ONCE: Final = 20  # topics that a page matches by itself; the others wait for the worker
+MOST_SHOWN: Final = 120  # matches of all topics together, each with its share
 EXPLORED: Final = 4  # matches for each paper from outside: one in five
 MOST_EXPLORED: Final = 5
 ALONE: Final = 3  # papers from outside where nothing matched
@@ -30,11 +31,16 @@ class Placed(NamedTuple):
 
 @dataclass(frozen=True)
 class Group:
-    """`waiting`: it has just changed, and a worker is at it."""
+    """`room`: how many a page of many topics shows. `waiting`: it has just changed, and a worker is at it."""
 
     topic: Topic
     matches: Sequence[Placed]
+    room: int
     waiting: bool
+
+    @property
+    def shown(self) -> Sequence[Placed]:
+        return self.matches[: self.room]
 
 
 async def grouped(
@@ -43,8 +49,9 @@ async def grouped(
     """The day's matches of these topics, in order, but for paused ones. `vectors` are of their words."""
     active = [topic for topic in topics if not topic.paused]
     found = await _found(session, active, day, vectors)
+    room = max(MOST_SHOWN // max(len(active), 1), 1)
     return [
-        Group(topic, placed, waiting=topic.id not in found)
+        Group(topic, placed, room, waiting=topic.id not in found)
         for topic, placed in zip(active, each_once(active, found), strict=True)
     ]
 

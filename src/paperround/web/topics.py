@@ -74,12 +74,13 @@ async def _all_topics(
 ) -> HTMLResponse:
     day = await editions.newest_day(session)
     groups = await today.grouped(session, topics, day, vectors) if day else []
-    found = [placed.match for group in groups for placed in group.matches]
-    outside = await _outside(session, reader, topics, found, day) if day and topics else []
+    found = [placed.match for group in groups for placed in group.shown]
+    matched = {placed.match.paper_id for group in groups for placed in group.matches}
+    outside = await _outside(session, reader, topics, matched, day) if day and topics else []
     papers = await papers_of(session, [*(match.paper_id for match in found), *outside])
     look = await Look.at(session, papers.values(), found, reader=reader, now=now)
     told = [
-        (group, [look.match(placed.match, also=placed.also) for placed in group.matches]) for group in groups
+        (group, [look.match(placed.match, also=placed.also) for placed in group.shown]) for group in groups
     ]
     return await page(
         request,
@@ -91,20 +92,23 @@ async def _all_topics(
         marks=await marks(request, session, papers.values()),
         day=day,
         day_label=shown.days_ago(day, today=now.date()) if day else "",
-        total=len(found),
+        total=len(matched),
         fresh=sum(one.new for _, group in told for one in group),
         now=now,
     )
 
 
 async def _outside(
-    session: ReadSession, reader: Reader, topics: Sequence[Topic], found: Sequence[Match], day: date
+    session: ReadSession, reader: Reader, topics: Sequence[Topic], matched: Collection[str], day: date
 ) -> list[str]:
     popular = await editions.papers(session, Choice(first=day, last=day), sort=Sort.upvotes, limit=CANDIDATES)
     rated = {rating.paper_id for topic in topics for rating in topic.ratings}
-    seen = rated | {match.paper_id for match in found}
     return today.outside(
-        [paper.id for paper in popular.papers], seen, matched=len(found), reader_id=reader.id, day=day
+        [paper.id for paper in popular.papers],
+        {*rated, *matched},
+        matched=len(matched),
+        reader_id=reader.id,
+        day=day,
     )
 
 
