@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from paperround import mail, queue, sample, schema
 from paperround.database import Database, utc_now
+from paperround.digests import ledger
 from paperround.embeddings import filling
 from paperround.feeds import status
 from paperround.settings import Settings
@@ -50,6 +51,7 @@ async def show_status(settings: Settings, database: Database, out: Console) -> N
         feeds = [await status.state(session, name, now=now) for name in settings.feeds]
         vectors = await filling.state(session)
         jobs = await queue.state(session)
+        digests = await ledger.ledger(session, now=now)
     table = Table("feed", "newest list", "last success", "next run", "failing", "quarantined", box=None)
     for feed in feeds:
         table.add_row(
@@ -65,6 +67,8 @@ async def show_status(settings: Settings, database: Database, out: Console) -> N
         if feed.last_error:
             out.print(f"{feed.name}: the last reading failed: {feed.last_error}", markup=False)
     out.print(f"vectors: {vectors.done} done, {vectors.waiting} waiting, {vectors.refused} refused")
+    told = ", ".join(f"{number} {state.value}" for state, number in digests.counts.items() if number)
+    out.print(f"digests of 24 hours: {told or 'none'}")
     out.print(f"jobs: {jobs.waiting} waiting, {jobs.running} running, {jobs.failed} failed")
 
 

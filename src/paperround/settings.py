@@ -148,6 +148,10 @@ class Settings(BaseSettings):
     send_rate: int = Field(0, ge=0, description="Most messages a minute, over all workers; 0: no limit.")
 
     # Processes
+    metrics_host: str = Field("127.0.0.1", description="The address for Prometheus, with `METRICS_PORT`.")
+    metrics_port: int = Field(
+        0, ge=0, le=65535, description="The port on which the web process serves `/metrics`; 0: none."
+    )
     log_format: Literal["auto", "text", "json"] = Field(
         "auto", description="`auto`: text on a terminal, JSON elsewhere."
     )

@@ -19,7 +19,7 @@ BOUNDARY: Final = "=_part_of_this_message"
 ENCODING: Final = "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
 PLAIN: Final = f"--{BOUNDARY}\r\nContent-Type: text/plain; charset=utf-8\r\n{ENCODING}".encode()
 HTML: Final = f"--{BOUNDARY}\r\nContent-Type: text/html; charset=utf-8\r\n{ENCODING}".encode()
-HEADERS: Final = re.compile(r"(?:[A-Za-z-]+: [ -~]*(?:\r\n [ -~]*)*\r\n)+", re.ASCII)
+VALUE: Final = re.compile(r"[ -~]*(?:\r\n [ -~]+)*", re.ASCII)
 END: Final = f"\r\n--{BOUNDARY}--\r\n".encode()
 OPENING: Final = f'MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary="{BOUNDARY}"\r\n\r\n'
 
@@ -30,9 +30,10 @@ def assembled(headers: Iterable[tuple[str, str]], text: Iterable[str], html: Ite
     Both come in pieces of whole lines; a piece that many messages share is encoded once. Raises `ValueError`
     for a header with anything in it but visible ASCII, blanks and folds.
     """
-    head = "".join([f"{name}: {value}\r\n" for name, value in headers])
-    if not HEADERS.fullmatch(head):
+    given = list(headers)
+    if not all(VALUE.fullmatch(value) for _, value in given):
         raise ValueError("A header has a line break or a character of its own in it.")
+    head = "".join([f"{name}: {value}\r\n" for name, value in given])
     parts = [(head + OPENING).encode("ascii"), PLAIN, *map(_quoted, text), b"\r\n", HTML, *map(_quoted, html)]
     return b"".join([*parts, END])
 

@@ -28,6 +28,7 @@ from paperround.web import (
     errors,
     hub,
     library,
+    metrics,
     organizations,
     outbox,
     pages,
@@ -74,7 +75,8 @@ def create_app(settings: Settings, database_url: str, encoder_socket: Path | Non
         if encoder_socket or settings.encoder_url:
             encoder = Encoder(settings, encoder_socket, patience=PATIENCE)
         app.state.query_vectors = QueryVectors(encoder)
-        yield
+        with metrics.serving(database, settings):
+            yield
         if encoder:
             await encoder.close()
         await database.close()

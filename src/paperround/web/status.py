@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 
 from paperround import queue, schema
+from paperround.digests import ledger
 from paperround.embeddings import filling
 from paperround.feeds import status
 from paperround.web.request import Config, Now, Read, database_of, page
@@ -28,6 +29,8 @@ async def show_status(request: Request, session: Read, settings: Config, now: No
         quarantine={feed.name: await status.open_quarantine(session, feed.name, limit=20) for feed in feeds},
         embeddings=await filling.state(session),
         jobs=await queue.state(session),
+        deliveries=await ledger.ledger(session, now=now),
+        subscriptions=await ledger.subscriptions(session),
         now=now,
     )
 

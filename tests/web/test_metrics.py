@@ -1,0 +1,35 @@
+"""`/metrics`: at an address of its own, and not on the site."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import httpx
+
+from .test_pages import opened
+from factories import item, listed
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def test_numbers_are_served_at_their_own_address_alone(database, database_url):
+    await listed(database, "2026-03-02", item())
+    port = free_port()
+    async with opened(database_url, metrics_port=port) as client:
+        assert (await client.get("/metrics")).status_code == 404
+        answer = await asyncio.to_thread(httpx.get, f"http://127.0.0.1:{port}/metrics", timeout=20)
+
+    assert answer.status_code == 200
+    for line in (
+        'paperround_deliveries{state="sent"} 0.0',
+        'paperround_subscriptions{state="active"} 0.0',
+        'paperround_vectors{state="waiting"} 1.0',
+        'paperround_jobs{state="failed"} 0.0',
+        "paperround_deliveries_planned 0.0",
+    ):
+        assert line in answer.text
