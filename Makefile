@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 WORKERS ?= 2
 
-.PHONY: help run test lint format bench-ingest bench-search bench-relevance bench-pages screenshots clean
+.PHONY: help run test lint format bench-ingest bench-search bench-digests torture-digests bench-relevance bench-pages screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -42,6 +42,12 @@ bench-pages: .venv/.installed-dev ## how fast the pages of a running site are on
 
 screenshots: .venv/.installed-dev ## take the pictures of the docs again, from the sample edition; all pages into SHOTS=folder
 	$(BIN)/python docs/screenshots/take.py $(SHOTS)
+
+bench-digests: .venv/.installed-dev ## digests a second, against a bare loop that sends ready-made messages
+	$(BIN)/python benchmarks/digests.py
+
+torture-digests: .venv/.installed-dev ## 10,000 digests while senders are killed and the mail server restarts
+	TORTURE=10000 $(BIN)/python -m pytest -s tests/digests/test_torture.py
 
 clean: ## remove the virtual environment; the data stay
 	rm -rf .venv

@@ -24,6 +24,7 @@ from sqlalchemy import insert
 
 from paperround import schema
 from paperround.database import Database
+from paperround.digests import planning
 from paperround.digests.delivering import Desk, send_due
 from paperround.digests.links import Links
 from paperround.digests.tables import Progress, State, Subscription
@@ -124,6 +125,7 @@ async def ours(database: Database, port: int, number: int) -> tuple[float, bytes
                 return await mail.send(message, sender=sender, recipient=recipient)
 
         desk = Desk(database, Kept(), writer, Pace(database, "mail", 0), clock=lambda: NOW)
+        await planning.plan(database, now=NOW)
         began = time.perf_counter()
         tally = await send_due(desk)
         rate = number / (time.perf_counter() - began)

@@ -36,6 +36,7 @@ class Sink:
     tls: ssl.SSLContext | None = None
     implicit_tls: bool = False
     port: int = 0
+    pipelining: bool = False
     taken: list[Taken] = field(default_factory=list)
     connections: int = 0
     open_now: int = 0
@@ -119,7 +120,13 @@ class Sink:
     def _features(self, writer: asyncio.StreamWriter) -> str:
         secured = writer.get_extra_info("sslcontext") is not None
         offered = ["STARTTLS"] if self.tls and not secured else []
-        return "\r\n".join(f"250-{line}" for line in ["sink", *offered, "AUTH PLAIN"]) + "\r\n250 8BITMIME"
+        return (
+            "\r\n".join(
+                f"250-{line}"
+                for line in ["sink", *offered, *(["PIPELINING"] if self.pipelining else []), "AUTH PLAIN"]
+            )
+            + "\r\n250 8BITMIME"
+        )
 
     async def _say(self, writer: asyncio.StreamWriter, stage: str, argument: str, usual: str) -> str | None:
         return await self._do(writer, self.answer(stage, argument) or usual)

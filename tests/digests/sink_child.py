@@ -14,6 +14,7 @@ import sys
 
 TAKEN = b"250 taken\r\n"
 OK = b"250 ok\r\n"
+ANSWERS = {b"DATA": b"354 go\r\n", b"QUIT": b"221 bye\r\n", b"EHLO": b"250-sink\r\n250 PIPELINING\r\n"}
 
 
 class Conversation(asyncio.Protocol):
@@ -60,7 +61,7 @@ class Conversation(asyncio.Protocol):
 
     def _command(self, verb: bytes) -> None:
         self.in_body = verb == b"DATA"
-        self.say(b"354 go\r\n" if self.in_body else b"221 bye\r\n" if verb == b"QUIT" else OK)
+        self.say(ANSWERS.get(verb, OK))
         if verb == b"QUIT":
             self.transport.close()
 

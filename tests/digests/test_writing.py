@@ -107,7 +107,8 @@ def test_the_unsubscribe_header_stands_on_one_line():
 def test_both_forms_have_the_papers_and_the_links():
     for body in bodies(read(digest(paper(1), paper(2)))):
         for words in (
-            "Patient Gradients, Part 1", "Patient Gradients, Part 2", "Benedikt Åström and 4 more", "12 votes",
+            "Patient Gradients, Part 1", "Patient Gradients, Part 2", "Benedikt Åström and 4 more",
+            "12 votes",
             "https://papers.example.org/papers/2603.00001", "https://github.com/ada/patience",
             "https://papers.example.org/unsubscribe/3.", "https://papers.example.org/preferences/3.",
             "https://papers.example.org/digests/7.",

@@ -92,8 +92,9 @@ async def test_a_message_arrives_as_it_was_with_its_envelope():
         ("body", "nonsense", Uncertain, None),
     ],
 )
-async def test_each_way_to_fail_is_told_apart(stage, answer, outcome, code):
-    async with Sink(told(stage, answer)).running() as sink, connected(sink) as mail:
+@pytest.mark.parametrize("pipelining", [False, True])
+async def test_each_way_to_fail_is_told_apart(stage, answer, outcome, code, pipelining):
+    async with Sink(told(stage, answer), pipelining=pipelining).running() as sink, connected(sink) as mail:
         with pytest.raises(outcome) as error:
             await send(mail)
 
@@ -105,8 +106,10 @@ async def test_each_way_to_fail_is_told_apart(stage, answer, outcome, code):
 
 @pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA", "body"])
 @pytest.mark.parametrize("answer", ["451 later", "550 never", HANG_UP])
-async def test_after_a_failure_the_next_message_goes_out(stage, answer):
-    async with Sink(told(stage, answer, once=True)).running() as sink, connected(sink, connections=1) as mail:
+@pytest.mark.parametrize("pipelining", [False, True])
+async def test_after_a_failure_the_next_message_goes_out(stage, answer, pipelining):
+    sink = Sink(told(stage, answer, once=True), pipelining=pipelining)
+    async with sink.running(), connected(sink, connections=1) as mail:
         with pytest.raises((Deferred, Refused, Unreachable, Uncertain)):
             await send(mail, "ada@example.org")
         await send(mail, "ben@example.org")

@@ -79,7 +79,8 @@ async def claim(session: WriteSession, sender: int, *, limit: int, now: datetime
 
 async def drop(session: WriteSession, deliveries: Sequence[int]) -> None:
     """These aren't wanted, or have nothing in them: no delivery."""
-    await session.execute(delete(Delivery).where(Delivery.id.in_(deliveries)))
+    if deliveries:
+        await session.execute(delete(Delivery).where(Delivery.id.in_(deliveries)))
 
 
 async def note_contents(session: WriteSession, contents: Mapping[int, Contents]) -> None:

@@ -44,7 +44,7 @@ class Rules:
     to reach the server a run ends. `server_retry`: how long what it couldn't hand over then waits."""
 
     connections: int = 4
-    batch: int = 32
+    batch: int = 100
     lease: timedelta = MINUTE
     unreachable: int = 5
     server_retry: timedelta = timedelta(seconds=30)

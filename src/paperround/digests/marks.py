@@ -23,7 +23,8 @@ from paperround.digests.tables import Progress
 
 logger = structlog.get_logger(__name__)
 
-SOON: Final = 0.02  # seconds
+SOON: Final = 0.02  # seconds until an outcome is written that no start comes after
+GATHER: Final = 0.0005  # for which a start waits for others, so that one statement does for several
 PATIENCE: Final = 60  # seconds that a database may be away before a sender gives up
 
 # An outcome counts also where the others thought this sender dead and put the delivery in doubt meanwhile.
@@ -83,6 +84,7 @@ class Marks:
             while True:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._asked.wait(), SOON)
+                await asyncio.sleep(GATHER)
                 self._asked.clear()
                 if self._starts or self._outcomes:
                     await self._write()

@@ -14,20 +14,23 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
-from typing import Final
+from typing import Final, cast
 
 import aiosmtplib
-import structlog
-from aiosmtplib import SMTPConnectError, SMTPException, SMTPResponse, SMTPServerDisconnected
+from aiosmtplib import SMTPConnectError, SMTPException
 
+from paperround.mail.dialogue import Dialogue, Reply
 from paperround.mail.errors import Deferred, MailError, Refused, Stage, Uncertain, Unreachable
 from paperround.mail.message import as_bytes
 from paperround.mail.server import SmtpServer
 
-logger = structlog.get_logger(__name__)
-
 MAILBOX: Final = re.compile(r"[!-;=?A-~]+@[!-;=?A-~]+", re.ASCII)  # no blanks, controls or angle brackets
 CLOSING: Final = 421  # the server hangs up
+STAGES: Final[tuple[tuple[Stage, frozenset[int]], ...]] = (
+    ("sender", frozenset({250})),
+    ("recipient", frozenset({250, 251})),
+    ("message", frozenset({354})),
+)
 
 
 @dataclass(frozen=True)
@@ -41,9 +44,12 @@ class Patience:
 
 @dataclass
 class Connection:
-    """One connection to the server; `used`: it may have gone stale; `dirty`: an envelope was begun."""
+    """`used`: it may have gone stale. `dirty`: an envelope was begun. `pipelining`: it takes several commands
+    at once (RFC 2920). `client` owns the transport, and must live as long."""
 
+    dialogue: Dialogue
     client: aiosmtplib.SMTP
+    pipelining: bool
     used: bool = False
     dirty: bool = False
 
@@ -59,29 +65,39 @@ class Smtp:
 
     async def send(self, message: EmailMessage | bytes, *, sender: str, recipient: str) -> str:
         """Hand a message over; the server's words. Raises one of the four `MailError`s."""
-        for address in (sender, recipient):
-            if not MAILBOX.fullmatch(address):
-                raise Refused("This address can't be written in SMTP.", stage="recipient")
+        if not (MAILBOX.fullmatch(sender) and MAILBOX.fullmatch(recipient)):
+            raise Refused("This address can't be written in SMTP.", stage="recipient")
+        commands = (f"MAIL FROM:<{sender}>\r\n", f"RCPT TO:<{recipient}>\r\n", "DATA\r\n")
+        envelope = tuple(command.encode() for command in commands)
+        body = stuffed(as_bytes(message))
         async with self._places:
             connection = await self._connected()
             try:
-                words = await self._hand_over(connection, as_bytes(message), sender, recipient)
-            except BaseException:
+                return await self._transaction(connection, envelope, body)
+            except Unreachable:
+                if not connection.used:
+                    raise
+            finally:
                 self._keep(connection)
-                raise
-            self._keep(connection)
-            return words
+            # It had gone stale: servers hang up on who is silent for a while.
+            connection.dialogue.close()
+            connection = await self._connect()
+            try:
+                return await self._transaction(connection, envelope, body)
+            finally:
+                self._keep(connection)
 
     async def close(self) -> None:
         """Say goodbye on every connection that idles."""
         while self._idle:
-            client = self._idle.pop().client
-            with suppress(SMTPException, OSError):
-                await client.quit(timeout=2)
-            client.close()
+            connection = self._idle.pop()
+            with suppress(OSError):
+                connection.dialogue.write(b"QUIT\r\n")
+                await connection.dialogue.reply(2)
+            connection.dialogue.close()
 
     def _keep(self, connection: Connection) -> None:
-        if connection.client.is_connected:
+        if connection.dialogue.is_open:
             connection.used = True
             self._idle.append(connection)
 
@@ -89,18 +105,19 @@ class Smtp:
         """An idle connection on which the server still answers, else a new one."""
         while self._idle:
             connection = self._idle.pop()
-            if not connection.client.is_connected:
+            if not connection.dialogue.is_open:
                 continue
             if not connection.dirty:
                 return connection
-            with suppress(SMTPException, OSError):
-                await connection.client.rset(timeout=self._patience.command)
-                connection.dirty = False
-                return connection
-            connection.client.close()
-        return Connection(await self._connect())
+            with suppress(OSError):
+                connection.dialogue.write(b"RSET\r\n")
+                if (await connection.dialogue.reply(self._patience.command)).code == 250:
+                    connection.dirty = False
+                    return connection
+            connection.dialogue.close()
+        return await self._connect()
 
-    async def _connect(self) -> aiosmtplib.SMTP:
+    async def _connect(self) -> Connection:
         server = self._server
         client = aiosmtplib.SMTP(
             hostname=server.host,
@@ -122,97 +139,79 @@ class Smtp:
             raise Unreachable(
                 f"{server.host}:{server.port} does not take our mail: {_said(error)}"
             ) from error
-        return client
+        dialogue = Dialogue(cast(asyncio.Transport, client.transport))
+        return Connection(dialogue, client, client.supports_extension("pipelining"))
 
-    async def _hand_over(self, connection: Connection, body: bytes, sender: str, recipient: str) -> str:
+    async def _transaction(self, connection: Connection, envelope: tuple[bytes, ...], body: bytes) -> str:
+        dialogue = connection.dialogue
+        connection.dirty = True
         try:
-            return await self._transaction(connection, body, sender, recipient)
-        except Unreachable:
-            if not connection.used:
-                raise
-        connection.client.close()  # it had gone stale: servers hang up on who is silent for a while
-        connection.client, connection.used, connection.dirty = await self._connect(), False, False
-        return await self._transaction(connection, body, sender, recipient)
-
-    async def _transaction(self, connection: Connection, body: bytes, sender: str, recipient: str) -> str:
-        client = connection.client
-        try:
-            connection.dirty = True
-            await self._ask(client, "sender", 250, b"MAIL", f"FROM:<{sender}>".encode())
-            await self._ask(client, "recipient", 250, b"RCPT", f"TO:<{recipient}>".encode())
-            await self._ask(client, "message", 354, b"DATA")
-            await self._write(client, stuffed(body))
-        except (SMTPException, OSError) as error:
-            client.close()
+            await self._open(connection, envelope)
+            dialogue.write(body)
+            await dialogue.flushed(self._patience.command)
+        except OSError as error:
+            dialogue.close()
             raise Unreachable(f"The connection was lost: {_said(error)}") from error
-        except BaseException:
-            client.close()  # cancelled in the middle of a conversation: nobody knows what comes next
+        except asyncio.CancelledError:
+            dialogue.close()  # in the middle of a conversation: nobody knows what comes next
             raise
-        words = await self._final_dot(client)
+        words = await self._final_dot(dialogue)
         connection.dirty = False
         return words
 
-    async def _ask(self, client: aiosmtplib.SMTP, stage: Stage, wanted: int, *command: bytes) -> None:
-        answer = await client.execute_command(*command, timeout=self._patience.command)
-        if answer.code == wanted or (stage == "recipient" and answer.code == 251):
-            return
-        error = _refusal(answer, stage)
-        if answer.code == CLOSING:
-            client.close()
-            raise Unreachable(error.words, code=CLOSING, stage=stage)
-        raise error
+    async def _open(self, connection: Connection, envelope: tuple[bytes, ...]) -> None:
+        """From whom, to whom, and leave to go on. Raises what the first refusal calls for."""
+        dialogue = connection.dialogue
+        if connection.pipelining:
+            dialogue.write(b"".join(envelope))
+        refused: MailError | None = None
+        for command, (stage, wanted) in zip(envelope, STAGES, strict=True):
+            if not connection.pipelining:
+                dialogue.write(command)
+            reply = await dialogue.reply(self._patience.command)
+            if reply.code == CLOSING:
+                dialogue.close()
+                raise refused or Unreachable(_line(reply.words), code=CLOSING, stage=stage)
+            if reply.code not in wanted:
+                refused = refused or _refusal(reply, stage)
+            elif refused and stage == "message":
+                dialogue.close()  # it waits for a message that has nobody to go to
+            if refused and not connection.pipelining:
+                raise refused
+        if refused:
+            raise refused
 
-    async def _write(self, client: aiosmtplib.SMTP, body: bytes) -> None:
-        """Everything but the dot, until it has left for the network."""
-        protocol = client.protocol
-        if protocol is None:
-            raise SMTPServerDisconnected("Connection lost")
-        protocol.write(body)
-        transport = client.transport
-        if transport is not None and transport.get_write_buffer_size():  # type: ignore[attr-defined]
-            async with asyncio.timeout(self._patience.command):
-                # Polled: a transport has no event for "all gone".
-                while client.is_connected and transport.get_write_buffer_size():  # type: ignore[attr-defined]  # noqa: ASYNC110
-                    await asyncio.sleep(0.005)
-        if not client.is_connected:
-            raise SMTPServerDisconnected("Connection lost")
-
-    async def _final_dot(self, client: aiosmtplib.SMTP) -> str:
-        protocol = client.protocol
-        if protocol is None:
-            raise Unreachable("The connection was lost.")
+    async def _final_dot(self, dialogue: Dialogue) -> str:
         try:
-            protocol.write(b".\r\n")
-            answer = await protocol.read_response(timeout=self._patience.outcome)
-        except (SMTPException, OSError) as error:
-            client.close()
+            dialogue.write(b".\r\n")
+            reply = await dialogue.reply(self._patience.outcome)
+        except OSError as error:
+            dialogue.close()
             raise Uncertain(f"No answer came after the message: {_said(error)}", stage="message") from error
-        except BaseException:
-            client.close()
+        except asyncio.CancelledError:
+            dialogue.close()
             raise
-        if answer.code == CLOSING:
-            client.close()
-        if not 200 <= answer.code < 300:
-            raise _refusal(answer, "message")
-        return f"{answer.code} {_line(answer.message)}"
+        if reply.code == CLOSING:
+            dialogue.close()
+        if not 200 <= reply.code < 300:
+            raise _refusal(reply, "message")
+        return f"{reply.code} {_line(reply.words)}"
 
 
 def stuffed(body: bytes) -> bytes:
     """Lines that begin with a dot get a second one: a lone dot would end the message."""
-    return (
-        body.replace(b"\r\n.", b"\r\n..") if not body.startswith(b".") else b"." + stuffed(b"\r\n" + body)[3:]
-    )
+    first = b"." if body.startswith(b".") else b""
+    return first + body.replace(b"\r\n.", b"\r\n..")
 
 
-def _refusal(answer: SMTPResponse, stage: Stage) -> MailError:
-    kind = Refused if 500 <= answer.code < 600 else Deferred
-    return kind(_line(answer.message), code=answer.code, stage=stage)
+def _refusal(reply: Reply, stage: Stage) -> MailError:
+    kind = Refused if 500 <= reply.code < 600 else Deferred
+    return kind(_line(reply.words), code=reply.code, stage=stage)
 
 
 def _line(words: str) -> str:
     """A server's answer on one line, at most 500 characters of it, as text that can be stored."""
-    text = " ".join(words.encode(errors="replace").decode().replace("\0", "").split())
-    return text[:500]
+    return " ".join(words.encode(errors="replace").decode().replace("\0", "").split())[:500]
 
 
 def _said(error: BaseException) -> str:
