@@ -67,7 +67,8 @@ async def claim(session: WriteSession, sender: int, *, limit: int, now: datetime
         return []
     waiting = (Delivery.state.in_(WAITING), Delivery.next_try_at <= now, Delivery.gives_up_at > now)
     some = select(Delivery.id).where(*waiting).order_by(Delivery.next_try_at, Delivery.id).limit(limit)
-    taken = update(Delivery).where(Delivery.id.in_(some.with_for_update(skip_locked=True)))
+    picked = some.with_for_update(skip_locked=True).cte("picked")  # looked up once, whatever the plan
+    taken = update(Delivery).where(Delivery.id.in_(select(picked.c.id)))
     taken = taken.values(state=Progress.sending, sender=sender, started_at=None).returning(Delivery.id)
     ids = (await session.scalars(taken.execution_options(synchronize_session=False))).all()
     query = select(Delivery).join(Delivery.subscription).options(contains_eager(Delivery.subscription))

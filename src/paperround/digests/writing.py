@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 
 import css_inline
 from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import escape
 
 from paperround import schema
 from paperround.digests.contents import Contents, Why
@@ -22,6 +23,7 @@ from paperround.mail.quick import assembled, encoded
 
 LONGEST_BEST: Final = 100  # characters of a title in a subject
 PARTS: Final = "<!-- parts -->\n"  # where they stand in the templates
+NAMES: Final = Addresses(*(f"(({name}))" for name in Addresses._fields))
 NOTHING: Final = "No paper has come up since your last digest. The next one comes when it is due."
 TRENDING: Final = {
     Cadence.daily: "Trending now",
@@ -124,8 +126,20 @@ class Writer:
         return [
             self._once("opening", opening),
             *self._parts(digest, links),
-            self._templates.end.render(self._same | {"links": links}),
+            self._end(links),
         ]
+
+    def _end(self, links: Addresses | None) -> Block:
+        """Rendered once with names in place of the links, which then make way for them."""
+        if None not in self._known:
+            self._known[None] = self._templates.end.render(self._same | {"links": None})
+            self._known[NAMES] = self._templates.end.render(self._same | {"links": NAMES})
+        if links is None:
+            return self._known[None]
+        text, html = self._known[NAMES]
+        for name, link in zip(NAMES, links, strict=True):
+            text, html = text.replace(name, link), html.replace(name, str(escape(link)))
+        return Block(text, html)
 
     def _parts(self, digest: Digest, links: Addresses | None) -> Iterator[Block]:
         before = None
