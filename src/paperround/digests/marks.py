@@ -24,7 +24,7 @@ from paperround.digests.tables import Progress
 logger = structlog.get_logger(__name__)
 
 SOON: Final = 0.02  # seconds until an outcome is written that no start comes after
-GATHER: Final = 0.0005  # for which a start waits for others, so that one statement does for several
+GATHER: Final = 6  # turns of the loop for which a start waits for others: one statement does for several
 PATIENCE: Final = 60  # seconds that a database may be away before a sender gives up
 
 # An outcome counts also where the others thought this sender dead and put the delivery in doubt meanwhile.
@@ -84,7 +84,8 @@ class Marks:
             while True:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._asked.wait(), SOON)
-                await asyncio.sleep(GATHER)
+                for _ in range(GATHER):
+                    await asyncio.sleep(0)
                 self._asked.clear()
                 if self._starts or self._outcomes:
                     await self._write()
