@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 WORKERS ?= 2
 
-.PHONY: help run test lint format bench-ingest bench-search bench-digests torture-digests bench-relevance bench-pages screenshots clean
+.PHONY: help run test lint format bench-ingest bench-search bench-digests torture-digests bench-relevance bench-matching bench-pages screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -36,6 +36,9 @@ bench-search: .venv/.installed-dev ## how well search ranks (RELEVANCE=folder), 
 
 bench-relevance: .venv/.installed-dev ## how well papers match topics, against what others do (DATA=folder)
 	$(BIN)/python benchmarks/relevance.py $(DATA)
+
+bench-matching: .venv/.installed-dev ## a day's papers with 100,000 topics, against a query a topic (DATA=folder)
+	$(BIN)/python benchmarks/matching.py $(DATA)
 
 bench-pages: .venv/.installed-dev ## how fast the pages of a running site are on a slow phone (SITE=http://127.0.0.1:8000)
 	$(BIN)/python benchmarks/pages.py $(SITE)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from relevance_sets import Pool
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
@@ -83,10 +83,10 @@ class Others:
         negatives = np.setdiff1d(drawn, known)[:SAMPLED]
         rows = np.concatenate([self.vectors[list(known)], self.vectors[negatives]])
         labels = np.repeat([1, 0], [len(known), len(negatives)])
-        trees = HistGradientBoostingClassifier(
-            class_weight="balanced", max_iter=50, min_samples_leaf=1, early_stopping=False, random_state=7
-        )
-        return np.asarray(trees.fit(rows, labels).predict_proba(self.vectors)[:, 1])
+        balanced = np.where(labels, len(negatives) / len(known), 1.0)
+        trees = GradientBoostingClassifier(n_estimators=100, max_features="sqrt", random_state=7)
+        fitted = trees.fit(rows, labels, sample_weight=balanced)
+        return np.asarray(fitted.predict_proba(self.vectors)[:, 1])
 
     def mean_vector(self, known: Sequence[int]) -> Numbers:
         return self.vectors @ self.vectors[list(known)].mean(axis=0)

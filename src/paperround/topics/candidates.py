@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, Select, func, select
-from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy import ColumnElement, Row, Select, Text, any_, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 
 from paperround.database import ReadSession
 from paperround.embeddings.tables import Embedding
@@ -58,7 +58,8 @@ async def views_of(session: ReadSession, version: Version, ids: Collection[str])
     """Those of these papers that there are."""
     if not ids:
         return {}
-    rows = (await session.execute(_texts(version, Paper.id.in_(ids), names=False))).all()
+    these = Paper.id == any_(literal(list(ids), ARRAY(Text)))
+    rows = (await session.execute(_texts(version, these, names=False))).all()
     return dict(zip([row.id for row in rows], await _views(version, rows), strict=True))
 
 
@@ -68,7 +69,7 @@ async def vectors_of(session: ReadSession, version: Version, ids: Collection[str
         return {}
     query = select(Embedding.paper_id, SENT_VECTOR).where(
         Embedding.model_id == version.statistics.model_id,
-        Embedding.paper_id.in_(ids),
+        Embedding.paper_id == any_(literal(list(ids), ARRAY(Text))),
         Embedding.vector.is_not(None),
     )
     rows = (await session.execute(query)).all()

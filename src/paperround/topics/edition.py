@@ -38,9 +38,10 @@ KEPT_DAYS: Final = timedelta(days=60)
 
 KEEP: Final = text("""
     INSERT INTO topic_days (topic_id, day, measured_id, changed_at, papers_hash, matches)
-    SELECT topic, :day, :measured, changed, hash, CAST(matches AS jsonb)
-    FROM unnest(CAST(:topics AS int[]), CAST(:changed AS timestamptz[]), CAST(:hashes AS text[]),
-        CAST(:matches AS text[])) AS given (topic, changed, hash, matches)
+    SELECT topic, :day, :measured, changed, hash, matches
+    FROM unnest(CAST(:topics AS int[]), CAST(:changed AS timestamptz[]), CAST(:hashes AS text[]))
+        WITH ORDINALITY AS given (topic, changed, hash, place)
+    JOIN jsonb_array_elements(CAST(:matches AS jsonb)) WITH ORDINALITY AS found (matches, place) USING (place)
     ON CONFLICT (topic_id, day) DO UPDATE SET measured_id = excluded.measured_id,
         changed_at = excluded.changed_at, papers_hash = excluded.papers_hash, matches = excluded.matches
 """)
@@ -198,6 +199,6 @@ async def _store(
         "topics": [topic.id for topic in topics],
         "changed": [topic.changed_at for topic in topics],
         "hashes": [edition.papers_hash if directions[topic.id].whole else "" for topic in topics],
-        "matches": [json.dumps(matches) for matches in found],
+        "matches": json.dumps(found),
     }
     await session.execute(KEEP, given)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Final
 
 import numpy as np
@@ -13,15 +14,15 @@ from paperround.topics.statistics import Statistics, View
 from paperround.topics.wanted import Kind, Reason
 
 PHRASES: Final = 3  # that are told of a match
-LOOKED_AT: Final = 10  # of its heaviest phrases; one that stands within another counts with it
-LIGHTEST: Final = 0.02  # standard deviations; less than this says nothing
+LOOKED_AT: Final = 8  # of its heaviest phrases; one that stands within another counts with it
+LIGHTEST: Final = 0.05  # standard deviations; less than this says nothing
 
 
 def parts(statistics: Statistics, directions: Sequence[Direction], told: Matrix, words: Row) -> Matrix:
     """What each phrase of a paper adds to its score for each topic, shape (topics, phrases of the paper).
 
-    `told` has the directions at the paper's columns. A topic's parts and its offset are the words' part of
-    the score.
+    `told` has the directions at the paper's columns. A topic's parts less its offset are the words' part of
+    the score; where that counts by its logarithm, both are scaled down alike.
     """
     common = np.array([direction.common for direction in directions], np.float32)
     added: Matrix = words.weights * (told - np.outer(common, statistics.mean_words[words.columns]))
@@ -49,10 +50,14 @@ def heaviest(statistics: Statistics, words: Row, added: Matrix) -> list[Mapping[
 def told_phrases(weights: Mapping[str, float]) -> list[Reason]:
     """The heaviest, none within another: what stands within one counts with it."""
     chosen: dict[str, float] = {}
-    for phrase in sorted(weights, key=lambda phrase: (-phrase.count(" "), -weights[phrase], phrase)):
-        within = next((whole for whole in chosen if f" {phrase} " in f" {whole} "), phrase)
-        chosen[within] = chosen.get(within, 0.0) + weights[phrase]
-    best = sorted(chosen.items(), key=lambda item: (-item[1], item[0]))[:PHRASES]
+    for phrase in sorted(weights, key=len, reverse=True):
+        whole = phrase
+        for longer in chosen:
+            if phrase in longer and f" {phrase} " in f" {longer} ":
+                whole = longer
+                break
+        chosen[whole] = chosen.get(whole, 0.0) + weights[phrase]
+    best = sorted(chosen.items(), key=itemgetter(1), reverse=True)[:PHRASES]
     return [Reason(Kind.phrase, phrase, round(weight, 3)) for phrase, weight in best]
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from paperround.topics.sparse import EMPTY, Columns, Floats, Matrix, Row, Rows, weighted_sum
 from paperround.topics.statistics import Statistics, View
 
-TEXT: Final = 1.0  # papers that the reader's own words count as
+TEXT: Final = 4.0  # papers that the reader's own words count as
 DISLIKED: Final = 0.3  # share of the mean of what is disliked that is taken off
 MEANING: Final = 0.75  # what a standard deviation of the vectors' score counts beside one of the words'
 LITERAL: Final = 0.3  # the same where there is no liked paper and the catalogue has the text as a phrase
