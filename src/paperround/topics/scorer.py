@@ -23,7 +23,7 @@ from paperround.topics.statistics import Statistics, View
 
 TEXT: Final = 4.0  # papers that the reader's own words count as
 DISLIKED: Final = 0.3  # share of the mean of what is disliked that is taken off
-MEANING: Final = 0.75  # what a standard deviation of the vectors' score counts beside one of the words'
+MEANING: Final = 1.0  # what a standard deviation of the vectors' score counts beside one of the words'
 LITERAL: Final = 0.3  # the same where there is no liked paper and the catalogue has the text as a phrase
 HOLDERS: Final = 5  # so many papers with the whole phrase make it literal
 WEIGHTS: Final = 512  # the heaviest phrases of a direction that are kept
