@@ -11,7 +11,7 @@ import numpy as np
 
 from paperround.topics import scorer
 from paperround.topics.candidates import Candidate
-from paperround.topics.reasons import heaviest, nearest, parts, told_phrases
+from paperround.topics.reasons import Likes, heaviest, nearest, parts, told_phrases
 from paperround.topics.rules import Rules
 from paperround.topics.scorer import Direction, Scored, Shelf
 from paperround.topics.sparse import Floats
@@ -23,12 +23,12 @@ MOST_FOLLOWED: Final = 20  # papers of followed authors in a day
 
 
 class Asking(NamedTuple):
-    """A topic, ready to be matched. `likes`: vectors of liked papers, those that have one."""
+    """A topic, ready to be matched."""
 
     direction: Direction
     rules: Rules
     daily: int
-    likes: Mapping[str, Floats]
+    likes: Likes
 
 
 def matched(
@@ -105,8 +105,8 @@ def _phrases(
             takers[paper].append(topic)
     found = {}
     for paper, places in takers.items():
-        words = shelf.rows[paper]
-        told = block.told[np.ix_(np.array(places), np.searchsorted(shelf.columns, words.columns))]
+        words, columns = shelf.rows[paper], shelf.places[paper]
+        told = block.told[np.ix_(np.array(places), columns)]
         added = parts(statistics, [topics[place].direction for place in places], told, words)
         for place, weights in zip(places, heaviest(statistics, words, added), strict=True):
             found[place, paper] = weights

@@ -24,8 +24,10 @@ from paperround.topics.candidates import Candidate, listed, vectors_of
 from paperround.topics.directions import DueTopic, Kept, TextEncoder, kept
 from paperround.topics.matching import liked_of
 from paperround.topics.measuring import Version, current
+from paperround.topics.reasons import Likes
 from paperround.topics.rules import Rules
 from paperround.topics.scorer import Shelf
+from paperround.topics.sparse import Floats
 from paperround.topics.stored import wanted_of
 from paperround.topics.tables import Topic, TopicDay, TopicDirection
 from paperround.topics.wanted import Match, Wanted
@@ -34,6 +36,7 @@ logger = structlog.get_logger(__name__)
 
 BLOCK: Final = 1000  # topics in one transaction
 DAYS: Final = 7  # the latest editions that are matched
+MOST_VECTORS: Final = 20_000  # of liked papers that are kept from block to block; 30 MB
 KEPT_DAYS: Final = timedelta(days=60)
 
 KEEP: Final = text("""
@@ -55,6 +58,7 @@ class Edition(NamedTuple):
     papers: Sequence[Candidate]
     shelf: Shelf
     papers_hash: str
+    vectors: dict[str, Floats]  # of liked papers, as blocks met them: topics share many
 
 
 async def match_latest(database: Database, encoder: TextEncoder | None) -> int:
@@ -97,7 +101,7 @@ async def _edition(session: ReadSession, day: date) -> Edition | None:
     if not papers:
         return None
     shelf = await asyncio.to_thread(Shelf.of, version.statistics, [paper.view for paper in papers])
-    return Edition(day, version, papers, shelf, _hash(papers))
+    return Edition(day, version, papers, shelf, _hash(papers), {})
 
 
 def _hash(papers: Sequence[Candidate]) -> str:
@@ -146,7 +150,7 @@ async def _match_block(
     wanted = await wanted_of(session, [topic.id for topic in topics])
     topics = [topic for topic in topics if topic.id in wanted]
     directions = await kept(session, edition.version, topics, wanted, encoder)
-    asked = await _askings(session, edition.version, topics, wanted, directions)
+    asked = await _askings(session, edition, topics, wanted, directions)
     found = await asyncio.to_thread(matched, edition.version.statistics, edition.papers, edition.shelf, asked)
     await _store(session, edition, topics, directions, found)
     return len(topics)
@@ -167,19 +171,23 @@ async def _due_topics(session: WriteSession, edition: Edition, block: int) -> li
 
 async def _askings(
     session: WriteSession,
-    version: Version,
+    edition: Edition,
     topics: Sequence[DueTopic],
     wanted: Mapping[int, Wanted],
     directions: Mapping[int, Kept],
 ) -> list[Asking]:
     liked = {topic.id: liked_of(wanted[topic.id]) for topic in topics}
-    vectors = await vectors_of(session, version, {key for keys in liked.values() for key in keys})
+    vectors = edition.vectors
+    if len(vectors) > MOST_VECTORS:
+        vectors.clear()
+    new = {key for keys in liked.values() for key in keys if key not in vectors}
+    vectors.update(await vectors_of(session, edition.version, new))
     return [
         Asking(
             directions[topic.id].direction,
             Rules.of(wanted[topic.id]),
             topic.daily,
-            {key: vectors[key] for key in liked[topic.id] if key in vectors},
+            Likes.of(liked[topic.id], vectors),
         )
         for topic in topics
     ]

@@ -15,6 +15,7 @@ from paperround.topics import scorer
 from paperround.topics.blocks import Asking, matched
 from paperround.topics.candidates import Candidate, listed, views_of
 from paperround.topics.measuring import Version, current
+from paperround.topics.reasons import Likes
 from paperround.topics.rules import Rules
 from paperround.topics.scorer import Shelf, Taste
 from paperround.topics.sparse import Floats
@@ -54,8 +55,8 @@ def _matched(
 
 
 def asking(statistics: Statistics, taste: Taste, rules: Rules, daily: int) -> Asking:
-    likes = {key: view.vector for key, view in taste.likes.items() if view.vector is not None}
-    return Asking(scorer.direct(statistics, taste), rules, daily, likes)
+    vectors = {key: view.vector for key, view in taste.likes.items() if view.vector is not None}
+    return Asking(scorer.direct(statistics, taste), rules, daily, Likes.of(vectors, vectors))
 
 
 def liked_of(wanted: Wanted) -> list[str]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
-from typing import Final
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 
@@ -27,8 +27,8 @@ def parts(statistics: Statistics, directions: Sequence[Direction], told: Matrix,
     common = np.array([direction.common for direction in directions], np.float32)
     added: Matrix = words.weights * (told - np.outer(common, statistics.mean_words[words.columns]))
     for place, direction in enumerate(directions):
-        above = float(added[place].sum()) - direction.offset
-        if direction.bent and above > 0:
+        above = float(added[place].sum()) - direction.offset if direction.bent else 0.0
+        if above > 0:
             added[place] *= float(np.log1p(above)) / above
     return added
 
@@ -61,16 +61,24 @@ def told_phrases(weights: Mapping[str, float]) -> list[Reason]:
     return [Reason(Kind.phrase, phrase, round(weight, 3)) for phrase, weight in best]
 
 
-def nearest(direction: Direction, likes: Mapping[str, Floats], paper_id: str, paper: View) -> list[Reason]:
-    """The liked paper, by its vector, that adds most to the vectors' part. None is a reason for itself."""
-    if paper.vector is None or direction.vector is None:
+class Likes(NamedTuple):
+    """Liked papers that have a vector, and those, shape (papers, dimensions)."""
+
+    ids: Sequence[str]
+    vectors: Matrix
+
+    @classmethod
+    def of(cls, liked: Iterable[str], vectors: Mapping[str, Floats]) -> Self:
+        ids = [key for key in liked if key in vectors]
+        return cls(ids, np.array([vectors[key] for key in ids], np.float32))
+
+
+def nearest(direction: Direction, likes: Likes, paper_id: str, paper: View) -> list[Reason]:
+    """The liked paper that adds most to the vectors' part. None is a reason for itself."""
+    if paper.vector is None or direction.vector is None or not likes.ids:
         return []
-    added = [
-        (direction.liking * float(paper.vector @ vector), key)
-        for key, vector in likes.items()
-        if key != paper_id
-    ]
-    if not added or max(added)[0] < LIGHTEST:
-        return []
-    weight, key = max(added)
-    return [Reason(Kind.paper, key, round(weight, 3))]
+    added = (direction.liking * (likes.vectors @ paper.vector)).tolist()
+    weight, key = max(
+        (one for one in zip(added, likes.ids, strict=True) if one[1] != paper_id), default=(0.0, "")
+    )
+    return [Reason(Kind.paper, key, round(weight, 3))] if weight >= LIGHTEST else []

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final, Self
 
 import numpy as np
@@ -29,6 +30,7 @@ HOLDERS: Final = 5  # so many papers with the whole phrase make it literal
 WEIGHTS: Final = 512  # the heaviest phrases of a direction that are kept
 
 RARITIES: Final = (0.5, 0.25, 0.1, 0.05, 0.025, 0.01, 0.005, 0.0025, 0.001)  # share that scores as high
+FALLING: Final = -np.array(RARITIES)
 STRENGTHS: Final = -100 / 3 * np.log10(np.array(RARITIES))
 NOT_POOR: Final = 0.01  # a match is among this share of the catalogue for each paper that is wanted a day,
 RAREST, COMMONEST = 0.03, 0.15  # within these bounds,
@@ -62,7 +64,7 @@ class Direction:
     def bar(self, daily: int) -> float:
         """The lowest score that is no poor match to someone for whom `daily` papers a day are enough."""
         share = min(max(NOT_POOR * daily, RAREST), COMMONEST)
-        return max(float(np.interp(-share, -np.array(RARITIES), self.steps)), LEAST) - ROUNDING
+        return max(float(np.interp(-share, FALLING, self.steps)), LEAST) - ROUNDING
 
     def strengths(self, scores: Floats) -> Floats:
         """0 to 100, as `Match` says."""
@@ -164,6 +166,11 @@ class Shelf:
     common: Floats  # shape (n,): products with the mean row
     mean: Floats  # shape (columns,): the mean row
     vectors: Matrix  # shape (dimensions, n)
+
+    @cached_property
+    def places(self) -> list[np.ndarray[tuple[int], np.dtype[np.intp]]]:
+        """Where among `columns` each paper's own are."""
+        return [np.searchsorted(self.columns, self.rows[place].columns) for place in range(len(self.rows))]
 
     @classmethod
     def of(cls, statistics: Statistics, papers: Sequence[View]) -> Self:
