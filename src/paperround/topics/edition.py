@@ -12,10 +12,10 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import structlog
-from sqlalchemy import ColumnElement, Select, and_, delete, or_, select, text
+from sqlalchemy import ColumnElement, and_, delete, or_, select, text
 
 from paperround.database import Database, ReadSession, WriteSession
 from paperround.papers.tables import FRESH_LISTING, Listing
@@ -126,15 +126,11 @@ def _due(edition: Edition) -> ColumnElement[bool]:
     )
 
 
-def _with_day(query: Select[*tuple[Any, ...]], edition: Edition) -> Select[*tuple[Any, ...]]:
-    that_day = (TopicDay.topic_id == Topic.id) & (TopicDay.day == edition.day)
-    return query.outerjoin(TopicDay, that_day).where(_due(edition))
-
-
 async def _due_blocks(session: ReadSession, edition: Edition) -> Sequence[int]:
     block = (Topic.id // BLOCK).label("block")
-    query = _with_day(select(block).select_from(Topic), edition).distinct().order_by(block)
-    return [int(number) for number in await session.scalars(query)]
+    that_day = (TopicDay.topic_id == Topic.id) & (TopicDay.day == edition.day)
+    query = select(block).select_from(Topic).outerjoin(TopicDay, that_day).where(_due(edition))
+    return [int(number) for number in await session.scalars(query.distinct().order_by(block))]
 
 
 async def _match_block(
@@ -158,13 +154,21 @@ async def _match_block(
 
 async def _due_topics(session: WriteSession, edition: Edition, block: int) -> list[DueTopic]:
     """Held so that none is deleted meanwhile; a change needn't wait for us."""
+    first, last = block * BLOCK, (block + 1) * BLOCK - 1
+
+    def of_topic(table: type[TopicDay | TopicDirection]) -> ColumnElement[bool]:
+        """The bounds are said of each table: all its rows would be read for each block."""
+        return (table.topic_id == Topic.id) & table.topic_id.between(first, last)
+
     query = select(
         Topic.id, Topic.changed_at, Topic.daily, Topic.words, TopicDirection.measured_id,
         TopicDirection.changed_at, TopicDirection.packed, TopicDirection.text_hash,
         TopicDirection.text_vector,
-    ).outerjoin(TopicDirection, TopicDirection.topic_id == Topic.id)  # fmt: skip
-    ours = Topic.id.between(block * BLOCK, (block + 1) * BLOCK - 1)
-    due = _with_day(query, edition).where(ours).order_by(Topic.id)
+    )  # fmt: skip
+    joined = query.outerjoin(TopicDirection, of_topic(TopicDirection)).outerjoin(
+        TopicDay, of_topic(TopicDay) & (TopicDay.day == edition.day)
+    )
+    due = joined.where(_due(edition), Topic.id.between(first, last)).order_by(Topic.id)
     held = due.with_for_update(of=Topic, key_share=True, read=True, skip_locked=True)
     return [DueTopic(*row) for row in await session.execute(held)]
 

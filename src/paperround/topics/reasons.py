@@ -77,8 +77,11 @@ def nearest(direction: Direction, likes: Likes, paper_id: str, paper: View) -> l
     """The liked paper that adds most to the vectors' part. None is a reason for itself."""
     if paper.vector is None or direction.vector is None or not likes.ids:
         return []
-    added = (direction.liking * (likes.vectors @ paper.vector)).tolist()
-    weight, key = max(
-        (one for one in zip(added, likes.ids, strict=True) if one[1] != paper_id), default=(0.0, "")
-    )
-    return [Reason(Kind.paper, key, round(weight, 3))] if weight >= LIGHTEST else []
+    cosines = likes.vectors @ paper.vector
+    place = int(cosines.argmax())
+    if likes.ids[place] == paper_id:
+        cosines[place] = -1
+        place = int(cosines.argmax())
+    weight = round(direction.liking * float(cosines[place]), 3)
+    itself = likes.ids[place] == paper_id  # the only one
+    return [] if itself or weight < LIGHTEST else [Reason(Kind.paper, likes.ids[place], weight)]
