@@ -11,6 +11,7 @@ one to eight ratings), which the product matches with the first day. They are th
 from __future__ import annotations
 
 import asyncio
+import gc
 import resource
 import sys
 import tempfile
@@ -26,6 +27,7 @@ from large_catalogue import keep, store
 from paperround import schema
 from paperround.database import Database, conninfo
 from paperround.postgres import EmbeddedPostgres
+from paperround.tasks import COLLECTING
 from paperround.topics import measuring
 from paperround.topics.edition import match_edition
 from paperround.topics.matching import matches
@@ -124,6 +126,7 @@ async def one_by_one(database: Database, day: date) -> float:
 
 
 async def main(url: str, folder: Path, topics: int) -> None:
+    gc.set_threshold(*COLLECTING)
     database = Database(url)
     await fill(database, folder)
     done, seconds = await timed_edition(database, FIRST)
