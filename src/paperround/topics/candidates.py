@@ -63,7 +63,7 @@ async def views_of(session: ReadSession, version: Version, ids: Collection[str])
     return dict(zip([row.id for row in rows], await _views(version, rows), strict=True))
 
 
-async def vectors_of(session: ReadSession, version: Version, ids: Collection[str]) -> Mapping[str, Floats]:
+async def vectors_of(session: ReadSession, version: Version, ids: Collection[str]) -> dict[str, Floats]:
     """The vectors alone, centred, of those of these papers that have one."""
     if not ids or version.statistics.model_id is None:
         return {}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Final, NamedTuple
 
@@ -35,6 +35,7 @@ from paperround.topics.wanted import Match, Wanted
 logger = structlog.get_logger(__name__)
 
 BLOCK: Final = 1000  # topics in one transaction
+AT_ONCE: Final = 2  # blocks: one is computed while the other is read or written
 DAYS: Final = 7  # the latest editions that are matched
 MOST_VECTORS: Final = 20_000  # of liked papers that are kept from block to block; 30 MB
 KEPT_DAYS: Final = timedelta(days=60)
@@ -83,10 +84,12 @@ async def match_edition(database: Database, day: date, encoder: TextEncoder | No
         if edition is None:
             return 0
         blocks = await _due_blocks(session, edition)
-    done = 0
-    for block in blocks:
-        async with database.writing() as session:
-            done += await _match_block(session, edition, block, encoder)
+    remaining = iter(blocks)
+    async with asyncio.TaskGroup() as group:
+        parts = [
+            group.create_task(_match_blocks(database, edition, remaining, encoder)) for _ in range(AT_ONCE)
+        ]
+    done = sum(part.result() for part in parts)
     if done:
         logger.info("matched topics", day=str(day), topics=done)
     return done
@@ -131,6 +134,16 @@ async def _due_blocks(session: ReadSession, edition: Edition) -> Sequence[int]:
     that_day = (TopicDay.topic_id == Topic.id) & (TopicDay.day == edition.day)
     query = select(block).select_from(Topic).outerjoin(TopicDay, that_day).where(_due(edition))
     return [int(number) for number in await session.scalars(query.distinct().order_by(block))]
+
+
+async def _match_blocks(
+    database: Database, edition: Edition, remaining: Iterator[int], encoder: TextEncoder | None
+) -> int:
+    done = 0
+    for block in remaining:
+        async with database.writing() as session:
+            done += await _match_block(session, edition, block, encoder)
+    return done
 
 
 async def _match_block(
@@ -181,11 +194,13 @@ async def _askings(
     directions: Mapping[int, Kept],
 ) -> list[Asking]:
     liked = {topic.id: liked_of(wanted[topic.id]) for topic in topics}
-    vectors = edition.vectors
-    if len(vectors) > MOST_VECTORS:
-        vectors.clear()
-    new = {key for keys in liked.values() for key in keys if key not in vectors}
-    vectors.update(await vectors_of(session, edition.version, new))
+    keys = {key for keys in liked.values() for key in keys}
+    known = {key: edition.vectors[key] for key in keys if key in edition.vectors}
+    new = await vectors_of(session, edition.version, keys - known.keys())
+    if len(edition.vectors) > MOST_VECTORS:
+        edition.vectors.clear()
+    edition.vectors.update(new)
+    vectors = known | new
     return [
         Asking(
             directions[topic.id].direction,
