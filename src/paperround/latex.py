@@ -29,6 +29,8 @@ INVISIBLE = re.compile(
 
 # Outside formulas
 
+MARKED = re.compile(r"[\\{~]|``|--")  # most texts have nothing of what is read here
+
 STYLED = re.compile(
     r"\\(?:emph|text(?:bf|it|tt|sc|sf|sl|rm|up|md|normal)?|underline|mbox|url)\s*\{([^{}]*)\}"
     r"|\{\\(?:em|it|bf|sf|tt|rm|sc|sl)\s+([^{}]*)\}|\\textcolor\s*\{[^{}\0]*\}\s*\{([^{}]*)\}"
@@ -65,6 +67,8 @@ WRITTEN = re.compile(
 
 
 def prose(text: str) -> str:
+    if not MARKED.search(text):
+        return text
     for _ in range(4):
         text = LINKED.sub(_linked, STYLED.sub(lambda found: found[found.lastindex or 0], text))
         text = FOOTNOTE.sub(r" (\1)", text)

@@ -139,7 +139,7 @@ def pieces(text: str, render: Callable[[str, bool], str | None]) -> list[str]:
         formulas.append(render(latex, found.lastgroup in ("square", "double")) or found[0])
         return HELD
 
-    held = FORMULA.sub(hold, text)
+    held = FORMULA.sub(hold, text) if "$" in text or "\\" in text else text
     around = prose(held).split(HELD)
     if len(around) != len(formulas) + 1:
         around = held.split(HELD)

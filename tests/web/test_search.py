@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -16,7 +17,7 @@ from paperround.search.query_vectors import QueryVectors
 from paperround.settings import Settings
 from paperround.web import request
 from paperround.web.app import create_app
-from paperround.web.marking import marked
+from paperround.web.marking import Marker
 
 from factories import at, item, listed
 
@@ -77,6 +78,25 @@ async def test_the_heading_is_the_answer_and_matched_words_are_marked_safely(cli
     assert "<h1>1 paper matches</h1>" in answer.text
     assert "Slow <mark>Rivers</mark> &amp; &lt;b&gt;<mark>Bends</mark>&lt;/b&gt;" in answer.text
     assert 'value="river bend"' in answer.text
+
+
+async def test_a_long_list_goes_on_and_keeps_its_filters(client, database):
+    many = [titled(f"2603.{n:05}", f"Bridges {n}", paper__upvotes=7) for n in range(100, 130)]
+    await listed(database, "2026-03-02", *many)
+    first = await client.get("/papers?q=bridges&min_upvotes=5")
+    assert "<h1>30 papers match</h1>" in first.text
+    assert 'href="/papers?q=bridges&amp;min_upvotes=5&amp;after=25">More papers' in first.text
+    second = await client.get("/papers?q=bridges&min_upvotes=5&after=25")
+    assert 'href="/papers?q=bridges&amp;min_upvotes=5">Back to the top' in second.text
+    assert "More papers</a>" not in second.text
+    pages = [set(re.findall(r'id="paper-([\d.]+)"', page.text)) for page in (first, second)]
+    assert list(map(len, pages)) == [25, 5]
+    assert not pages[0] & pages[1]
+
+
+@pytest.mark.parametrize("after", ["50", "-1", "x", "²", "9" * 400])
+async def test_a_list_goes_on_from_nowhere_else(client, after):
+    assert (await client.get("/papers", params={"q": "rivers", "after": after})).status_code == 400
 
 
 async def test_the_question_comes_back_escaped(client):
@@ -172,6 +192,6 @@ async def test_every_page_has_the_search_box(client):
 
 def test_marks_spare_tags_formulas_and_entities():
     html = Markup('<a title="model">Model &amp; <math><mi>model</mi></math> Mödel</a>')
-    assert marked(html, {"model", "amp"}) == (
+    assert Marker({"model", "amp"})(html) == (
         '<a title="model"><mark>Model</mark> &amp; <math><mi>model</mi></math> <mark>Mödel</mark></a>'
     )

@@ -49,9 +49,14 @@ class Searched(NamedTuple):
         return cls(paper.title, paper.abstract, tuple(a.name for a in paper.authors if not a.hidden))
 
 
+def words_of(value: str) -> list[str]:
+    """Folded. PostgreSQL would read `-4` of `GPT-4` as a number, `a/b` as a path."""
+    return WORD.findall(folded(value[:LONGEST_TEXT]))
+
+
 def searchable(value: str) -> str:
-    """Folded words with single spaces: PostgreSQL reads `-4` of `GPT-4` as a number, `a/b` as a path."""
-    return " ".join(WORD.findall(folded(value[:LONGEST_TEXT])))
+    """Its words with single spaces."""
+    return " ".join(words_of(value))
 
 
 async def index_words(session: WriteSession, papers: Iterable[tuple[str, Searched]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -10,11 +11,11 @@ from pgvector.sqlalchemy import HALFVEC
 from sqlalchemy import (
     ColumnElement,
     Integer,
+    Select,
     Text,
     bindparam,
     cast,
     func,
-    literal,
     select,
     true,
 )
@@ -31,12 +32,26 @@ MOST_EFFORT: Final = 1000  # pgvector's own bound
 CURRENT: Final = EmbeddingModel.state == ModelState.current
 MOST_SCANNED: Final = 20_000  # papers that the index walks past before we compare one by one after all
 
+TOLD: Final = (
+    func.set_config("hnsw.ef_search", bindparam("effort", type_=Text), True),
+    func.set_config("hnsw.iterative_scan", "relaxed_order", True),
+    func.set_config("hnsw.max_scan_tuples", str(MOST_SCANNED), True),
+    func.set_config("plan_cache_mode", "force_custom_plan", True),  # one for any condition reads all vectors
+)
+
 
 class View(NamedTuple):
     """A vector under the model that it is of."""
 
     model_id: int
     vector: Vector
+
+    @property
+    def given(self) -> dict[str, int | str]:
+        """Parameters of a statement with `distance` or `of_model`. As short as half precision allows: the
+        vector's text is most of what is sent."""
+        vector = "[" + ",".join([f"{number:.5f}" for number in self.vector.tolist()]) + "]"
+        return {"model": self.model_id, "vector": vector}
 
 
 async def nearest(
@@ -67,15 +82,8 @@ async def prepared(
     session: ReadSession, vector: Vector, *wanted: ColumnElement[bool], effort: int
 ) -> View | None:
     """The vector under the wanted model; and PostgreSQL is told, for this transaction, how far to look."""
-    settings = {
-        "hnsw.ef_search": effort,
-        "hnsw.iterative_scan": "relaxed_order",
-        "hnsw.max_scan_tuples": MOST_SCANNED,
-        "plan_cache_mode": "force_custom_plan",  # one made for any condition reads all vectors
-    }
-    told = [func.set_config(name, str(value), True) for name, value in settings.items()]
-    model = select(EmbeddingModel.id, *told).where(*wanted, EmbeddingModel.dimensions == len(vector))
-    row = (await session.execute(model)).one_or_none()
+    model = select(EmbeddingModel.id, *TOLD).where(*wanted, EmbeddingModel.dimensions == len(vector))
+    row = (await session.execute(model, {"effort": str(effort)})).one_or_none()
     return View(row[0], vector) if row else None
 
 
@@ -94,35 +102,35 @@ async def near(
     return found
 
 
-def _as_text(vector: Vector) -> str:
-    """As short as half precision allows: the text is most of what is sent."""
-    return "[" + ",".join(f"{number:.5f}" for number in vector.tolist()) + "]"
-
-
-def distance_to(view: View, *, indexed: bool = False) -> ColumnElement[float]:
-    """On the column itself, which no index is on; or as the index knows it."""
-    kind = HALFVEC(len(view.vector))
-    given = select(cast(literal(_as_text(view.vector), Text), kind)).scalar_subquery()  # read once, not a row
+def distance(dimensions: int, *, indexed: bool = False) -> ColumnElement[float]:
+    """To a view's vector; on the column itself, which no index is on, or as the index knows it."""
+    kind = HALFVEC(dimensions)
+    given = select(cast(bindparam("vector", type_=Text), kind)).scalar_subquery()  # read once, not a row
     column = cast(Embedding.vector, kind) if indexed else Embedding.vector
-    distance: ColumnElement[float] = column.cosine_distance(given)
-    return distance.label("distance")
+    far: ColumnElement[float] = column.cosine_distance(given)
+    return far.label("distance")
 
 
-def _of(view: View) -> list[ColumnElement[bool]]:
+def of_model() -> list[ColumnElement[bool]]:
     """The index's own condition. As a literal: a plan made for any model can't use one model's index."""
-    number = bindparam(None, view.model_id, Integer, literal_execute=True, unique=True)
+    number = bindparam("model", type_=Integer, literal_execute=True)
     return [Embedding.model_id == number, Embedding.vector.is_not(None)]
+
+
+@lru_cache(maxsize=8)
+def _by_index(dimensions: int) -> Select[str, float]:
+    """Through the index where there is one."""
+    far = distance(dimensions, indexed=True)
+    return select(Embedding.paper_id, far).where(*of_model()).order_by(far).limit(bindparam("most"))
 
 
 async def _looked_up(
     session: ReadSession, view: View, limit: int, where: Sequence[ColumnElement[bool]]
 ) -> Sequence[tuple[str, float]]:
-    """Through the index where there is one."""
-    distance = distance_to(view, indexed=True)
-    query = select(Embedding.paper_id, distance).where(*_of(view)).order_by(distance).limit(limit)
+    query = _by_index(len(view.vector))
     if where:
         query = query.join(Paper, Paper.id == Embedding.paper_id).where(*where)
-    return _in_order((await session.execute(query)).all())
+    return _in_order((await session.execute(query, {**view.given, "most": limit})).all())
 
 
 async def _compared(
@@ -136,17 +144,17 @@ async def _compared(
     """One by one. None when more than `most` papers meet the conditions: then nothing is compared."""
     kept = select(Paper.id).where(*where).limit(None if most is None else most + 1).cte("kept")
     size = select(func.count().label("papers")).select_from(kept).subquery("size")
-    distance = distance_to(view)
+    far = distance(len(view.vector))
     near = (
-        select(Embedding.paper_id, distance)
+        select(Embedding.paper_id, far)
         .join(kept, kept.c.id == Embedding.paper_id)
-        .where(*_of(view), *([size.c.papers <= most] if most is not None else []))
-        .order_by(distance)
+        .where(*of_model(), *([size.c.papers <= most] if most is not None else []))
+        .order_by(far)
         .limit(limit)
         .lateral("near")
     )
     query = select(size.c.papers, near.c.paper_id, near.c.distance).select_from(size.outerjoin(near, true()))
-    rows = (await session.execute(query)).all()
+    rows = (await session.execute(query, view.given)).all()
     if most is not None and rows[0].papers > most:
         return None
     return _in_order([(key, distance) for _, key, distance in rows if key is not None])

@@ -11,7 +11,8 @@ from paperround.text import folded, plain
 
 LONGEST: Final = 500  # characters of a question that are read
 
-SIGNS: Final = {code: " " for code in range(128) if not chr(code).isalnum()}
+# Of a text in UTF-8, where other signs have no byte below 128: many times as fast as `str.translate`.
+SIGNS: Final = bytes(code if code > 127 or chr(code).isalnum() else 32 for code in range(256))
 PIECE: Final = re.compile(r'(?P<not>(?<!\S)-(?=[\w"]))?(?:"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+))')
 
 
@@ -57,7 +58,7 @@ def read(value: str) -> Question:
 
 def literal(text: str) -> str:
     """Folded words between spaces, cut at every sign: what is looked for in a text, and the text. Fast."""
-    return f" {folded(text).translate(SIGNS)} "
+    return f" {folded(text).encode().translate(SIGNS).decode()} "
 
 
 def meaning(question: Question) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import joinedload, selectinload
 
 from paperround.database import ReadSession
 from paperround.papers.tables import Paper
-from paperround.papers.words import searchable
+from paperround.papers.words import words_of
 from paperround.search.query import Match
 from paperround.search.question import Question
 
@@ -39,7 +39,7 @@ async def words_to_mark(
     written = {
         word
         for paper in papers
-        for word in searchable(f"{paper.title} {paper.abstract}").split()
+        for word in set(words_of(f"{paper.title} {paper.abstract}"))
         if word[:SHARED] in beginnings
     }
     given = {"words": sorted(written), "question": question.words}

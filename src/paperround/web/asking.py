@@ -51,7 +51,7 @@ async def asking(
     return None if q is None else await understood(request, q)
 
 
-def filters(
+async def filters(
     from_: Annotated[
         str, Query(alias="from", description="The first day on a list.", examples=["2025-10-27"])
     ] = "",

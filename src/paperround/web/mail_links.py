@@ -16,7 +16,11 @@ def links_of(request: Request) -> Links:
     return Links.of(settings_of(request), signer_of(request))
 
 
-Linked = Annotated[Links, Depends(links_of)]
+async def linked(request: Request) -> Links:
+    return links_of(request)
+
+
+Linked = Annotated[Links, Depends(linked)]
 
 
 async def found_by(session: ReadSession, subscription_id: int) -> Subscription:

@@ -8,24 +8,43 @@ from typing import Final
 
 from markupsafe import Markup
 
-from paperround.papers.words import searchable
+from paperround.papers.words import WORD
+from paperround.text import folded
 
 PART: Final = re.compile(r"(?P<math><math\b.*?</math>)|(?P<tag><[^>]*>)|(?P<entity>&[#\w]+;)", re.S)
-WORD: Final = re.compile(r"[^\W_]+(?:\.[0-9]+)*")
+BETWEEN: Final = re.compile(f"({WORD.pattern})")  # splits a text into words and what lies between
 
 
-def marked(html: Markup, words: Collection[str]) -> Markup:
-    """`html` with every word whose folded form is in `words` inside of <mark>."""
-    return Markup("".join(_parts(str(html), words)))  # noqa: S704 - safe as it came; only <mark> is added
+class Marker:
+    """Puts every word whose folded form is in `words` inside of <mark>. Knows each word that it has seen."""
+
+    def __init__(self, words: Collection[str]) -> None:
+        self._becomes = _Becomes(words)
+
+    def __call__(self, html: Markup) -> Markup:
+        return Markup("".join(self._parts(str(html))))  # noqa: S704 - safe as it came; only <mark> is added
+
+    def _parts(self, html: str) -> Iterator[str]:
+        start = 0
+        for apart in PART.finditer(html):
+            yield self._marked(html[start : apart.start()])
+            yield apart[0]
+            start = apart.end()
+        yield self._marked(html[start:])
+
+    def _marked(self, text: str) -> str:
+        parts = BETWEEN.split(text)
+        parts[1::2] = [self._becomes[word] for word in parts[1::2]]
+        return "".join(parts)
 
 
-def _parts(html: str, words: Collection[str]) -> Iterator[str]:
-    def mark(found: re.Match[str]) -> str:
-        return f"<mark>{found[0]}</mark>" if searchable(found[0]) in words else found[0]
+class _Becomes(dict[str, str]):
+    """A word as it is written, and what it becomes."""
 
-    start = 0
-    for apart in PART.finditer(html):
-        yield WORD.sub(mark, html[start : apart.start()])
-        yield apart[0]
-        start = apart.end()
-    yield WORD.sub(mark, html[start:])
+    def __init__(self, words: Collection[str]) -> None:
+        super().__init__()
+        self._words = words
+
+    def __missing__(self, word: str) -> str:
+        self[word] = f"<mark>{word}</mark>" if folded(word) in self._words else word
+        return self[word]

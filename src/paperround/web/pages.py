@@ -54,7 +54,7 @@ async def latest(
 ) -> Response:
     """The latest edition that has papers; with `q`, a search."""
     if asking is not None:
-        return await search.results(request, session, asking, filters, now)
+        return await search.results(request, session, asking, filters, now, after)
     day = await editions.newest_day(session)
     if day is None:
         feeds = [await status.state(session, name, now=now) for name in settings.feeds]

@@ -87,9 +87,17 @@ async def writing(request: Request) -> AsyncIterator[WriteSession]:
         yield session
 
 
-def now() -> datetime:
+# Dependencies are `async` even where they wait for nothing: FastAPI runs others in a thread, which costs more
+# than all that they do.
+
+
+async def now() -> datetime:
     """A dependency, so that tests can say what time it is."""
     return utc_now()
+
+
+async def config(request: Request) -> Settings:
+    return settings_of(request)
 
 
 # "function": the connection goes back to the pool before the answer is sent, however slowly it is read, and
@@ -97,7 +105,7 @@ def now() -> datetime:
 Read = Annotated[ReadSession, Depends(reading, scope="function")]
 Write = Annotated[WriteSession, Depends(writing, scope="function")]
 Now = Annotated[datetime, Depends(now)]
-Config = Annotated[Settings, Depends(settings_of)]
+Config = Annotated[Settings, Depends(config)]
 
 
 async def visit(request: Request, now: Now) -> sessions.Visit | None:
@@ -111,11 +119,11 @@ async def visit(request: Request, now: Now) -> sessions.Visit | None:
 Visit = Annotated[sessions.Visit | None, Depends(visit)]
 
 
-def viewer(visit: Visit) -> Reader | None:
+async def viewer(visit: Visit) -> Reader | None:
     return visit.reader if visit else None
 
 
-def signed_in(viewer: Annotated[Reader | None, Depends(viewer)]) -> Reader:
+async def signed_in(viewer: Annotated[Reader | None, Depends(viewer)]) -> Reader:
     if viewer is None:
         raise SignInNeeded("Sign in to see this page.")
     return viewer
@@ -142,11 +150,11 @@ async def key_holder(request: Request, given: Bearer, now: Now) -> keys.Holder:
 KeyHolder = Annotated[keys.Holder, Depends(key_holder)]
 
 
-def key_reader(holder: KeyHolder) -> Reader:
+async def key_reader(holder: KeyHolder) -> Reader:
     return holder.reader
 
 
-def key_writer(holder: KeyHolder) -> Reader:
+async def key_writer(holder: KeyHolder) -> Reader:
     if holder.scope is not Scope.write:
         raise Forbidden("This key may only read. Make one that may write in your settings.")
     return holder.reader

@@ -13,34 +13,55 @@ from starlette.responses import Response
 from paperround.papers import editions
 from paperround.papers.tables import Paper
 from paperround.search.filters import NO_FILTERS, Filters
-from paperround.search.query import Found, Match, search
+from paperround.search.query import MOST, Found, Match, search
 from paperround.search.results import papers_of, words_to_mark
 from paperround.search.wording import POSTING
 from paperround.web import shown
 from paperround.web.asking import Asking
-from paperround.web.marking import marked
+from paperround.web.marking import Marker
 from paperround.web.marks import marks
-from paperround.web.request import Read, page, settings_of
+from paperround.web.request import BadRequest, Read, page, settings_of
 
-SHOWN: Final = 50
+SHOWN: Final = 25  # at once; a second page ends the list
 VOTES: Final = (0, 5, 10, 25, 50, 100)
 
 
 async def results(
-    request: Request, session: Read, asking: Asking, filters: Filters, now: datetime
+    request: Request, session: Read, asking: Asking, filters: Filters, now: datetime, after: str | None
 ) -> Response:
-    """What was found; a paper's id or address leads to its page."""
+    """What was found, the best first; a paper's id or address leads to its page."""
+    shown_before = passed(after)
     if asking.paper_id and await editions.paper(session, asking.paper_id):
         return RedirectResponse(f"/papers/{asking.paper_id}", status_code=303)
-    found = await search(session, asking.question, asking.vector, filters=filters, limit=SHOWN)
-    return await _page(request, session, asking, filters, found, now.date())
+    end = min(shown_before + SHOWN, MOST)
+    found = await search(session, asking.question, asking.vector, filters=filters, limit=min(end + 1, MOST))
+    part = replace(found, matches=found.matches[shown_before:end])
+    more = end if len(found.matches) > end else None
+    return await _page(request, session, asking, filters, part, now.date(), more=more)
+
+
+def passed(after: str | None) -> int:
+    """How many results came on the pages before."""
+    if not after:
+        return 0
+    if after.isascii() and after.isdigit() and len(after) < 4 and int(after) < MOST:
+        return int(after)
+    raise BadRequest("Results don't go on from there. Search again.")
 
 
 async def _page(
-    request: Request, session: Read, asking: Asking, filters: Filters, found: Found, today: date
+    request: Request,
+    session: Read,
+    asking: Asking,
+    filters: Filters,
+    found: Found,
+    today: date,
+    *,
+    more: int | None,
 ) -> HTMLResponse:
     rows = await papers_of(session, found.matches)
-    words = await words_to_mark(session, asking.question, [paper for _, paper in rows])
+    papers = [paper for _, paper in rows]
+    marked = Marker(await words_to_mark(session, asking.question, papers))
     return await page(
         request,
         session,
@@ -49,8 +70,10 @@ async def _page(
         unknown_id=asking.paper_id,
         heading=heading(asking, found),
         closest=bool(rows) and not found.total,
-        marks=await marks(request, session, [paper for _, paper in rows]),
-        entries=[_entry(match, paper, words, today) for match, paper in rows],
+        marks=await marks(request, session, papers),
+        entries=[_entry(match, paper, marked, today) for match, paper in rows],
+        address=f"/papers?{request.url.remove_query_params('after').query}",
+        more=str(more) if more else None,
         vectors=found.vectors,
         filters=filters,
         feeds=settings_of(request).feeds,
@@ -59,12 +82,12 @@ async def _page(
     )
 
 
-def _entry(match: Match, paper: Paper, words: frozenset[str], today: date) -> tuple[shown.Entry, str]:
+def _entry(match: Match, paper: Paper, marked: Marker, today: date) -> tuple[shown.Entry, str]:
     plain = shown.entry(paper, today=today)
     entry = replace(
         plain,
-        title=marked(plain.title, words),
-        paragraphs=[marked(paragraph, words) for paragraph in plain.paragraphs],
+        title=marked(plain.title),
+        paragraphs=[marked(paragraph) for paragraph in plain.paragraphs],
     )
     return entry, why(match)
 

@@ -43,7 +43,7 @@ Email = Annotated[str, Form(max_length=LONGEST_ADDRESS)]
 Words = Annotated[str, Form(max_length=following.LONGEST_WORDS)]
 
 
-def wishes(
+async def wishes(
     cadence: Annotated[Cadence, Form()] = Cadence.daily,
     weekday: Annotated[int, Form(ge=0, le=6)] = 0,
     hour: Annotated[int, Form(ge=0, le=23)] = 7,
