@@ -54,6 +54,7 @@ SYMBOLS = re.compile(
     "|(?:var)?phi|chi|psi|omega|Gamma|Delta|Theta|Lambda|Xi|Pi|Sigma|Phi|Psi|Omega"
 )
 WRITTEN = re.compile(
+    r"(?=[h\\{~-])(?:"  # how each of these begins: elsewhere none is tried
     r"(?P<url>https?://(?:[^\s{}$\\\0]|\\[_#%&~])+)"
     r"|(?<=[A-Za-z])\\(?P<apostrophe>')(?=(?:s|t|re|ve|ll|d|m)\b)"
     r"""|\\(?P<mark>['`^"~=.])\s?(?:\{\\?(?P<braced>[A-Za-z])\}|\\?(?P<bare>[A-Za-z]))"""
@@ -62,7 +63,7 @@ WRITTEN = re.compile(
     r"|\{\\(?P<grouped>[A-Za-z]+)\}|\\(?P<command>[A-Za-z]+)(?:\{\})?"
     r"|\\(?P<escaped>[%&#_${}])|(?P<space>\\[ ,;])|(?P<nothing>\\!)"
     r"|(?P<tie>(?<=[A-Za-z.])~(?=\d)|(?<=[\w.,;:)\]}%\0])~(?=[^\s~\d]))"
-    r"|(?P<em>(?<!-)---(?!-))|(?P<en>(?<=[\w)%\0])--(?=[\w(\0])|(?<=\s)--(?=\s))"
+    r"|(?P<em>(?<!-)---(?!-))|(?P<en>(?<=[\w)%\0])--(?=[\w(\0])|(?<=\s)--(?=\s)))"
 )
 
 
@@ -70,8 +71,11 @@ def prose(text: str) -> str:
     if not MARKED.search(text):
         return text
     for _ in range(4):
+        before = text
         text = LINKED.sub(_linked, STYLED.sub(lambda found: found[found.lastindex or 0], text))
         text = FOOTNOTE.sub(r" (\1)", text)
+        if text == before:
+            break
     return WRITTEN.sub(_written, QUOTED.sub(r"“\1”", text))
 
 
