@@ -140,7 +140,7 @@ def encoder(
     running.encoder(ready("encoder", lifeline=lifeline), host, port, socket)
 
 
-@app.command(epilog="Example: paperround ingest --from 2026-10-01 --to 2026-10-31")
+@app.command(epilog="Example: paperround ingest --feed arxiv --from 2026-10-01 --to 2026-10-31")
 def ingest(
     feed: Annotated[FeedName, typer.Option(help="The feed to read.")] = "huggingface",
     date: Annotated[datetime | None, typer.Option(help="One day.", formats=FORMATS, metavar=DAY)] = None,
