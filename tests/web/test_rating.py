@@ -72,6 +72,7 @@ async def test_a_vote_is_given_and_taken_back_and_leads_back_to_the_paper(browse
         )
         assert vote["aria-pressed"] == pressed
         assert vote["aria-label"] == f"Vote for it: {count} votes"
+        assert ("On the hub alone, without 1 vote given here." in page.text) is (count == "8")
 
 
 async def test_pressing_twice_at_once_is_one_vote(browser, database, ada):
