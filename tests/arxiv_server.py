@@ -34,6 +34,7 @@ class Submission:
     submitted: str = "2026-03-02T10:00:00"
     revised: str = ""
     comment: str = ""
+    doi: str = ""
 
     @property
     def shown_title(self) -> str:
@@ -42,6 +43,9 @@ class Submission:
     @property
     def at(self) -> datetime:
         return datetime.fromisoformat(self.submitted).replace(tzinfo=UTC)
+
+    def told_doi(self, name: str) -> str:
+        return f"<arxiv:{name}>{escape(self.doi)}</arxiv:{name}>" if self.doi else ""
 
 
 def midnight(day: str) -> datetime:
@@ -55,7 +59,7 @@ def announcement(paper: Submission, kind: str, day: str) -> str:
 <link href="https://arxiv.org/abs/{paper.id}" rel="alternate" type="text/html"/>
 <summary>arXiv:{paper.id}v{paper.version} Announce Type: {kind} \nAbstract: {escape(paper.abstract)}</summary>
 {terms}<published>{midnight(day).isoformat()}</published><arxiv:announce_type>{kind}</arxiv:announce_type>
-<dc:creator>{escape(", ".join(paper.authors))}</dc:creator></entry>"""
+{paper.told_doi("DOI")}<dc:creator>{escape(", ".join(paper.authors))}</dc:creator></entry>"""
 
 
 def atom(day: str, *entries: str) -> bytes:
@@ -73,7 +77,7 @@ Abstract: {escape(paper.abstract)}</description>
 <guid isPermaLink="false">oai:arXiv.org:{paper.id}v{paper.version}</guid>
 {"".join(f"<category>{term}</category>" for term in paper.categories)}<pubDate>{dated}</pubDate>
 <arxiv:announce_type>{kind}</arxiv:announce_type>
-<dc:creator>{escape(", ".join(paper.authors))}</dc:creator></item>"""
+{paper.told_doi("DOI")}<dc:creator>{escape(", ".join(paper.authors))}</dc:creator></item>"""
         for paper, kind in papers
     )
     spaces = NAMESPACES.replace('xmlns="http://www.w3.org/2005/Atom" ', "")
@@ -87,7 +91,7 @@ def found(paper: Submission) -> str:
     names = "".join(f"<author><name>{escape(name)}</name></author>" for name in paper.authors)
     return f"""<entry><id>http://arxiv.org/abs/{paper.id}v{paper.version}</id><title>{paper.shown_title}</title>
 <updated>{paper.revised or paper.submitted}Z</updated><summary>  {escape(paper.abstract)}</summary>{terms}
-<published>{paper.submitted}Z</published>{comment}
+<published>{paper.submitted}Z</published>{comment}{paper.told_doi("doi")}
 <arxiv:primary_category term="{paper.categories[0]}"/>{names}</entry>"""
 
 

@@ -222,6 +222,32 @@ async def test_an_older_version_read_later_changes_nothing(reader, arxiv):
     assert (paper.title, paper.version, paper.listed_on) == ("The second", 2, date(2026, 2, 27))
 
 
+async def test_a_doi_is_kept_until_another_is_told(reader, arxiv, database):
+    arxiv.announce(Submission(), cs_CL="new")
+    await reader.read()
+    kept = []
+    for hour, version, doi in (
+        (1, 2, "10.1/x"),
+        (2, 2, "10.1000/A"),
+        (3, 3, ""),
+        (4, 3, "10.1000/b"),
+        (5, 2, "10.1000/old"),
+    ):
+        arxiv.papers = [Submission(version=version, doi=doi, revised="2026-03-04T09:00:00")]
+        await reader.read(DAY, now=f"2026-03-06 1{hour}:00")
+        await listed(database, "2026-03-03", item(), seen_at=at(f"2026-03-06 1{hour}:30"))
+        kept.append((await reader.paper()).doi)
+    assert kept == [None, "10.1000/a", "10.1000/a", "10.1000/b", "10.1000/b"]
+
+
+async def test_an_older_version_tells_the_doi_that_the_later_left_out(reader, arxiv):
+    arxiv.announce(Submission(version=2), cs_CL="replace")
+    await reader.read()
+    arxiv.papers = [Submission(version=1, doi="10.1000/a")]
+    await reader.read(DAY, now="2026-03-05 12:00")
+    assert (await reader.paper()).doi == "10.1000/a"
+
+
 async def test_a_withdrawn_paper_is_marked_and_a_later_version_takes_it_back(reader, arxiv):
     arxiv.announce(Submission(), cs_CL="new")
     await reader.read()

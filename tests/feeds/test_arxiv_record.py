@@ -121,6 +121,21 @@ def test_an_announcement_without_the_words_tells_nothing_of_withdrawal():
     assert announced(Submission(abstract="This paper has been withdrawn.")).withdrawn is True
 
 
+@pytest.mark.parametrize(("written", "told"), [
+    ("10.1000/Patience.7", "10.1000/patience.7"),
+    ("10.1000/first, 10.1000/second", "10.1000/first"),
+    ("", None),
+    ("to appear", None),
+    ("javascript:alert(1)", None),
+    ("10.1000/" + "x" * 5_000, None),
+])  # fmt: skip
+def test_the_publishers_doi_is_told_by_all_forms(written, told):
+    paper = Submission(doi=written)
+    items = arxiv_answer.announcements(rss(DAY, (paper, "new")), "application/rss+xml").entries
+    for read in (announced(paper), queried(paper), arxiv_record.read(items[0], [])):
+        assert read.doi == told
+
+
 def test_the_strongest_of_several_announcements_counts():
     kinds = ["replace-cross", "cross", "new", "replace"]
     entries = [announcement(Submission(), kind, DAY) for kind in kinds]

@@ -98,6 +98,25 @@ async def test_version_and_withdrawal_are_told(database, web):
     assert "huggingface.co/papers" not in page
 
 
+async def test_a_doi_leads_to_the_publisher(database, web):
+    await stored(database, "2026-03-03", found(Submission(doi='10.1000/X"><script>alert(1)</script>')))
+    doi = '10.1000/x"><script>alert(1)</script>'
+    address = "https://doi.org/10.1000/x%22%3E%3Cscript%3Ealert(1)%3C/script%3E"
+    assert web.get("/api/v1/papers/2603.00001").json()["doi"] == doi
+    page = web.get("/papers/2603.00001").text
+    assert f'<a href="{address}">DOI</a>' in page
+    assert f'"sameAs": ["https://arxiv.org/abs/2603.00001", "{address}"]' in page
+    assert "<script>alert" not in page
+    assert f"  doi = {{{doi}}},\n" in web.get("/papers/2603.00001.bib").text
+    assert f"\r\nDO  - {doi}\r\n" in web.get("/papers/2603.00001.ris").text
+
+
+async def test_without_a_doi_no_publisher_is_named(database, web):
+    await stored(database, "2026-03-03", found(Submission()))
+    assert web.get("/api/v1/papers/2603.00001").json()["doi"] is None
+    assert "doi" not in web.get("/papers/2603.00001").text.lower()
+
+
 async def test_the_hub_compatible_lists_are_the_hubs_alone(database, web):
     await stored(database, "2026-03-03", announcement(Submission(), "new", "2026-03-03"))
     assert web.get("/api/daily_papers?date=2026-03-03").json() == []

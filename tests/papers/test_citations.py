@@ -92,6 +92,12 @@ def test_a_paper_in_ris() -> None:
     ]
 
 
+def test_the_publishers_doi_is_cited_as_it_is() -> None:
+    published = paper("Ada Lindqvist", doi="10.1000/a_b%20#c&d")
+    assert bibtex(published)[1]["doi"] == published.doi
+    assert f"\r\nDO  - {published.doi}\r\nUR  - " in citations.ris(published, url=URL)
+
+
 def test_without_categories_there_is_no_primary_class() -> None:
     assert "primaryClass" not in bibtex(paper("Ada Lindqvist"))[1]
 

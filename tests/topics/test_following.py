@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from paperround.database import Database
 from paperround.papers import removal
+from paperround.papers.tables import Paper
 from paperround.topics import following, seeds, stored
 from paperround.topics.following import CannotFollow, NoSuchTopic, Wish, checked
 from paperround.topics.references import Reference
@@ -311,3 +312,21 @@ async def test_a_library_is_found_by_id_doi_and_title(database):
         found = await seeds.of_library(session, library)
     assert found.paper_ids == [THREE, TWO, ONE]
     assert found.missing == ["2603.99999", "10.1000/y", "Rivers", "of the", "' | ! & \\ (:*"]
+
+
+async def test_a_published_paper_is_found_by_its_doi_before_its_title(database):
+    await listed(
+        database, "2026-03-02", item(ONE), item(TWO), item(THREE, title="Rivers", paper__title="Rivers")
+    )
+    async with database.writing() as session:
+        for paper_id in (TWO, ONE):
+            (await session.get_one(Paper, paper_id)).doi = "10.1000/one"
+    library = [
+        Reference(THREE, "10.1000/one", ""),
+        Reference("2603.99999", "10.1000/one", "Rivers"),
+        Reference("", "10.1000/none", "Rivers"),
+        Reference("", "10.1000/none", ""),
+    ]
+    async with database.reading() as session:
+        found = await seeds.of_library(session, library)
+    assert found == ([THREE, ONE], ["10.1000/none"])

@@ -20,6 +20,7 @@ BIBTEX = r"""
 @MISC{astrom, Title="Schr{\"o}dinger's Patience", journal={arXiv preprint arXiv:2603.00002v3 (2026)}}
 @inproceedings{c, title={Only a Title}, booktitle=venue, doi = {https://doi.org/10.1000/xyz.5}}
 @misc{old, url={https://arxiv.org/abs/astro-ph/0601001}}
+@article{by-address, doi={}, url={https://dx.doi.org/10.1000/ABC{\_}7}}
 @misc{by-doi, title={By its DOI}, doi={10.48550/arXiv.2603.00004}}
 @comment{nothing}
 @misc{again, title = {{Rivers} of {M}eaning}, eprint = {2603.00001}}
@@ -35,6 +36,10 @@ TY  - CONF
 T1  - Only a Title
 DO  - 10.1000/xyz.5
 ER  -
+
+TY  - JOUR
+UR  - https://doi.org/10.1000/ABC_7
+ER  -
 """
 
 
@@ -44,7 +49,8 @@ def test_bibtex_as_managers_write_it():
         Reference("2603.00002", "", "Schrödinger's Patience"),
         Reference("", "10.1000/xyz.5", "Only a Title"),
         Reference("astro-ph/0601001", "", ""),
-        Reference("2603.00004", "10.48550/arXiv.2603.00004", "By its DOI"),
+        Reference("", "10.1000/abc_7", ""),
+        Reference("2603.00004", "10.48550/arxiv.2603.00004", "By its DOI"),
     ]
 
 
@@ -55,6 +61,7 @@ def test_ris_as_managers_write_it(line_end, mark):
     assert read(content) == [
         Reference("2603.00001", "", "Rivers of Meaning"),
         Reference("", "10.1000/xyz.5", "Only a Title"),
+        Reference("", "10.1000/abc_7", ""),
     ]
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from paperround.papers import doi
 from paperround.papers.arxiv_id import bare_id, version
 from paperround.papers.record import FeedAuthor, FeedListing, FeedPaper, Kind, Unreadable
 from paperround.text import paragraphs, plain, unicode_math
@@ -61,6 +62,7 @@ class Entry(_Strict):
     arxiv_announce_type: Line | None = None
     arxiv_primary_category: Tag | None = None
     arxiv_comment: Prose | None = None
+    arxiv_doi: Prose | None = None  # authors may name several
 
 
 def read(record: object, asked: Iterable[str]) -> FeedPaper:
@@ -124,6 +126,7 @@ def _announced(entry: Entry, paper_id: str, title: str, _asked: frozenset[str]) 
         abstract=abstract,
         authors=_authors(_split(entry.authors)),
         categories=_categories(entry),
+        doi=doi.named(entry.arxiv_doi or ""),
         version=number,
         revised_at=_instant(entry.published) if number and number > 1 else None,
         withdrawn=True if _says_withdrawn(abstract, None) else None,
@@ -144,6 +147,7 @@ def _queried(entry: Entry, paper_id: str, title: str, asked: frozenset[str]) -> 
         published_at=_instant(entry.published),
         authors=_authors([author.name or "" for author in entry.authors or []]),
         categories=categories,
+        doi=doi.named(entry.arxiv_doi or ""),
         version=number,
         revised_at=_instant(entry.updated) if number and number > 1 else None,
         withdrawn=_says_withdrawn(abstract, entry.arxiv_comment),

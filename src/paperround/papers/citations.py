@@ -71,6 +71,7 @@ def bibtex(paper: Paper, *, url: str, on_arxiv: bool = True, named: str = "") ->
         "author": " and ".join(map(_author, _names(paper))),
         "year": str(_published(paper).year),
         **(_eprint(paper) if on_arxiv else {"note": "A sample, invented"}),
+        "doi": paper.doi or "",  # as it is: managers look it up by that, and no sign in it ends the field
         "url": _address(url),
     }
     lines = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items() if value)
@@ -93,6 +94,7 @@ def ris(paper: Paper, *, url: str) -> str:
         ("PY", f"{published:%Y}"),
         ("DA", f"{published:%Y/%m/%d}"),
         ("AB", unicode_math(paper.abstract)),
+        ("DO", paper.doi or ""),
         ("UR", url),
         ("ER", ""),
     ]

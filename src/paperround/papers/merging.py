@@ -28,6 +28,8 @@ HUBS: Final = (
     "ai_summary", "ai_summary_model", "ai_keywords", "project_url", "github_url", "github_stars",
     "github_added_by", "withdrawn_at",
 )  # fmt: skip
+# arXiv's alone, beside what belongs to a version.
+ARXIVS: Final = ("categories", "doi")
 # An author's, by the hub.
 HUB_DETAILS: Final = ("hidden", "hub_id", "account", "status", "status_changed_at")
 
@@ -111,7 +113,8 @@ def _apply_arxiv(paper: Paper, found: FeedPaper, seen_at: datetime) -> None:
         if value is not None and not (older and paper.sources.get(name) == ARXIV):
             _take(paper, name, value)
             _credit(paper, name, ARXIV)
-    _take(paper, "categories", found.categories, only_gaps=older)
+    for name in ARXIVS:
+        _take(paper, name, getattr(found, name), only_gaps=older)
     if found.authors and not (older and paper.sources.get("authors") == ARXIV):
         _set_authors(paper, _with_hub_details(found.authors, paper.authors))
         _credit(paper, "authors", ARXIV)

@@ -84,6 +84,7 @@ class FeedPaper(BaseModel):
     github_added_by: str | None = None
     withdrawn_at: datetime | None = None  # the hub's word
     categories: tuple[str, ...] | None = None  # the primary one first
+    doi: str | None = None  # the publisher's, as papers/doi.py writes it
     version: int | None = None  # what follows belongs to it
     revised_at: datetime | None = None
     withdrawn: bool | None = None

@@ -66,6 +66,9 @@ class Paper(Base):
     github_added_by: Mapped[str | None] = mapped_column(Text)
 
     categories: Mapped[list[str] | None] = mapped_column(ARRAY(Text), comment="the primary one first")
+    doi: Mapped[str | None] = mapped_column(
+        String(200), comment="the publisher's, in lower case; NULL: arXiv told none"
+    )
     version: Mapped[int | None] = mapped_column(Integer, comment="the latest that arXiv told of")
     revised_at: Mapped[datetime | None] = mapped_column(comment="when that version came; NULL: the first")
     withdrawn_at: Mapped[datetime | None] = mapped_column(comment="by the hub's word")
@@ -120,6 +123,7 @@ class Paper(Base):
         Index("papers_votes_idx", text("(upvotes + local_upvotes) DESC"), "id"),
         Index("papers_organization_name_idx", "organization_name"),
         Index("papers_with_code_idx", "id", postgresql_where=text("github_url IS NOT NULL")),
+        Index("papers_doi_idx", "doi", postgresql_where=text("doi IS NOT NULL")),
         Index("papers_categories_idx", "categories", postgresql_using="gin"),
         Index("papers_search_idx", "search", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
         Index("papers_unsearchable_idx", "id", postgresql_where=text("search IS NULL")),

@@ -15,7 +15,7 @@ import rispy
 from bibtexparser.entrypoint import parse_string
 from bibtexparser.exceptions import ParsingException
 
-from paperround.papers import arxiv_id
+from paperround.papers import arxiv_id, doi
 from paperround.text import plain, unicode_math
 
 MOST_BYTES: Final = 2_000_000
@@ -27,13 +27,12 @@ LONGEST_TITLE: Final = 500
 ARXIV_DOI: Final = re.compile(r"10\.48550/arxiv\.(?P<id>\S+)", re.I)
 BIBTEX_STARTS: Final = re.compile(r"^[ \t]*@(?=\s*\w)", re.M)
 RIS_STARTS: Final = re.compile(r"^TY  - ", re.M)
-DOI: Final = re.compile(r"10\.\d{4,9}/\S+")
 
 logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)  # it tells of every entry that it can't read
 
 
 class Reference(NamedTuple):
-    """What an entry names; '' is unknown."""
+    """What an entry names; '' is unknown. A DOI as papers/doi.py writes it."""
 
     arxiv_id: str
     doi: str
@@ -106,10 +105,10 @@ def _reference(record: Mapping[str, Any]) -> Reference:
     everywhere = [*(texts.get(name, "") for name in ("eprint", "arxivid", "arxiv", "doi", "url", "note")),
                   *texts.values()]  # fmt: skip
     title = next((texts[name] for name in ("title", "primary_title") if texts.get(name)), "")
-    doi = DOI.search(texts.get("doi", ""))
+    dois = (doi.named(texts.get(name, "")) for name in ("doi", "url", "urls"))
     return Reference(
         next(filter(None, map(_arxiv_id, everywhere)), ""),
-        doi[0].rstrip(".,;") if doi else "",
+        next(filter(None, dois), ""),
         plain(unicode_math(title.replace("{", "").replace("}", "")))[:LONGEST_TITLE],
     )
 

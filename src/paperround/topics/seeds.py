@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 
 from paperround.database import ReadSession
 from paperround.papers import arxiv_id
@@ -59,13 +59,14 @@ async def known(session: ReadSession, ids: Sequence[str]) -> Found:
 
 
 async def of_library(session: ReadSession, references: Sequence[Reference]) -> Found:
-    """By arXiv id (a DOI of arXiv's own is one), else by the title, word for word."""
+    """By arXiv id (a DOI of arXiv's own is one), else by DOI, else by the title, word for word."""
     there = await _there(session, [reference.arxiv_id for reference in references if reference.arxiv_id])
     others = [reference for reference in references if reference.arxiv_id not in there]
-    titled = await _titled(session, {reference.title for reference in others})
+    published = await _published(session, {reference.doi for reference in others if reference.doi})
+    titled = await _titled(session, {r.title for r in others if r.doi not in published})
     by_reference = {
-        reference: reference.arxiv_id if reference.arxiv_id in there else titled.get(reference.title)
-        for reference in references
+        r: r.arxiv_id if r.arxiv_id in there else published.get(r.doi) or titled.get(r.title)
+        for r in references
     }
     return Found(
         list(dict.fromkeys(key for key in by_reference.values() if key)),
@@ -75,6 +76,12 @@ async def of_library(session: ReadSession, references: Sequence[Reference]) -> F
 
 async def _there(session: ReadSession, ids: Iterable[str]) -> frozenset[str]:
     return frozenset(await session.scalars(select(Paper.id).where(Paper.id.in_(list(ids)))))
+
+
+async def _published(session: ReadSession, dois: Iterable[str]) -> Mapping[str, str]:
+    """DOI → id; of several papers that claim one, the earliest."""
+    query = select(Paper.doi, func.min(Paper.id)).where(Paper.doi.in_(list(dois))).group_by(Paper.doi)
+    return {doi: paper_id for doi, paper_id in await session.execute(query) if doi}
 
 
 async def _titled(session: ReadSession, titles: Iterable[str]) -> Mapping[str, str]:

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from paperround import __version__, schema
 from paperround.database import Database
 from paperround.embeddings.client import Encoder
+from paperround.papers import doi
 from paperround.search.query_vectors import PATIENCE, QueryVectors
 from paperround.settings import Settings
 from paperround.signing import signer
@@ -124,6 +125,7 @@ def templates() -> Environment:
         short_day=shown.short_day,
         account_name=shown.account_name,
         search_address=shown.search_address,
+        doi_address=doi.address,
         utc=lambda moment: f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
     )
     return environment

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC
 from typing import Any
 
+from paperround.papers import doi
 from paperround.papers.citations import arxiv_url
 from paperround.papers.tables import Paper
 from paperround.text import unicode_math
@@ -27,6 +28,6 @@ def scholarly_article(paper: Paper, *, url: str, on_arxiv: bool) -> dict[str, An
         and {"@type": "Organization", "name": paper.organization.full_name},
     }
     if on_arxiv:
-        told["sameAs"] = arxiv_url(paper)
+        told["sameAs"] = [arxiv_url(paper), doi.address(paper.doi)] if paper.doi else arxiv_url(paper)
         told["identifier"] = {"@type": "PropertyValue", "propertyID": "arXiv", "value": paper.id}
     return {name: value for name, value in told.items() if value}
