@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from paperround.database import Database, ReadSession, WriteSession, utc_now
 from paperround.embeddings import index, models
 from paperround.embeddings.client import Encoder, EncoderError, EncoderRefused
-from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
+from paperround.embeddings.tables import HAS_VECTOR, Embedding, EmbeddingModel, ModelState
 from paperround.papers.tables import Paper
 
 logger = structlog.get_logger(__name__)
@@ -126,21 +126,19 @@ def _lacks_vector(model_id: int, now: datetime) -> ColumnElement[bool]:
         Embedding.model_id == model_id,
         Embedding.paper_id == Paper.id,
         Embedding.text_hash == Paper.text_hash,
-        or_(Embedding.vector.is_not(None), Embedding.next_try_at > now),
+        or_(HAS_VECTOR, Embedding.next_try_at > now),
     )
     return ~has_one_or_waits.exists()
 
 
 async def _lacking(database: Database, model_id: int, *, now: datetime) -> list[str]:
     """The newest papers without a vector, by length: a batch costs as much as its longest text does."""
-    newest = (
-        select(Paper.id, func.length(Paper.title) + func.length(Paper.abstract))
-        .where(_lacks_vector(model_id, now))
-        .order_by(Paper.listed_on.desc(), Paper.id)
-        .limit(CHUNK)
-    )
+    lacking = select(Paper.id).where(_lacks_vector(model_id, now))
+    newest = lacking.order_by(Paper.listed_on.desc(), Paper.id).limit(CHUNK).subquery()
+    length = func.length(Paper.title) + func.length(Paper.abstract)
+    query = select(Paper.id, length).join(newest, newest.c.id == Paper.id)
     async with database.reading() as session:
-        rows = (await session.execute(newest)).all()
+        rows = (await session.execute(query.order_by(Paper.listed_on.desc(), Paper.id))).all()
     return [paper_id for paper_id, _ in sorted(rows, key=lambda row: row[1])]
 
 
@@ -256,7 +254,7 @@ async def state(session: ReadSession) -> EmbeddingState:
     if model is None:
         return EmbeddingState(None, 0, papers, 0)
     fresh = (
-        select(func.count(Embedding.vector), func.count())
+        select(func.count().filter(HAS_VECTOR), func.count())
         .join(Paper, (Paper.id == Embedding.paper_id) & (Paper.text_hash == Embedding.text_hash))
         .where(Embedding.model_id == model.id)
     )

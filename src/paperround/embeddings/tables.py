@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import enum
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from pgvector.sqlalchemy import HALFVEC
-from sqlalchemy import CheckConstraint, Enum, ForeignKey, Identity, Index, Integer, String, Text, text
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    Enum,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    String,
+    Text,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from paperround.database import Base
@@ -53,8 +64,20 @@ class Embedding(Base):
     text_hash: Mapped[str] = mapped_column(String(32), comment="of the text that was embedded")
     vector: Mapped[Any | None] = mapped_column(HALFVEC(), comment="length 1; NULL: refused by the encoder")
     embedded_at: Mapped[datetime]
-    failures: Mapped[int] = mapped_column(Integer, default=0)
+    failures: Mapped[int] = mapped_column(Integer, default=0)  # 0: there is a vector
     error: Mapped[str | None] = mapped_column(Text)
     next_try_at: Mapped[datetime | None]
 
-    __table_args__ = (Index("embeddings_paper_id_idx", "paper_id"),)
+    __table_args__ = (
+        Index("embeddings_paper_id_idx", "paper_id"),
+        Index(
+            "embeddings_state_idx",
+            "model_id",
+            "paper_id",
+            postgresql_include=["text_hash", "failures", "next_try_at"],
+        ),
+    )
+
+
+# For counting: that index tells it. Vectors themselves are most of what the table holds.
+HAS_VECTOR: Final[ColumnElement[bool]] = Embedding.failures == 0

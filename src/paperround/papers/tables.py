@@ -121,6 +121,7 @@ class Paper(Base):
         Index("papers_heat_idx", desc("heat"), "id"),
         Index("papers_published_at_idx", desc("published_at"), "id"),
         Index("papers_votes_idx", text("(upvotes + local_upvotes) DESC"), "id"),
+        Index("papers_listed_on_idx", desc("listed_on"), "id", postgresql_include=["text_hash"]),
         Index("papers_organization_name_idx", "organization_name"),
         Index("papers_with_code_idx", "id", postgresql_where=text("github_url IS NOT NULL")),
         Index("papers_doi_idx", "doi", postgresql_where=text("doi IS NOT NULL")),

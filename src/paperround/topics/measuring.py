@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import InstrumentedAttribute
 
 from paperround.database import Database, ReadSession, WriteSession
-from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
+from paperround.embeddings.tables import HAS_VECTOR, Embedding, EmbeddingModel, ModelState
 from paperround.papers.tables import Paper
 from paperround.topics.sparse import Floats, Matrix
 from paperround.topics.statistics import Statistics, text_of
@@ -84,7 +84,7 @@ async def countable(session: ReadSession) -> Countable:
     model_id = await session.scalar(
         select(EmbeddingModel.id).where(EmbeddingModel.state == ModelState.current)
     )
-    embedded = select(func.count()).where(Embedding.model_id == model_id, Embedding.vector.is_not(None))
+    embedded = select(func.count()).where(Embedding.model_id == model_id, HAS_VECTOR)
     vectors = (await session.execute(embedded)).scalar_one() if model_id else 0
     return Countable(vectors, model_id) if vectors and 2 * vectors >= papers else Countable(papers, None)
 
