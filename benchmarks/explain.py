@@ -17,14 +17,20 @@ from typing import Any
 import numpy as np
 from sqlalchemy import event, func, select
 
-from paperround.database import Database, ReadSession
-from paperround.embeddings.tables import Embedding
+from paperround.database import Database, ReadSession, utc_now
+from paperround.embeddings import filling
+from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
 from paperround.papers import editions
 from paperround.papers.editions import Choice, Sort
+from paperround.papers.movement import movements
 from paperround.papers.span import Period, Span
 from paperround.papers.tables import Listing, Paper
 from paperround.postgres import EmbeddedPostgres
+from paperround.search.filters import Filters
 from paperround.search.nearest import nearest
+from paperround.search.query import search
+from paperround.search.query_vectors import QueryVector
+from paperround.search.question import read
 from paperround.search.similar import similar
 
 Work = Callable[[ReadSession], Awaitable[Any]]
@@ -61,8 +67,12 @@ async def main(kept: Path) -> None:
         async with database.reading() as session:
             by_size = select(Listing.day).group_by(Listing.day).order_by(func.count().desc()).limit(1)
             day = (await session.execute(by_size)).scalar_one()
-            row = (await session.execute(select(Embedding.paper_id, Embedding.vector).limit(1))).one()
+            own = select(Embedding.paper_id, Embedding.vector, Paper.title, EmbeddingModel.name).limit(1)
+            own = own.join(EmbeddingModel).join(Paper, Paper.id == Embedding.paper_id)
+            row = (await session.execute(own.where(EmbeddingModel.state == ModelState.current))).one()
+            some = (await editions.papers(session, Choice(), sort=Sort.trending, limit=30)).papers
         vector = np.array(row.vector, np.float32)
+        question, known = read(" ".join(row.title.split()[:8])), QueryVector(row.name, vector)
         choices = {period: Choice.of(Span.of(period, day)) for period in Period}
         works: dict[str, Work] = {
             "trending": lambda s: editions.papers(s, Choice(), sort=Sort.trending, limit=50),
@@ -76,6 +86,11 @@ async def main(kept: Path) -> None:
             "similar": lambda s: similar(s, row.paper_id, limit=8),
             "nearest": lambda s: nearest(s, vector, limit=50),
             "nearest, 1 %": lambda s: nearest(s, vector, limit=50, where=[Paper.organization_name == "lab"]),
+            "search": lambda s: search(s, question, known, limit=20),
+            "search, with code": lambda s: search(s, question, known, filters=Filters(has_code=True)),
+            "how votes moved": lambda s: movements(s, some, now=utc_now()),
+            "state of vectors": filling.state,
+            "nearest, 5 %": lambda s: nearest(s, vector, limit=50, where=[Paper.votes >= 40]),
             "nearest, 20 %": lambda s: nearest(s, vector, limit=50, where=[Paper.github_url.is_not(None)]),
         }
         for period, choice in choices.items():

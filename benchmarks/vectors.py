@@ -132,7 +132,7 @@ def percentiles(milliseconds: Sequence[float]) -> str:
 FILTERS: dict[str, list[Any]] = {
     "1 % (an organization)": [Paper.organization_name == "lab"],
     "20 % (has code)": [Paper.github_url.is_not(None)],
-    "5 % (votes)": [Paper.upvotes >= 40],
+    "5 % (votes)": [Paper.votes >= 40],
 }
 
 
