@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "f3b86a0d9e17"
-down_revision = "d1e5a7c0b942"
+down_revision = "c92e5d14f8a6"
 branch_labels = None
 depends_on = None
 
@@ -20,6 +20,8 @@ works_with: tuple[str, ...] = (
     "d8a1c5e07f42",
     "e1a94d7c3f52",
     "d1e5a7c0b942",
+    "b3f07a9e61d4",
+    "c92e5d14f8a6",
 )
 
 
