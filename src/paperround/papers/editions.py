@@ -145,9 +145,7 @@ async def totals(session: ReadSession, span: Span, category: str | None = None) 
     listed = select(Listing.paper_id).where(*choice.listings).distinct()
     if choice.papers:
         listed = listed.join(Paper, Paper.id == Listing.paper_id).where(*choice.papers)
-    counted = select(func.count(distinct(Author.name))).where(
-        Author.paper_id.in_(listed), Author.hidden.is_(False)
-    )
+    counted = select(func.count(distinct(Author.name))).where(Author.paper_id.in_(listed), ~Author.hidden)
     count = select(func.count()).select_from(listed.subquery())
     row = (await session.execute(select(count.scalar_subquery(), counted.scalar_subquery()))).one()
     return Totals(papers=row[0], authors=row[1])

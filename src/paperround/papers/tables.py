@@ -145,7 +145,13 @@ class Author(Base):
     status: Mapped[str | None] = mapped_column(Text, comment="how the hub knows that it is theirs")
     status_changed_at: Mapped[datetime | None]
 
-    __table_args__ = (Index("authors_name_idx", "name"),)
+    __table_args__ = (
+        Index("authors_name_idx", "name"),
+        # Who wrote a month's papers is counted from this alone.
+        Index(
+            "authors_shown_idx", "paper_id", postgresql_include=["name"], postgresql_where=text("NOT hidden")
+        ),
+    )
 
 
 class Listing(Base):

@@ -1,4 +1,4 @@
-"""index what tells of vectors"""
+"""index what is counted: vectors, and the authors of a month"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -43,9 +43,18 @@ def upgrade() -> None:
             postgresql_include=["text_hash", "failures", "next_try_at"],
             postgresql_concurrently=True,
         )
+        op.create_index(
+            "authors_shown_idx",
+            "authors",
+            ["paper_id"],
+            postgresql_include=["name"],
+            postgresql_where=sa.text("NOT hidden"),
+            postgresql_concurrently=True,
+        )
 
 
 def downgrade() -> None:
     with op.get_context().autocommit_block():
         op.drop_index("papers_listed_on_idx", "papers", postgresql_concurrently=True, if_exists=True)
         op.drop_index("embeddings_state_idx", "embeddings", postgresql_concurrently=True, if_exists=True)
+        op.drop_index("authors_shown_idx", "authors", postgresql_concurrently=True, if_exists=True)
