@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -15,12 +16,12 @@ from sqlalchemy import select
 from paperround.database import Database, utc_now
 from paperround.digests import bounces, delivering, due, ledger
 from paperround.digests.bounces import LARGEST, Unreadable
-from paperround.digests.contents import Periods, contents_of
+from paperround.digests.contents import Order, Periods, contents_of
 from paperround.digests.items import Items
 from paperround.digests.links import Links
 from paperround.digests.subscribing import rhythm_of
-from paperround.digests.tables import Cadence, Delivery, Progress, Subscription
-from paperround.digests.writing import Digest, Writer
+from paperround.digests.tables import Cadence, Delivery, Progress, Subscription, WhenEmpty
+from paperround.digests.writing import Writer
 from paperround.settings import Settings
 from paperround.signing import signer
 
@@ -45,18 +46,34 @@ async def preview(settings: Settings, url: str, address: str, folder: Path, out:
             if one is None:
                 out.print(f"{address} has no subscription: this is what a new one would get.", markup=False)
                 one = _new(address)
-            delivery = Delivery(id=0, subscription_id=one.id, period=now.date())
-            delivery.since = due.first_day(rhythm_of(one), now.date())
-            delivery.subscription = one
-            contents = (await contents_of(session, [delivery], Periods()))[0]
-            session.expunge_all()
+            order = _order(one, now.date())
+            contents = (await contents_of(session, [order], Periods()))[order.id]
             items = await Items().get(session, contents.papers)
         writer = Writer(links, settings.site_name)
-        digest = Digest(one.id, address, one.cadence, delivery.period, contents, items, 0)
+        digest = delivering.digest_of(order, contents, items)
         _write(folder, writer.letter(digest, now=now).body, writer.page(digest).html)
     out.print(
         f"{folder / 'digest.eml'} and {folder / 'digest.html'} have {len(digest.papers)} papers.",
         markup=False,
+    )
+
+
+def _order(one: Subscription, day: date) -> Order:
+    return Order(
+        id=0,
+        subscription_id=one.id,
+        period=day,
+        since=due.first_day(rhythm_of(one), day),
+        attempts=0,
+        papers=None,
+        reasons=None,
+        email=one.email,
+        reader_id=one.reader_id,
+        cadence=one.cadence,
+        trending=one.trending,
+        topics=one.topics,
+        most=one.most,
+        when_empty=one.when_empty,
     )
 
 
@@ -69,7 +86,7 @@ def _write(folder: Path, message: bytes, page: str) -> None:
 def _new(address: str) -> Subscription:
     return Subscription(
         id=0, email=address, cadence=Cadence.daily, weekday=0, hour=7, time_zone="UTC", trending=True,
-        topics=False, most=10,
+        topics=False, most=10, when_empty=WhenEmpty.note,
     )  # fmt: skip
 
 

@@ -8,7 +8,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import delete, select, update
 
+from paperround.database import WriteSession
 from paperround.digests import claiming, delivering, planning, subscribing
+from paperround.digests.contents import Contents, Order
 from paperround.digests.delivering import retry_after
 from paperround.digests.tables import Bounce, Progress, Sender, State, Subscription, WhenEmpty
 
@@ -24,6 +26,14 @@ async def three(post: Post, **wishes) -> None:
     for name in ("ada", "ben", "cyn"):
         await subscribed(post.database, name, now=BEFORE, **wishes)
     await papers(post.database, "2026-03-01", 1, 2, 3)
+
+
+async def claimed_by(session: WriteSession, sender: int) -> list[Order]:
+    """All that waits on Monday."""
+    picked = await claiming.pick(session, sender, limit=10, now=at(MONDAY))
+    assert picked is not None
+    await claiming.take(session, sender, {one.id: Contents(["2603.00001"], {}) for one in picked})
+    return list(picked)
 
 
 def told(recipient: str, answer: str, stage: str = "RCPT"):
@@ -203,7 +213,7 @@ async def test_an_unsubscription_counts_even_for_a_delivery_that_is_claimed_alre
     await planning.plan(post.database, now=at(MONDAY))
     async with post.database.writing() as session:
         sender = await claiming.enter(session)
-        claimed = await claiming.claim(session, sender, limit=10, now=at(MONDAY))
+        claimed = await claimed_by(session, sender)
     async with post.database.writing() as session:
         await session.execute(update(Subscription).values(state=State.unsubscribed))
     async with delivering.marking(post.database.url, sender) as marks:
@@ -221,7 +231,7 @@ async def test_what_a_dead_sender_had_is_sent_by_another_or_in_doubt(post, start
     await planning.plan(post.database, now=at(MONDAY))
     async with post.database.writing() as session:
         sender = await claiming.enter(session)
-        (claimed,) = await claiming.claim(session, sender, limit=10, now=at(MONDAY))
+        (claimed,) = await claimed_by(session, sender)
     async with delivering.marking(post.database.url, sender) as marks:
         if started:
             assert await marks.start(claimed.id)
@@ -242,7 +252,7 @@ async def test_a_sender_that_lives_keeps_what_it_has(post):
     await planning.plan(post.database, now=at(MONDAY))
     async with post.database.writing() as session:
         sender = await claiming.enter(session)
-        await claiming.claim(session, sender, limit=10, now=at(MONDAY))
+        await claimed_by(session, sender)
     assert await claiming.take_back(post.database, lease=timedelta(minutes=1), now=at(MONDAY)) == 0
     assert await post.send(MONDAY) == {}
     async with post.database.writing() as session:
@@ -255,7 +265,7 @@ async def test_a_sender_that_others_thought_dead_begins_nothing_more_but_its_out
     await planning.plan(post.database, now=at(MONDAY))
     async with post.database.writing() as session:
         sender = await claiming.enter(session)
-        one, other, *_ = await claiming.claim(session, sender, limit=10, now=at(MONDAY))
+        one, other, *_ = await claimed_by(session, sender)
     async with delivering.marking(post.database.url, sender) as marks:
         assert await marks.start(one.id)
         await asyncio.sleep(0.01)
@@ -264,7 +274,7 @@ async def test_a_sender_that_others_thought_dead_begins_nothing_more_but_its_out
         marks.record(delivering.Outcome(one.id, Progress.sent, at(MONDAY), at(MONDAY), None, "250 taken"))
     async with post.database.writing() as session:
         assert not await claiming.beat(session, sender)
-        assert await claiming.claim(session, sender, limit=10, now=at(MONDAY)) == []
+        assert await claiming.pick(session, sender, limit=10, now=at(MONDAY)) is None
     assert await post.states() == {"sent": 1, "queued": 2}
 
 
@@ -273,7 +283,7 @@ async def test_after_a_crash_of_the_database_a_sender_gives_nothing_back(post):
     await planning.plan(post.database, now=at(MONDAY))
     async with post.database.writing() as session:
         sender = await claiming.enter(session)
-        await claiming.claim(session, sender, limit=10, now=at(MONDAY))
+        await claimed_by(session, sender)
         await session.execute(delete(Sender))
     async with post.database.writing() as session:
         await claiming.leave(session, sender)

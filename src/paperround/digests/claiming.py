@@ -16,21 +16,28 @@ from typing import Final
 import structlog
 from sqlalchemy import case, delete, exists, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import contains_eager
 
 from paperround.database import Database, WriteSession
 from paperround.digests import bounces
-from paperround.digests.contents import Contents
-from paperround.digests.tables import Bounce, Delivery, Progress, Sender, State
+from paperround.digests.contents import Contents, Order
+from paperround.digests.tables import Bounce, Delivery, Progress, Sender, State, Subscription
 
 logger = structlog.get_logger(__name__)
 
 TOO_LATE: Final = "Nobody could send it in time."
 WAITING: Final = (Progress.queued, Progress.deferred)
 
+ORDER: Final = (
+    Delivery.id, Delivery.subscription_id, Delivery.period, Delivery.since, Delivery.attempts,
+    Delivery.papers, Delivery.reasons, Subscription.email, Subscription.reader_id, Subscription.cadence,
+    Subscription.trending, Subscription.topics, Subscription.most, Subscription.when_empty,
+)  # fmt: skip
+
 # One statement for all: a row at a time took as long as sending them.
-NOTE: Final = text("""
-    UPDATE deliveries d SET papers = ARRAY(SELECT jsonb_array_elements_text(n.papers)), reasons = n.reasons
+TAKE: Final = text("""
+    UPDATE deliveries d
+    SET state = 'sending', sender = :sender, started_at = NULL,
+        papers = ARRAY(SELECT jsonb_array_elements_text(n.papers)), reasons = n.reasons
     FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS n (id bigint, papers jsonb, reasons jsonb)
     WHERE d.id = n.id
 """)
@@ -57,25 +64,18 @@ async def leave(session: WriteSession, sender: int) -> None:
     await session.execute(delete(Sender).where(Sender.id == sender))
 
 
-async def claim(session: WriteSession, sender: int, *, limit: int, now: datetime) -> Sequence[Delivery]:
-    """Some deliveries that are to be tried now, for this sender alone, with their subscriptions.
-
-    None when the sender isn't known any more. What isn't wanted any more is dropped.
-    """
-    held = select(Sender.id).where(Sender.id == sender).with_for_update(read=True, key_share=True)
-    if await session.scalar(held) is None:
-        return []
-    waiting = (Delivery.state.in_(WAITING), Delivery.next_try_at <= now, Delivery.gives_up_at > now)
-    some = select(Delivery.id).where(*waiting).order_by(Delivery.next_try_at, Delivery.id).limit(limit)
-    picked = some.with_for_update(skip_locked=True).cte("picked")  # looked up once, whatever the plan
-    taken = update(Delivery).where(Delivery.id.in_(select(picked.c.id)))
-    taken = taken.values(state=Progress.sending, sender=sender, started_at=None).returning(Delivery.id)
-    ids = (await session.scalars(taken.execution_options(synchronize_session=False))).all()
-    query = select(Delivery).join(Delivery.subscription).options(contains_eager(Delivery.subscription))
-    found = (await session.scalars(query.where(Delivery.id.in_(ids)).order_by(Delivery.id))).all()
-    unwanted = [one.id for one in found if one.subscription.state is not State.active]
-    await drop(session, unwanted)
-    return [one for one in found if one.id not in unwanted]
+async def pick(session: WriteSession, sender: int, *, limit: int, now: datetime) -> Sequence[Order] | None:
+    """Some deliveries that are to be tried now, held by this transaction; None when there is none, or when
+    the sender isn't known any more. What isn't wanted any more is dropped."""
+    known = select(Sender.id).where(Sender.id == sender).with_for_update(read=True, key_share=True)
+    if await session.scalar(known) is None:
+        return None
+    query = select(*ORDER, Subscription.state).join(Delivery.subscription)
+    query = query.where(Delivery.state.in_(WAITING), Delivery.next_try_at <= now, Delivery.gives_up_at > now)
+    query = query.order_by(Delivery.next_try_at, Delivery.id).limit(limit)
+    found = (await session.execute(query.with_for_update(skip_locked=True, of=Delivery))).all()
+    await drop(session, [row.id for row in found if row.state is not State.active])
+    return [Order(*row[:-1]) for row in found if row.state is State.active] if found else None
 
 
 async def drop(session: WriteSession, deliveries: Sequence[int]) -> None:
@@ -84,12 +84,12 @@ async def drop(session: WriteSession, deliveries: Sequence[int]) -> None:
         await session.execute(delete(Delivery).where(Delivery.id.in_(deliveries)))
 
 
-async def note_contents(session: WriteSession, contents: Mapping[int, Contents]) -> None:
-    """Keep what is in each delivery, before any of them is begun."""
+async def take(session: WriteSession, sender: int, contents: Mapping[int, Contents]) -> None:
+    """Claim what was picked for this sender alone, with what is in each."""
     rows = [
         {"id": key, "papers": one.papers, "reasons": one.reasons or None} for key, one in contents.items()
     ]
-    await session.execute(NOTE, {"rows": json.dumps(rows)})
+    await session.execute(TAKE, {"sender": sender, "rows": json.dumps(rows)})
 
 
 async def take_back(database: Database, *, lease: timedelta, now: datetime) -> int:

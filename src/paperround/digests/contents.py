@@ -6,15 +6,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, any_, func, literal, select, true
+from sqlalchemy import ColumnElement, Integer, any_, func, literal, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import aliased
 from sqlalchemy.types import Text
 
 from paperround.database import ReadSession
-from paperround.digests.tables import Delivery, Progress, Subscription
+from paperround.digests.tables import Cadence, Delivery, Progress, WhenEmpty
 from paperround.digests.topics import TopicMatch, matches_of
 from paperround.papers.catalogue import SAMPLE
 from paperround.papers.editions import Choice
@@ -28,6 +28,25 @@ NOT_SENT: Final = (Progress.failed, Progress.uncertain)
 Why = dict[
     str, Any
 ]  # {"topic": its id, "name": its name, "why": [phrases …], "own": it is there for this alone}
+
+
+class Order(NamedTuple):
+    """A delivery that is to be sent, and what its subscription says of it. `papers` None: not chosen yet."""
+
+    id: int
+    subscription_id: int
+    period: date
+    since: date
+    attempts: int
+    papers: list[str] | None
+    reasons: dict[str, Why] | None
+    email: str
+    reader_id: int | None
+    cadence: Cadence
+    trending: bool
+    topics: bool
+    most: int
+    when_empty: WhenEmpty
 
 
 @dataclass(frozen=True)
@@ -67,31 +86,31 @@ class Periods:
 
 
 async def contents_of(
-    session: ReadSession, deliveries: Sequence[Delivery], periods: Periods
+    session: ReadSession, orders: Sequence[Order], periods: Periods
 ) -> Mapping[int, Contents]:
-    """By delivery. Their subscriptions must be loaded."""
-    pasts = await _pasts(session, deliveries)
-    first = {one.id: min(one.since, _past(pasts, one).lacks_since or one.since) for one in deliveries}
-    listed = {one.id: await periods.hottest(session, first[one.id], one.period) for one in deliveries}
-    topics = await _topics(session, deliveries, first)
+    """By delivery."""
+    pasts = await _pasts(session, orders)
+    first = {one.id: min(one.since, _past(pasts, one).lacks_since or one.since) for one in orders}
+    listed = {one.id: await periods.hottest(session, first[one.id], one.period) for one in orders}
+    topics = await _topics(session, orders, first)
     candidates = {paper for papers in listed.values() for paper in papers}
     candidates |= {match.paper_id for matches in topics.values() for match in matches}
     candidates |= {paper for past in pasts.values() for paper in past.owed}
-    seen = await _seen(session, deliveries, candidates)
+    seen = await _seen(session, orders, candidates)
     return {
         one.id: chosen(
-            one.subscription,
+            one,
             listed[one.id],
             topics.get(one.id, ()),
             seen=seen.get(one.subscription_id, frozenset()),
             owed=_past(pasts, one).owed,
         )
-        for one in deliveries
+        for one in orders
     }
 
 
 def chosen(
-    subscription: Subscription,
+    order: Order,
     listed: Sequence[str],
     matches: Sequence[TopicMatch],
     *,
@@ -103,15 +122,15 @@ def chosen(
     What is owed takes its place before all else. A paper that is trending and matches a topic stands among
     the trending ones, with the reason.
     """
-    most = subscription.most
+    most = order.most
     trending: list[str] = []
-    if subscription.trending:
+    if order.trending:
         wanted = [*(paper for paper, why in owed.items() if not (why and why["own"])), *listed]
         place = {paper: number for number, paper in enumerate(listed)}
         trending = sorted(_unseen(wanted, seen)[:most], key=lambda paper: place.get(paper, -1))
     own: list[str] = []
     reasons = {paper: why for paper, why in owed.items() if why}
-    if subscription.topics:
+    if order.topics:
         wanted = [
             *(paper for paper, why in owed.items() if why and why["own"]),
             *(m.paper_id for m in matches),
@@ -130,18 +149,18 @@ def _why(match: TopicMatch) -> Why:
     return {"topic": match.topic_id, "name": match.name, "why": list(match.why)}
 
 
-def _past(pasts: Mapping[int, Past], delivery: Delivery) -> Past:
-    return pasts.get(delivery.subscription_id, NOTHING_OWED)
+def _past(pasts: Mapping[int, Past], order: Order) -> Past:
+    return pasts.get(order.subscription_id, NOTHING_OWED)
 
 
 async def _topics(
-    session: ReadSession, deliveries: Sequence[Delivery], first: Mapping[int, date]
+    session: ReadSession, orders: Sequence[Order], first: Mapping[int, date]
 ) -> Mapping[int, Sequence[TopicMatch]]:
     """By delivery: the matches of its reader's topics on its days."""
     readers: dict[tuple[date, date], dict[int, int]] = {}
-    for one in deliveries:
-        if one.subscription.topics and one.subscription.reader_id:
-            readers.setdefault((first[one.id], one.period), {})[one.id] = one.subscription.reader_id
+    for one in orders:
+        if one.topics and one.reader_id:
+            readers.setdefault((first[one.id], one.period), {})[one.id] = one.reader_id
     found: dict[int, Sequence[TopicMatch]] = {}
     for (start, end), theirs in readers.items():
         matches = await matches_of(session, set(theirs.values()), start, end)
@@ -149,27 +168,29 @@ async def _topics(
     return found
 
 
-async def _pasts(session: ReadSession, deliveries: Sequence[Delivery]) -> Mapping[int, Past]:
+async def _pasts(session: ReadSession, orders: Sequence[Order]) -> Mapping[int, Past]:
     """Of the subscriptions that are owed something."""
-    oldest = min(one.period for one in deliveries) - OWED_FOR
+    oldest = min(one.period for one in orders) - OWED_FOR
     sent = aliased(Delivery)
     last_sent = select(func.max(sent.period)).where(
         sent.subscription_id == Delivery.subscription_id, sent.state == Progress.sent
     )
-    query = select(Delivery, last_sent.scalar_subquery()).where(
-        _theirs(deliveries), Delivery.state.in_(NOT_SENT), Delivery.period >= oldest
+    lost_ones = Delivery.subscription_id, Delivery.period, Delivery.since, Delivery.papers, Delivery.reasons
+    query = select(*lost_ones, last_sent.scalar_subquery().label("last_sent")).where(
+        _theirs(orders), Delivery.state.in_(NOT_SENT), Delivery.period >= oldest
     )
     found: dict[int, Past] = {}
-    for lost, last in await session.execute(query.order_by(Delivery.period.desc())):
+    for lost in await session.execute(query.order_by(Delivery.period.desc())):
         past = found.get(lost.subscription_id, NOTHING_OWED)
         owed = {paper: (lost.reasons or {}).get(paper) for paper in lost.papers or ()}
-        since = lost.since if last is None or lost.period > last else past.lacks_since
+        after_all = lost.last_sent is None or lost.period > lost.last_sent
+        since = lost.since if after_all else past.lacks_since
         found[lost.subscription_id] = Past({**owed, **past.owed}, since)
     return found
 
 
 async def _seen(
-    session: ReadSession, deliveries: Sequence[Delivery], candidates: Collection[str]
+    session: ReadSession, orders: Sequence[Order], candidates: Collection[str]
 ) -> Mapping[int, frozenset[str]]:
     """Of the candidates, those that each subscription was certainly sent."""
     wanted = literal(sorted(candidates), ARRAY(Text))
@@ -178,12 +199,13 @@ async def _seen(
         select(Delivery.subscription_id, func.array_agg(each.c.paper.distinct()))
         .select_from(Delivery)
         .join(each, true())
-        .where(_theirs(deliveries), Delivery.state == Progress.sent, Delivery.papers.overlap(wanted))
+        .where(_theirs(orders), Delivery.state == Progress.sent, Delivery.papers.overlap(wanted))
         .where(each.c.paper == any_(wanted))
         .group_by(Delivery.subscription_id)
     )
     return {row[0]: frozenset(row[1]) for row in await session.execute(query)}
 
 
-def _theirs(deliveries: Sequence[Delivery]) -> ColumnElement[bool]:
-    return Delivery.subscription_id.in_([one.subscription_id for one in deliveries])
+def _theirs(orders: Sequence[Order]) -> ColumnElement[bool]:
+    """As one value: hundreds take longer to write than to find."""
+    return Delivery.subscription_id == any_(literal([one.subscription_id for one in orders], ARRAY(Integer)))

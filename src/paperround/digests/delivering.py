@@ -18,9 +18,9 @@ from typing import Final
 import structlog
 from sqlalchemy.exc import OperationalError
 
-from paperround.database import Database, utc_now
+from paperround.database import Database, WriteSession, utc_now
 from paperround.digests import bounces, claiming, planning
-from paperround.digests.contents import Contents, Periods, contents_of
+from paperround.digests.contents import Contents, Order, Periods, contents_of
 from paperround.digests.items import Item, Items
 from paperround.digests.links import Links
 from paperround.digests.marks import Marks, Outcome, marking
@@ -106,7 +106,7 @@ class Run:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._items, self._periods = Items(), Periods()
-        self._ready: asyncio.Queue[tuple[Delivery, Digest] | None] = asyncio.Queue(desk.rules.batch)
+        self._ready: asyncio.Queue[tuple[Order, Digest] | None] = asyncio.Queue(desk.rules.batch)
         self._failures = 0  # to reach the server, in a row
         self.stopping = asyncio.Event()
         self.tally: Counter[Progress] = Counter()
@@ -133,47 +133,48 @@ class Run:
         for _ in range(self._desk.rules.connections):
             await self._ready.put(None)
 
-    async def _next_batch(self, sender: int) -> Sequence[tuple[Delivery, Digest]] | None:
+    async def _next_batch(self, sender: int) -> Sequence[tuple[Order, Digest]] | None:
         """Some deliveries, claimed, with what goes into them; None when nothing is to be sent now."""
-        rules, now = self._desk.rules, self._desk.clock()
         async with self._desk.database.writing() as session:
-            claimed = await claiming.claim(session, sender, limit=rules.batch, now=now)
-            if not claimed:
+            picked = await claiming.pick(
+                session, sender, limit=self._desk.rules.batch, now=self._desk.clock()
+            )
+            if picked is None:
                 return None
-            new = [one for one in claimed if one.papers is None]
-            contents = await contents_of(session, new, self._periods) if new else {}
-            empty = [one for one in new if not contents[one.id].papers and not _wants_a_note(one)]
-            await claiming.drop(session, [one.id for one in empty])
-            kept = {key: one for key, one in contents.items() if key not in {gone.id for gone in empty}}
-            await claiming.note_contents(session, kept)
-            kept |= {
-                one.id: Contents(one.papers, one.reasons or {}) for one in claimed if one.papers is not None
-            }
-            items = await self._items.get(session, (paper for one in kept.values() for paper in one.papers))
-        return [(one, digest_of(one, kept[one.id], items)) for one in claimed if one.id in kept]
+            contents = await self._contents(session, picked)
+            await claiming.take(session, sender, contents)
+            items = await self._items.get(session, {key for one in contents.values() for key in one.papers})
+        return [(one, digest_of(one, contents[one.id], items)) for one in picked if one.id in contents]
+
+    async def _contents(self, session: WriteSession, picked: Sequence[Order]) -> dict[int, Contents]:
+        """As before for those that were tried before. What has nothing in it is dropped."""
+        new = [one for one in picked if one.papers is None]
+        chosen = await contents_of(session, new, self._periods) if new else {}
+        empty = {one.id for one in new if not chosen[one.id].papers and one.when_empty is not WhenEmpty.note}
+        await claiming.drop(session, list(empty))
+        before = {one.id: Contents(one.papers, one.reasons or {}) for one in picked if one.papers is not None}
+        return before | {key: one for key, one in chosen.items() if key not in empty}
 
     async def _send(self, marks: Marks) -> None:
         """One connection's work: message after message."""
         while (ready := await self._ready.get()) is not None:
-            delivery, digest = ready
+            order, digest = ready
             if self.stopping.is_set():
                 continue
             letter = self._desk.writer.letter(digest, now=self._desk.clock())
             await self._desk.pace.turn()
-            if await marks.start(delivery.id):
-                self.tally[await self._attempt(delivery, letter, marks)] += 1
+            if await marks.start(order.id):
+                self.tally[await self._attempt(order, letter, marks)] += 1
 
-    async def _attempt(self, delivery: Delivery, letter: Letter, marks: Marks) -> Progress:
+    async def _attempt(self, order: Order, letter: Letter, marks: Marks) -> Progress:
         """Hand one message over; what became of it. Nothing that happens to it stops the others."""
         code, wait, refused = None, timedelta(0), None
         try:
-            words = await self._desk.mail.send(
-                letter.body, sender=letter.return_path, recipient=delivery.subscription.email
-            )
+            words = await self._desk.mail.send(letter.body, sender=letter.return_path, recipient=order.email)
             state = Progress.sent
         except Deferred as error:
             state, code, words = Progress.deferred, error.code, error.words
-            wait = retry_after(delivery.attempts + 1)
+            wait = retry_after(order.attempts + 1)
         except Refused as error:
             state, code, words, refused = Progress.failed, error.code, error.words, error
         except Uncertain as error:
@@ -182,9 +183,9 @@ class Run:
             state, code, words, wait = Progress.queued, error.code, error.words, self._desk.rules.server_retry
         self._watch(state, words)
         at = self._desk.clock()
-        marks.record(Outcome(delivery.id, state, at, at + wait, code, words))
+        marks.record(Outcome(order.id, state, at, at + wait, code, words))
         if refused:
-            await self._note_refusal(delivery, refused)
+            await self._note_refusal(order, refused)
         return state
 
     def _watch(self, state: Progress, words: str) -> None:
@@ -194,25 +195,19 @@ class Run:
             logger.warning("the mail server can't be reached; trying again soon", error=words)
             self.stopping.set()
 
-    async def _note_refusal(self, delivery: Delivery, error: Refused) -> None:
+    async def _note_refusal(self, order: Order, error: Refused) -> None:
         kind = bounces.refusal(error.code, error.words, of_recipient=error.stage == "recipient")
         try:
             async with self._desk.database.writing() as session:
-                found = await session.get(Delivery, delivery.id, with_for_update=True)
+                found = await session.get(Delivery, order.id, with_for_update=True)
                 if found is not None:
                     await bounces.note(session, found, kind, error.words, now=self._desk.clock())
         except OperationalError as failure:
-            logger.warning("could not note a refusal", delivery=delivery.id, error=str(failure.__cause__))
+            logger.warning("could not note a refusal", delivery=order.id, error=str(failure.__cause__))
 
 
-def digest_of(delivery: Delivery, contents: Contents, items: Mapping[str, Item]) -> Digest:
-    """Its subscription must be loaded."""
-    one = delivery.subscription
-    return Digest(one.id, one.email, one.cadence, delivery.period, contents, items, delivery.id)
-
-
-def _wants_a_note(delivery: Delivery) -> bool:
-    return delivery.subscription.when_empty is WhenEmpty.note
+def digest_of(order: Order, contents: Contents, items: Mapping[str, Item]) -> Digest:
+    return Digest(order.subscription_id, order.email, order.cadence, order.period, contents, items, order.id)
 
 
 @asynccontextmanager

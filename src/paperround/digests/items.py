@@ -18,7 +18,7 @@ LONGEST_SUMMARY: Final = 240  # characters: about two lines
 LONGEST_TITLE: Final = 300
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Item:
     id: str
     title: str

@@ -76,14 +76,15 @@ class Marks:
 
     def record(self, outcome: Outcome) -> None:
         """Goes out with the next start, or soon alone when none comes."""
+        if not self._outcomes:
+            asyncio.get_running_loop().call_later(SOON, self._asked.set)
         self._outcomes.append(outcome)
 
     async def run(self) -> None:
         """Write marks until cancelled. Raises `psycopg.Error` when the database stays away."""
         try:
             while True:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._asked.wait(), SOON)
+                await self._asked.wait()
                 for _ in range(GATHER):
                     await asyncio.sleep(0)
                 self._asked.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from sqlalchemy import select
@@ -64,4 +65,9 @@ def _told(match: Match, titles: Mapping[str, str]) -> Iterator[str]:
             case Kind.author:
                 yield f"by {reason.text}"
             case Kind.paper if reason.text in titles:
-                yield f"like “{shortened(unicode_math(titles[reason.text]), LONGEST_REASON)}”"
+                yield _like(titles[reason.text])
+
+
+@lru_cache(maxsize=5000)
+def _like(title: str) -> str:
+    return f"like “{shortened(unicode_math(title), LONGEST_REASON)}”"

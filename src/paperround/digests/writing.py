@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from email.utils import format_datetime, formataddr, parseaddr
 from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import quote, urlsplit
 
-import css_inline
-from jinja2 import Environment, StrictUndefined, Template
-from markupsafe import escape
-
-from paperround import schema
 from paperround.digests.contents import Contents, Why
 from paperround.digests.items import Item, shortened
+from paperround.digests.layout import Block, Templates, placed
 from paperround.digests.links import Addresses, Links
 from paperround.digests.tables import Cadence
 from paperround.mail.message import address_of
 from paperround.mail.quick import assembled, encoded
 
 LONGEST_BEST: Final = 100  # characters of a title in a subject
-PARTS: Final = "<!-- parts -->\n"  # where they stand in the templates
-NAMES: Final = Addresses(*(f"(({name}))" for name in Addresses._fields))
+LARGEST: Final = 100_000  # bytes of a message: mail programs clip what is longer
+LINKS: Final = placed(*Addresses._fields)
 NOTHING: Final = "No paper has come up since your last digest. The next one comes when it is due."
 TRENDING: Final = {
     Cadence.daily: "Trending now",
@@ -50,13 +47,6 @@ class Digest:
         return [self.items[key] for key in self.contents.papers if key in self.items]
 
 
-class Block(NamedTuple):
-    """Some lines of a digest, in both forms."""
-
-    text: str
-    html: str
-
-
 class Written(NamedTuple):
     subject: str
     text: str
@@ -76,7 +66,7 @@ class Writer:
     def __init__(self, links: Links, site_name: str) -> None:
         self._links = links
         self._templates = Templates.load()
-        self._same = {"site": links.site, "site_name": site_name}
+        self._same: dict[str, Any] = {"site": links.site, "site_name": site_name}
         self._known: dict[Hashable, Block] = {}
         host = urlsplit(links.site).hostname or "localhost"
         self._headers = [
@@ -100,12 +90,28 @@ class Writer:
             # On one line, however long: signatures break where others fold it again.
             ("List-Unsubscribe", f"<{links.unsubscribe}>, <{links.unsubscribe_by_mail}>"),
         ]
-        blocks = self._blocks(digest, subject, links)
-        body = assembled(headers, (block.text for block in blocks), (block.html for block in blocks))
-        return Letter(body, links.return_path)
+        return Letter(self._fitting(digest, headers, subject, links), links.return_path)
+
+    def _fitting(
+        self, digest: Digest, headers: Sequence[tuple[str, str]], subject: str, links: Addresses
+    ) -> bytes:
+        """The last papers without their summaries where all is too long; then without the last papers, and
+        with a link to where they stand."""
+
+        def body(cut: int) -> bytes:
+            blocks = self._blocks(digest, subject, links, cut=cut)
+            return assembled(headers, (block.text for block in blocks), (block.html for block in blocks))
+
+        whole = body(0)
+        if len(whole) <= LARGEST:
+            return whole
+        cuts = range(1, 2 * len(digest.papers) + 1)
+        return body(
+            cuts[bisect_left(cuts, True, hi=len(cuts) - 1, key=lambda cut: len(body(cut)) <= LARGEST)]
+        )
 
     def page(self, digest: Digest) -> Written:
-        """Without the links that belong to its reader alone: a page is passed on."""
+        """All of it, without the links that belong to its reader alone: a page is passed on."""
         subject = self._subject(digest)
         blocks = self._blocks(digest, subject, None)
         return Written(
@@ -120,106 +126,65 @@ class Writer:
         best = shortened(papers[0].title, LONGEST_BEST)
         return f"{best} and {len(papers) - 1} more" if len(papers) > 1 else best
 
-    def _blocks(self, digest: Digest, subject: str, links: Addresses | None) -> list[Block]:
+    def _blocks(self, digest: Digest, subject: str, links: Addresses | None, *, cut: int = 0) -> list[Block]:
+        """`cut`: how many papers, from the last, are without a summary; what is beyond their number, how many
+        are left out."""
+        papers = digest.papers
+        left_out = max(cut - len(papers), 0)
+        shown = papers[: len(papers) - left_out]
         opening = {"subject": subject, "day": _day(digest), "heading": _heading(digest)}
-        opening["nothing"] = "" if digest.papers else NOTHING
+        opening["nothing"] = "" if papers else NOTHING
         return [
             self._once("opening", opening),
-            *self._parts(digest, links),
+            *self._parts(digest, shown, links, whole=len(papers) - cut),
+            *([self._rest(left_out, links)] if left_out and links else ()),
             self._end(links),
         ]
 
-    def _end(self, links: Addresses | None) -> Block:
-        """Rendered once with names in place of the links, which then make way for them."""
-        if None not in self._known:
-            self._known[None] = self._templates.end.render(self._same | {"links": None})
-            self._known[NAMES] = self._templates.end.render(self._same | {"links": NAMES})
-        if links is None:
-            return self._known[None]
-        text, html = self._known[NAMES]
-        for name, link in zip(NAMES, links, strict=True):
-            text, html = text.replace(name, link), html.replace(name, str(escape(link)))
-        return Block(text, html)
-
-    def _parts(self, digest: Digest, links: Addresses | None) -> Iterator[Block]:
+    def _parts(
+        self, digest: Digest, papers: Sequence[Item], links: Addresses | None, *, whole: int
+    ) -> Iterator[Block]:
         before = None
-        for item in digest.papers:
+        for place, item in enumerate(papers):
             why = digest.contents.reasons.get(item.id)
             heading = why["name"] if why and why["own"] else TRENDING[digest.cadence]
             if heading != before:
                 yield self._once("part", {"heading": heading})
             before = heading
-            yield self._paper(item, why, links)
+            yield self._paper(item, why, links, brief=place >= whole)
 
-    def _paper(self, item: Item, why: Why | None, links: Addresses | None) -> Block:
+    def _paper(self, item: Item, why: Why | None, links: Addresses | None, *, brief: bool) -> Block:
+        """Rendered once; what is its reader's own is put in."""
+        form = (bool(why), bool(why and links), brief)
+        key = (item, form)
+        if key not in self._known:
+            self._known[key] = self._render_paper(item, *form)
         if why is None:
-            if item not in self._known:
-                self._known[item] = self._render_paper(item, "", "")
-            return self._known[item]
+            return self._known[key]
         rate = f"{links.rate}?paper={quote(item.id, safe='')}&value=" if links else ""
-        return self._render_paper(item, _because(why), rate)
+        return self._known[key].filled({"rate": rate, "why": _because(why)})
 
-    def _render_paper(self, item: Item, why: str, rate: str) -> Block:
-        shown = {"paper": item, "url": f"{self._links.site}/papers/{item.id}", "why": why, "rate": rate}
+    def _render_paper(self, item: Item, has_why: bool, has_rate: bool, brief: bool) -> Block:
+        shown: dict[str, Any] = {"paper": item, "url": f"{self._links.site}/papers/{item.id}", "brief": brief}
+        places = placed("rate", "why")
+        shown |= {"why": places["why"] if has_why else "", "rate": places["rate"] if has_rate else ""}
         return self._templates.paper.render(shown)
+
+    def _rest(self, number: int, links: Addresses) -> Block:
+        return self._templates.rest.render({"number": number, "url": links.digest})
+
+    def _end(self, links: Addresses | None) -> Block:
+        key = ("end", links is None)
+        if key not in self._known:
+            shown = self._same | {"links": None if links is None else LINKS}
+            self._known[key] = self._templates.end.render(shown)
+        return self._known[key] if links is None else self._known[key].filled(links._asdict())
 
     def _once(self, kind: Literal["opening", "part"], shown: dict[str, str]) -> Block:
         key = (kind, *shown.values())
         if key not in self._known:
             self._known[key] = getattr(self._templates, kind).render(self._same | shown)
         return self._known[key]
-
-
-class Pair(NamedTuple):
-    """The same lines as text and as HTML."""
-
-    text: Template
-    html: Template
-
-    def render(self, shown: Mapping[str, Any]) -> Block:
-        return Block(self.text.render(shown), self.html.render(shown))
-
-
-class Templates(NamedTuple):
-    opening: Pair
-    part: Pair
-    paper: Pair
-    end: Pair
-
-    @classmethod
-    def load(cls) -> Templates:
-        """HTML gets its styles here, in the template itself: once, not a message at a time."""
-        plain, marked_up = _environment(autoescape=False), _environment(autoescape=True)
-        inliner = css_inline.CSSInliner(load_remote_stylesheets=False)
-        css, media = _source("digest.css"), _source("digest.media.css")
-        whole = inliner.inline(_source("digest.html").replace("</head>", f"<style>{css}</style></head>"))
-        opening, end = whole.replace("</head>", f"<style>{media}</style>\n</head>").split(PARTS)
-        text_opening, text_end = _source("digest.txt").split(PARTS)
-
-        def pair(name: str) -> Pair:
-            html = inliner.inline_fragment(_source(f"{name}.html"), css)
-            return Pair(plain.from_string(_source(f"{name}.txt")), marked_up.from_string(html))
-
-        return cls(
-            Pair(plain.from_string(text_opening), marked_up.from_string(opening)),
-            pair("part"),
-            pair("paper"),
-            Pair(plain.from_string(text_end), marked_up.from_string(end)),
-        )
-
-
-def _source(name: str) -> str:
-    return (schema.project_file("templates") / "mail" / name).read_text(encoding="utf-8")
-
-
-def _environment(*, autoescape: bool) -> Environment:
-    return Environment(
-        autoescape=autoescape,  # noqa: S701 (off for plain text alone)
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
 
 
 def _sender(mail_from: str) -> str:

@@ -1,0 +1,91 @@
+"""The templates of a digest: the same lines as text and as HTML, styles put in line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+import css_inline
+from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import escape
+
+from paperround import schema
+
+PARTS: Final = "<!-- parts -->\n"  # where they stand in the templates
+
+
+class Block(NamedTuple):
+    """Some lines of a digest, in both forms."""
+
+    text: str
+    html: str
+
+    def filled(self, values: Mapping[str, str]) -> Block:
+        """With values in the places that `placed` names left, each on its own: none may name the next."""
+        text, html = self
+        for name, value in values.items():
+            text, html = text.replace(_place(name), value), html.replace(_place(name), str(escape(value)))
+        return Block(text, html)
+
+
+def placed(*names: str) -> dict[str, str]:
+    """For a template that is rendered once for many: names in place of what differs."""
+    return {name: _place(name) for name in names}
+
+
+def _place(name: str) -> str:
+    return f"(({name}))"
+
+
+class Pair(NamedTuple):
+    """The same lines as text and as HTML."""
+
+    text: Template
+    html: Template
+
+    def render(self, shown: Mapping[str, Any]) -> Block:
+        return Block(self.text.render(shown), self.html.render(shown))
+
+
+class Templates(NamedTuple):
+    opening: Pair
+    part: Pair
+    paper: Pair
+    rest: Pair
+    end: Pair
+
+    @classmethod
+    def load(cls) -> Templates:
+        """HTML gets its styles here, in the template itself: once, not a message at a time."""
+        plain, marked_up = _environment(autoescape=False), _environment(autoescape=True)
+        inliner = css_inline.CSSInliner(load_remote_stylesheets=False)
+        css, media = _source("digest.css"), _source("digest.media.css")
+        whole = inliner.inline(_source("digest.html").replace("</head>", f"<style>{css}</style></head>"))
+        opening, end = whole.replace("</head>", f"<style>{media}</style>\n</head>").split(PARTS)
+        text_opening, text_end = _source("digest.txt").split(PARTS)
+
+        def pair(name: str) -> Pair:
+            html = inliner.inline_fragment(_source(f"{name}.html"), css)
+            return Pair(plain.from_string(_source(f"{name}.txt")), marked_up.from_string(html))
+
+        return cls(
+            Pair(plain.from_string(text_opening), marked_up.from_string(opening)),
+            pair("part"),
+            pair("paper"),
+            pair("rest"),
+            Pair(plain.from_string(text_end), marked_up.from_string(end)),
+        )
+
+
+def _source(name: str) -> str:
+    return (schema.project_file("templates") / "mail" / name).read_text(encoding="utf-8")
+
+
+def _environment(*, autoescape: bool) -> Environment:
+    return Environment(
+        autoescape=autoescape,  # noqa: S701 (off for plain text alone)
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
