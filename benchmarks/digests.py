@@ -11,6 +11,7 @@ The ratio is the figure to quote.
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import sys
 import tempfile
@@ -40,6 +41,7 @@ from paperround.papers import catalogue
 from paperround.papers.record import FeedAuthor, FeedPaper
 from paperround.postgres import EmbeddedPostgres
 from paperround.signing import Signer
+from paperround.tasks import COLLECTING
 from paperround.topics.tables import Topic, TopicDay
 
 CONNECTIONS = 4
@@ -184,6 +186,7 @@ async def ours(desk: Desk, number: int) -> float:
 
 
 async def measure(url: str, port: int, number: int) -> None:
+    gc.set_threshold(*COLLECTING)  # as a worker does
     database = Database(url, pool_size=8)
     await fill(database, number)
     mine = theirs = size = 0.0

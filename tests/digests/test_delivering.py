@@ -217,7 +217,7 @@ async def test_an_unsubscription_counts_even_for_a_delivery_that_is_claimed_alre
     async with post.database.writing() as session:
         await session.execute(update(Subscription).values(state=State.unsubscribed))
     async with delivering.marking(post.database.url, sender) as marks:
-        assert not await marks.start(claimed[0].id)
+        assert not await (await marks.start(claimed[0].id))
 
 
 @pytest.mark.parametrize(("started", "crashed", "state"), [
@@ -234,7 +234,7 @@ async def test_what_a_dead_sender_had_is_sent_by_another_or_in_doubt(post, start
         (claimed,) = await claimed_by(session, sender)
     async with delivering.marking(post.database.url, sender) as marks:
         if started:
-            assert await marks.start(claimed.id)
+            assert await (await marks.start(claimed.id))
     if crashed:
         async with post.database.writing() as session:
             await session.execute(delete(Sender))  # as an unlogged table is emptied
@@ -267,10 +267,10 @@ async def test_a_sender_that_others_thought_dead_begins_nothing_more_but_its_out
         sender = await claiming.enter(session)
         one, other, *_ = await claimed_by(session, sender)
     async with delivering.marking(post.database.url, sender) as marks:
-        assert await marks.start(one.id)
+        assert await (await marks.start(one.id))
         await asyncio.sleep(0.01)
         await claiming.take_back(post.database, lease=timedelta(0), now=at(MONDAY))
-        assert not await marks.start(other.id)
+        assert not await (await marks.start(other.id))
         marks.record(delivering.Outcome(one.id, Progress.sent, at(MONDAY), at(MONDAY), None, "250 taken"))
     async with post.database.writing() as session:
         assert not await claiming.beat(session, sender)

@@ -16,7 +16,7 @@ from paperround.digests.contents import Contents
 from paperround.digests.items import Item, shortened
 from paperround.digests.tables import Cadence
 from paperround.digests.writing import Digest, Writer
-from paperround.mail.quick import assembled, encoded
+from paperround.mail.quick import assembled, encoded, quoted
 
 from .conftest import LINKS
 from factories import at
@@ -167,7 +167,7 @@ def test_it_is_what_pythons_own_generator_makes():
         ("Subject", encoded("Subject", subject)),
         ("Date", format_datetime(NOW)),
     ]
-    ours = message_from_bytes(assembled(headers, [text], [html]), policy=policy.default)
+    ours = message_from_bytes(assembled(headers, [quoted(text)], [quoted(html)]), policy=policy.default)
     theirs = EmailMessage()
     theirs["From"], theirs["Subject"], theirs["Date"] = "a@example.org", subject, format_datetime(NOW)
     theirs.set_content(text)
@@ -183,4 +183,4 @@ def test_it_is_what_pythons_own_generator_makes():
 @pytest.mark.parametrize("value", ["a\r\nBcc: eve@example.org", "a\nb", "a\0b", "ä"])
 def test_no_header_can_bring_another(value):
     with pytest.raises(ValueError, match="header"):
-        assembled([("To", value)], ["x\n"], ["x\n"])
+        assembled([("To", value)], [b"x\r\n"], [b"x\r\n"])

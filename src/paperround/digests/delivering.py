@@ -44,7 +44,7 @@ class Rules:
     to reach the server a run ends. `server_retry`: how long what it couldn't hand over then waits."""
 
     connections: int = 4
-    batch: int = 100
+    batch: int = 250
     lease: timedelta = MINUTE
     unreachable: int = 5
     server_retry: timedelta = timedelta(seconds=30)
@@ -115,7 +115,7 @@ class Run:
         database, connections = self._desk.database, self._desk.rules.connections
         async with (
             present(database, self._desk.rules.lease, self.stopping) as sender,
-            marking(database.url, sender) as marks,
+            marking(database.url, sender, tasks=connections) as marks,
             asyncio.TaskGroup() as group,
         ):
             group.create_task(self._fill(sender))
@@ -161,9 +161,10 @@ class Run:
             order, digest = ready
             if self.stopping.is_set():
                 continue
-            letter = self._desk.writer.letter(digest, now=self._desk.clock())
             await self._desk.pace.turn()
-            if await marks.start(order.id):
+            wanted = await marks.start(order.id)
+            letter = self._desk.writer.letter(digest, now=self._desk.clock())
+            if await wanted:
                 self.tally[await self._attempt(order, letter, marks)] += 1
 
     async def _attempt(self, order: Order, letter: Letter, marks: Marks) -> Progress:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import css_inline
@@ -10,22 +10,34 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import escape
 
 from paperround import schema
+from paperround.mail.quick import quoted
 
 PARTS: Final = "<!-- parts -->\n"  # where they stand in the templates
 
 
 class Block(NamedTuple):
-    """Some lines of a digest, in both forms."""
+    """Some lines of a digest, in both forms; and these as they stand in a message."""
 
     text: str
     html: str
+    quoted_text: bytes
+    quoted_html: bytes
+
+    @classmethod
+    def of(cls, text: str, html: str) -> Block:
+        return cls(text, html, quoted(text), quoted(html))
+
+    @classmethod
+    def joined(cls, blocks: Iterable[Block]) -> Block:
+        texts, htmls, quoted_texts, quoted_htmls = zip(*blocks, strict=True)
+        return cls("".join(texts), "".join(htmls), b"".join(quoted_texts), b"".join(quoted_htmls))
 
     def filled(self, values: Mapping[str, str]) -> Block:
         """With values in the places that `placed` names left, each on its own: none may name the next."""
-        text, html = self
+        text, html = self.text, self.html
         for name, value in values.items():
             text, html = text.replace(_place(name), value), html.replace(_place(name), str(escape(value)))
-        return Block(text, html)
+        return Block.of(text, html)
 
 
 def placed(*names: str) -> dict[str, str]:
@@ -44,7 +56,7 @@ class Pair(NamedTuple):
     html: Template
 
     def render(self, shown: Mapping[str, Any]) -> Block:
-        return Block(self.text.render(shown), self.html.render(shown))
+        return Block.of(self.text.render(shown), self.html.render(shown))
 
 
 class Templates(NamedTuple):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,7 +24,7 @@ from paperround.digests.tables import Progress
 logger = structlog.get_logger(__name__)
 
 SOON: Final = 0.02  # seconds until an outcome is written that no start comes after
-GATHER: Final = 6  # turns of the loop for which a start waits for others: one statement does for several
+GATHER: Final = 0.002  # seconds for which a start waits for others: one statement does for several
 PATIENCE: Final = 60  # seconds that a database may be away before a sender gives up
 
 # An outcome counts also where the others thought this sender dead and put the delivery in doubt meanwhile.
@@ -57,22 +57,30 @@ class Outcome:
 
 
 class Marks:
-    """Asked for by several tasks at once; what comes while a statement is under way goes into the next."""
+    """Asked for by `tasks` tasks at once; what comes while a statement is under way goes into the next."""
 
-    def __init__(self, url: str, sender: int) -> None:
+    def __init__(self, url: str, sender: int, *, tasks: int = 1) -> None:
         self._url = url
         self._sender = sender
+        self._tasks = tasks
         self._connection: psycopg.AsyncConnection | None = None
         self._outcomes: list[Outcome] = []
         self._starts: dict[int, asyncio.Future[bool]] = {}
         self._asked = asyncio.Event()
+        self._under_way = asyncio.Event()  # the statement with the starts asked for until now
+        self._gathering: asyncio.TimerHandle | None = None
 
-    async def start(self, delivery_id: int) -> bool:
-        """Whether the message may be handed over now: it is still ours, and still wanted."""
-        asked: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._starts[delivery_id] = asked
-        self._asked.set()
-        return await asked
+    async def start(self, delivery_id: int) -> Awaitable[bool]:
+        """Ask whether the message may be handed over now: it is still ours, and still wanted. Comes back when
+        the question is on its way, so that its message can be made while the answer comes."""
+        loop = asyncio.get_running_loop()
+        self._starts[delivery_id] = answer = loop.create_future()
+        if len(self._starts) >= self._tasks:
+            self._asked.set()
+        elif self._gathering is None:
+            self._gathering = loop.call_later(GATHER, self._asked.set)
+        await self._under_way.wait()
+        return answer
 
     def record(self, outcome: Outcome) -> None:
         """Goes out with the next start, or soon alone when none comes."""
@@ -85,8 +93,6 @@ class Marks:
         try:
             while True:
                 await self._asked.wait()
-                for _ in range(GATHER):
-                    await asyncio.sleep(0)
                 self._asked.clear()
                 if self._starts or self._outcomes:
                     await self._write()
@@ -104,6 +110,11 @@ class Marks:
     async def _write(self) -> None:
         outcomes, self._outcomes = self._outcomes, []
         starts, self._starts = self._starts, {}
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
+        self._under_way.set()
+        self._under_way = asyncio.Event()
         try:
             allowed = await self._execute(outcomes, list(starts))
         except BaseException:
@@ -144,8 +155,8 @@ class Marks:
 
 
 @asynccontextmanager
-async def marking(url: str, sender: int) -> AsyncIterator[Marks]:
-    marks = Marks(url, sender)
+async def marking(url: str, sender: int, *, tasks: int = 1) -> AsyncIterator[Marks]:
+    marks = Marks(url, sender, tasks=tasks)
     async with asyncio.TaskGroup() as group:
         writing = group.create_task(marks.run())
         try:

@@ -7,7 +7,8 @@ from datetime import date
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import Integer, any_, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from paperround.database import ReadSession
 from paperround.digests.items import shortened
@@ -31,8 +32,9 @@ async def matches_of(
     session: ReadSession, readers: Collection[int], first: date, last: date
 ) -> Mapping[int, Sequence[TopicMatch]]:
     """By reader: what matches their topics of the papers listed on these days, topic by topic, best first."""
-    query = select(Topic).where(Topic.reader_id.in_(readers), ~Topic.paused)
-    topics = (await session.scalars(query.order_by(Topic.position, Topic.id))).all()
+    of_readers = Topic.reader_id == any_(literal(list(readers), ARRAY(Integer)))
+    query = select(Topic.id, Topic.reader_id, Topic.name).where(of_readers, ~Topic.paused)
+    topics = (await session.execute(query.order_by(Topic.position, Topic.id))).all()
     days = await stored.matches_of(session, [topic.id for topic in topics], first, last)
     found = {topic.id: list(_best(days.get(topic.id, {}).values())) for topic in topics}
     titles = await following.titles(session, set(_papers_in(found.values())))

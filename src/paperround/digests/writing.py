@@ -7,6 +7,8 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from email.utils import format_datetime, formataddr, parseaddr
+from functools import lru_cache
+from itertools import groupby
 from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -20,6 +22,7 @@ from paperround.mail.quick import assembled, encoded
 
 LONGEST_BEST: Final = 100  # characters of a title in a subject
 LARGEST: Final = 100_000  # bytes of a message: mail programs clip what is longer
+MOST_ALIKE: Final = 100  # lists of papers that are kept ready; 30 kB each
 LINKS: Final = placed(*Addresses._fields)
 NOTHING: Final = "No paper has come up since your last digest. The next one comes when it is due."
 TRENDING: Final = {
@@ -68,6 +71,7 @@ class Writer:
         self._templates = Templates.load()
         self._same: dict[str, Any] = {"site": links.site, "site_name": site_name}
         self._known: dict[Hashable, Block] = {}
+        self._alike = lru_cache(maxsize=MOST_ALIKE)(self._render_alike)
         host = urlsplit(links.site).hostname or "localhost"
         self._headers = [
             ("From", _sender(links.sender)),
@@ -100,7 +104,8 @@ class Writer:
 
         def body(cut: int) -> bytes:
             blocks = self._blocks(digest, subject, links, cut=cut)
-            return assembled(headers, (block.text for block in blocks), (block.html for block in blocks))
+            whole = Block.joined(blocks)
+            return assembled(headers, [whole.quoted_text], [whole.quoted_html])
 
         whole = body(0)
         if len(whole) <= LARGEST:
@@ -113,10 +118,8 @@ class Writer:
     def page(self, digest: Digest) -> Written:
         """All of it, without the links that belong to its reader alone: a page is passed on."""
         subject = self._subject(digest)
-        blocks = self._blocks(digest, subject, None)
-        return Written(
-            subject, "".join(block.text for block in blocks), "".join(block.html for block in blocks)
-        )
+        whole = Block.joined(self._blocks(digest, subject, None))
+        return Written(subject, whole.text, whole.html)
 
     def _subject(self, digest: Digest) -> str:
         """The best paper, and how many more."""
@@ -144,14 +147,26 @@ class Writer:
     def _parts(
         self, digest: Digest, papers: Sequence[Item], links: Addresses | None, *, whole: int
     ) -> Iterator[Block]:
+        """A part a heading. Papers that come without a reason are the same for many readers."""
+        reasons, trending = digest.contents.reasons, TRENDING[digest.cadence]
+
+        def heading(placed: tuple[int, Item]) -> tuple[str, bool]:
+            why = reasons.get(placed[1].id)
+            return (why["name"] if why and why["own"] else trending), why is None
+
         before = None
-        for place, item in enumerate(papers):
-            why = digest.contents.reasons.get(item.id)
-            heading = why["name"] if why and why["own"] else TRENDING[digest.cadence]
-            if heading != before:
-                yield self._once("part", {"heading": heading})
-            before = heading
-            yield self._paper(item, why, links, brief=place >= whole)
+        for (name, alike), group in groupby(enumerate(papers), key=heading):
+            if name != before:
+                yield self._once("part", {"heading": name})
+            before = name
+            if alike:
+                yield self._alike(tuple((item, place >= whole) for place, item in group))
+            else:
+                for place, item in group:
+                    yield self._paper(item, reasons[item.id], links, brief=place >= whole)
+
+    def _render_alike(self, papers: tuple[tuple[Item, bool], ...]) -> Block:
+        return Block.joined(self._paper(item, None, None, brief=brief) for item, brief in papers)
 
     def _paper(self, item: Item, why: Why | None, links: Addresses | None, *, brief: bool) -> Block:
         """Rendered once; what is its reader's own is put in."""

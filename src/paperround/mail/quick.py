@@ -24,17 +24,17 @@ END: Final = f"\r\n--{BOUNDARY}--\r\n".encode()
 OPENING: Final = f'MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary="{BOUNDARY}"\r\n\r\n'
 
 
-def assembled(headers: Iterable[tuple[str, str]], text: Iterable[str], html: Iterable[str]) -> bytes:
+def assembled(headers: Iterable[tuple[str, str]], text: Iterable[bytes], html: Iterable[bytes]) -> bytes:
     """Headers as they are given (see `encoded`), text first, HTML as its alternative.
 
-    Both come in pieces of whole lines; a piece that many messages share is encoded once. Raises `ValueError`
+    Both come in pieces, each `quoted`: so one that many messages share is encoded once. Raises `ValueError`
     for a header with anything in it but visible ASCII, blanks and folds.
     """
     given = list(headers)
     if not all(VALUE.fullmatch(value) for _, value in given):
         raise ValueError("A header has a line break or a character of its own in it.")
     head = "".join([f"{name}: {value}\r\n" for name, value in given])
-    parts = [(head + OPENING).encode("ascii"), PLAIN, *map(_quoted, text), b"\r\n", HTML, *map(_quoted, html)]
+    parts = [(head + OPENING).encode("ascii"), PLAIN, *text, b"\r\n", HTML, *html]
     return b"".join([*parts, END])
 
 
@@ -47,6 +47,6 @@ def encoded(header: str, text: str) -> str:
     return Header(line, "utf-8", header_name=header, maxlinelen=76).encode(linesep="\r\n")
 
 
-@lru_cache(maxsize=5000)
-def _quoted(text: str) -> bytes:
+def quoted(text: str) -> bytes:
+    """Whole lines in quoted-printable."""
     return binascii.b2a_qp(text.replace("\n", "\r\n").encode(), istext=True)

@@ -60,7 +60,7 @@ async def matches_of(
         select(TopicDay.topic_id, TopicDay.day, TopicDay.matches)
         .join(Topic, Topic.id == TopicDay.topic_id)
         .where(
-            TopicDay.topic_id.in_(topic_ids),
+            TopicDay.topic_id == any_(literal(list(topic_ids), ARRAY(Integer))),
             TopicDay.day.between(first, last),
             TopicDay.changed_at == Topic.changed_at,
         )
