@@ -42,7 +42,7 @@ from paperround.papers.record import FeedAuthor, FeedPaper
 from paperround.postgres import EmbeddedPostgres
 from paperround.signing import Signer
 from paperround.tasks import COLLECTING
-from paperround.topics.tables import Topic, TopicDay
+from paperround.topics.tables import MeasuredCatalogue, Topic, TopicDay
 
 CONNECTIONS = 4
 TURNS = 10
@@ -141,6 +141,8 @@ async def follow(session: WriteSession, numbers: range) -> None:
         for topic in topics
     ]
     await session.execute(insert(TopicDay), days)
+    measured = {"measured_at": NOW, "papers": PAPERS, "digest": "", "packed": b""}
+    await session.execute(insert(MeasuredCatalogue), [measured])
 
 
 def match(topic: int, rank: int) -> list[object]:

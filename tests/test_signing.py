@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import timedelta
 
 import pytest
@@ -60,6 +61,44 @@ def test_keys_are_changed_by_putting_the_new_one_first():
     assert new.read("p", both.sign("p", 1)) == 1, "the first key signs"
     with pytest.raises(BadToken):
         new.read("p", old.sign("p", 1))
+
+
+@given(PURPOSES, st.text(max_size=50))
+def test_what_was_sealed_is_unsealed_for_its_purpose_alone(purpose, value):
+    sealed = SIGNER.seal(purpose, value)
+
+    assert SIGNER.unseal(purpose, sealed) == value
+    with pytest.raises(BadToken):
+        SIGNER.unseal(f"{purpose}s", sealed)
+
+
+@given(st.integers(0, 10**18), st.data())
+def test_a_changed_seal_is_not_opened(number, data):
+    sealed = SIGNER.seal("p", str(number))
+    place = data.draw(st.integers(0, len(sealed) - 1))
+    letter = data.draw(st.sampled_from("09af.").filter(lambda one: one != sealed[place]))
+
+    with pytest.raises(BadToken):
+        SIGNER.unseal("p", sealed[:place] + letter + sealed[place + 1 :])
+
+
+@given(st.text(max_size=100))
+def test_nothing_made_up_is_unsealed(sealed):
+    with pytest.raises(BadToken):
+        SIGNER.unseal("p", sealed)
+
+
+def test_a_seal_is_short_and_in_small_letters_so_that_it_fits_into_a_mail_address():
+    assert re.fullmatch(r"4711\.[0-9a-f]{20}", SIGNER.seal("message", "4711"))
+
+
+def test_seals_survive_a_change_of_keys():
+    old, both, new = Signer(["old"]), Signer(["new", "old"]), Signer(["new"])
+
+    assert both.unseal("p", old.seal("p", "1")) == "1", "what was given out stays good"
+    assert new.unseal("p", both.seal("p", "1")) == "1", "the first key seals"
+    with pytest.raises(BadToken):
+        new.unseal("p", old.seal("p", "1"))
 
 
 def test_an_old_token_is_refused_where_an_age_is_set():

@@ -24,6 +24,7 @@ from paperround.digests.tables import Cadence, Delivery, Progress, Subscription,
 from paperround.digests.writing import Writer
 from paperround.settings import Settings
 from paperround.signing import signer
+from paperround.topics.edition import match_edition
 
 READ: Final = ".read"  # what a message that was read is called then, behind its name
 
@@ -47,7 +48,9 @@ async def preview(settings: Settings, url: str, address: str, folder: Path, out:
                 out.print(f"{address} has no subscription: this is what a new one would get.", markup=False)
                 one = _new(address)
             order = _order(one, now.date())
-            contents = (await contents_of(session, [order], Periods()))[order.id]
+            contents = (
+                await contents_of(session, [order], Periods(lambda day: match_edition(database, day, None)))
+            )[order.id]
             items = await Items().get(session, contents.papers)
         writer = Writer(links, settings.site_name)
         digest = delivering.digest_of(order, contents, items)

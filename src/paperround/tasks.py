@@ -156,7 +156,11 @@ async def send_digests(context: JobContext) -> None:
     place: Workplace = context.additional_context["place"]
     if place.sending.locked():
         return
-    async with place.sending, delivering.opened(place.settings, place.database) as desk:
+    async with (
+        place.sending,
+        Encoder(place.settings, place.encoder_socket) as encoder,
+        delivering.opened(place.settings, place.database, encoder) as desk,
+    ):
         await delivering.send_due(desk)
 
 

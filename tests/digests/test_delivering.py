@@ -204,12 +204,23 @@ async def test_whoever_unsubscribes_between_planning_and_sending_gets_nothing(po
     assert post.papers_of("ben") == []
 
 
+async def test_those_who_left_dont_keep_a_whole_batch_from_the_others(post):
+    for n in range(6):
+        await subscribed(post.database, f"reader{n}", now=BEFORE)
+    await papers(post.database, "2026-03-01", 1)
+    await planning.plan(post.database, now=at(MONDAY))
+    async with post.database.writing() as session:
+        first = select(Subscription.id).order_by(Subscription.id).limit(post.rules.batch)
+        await session.execute(
+            update(Subscription).where(Subscription.id.in_(first)).values(state=State.bounced)
+        )
+
+    assert await post.send(MONDAY) == {Progress.sent: 2}
+    assert await post.states() == {"sent": 2}
+
+
 async def test_an_unsubscription_counts_even_for_a_delivery_that_is_claimed_already(post):
     await three(post)
-
-    def leaving(stage: str, argument: str) -> str | None:
-        return None
-
     await planning.plan(post.database, now=at(MONDAY))
     async with post.database.writing() as session:
         sender = await claiming.enter(session)

@@ -142,21 +142,54 @@ def test_html_has_its_styles_in_line_and_a_dark_side_and_no_picture():
     assert "<link" not in html
 
 
-def test_the_largest_digest_is_not_clipped():
-    long = [
+def titles(text: str) -> list[str]:
+    return re.findall(r"(?m)^\* (.+?)\r?$", text)
+
+
+WHY = {"topic": 5, "name": "Planning", "why": ["language models", "by Ada"], "own": True}
+LONG_WHY = WHY | {"name": "N" * 100, "why": ["p" * 60, "like “" + "q" * 60 + "”", "by " + "r" * 100]}
+
+
+def test_thirty_papers_of_each_part_fit_with_the_last_ones_summaries_left_out():
+    papers = [paper(n, summary="We wait for gradients and they come. " * 6) for n in range(60)]
+    whole = WRITER.letter(digest(*papers[:20]), now=NOW).body
+    reasons = {one.id: WHY for one in papers[30:]}
+    body = WRITER.letter(digest(*papers, reasons=reasons), now=NOW).body
+    text, html = bodies(message_from_bytes(body, policy=policy.default))
+
+    assert whole.count(b"We wait for gradients") > 20, "what fits is whole"
+    assert 90_000 < len(body) <= 100_000
+    assert titles(text) == [one.title for one in papers]
+    assert "too long for a message" not in text + html
+    summaries = [part.count("We wait") > 0 for part in re.split(r"\r?\n\* ", text)[1:]]
+    assert any(summaries)
+    assert not summaries[-1]
+    assert summaries == sorted(summaries, reverse=True), "left out from the end"
+
+
+def test_what_is_longer_still_ends_with_a_link_to_all_of_it():
+    papers = [
         paper(
             n,
-            title="Ω" * 300,
-            authors="Å" * 200,
+            title=f"{n} " + "Ω" * 290,
+            authors="Å" * 600,
             summary="é" * 240,
             code_url="https://example.org/" + "x" * 200,
         )
         for n in range(60)
     ]
-    _, html = bodies(read(digest(*long)))
-    assert len(html.encode()) < 102_000 or len(long) > 30
-    usual = [paper(n, summary="We wait for gradients and they come. " * 6) for n in range(30)]
-    assert len(WRITER.letter(digest(*usual), now=NOW).body) < 100_000
+    one = digest(*papers, reasons={each.id: LONG_WHY for each in papers[30:]})
+    body = WRITER.letter(one, now=NOW).body
+    text, html = bodies(message_from_bytes(body, policy=policy.default))
+    shown = len(titles(text))
+
+    assert len(body) <= 100_000
+    assert titles(text) == [each.title for each in papers[:shown]]
+    assert 10 < shown < 30
+    for form in (text, html):
+        assert f"{60 - shown} more are too long for a message" in form
+        assert "https://papers.example.org/digests/7." in form[form.index("too long") :]
+    assert all(each.title in WRITER.page(one).text for each in papers), "the page has all"
 
 
 def test_it_is_what_pythons_own_generator_makes():

@@ -72,7 +72,13 @@ def refusal(code: int | None, words: str, *, of_recipient: bool) -> Bounce:
 
 def read(body: bytes, links: Links) -> Report:
     """Raises `Unreadable`."""
-    message = message_from_bytes(body[:LARGEST], policy=policy.default)
+    try:
+        return _read(message_from_bytes(body[:LARGEST], policy=policy.default), links)
+    except (LookupError, TypeError, AttributeError) as error:  # seen: Python's parser falls over odd headers
+        raise Unreadable("Its headers can't be read.") from error
+
+
+def _read(message: EmailMessage, links: Links) -> Report:
     delivery_id = _whose(message, links)
     if delivery_id is None:
         raise Unreadable("It names no digest of ours.")

@@ -15,7 +15,7 @@ from sqlalchemy.types import Text
 
 from paperround.database import ReadSession
 from paperround.digests.tables import Cadence, Delivery, Progress, WhenEmpty
-from paperround.digests.topics import TopicMatch, matches_of
+from paperround.digests.topics import MatchDay, TopicMatch, match_changed, matches_of
 from paperround.papers.catalogue import SAMPLE
 from paperround.papers.editions import Choice
 from paperround.papers.tables import Listing, Paper
@@ -71,8 +71,9 @@ NOTHING_OWED: Final = Past()
 
 @dataclass
 class Periods:
-    """The hottest papers of some days, looked up once a sender's run."""
+    """The hottest papers of some days, looked up once a sender's run; and how a day's topics are matched."""
 
+    match: MatchDay
     _known: dict[tuple[date, date], Sequence[str]] = field(default_factory=dict)
 
     async def hottest(self, session: ReadSession, first: date, last: date) -> Sequence[str]:
@@ -92,7 +93,7 @@ async def contents_of(
     pasts = await _pasts(session, orders)
     first = {one.id: min(one.since, _past(pasts, one).lacks_since or one.since) for one in orders}
     listed = {one.id: await periods.hottest(session, first[one.id], one.period) for one in orders}
-    topics = await _topics(session, orders, first)
+    topics = await _topics(session, orders, first, periods)
     candidates = {paper for papers in listed.values() for paper in papers}
     candidates |= {match.paper_id for matches in topics.values() for match in matches}
     candidates |= {paper for past in pasts.values() for paper in past.owed}
@@ -154,7 +155,7 @@ def _past(pasts: Mapping[int, Past], order: Order) -> Past:
 
 
 async def _topics(
-    session: ReadSession, orders: Sequence[Order], first: Mapping[int, date]
+    session: ReadSession, orders: Sequence[Order], first: Mapping[int, date], periods: Periods
 ) -> Mapping[int, Sequence[TopicMatch]]:
     """By delivery: the matches of its reader's topics on its days."""
     readers: dict[tuple[date, date], dict[int, int]] = {}
@@ -163,6 +164,7 @@ async def _topics(
             readers.setdefault((first[one.id], one.period), {})[one.id] = one.reader_id
     found: dict[int, Sequence[TopicMatch]] = {}
     for (start, end), theirs in readers.items():
+        await match_changed(session, periods.match, set(theirs.values()), start, end)
         matches = await matches_of(session, set(theirs.values()), start, end)
         found |= {delivery: matches.get(reader, ()) for delivery, reader in theirs.items()}
     return found

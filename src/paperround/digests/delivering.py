@@ -30,6 +30,8 @@ from paperround.mail import Deferred, Mailer, Refused, Uncertain, Unreachable, m
 from paperround.pace import Pace
 from paperround.settings import Settings
 from paperround.signing import signer
+from paperround.topics.directions import TextEncoder
+from paperround.topics.edition import match_edition
 
 logger = structlog.get_logger(__name__)
 
@@ -60,15 +62,18 @@ class Desk:
     pace: Pace
     rules: Rules = Rules()
     clock: Callable[[], datetime] = utc_now
+    encoder: TextEncoder | None = None  # of the words of topics that have just changed
 
 
 @asynccontextmanager
-async def opened(settings: Settings, database: Database) -> AsyncIterator[Desk]:
+async def opened(
+    settings: Settings, database: Database, encoder: TextEncoder | None = None
+) -> AsyncIterator[Desk]:
     """A desk as the settings say. Raises `MailSettingsError`."""
     links = Links.of(settings, await signer(database, settings))
     pace = Pace(database, "mail", settings.send_rate, per=MINUTE)
     async with mailer(settings, connections=Rules().connections) as mail:
-        yield Desk(database, mail, Writer(links, settings.site_name), pace)
+        yield Desk(database, mail, Writer(links, settings.site_name), pace, encoder=encoder)
 
 
 async def send_due(desk: Desk) -> Counter[Progress]:
@@ -105,7 +110,8 @@ class Run:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._items, self._periods = Items(), Periods()
+        self._items = Items()
+        self._periods = Periods(lambda day: match_edition(desk.database, day, desk.encoder))
         self._ready: asyncio.Queue[tuple[Order, Digest] | None] = asyncio.Queue(desk.rules.batch)
         self._failures = 0  # to reach the server, in a row
         self.stopping = asyncio.Event()

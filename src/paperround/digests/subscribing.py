@@ -8,7 +8,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import delete, exists, select
+from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from paperround import queue
@@ -25,6 +25,7 @@ logger = structlog.get_logger(__name__)
 
 LETTERS: Final = "send_letters"  # the task
 UNCHOSEN: Final = "UTC"
+RUNNING: Final = (State.active, State.paused)
 WAITING: Final = (Progress.queued, Progress.deferred)
 
 
@@ -202,6 +203,33 @@ async def forget(session: WriteSession, subscription_id: int) -> bool:
         return reader_id is not None
     await session.execute(delete(Reader).where(Reader.id == reader_id))
     return False
+
+
+async def meet(session: WriteSession, reader_id: int, email: str) -> None:
+    """Somebody signed in with this address: what they subscribed to with it carries their topics."""
+    confirmed = (Subscription.email == email, Subscription.confirmed_at.is_not(None))
+    await session.execute(update(Subscription).where(*confirmed).values(reader_id=reader_id))
+
+
+async def move(session: WriteSession, reader_id: int, old: str, new: str) -> None:
+    """A reader changed their address, and proved that it is theirs: digests go there from now on. Of two
+    subscriptions the old address's stays, if it runs."""
+    both = select(Subscription).where(Subscription.email.in_((old, new))).with_for_update()
+    found = {one.email: one for one in await session.scalars(both)}
+    moving, there = found.get(old), found.get(new)
+    if moving and moving.confirmed_at and (there is None or moving.state in RUNNING):
+        if there:
+            await session.delete(there)
+            await session.flush()
+        moving.email = new
+        await session.flush()
+    await meet(session, reader_id, new)
+
+
+async def leave(session: WriteSession, reader_id: int, email: str) -> None:
+    """Forget every subscription of a reader who deletes their account, with what waits or is in hand."""
+    mine = or_(Subscription.email == email, Subscription.reader_id == reader_id)
+    await session.execute(delete(Subscription).where(mine))
 
 
 async def _has_account(session: ReadSession, reader_id: int) -> bool:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from sqlalchemy import Integer, any_, literal, select
+import structlog
+from sqlalchemy import ColumnElement, Integer, Select, any_, exists, literal, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from paperround.database import ReadSession
 from paperround.digests.items import shortened
+from paperround.papers.tables import FRESH_LISTING, Listing
 from paperround.text import unicode_math
 from paperround.topics import following, stored
-from paperround.topics.tables import Topic
+from paperround.topics.tables import MeasuredCatalogue, Topic, TopicDay
 from paperround.topics.wanted import Kind, Match
 
+logger = structlog.get_logger(__name__)
+
+MatchDay = Callable[[date], Awaitable[int]]  # matches a day with the topics that are due; how many were
+TRIES: Final = 10
+PAUSE: Final = 0.5  # seconds
 MOST_REASONS: Final = 3
 LONGEST_REASON: Final = 60
 
@@ -28,12 +36,43 @@ class TopicMatch(NamedTuple):
     why: tuple[str, ...]  # the phrases, papers and authors that weighed most, heaviest first
 
 
+async def match_changed(
+    session: ReadSession, match: MatchDay, readers: Collection[int], first: date, last: date
+) -> None:
+    """Have days matched for topics that changed since, or were made: a digest isn't without them.
+
+    What another worker is just matching is waited for, a little.
+    """
+    for _ in range(TRIES):
+        days = (await session.scalars(_unmatched(readers, first, last))).all()
+        if not days:
+            return
+        matched = [await match(day) for day in days]
+        if not any(matched):
+            await asyncio.sleep(PAUSE)
+    logger.warning("digests go out without topics that could not be matched", days=len(days))
+
+
+def _unmatched(readers: Collection[int], first: date, last: date) -> Select[date]:
+    """Days with a list that some topic of these readers wasn't matched with, as it is now."""
+    days = select(Listing.day).where(Listing.day.between(first, last), FRESH_LISTING).distinct().subquery()
+    fresh = exists().where(
+        TopicDay.topic_id == Topic.id, TopicDay.day == days.c.day, TopicDay.changed_at == Topic.changed_at
+    )
+    theirs = (_of(readers), ~Topic.paused, ~fresh, exists(select(MeasuredCatalogue.id)))
+    return select(days.c.day).join(Topic, true()).where(*theirs).distinct().order_by(days.c.day)
+
+
+def _of(readers: Collection[int]) -> ColumnElement[bool]:
+    """As one value: hundreds take longer to write than to find."""
+    return Topic.reader_id == any_(literal(list(readers), ARRAY(Integer)))
+
+
 async def matches_of(
     session: ReadSession, readers: Collection[int], first: date, last: date
 ) -> Mapping[int, Sequence[TopicMatch]]:
     """By reader: what matches their topics of the papers listed on these days, topic by topic, best first."""
-    of_readers = Topic.reader_id == any_(literal(list(readers), ARRAY(Integer)))
-    query = select(Topic.id, Topic.reader_id, Topic.name).where(of_readers, ~Topic.paused)
+    query = select(Topic.id, Topic.reader_id, Topic.name).where(_of(readers), ~Topic.paused)
     topics = (await session.execute(query.order_by(Topic.position, Topic.id))).all()
     days = await stored.matches_of(session, [topic.id for topic in topics], first, last)
     found = {topic.id: list(_best(days.get(topic.id, {}).values())) for topic in topics}

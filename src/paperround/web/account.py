@@ -15,6 +15,7 @@ from paperround import limits
 from paperround.accounts import export, keys, readers, sessions, signin
 from paperround.accounts.tables import Reader, Scope
 from paperround.database import ReadSession
+from paperround.digests import subscribing
 from paperround.emails import normalised
 from paperround.limits import Limit
 from paperround.text import plain
@@ -147,7 +148,9 @@ async def show_address(
 async def change_address(session: Write, reader: SignedIn, now: Now, token: str) -> Response:
     """In the reader's own browser: else people could be led to confirm, and use, a stranger's account."""
     link = await signin.use(session, token, now=now, reader_id=reader.id)
+    old = reader.email
     await readers.change_address(session, reader.id, link.email)
+    await subscribing.move(session, reader.id, old, link.email)
     return _back("address")
 
 
@@ -222,6 +225,7 @@ async def leave(
         error = "That is not your address. Nothing was deleted."
         return await page(request, session, "account/leave.html", status=400, reader=reader, error=error)
     half_life = timedelta(hours=settings.trending_half_life_hours)
+    await subscribing.leave(session, reader.id, reader.email)
     await readers.leave(session, reader.id, half_life=half_life)
     request.state.visit = None
     return signed_out(await page(request, session, "account/left.html"), settings)

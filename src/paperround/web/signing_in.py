@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from paperround import limits
 from paperround.accounts import readers, sessions, signin
+from paperround.digests import subscribing
 from paperround.emails import NotAnAddress, normalised
 from paperround.limits import Limit
 from paperround.settings import Settings
@@ -95,6 +96,7 @@ async def sign_in(
     link = await signin.use(session, token, now=now)
     zone = time_zone if time_zone in readers.time_zones() else "UTC"
     reader_id = await signin.reader_of(session, link.email, now=now, time_zone=zone)
+    await subscribing.meet(session, reader_id, link.email)
     if visit is not None:
         await sessions.end(session, visit.reader.id, visit.session.id)
     agent = request.headers.get("user-agent", "")
