@@ -185,7 +185,7 @@ def test_what_is_longer_still_ends_with_a_link_to_all_of_it():
 
     assert len(body) <= 100_000
     assert titles(text) == [each.title for each in papers[:shown]]
-    assert 10 < shown < 30
+    assert 5 < shown < 30
     for form in (text, html):
         assert f"{60 - shown} more are too long for a message" in form
         assert "https://papers.example.org/digests/7." in form[form.index("too long") :]

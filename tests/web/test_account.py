@@ -10,10 +10,12 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from digests.conftest import subscribed
 from paperround import signing
 from paperround.accounts import keys, signin
 from paperround.accounts.tables import ApiKey, Reader, ReaderSession, Scope, SignInLink
 from paperround.database import Database
+from paperround.digests.tables import Subscription
 from paperround.web.account import browser_name
 from paperround.web.request import KeyWriter
 from people import ADA, BEN, CYN, Person, person, signed_in
@@ -45,6 +47,11 @@ async def sessions_of(database: Database, reader_id: int) -> list[int]:
     query = select(ReaderSession.id).where(ReaderSession.reader_id == reader_id)
     async with database.reading() as session:
         return list(await session.scalars(query))
+
+
+async def subscribers(database: Database) -> list[str]:
+    async with database.reading() as session:
+        return list(await session.scalars(select(Subscription.email)))
 
 
 async def mailed(database: Database) -> str:
@@ -139,6 +146,7 @@ async def test_what_is_too_long_is_refused(browser, database, ada):
 
 
 async def test_the_address_changes_when_the_link_to_the_new_one_is_used(browser, database, ada):
+    await subscribed(database, "ada", now=TODAY)
     asked = await browser.post("/settings/address", data=ada.form(email="Ada@New.example.org"))
     token = await mailed(database)
     page = Page(await browser.get(f"/settings/address/{token}"))
@@ -149,6 +157,7 @@ async def test_the_address_changes_when_the_link_to_the_new_one_is_used(browser,
     assert f"from {ADA} to ada@new.example.org" in page.text
     assert "is changed" in Page(await browser.get(used.headers["Location"])).text
     assert (await reader(database, "ada@new.example.org")).id == ada.id
+    assert await subscribers(database) == ["ada@new.example.org"]
     assert (await browser.post(f"/settings/address/{token}", data=ada.form())).status_code == 410
 
 
@@ -437,6 +446,8 @@ async def test_an_account_is_not_deleted_by_a_slip(browser, database, ada, confi
 async def test_an_account_is_deleted_by_typing_its_address(browser, database, ada):
     key = await made(browser, ada)
     await person(database, CYN, now=NOW)
+    for name in ("ada", "cyn"):
+        await subscribed(database, name, now=TODAY)
     answer = await browser.post("/settings/leave", data=ada.form(confirm=" ADA@example.org "))
 
     assert "Your account is deleted" in Page(answer).text
@@ -445,3 +456,4 @@ async def test_an_account_is_deleted_by_typing_its_address(browser, database, ad
     assert (await browser.get("/api/v1/me", headers=bearing(key))).status_code == 401
     async with database.reading() as session:
         assert list(await session.scalars(select(Reader.email))) == [CYN]
+    assert await subscribers(database) == [CYN]

@@ -12,10 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select, text, update
 
+from digests.conftest import subscribed
 from paperround import signing
 from paperround.accounts import signin
 from paperround.accounts.tables import Reader, ReaderSession, SignInLink
 from paperround.database import Database
+from paperround.digests.tables import Subscription
 from paperround.signing import fingerprint
 from paperround.web import signing_in
 from paperround.web.local import local
@@ -121,6 +123,14 @@ async def test_pressing_the_button_signs_in_and_leads_on(browser, database):
         kept = (await session.scalars(select(ReaderSession.token_hash))).one()
     assert kept not in cookie
     assert len(kept) == 64
+
+
+async def test_signing_in_makes_a_subscription_of_that_address_ones_own(browser, database):
+    number = await subscribed(database, "ada", now=TODAY)
+    await browser.post(f"/sign-in/{await link_for(database)}")
+    async with database.reading() as session:
+        reader_id = (await session.scalars(select(Reader.id))).one()
+        assert (await session.get(Subscription, number)).reader_id == reader_id
 
 
 async def test_over_https_the_cookie_is_for_this_host_alone(database, database_url):

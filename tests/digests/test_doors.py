@@ -1,0 +1,74 @@
+"""Each task of mail opens its door: the work stands in the tables, the outbox gets what is sent."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+
+from paperround import queue, tasks
+from paperround.database import Database, utc_now
+from paperround.digests import subscribing
+from paperround.digests.subscribing import Wishes
+from paperround.digests.tables import State, Subscription, WhenEmpty
+from paperround.mail import Outbox, outbox
+from paperround.settings import Settings
+
+ADA = "ada@example.org"
+
+
+@pytest.fixture
+def here(settings: Settings, tmp_path: Path) -> Settings:
+    return settings.model_copy(update={"data_dir": tmp_path})
+
+
+async def ask(database: Database) -> None:
+    async with database.writing() as session:
+        await subscribing.ask(session, ADA, Wishes(when_empty=WhenEmpty.note), now=utc_now())
+
+
+async def work(here: Settings, database: Database) -> Outbox:
+    """Do every job that is queued; where mail goes."""
+    place = tasks.Workplace(here, database, here.data_dir / "nowhere.sock")
+    async with queue.connected(database.url) as app:
+        await app.run_worker_async(
+            wait=False,
+            install_signal_handlers=False,
+            delete_jobs="successful",
+            additional_context={"place": place},
+        )
+    return outbox(here)
+
+
+async def test_asking_has_the_letter_sent(here, database):
+    await ask(database)
+    (stored,) = (await work(here, database)).newest(10)
+    assert stored.message["To"] == ADA
+    assert stored.message["Subject"].startswith("One step left")
+
+
+async def test_a_digest_that_is_due_is_sent(here, database):
+    await ask(database)
+    hour = utc_now().replace(minute=0, second=0, microsecond=0)
+    async with database.writing() as session:
+        due = update(Subscription).values(
+            state=State.active, letter_due_at=None, next_due_at=hour, hour=hour.hour
+        )
+        await session.execute(due)
+        await queue.defer(session, "send_digests")
+    (stored,) = (await work(here, database)).newest(10)
+    assert stored.message["To"] == ADA
+    assert stored.message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
+async def test_an_address_that_nobody_confirmed_is_forgotten(here, database):
+    await ask(database)
+    async with database.writing() as session:
+        old = update(Subscription).values(asked_at=utc_now() - timedelta(days=31), letter_due_at=None)
+        await session.execute(old)
+        await queue.defer(session, "tidy_mail")
+    await work(here, database)
+    async with database.reading() as session:
+        assert (await session.scalars(select(Subscription))).all() == []
