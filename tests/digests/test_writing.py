@@ -49,7 +49,8 @@ def read(one: Digest, writer: Writer = WRITER) -> EmailMessage:
 
 
 def bodies(message: EmailMessage) -> tuple[str, str]:
-    return tuple(message.get_body((kind,)).get_content() for kind in ("plain", "html"))
+    """Text and HTML; blanks at which no line breaks count as others."""
+    return tuple(message.get_body((kind,)).get_content().replace("\xa0", " ") for kind in ("plain", "html"))
 
 
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=300)
