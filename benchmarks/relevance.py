@@ -21,12 +21,12 @@ from typing import Any
 import numpy as np
 from relevance_measures import Found, bootstrap, days_of, found, ndcg, wrong_pairs
 from relevance_rankers import ByExample, Others, Ours
+from relevance_rating import rating_figures
 from relevance_sets import Pool, Subject, pool, readers_of, subjects_of
 
 from search import KeptEncoder, records, tuned_on
 
 KNOWN = (1, 3, 5, 10)
-RATED = (0, 1, 3)
 OURS = "ours"
 FIGURES = ("MRR", "day AUC", "hit@3", "nDCG@50", "later AUC")
 
@@ -73,31 +73,24 @@ def readers_figures(folder: Path, papers: Pool, rankers: Mapping[str, ByExample]
 async def subjects_figures(
     name: str, subjects: Sequence[Subject], papers: Pool, ours: Ours, others: Others, encoder: KeptEncoder
 ) -> None:
-    """From words alone, against the others; and with the first papers of the subject rated."""
+    """From words alone, against the others; then whether rating makes the list better."""
     figures: dict[str, list[float]] = defaultdict(list)
     dated = np.array(papers.days)
     for subject in subjects:
         [vector] = await encoder.encode([" ".join(subject.words.split())])
         by_words = {OURS: ours.by_words, **others.by_words}
         for ranker, rank in by_words.items():
-            figures[ranker].append(subject_ndcg(rank(subject.words, vector), subject, dated, 0))
-        for rated in RATED[1:]:
-            scores = ours.by_words(subject.words, vector, subject.papers[:rated])
-            figures[f"{rated} rated"].append(subject_ndcg(scores, subject, dated, rated))
-    table(
-        f"{name}: {len(subjects)} subjects in words",
-        ["nDCG@10"],
-        {ranker: [float(np.mean(values))] for ranker, values in figures.items() if "rated" not in ranker},
-    )
+            figures[ranker].append(subject_ndcg(rank(subject.words, vector), subject, dated))
+    rows = {ranker: [float(np.mean(values))] for ranker, values in figures.items()}
+    table(f"{name}: {len(subjects)} subjects in words", ["nDCG@10"], rows)
     print()
-    compared("nDCG@10", {ranker: values for ranker, values in figures.items() if "rated" not in ranker})
-    for rated in RATED[1:]:
-        print(f"- of the rest, with {rated} rated: {np.mean(figures[f'{rated} rated']):.3f}")
+    compared("nDCG@10", figures)
+    await rating_figures(subjects, papers, ours, encoder)
 
 
-def subject_ndcg(scores: Numbers, subject: Subject, dated: Numbers, rated: int) -> float:
-    ranked = np.setdiff1d(np.flatnonzero(dated <= subject.until), subject.papers[:rated])
-    return ndcg(scores[ranked], np.isin(ranked, subject.papers[rated:]).astype(float), 10)
+def subject_ndcg(scores: Numbers, subject: Subject, dated: Numbers) -> float:
+    ranked = np.flatnonzero(dated <= subject.until)
+    return ndcg(scores[ranked], np.isin(ranked, subject.papers).astype(float), 10)
 
 
 def reviewers_figures(folder: Path, papers: Pool, rankers: Mapping[str, ByExample]) -> None:

@@ -36,12 +36,14 @@ class Ours:
         ]
         self.shelf = Shelf.of(self.statistics, self.views)
 
-    def by_example(self, known: Sequence[int], disliked: Sequence[int] = ()) -> Numbers:
-        return self._scores(Taste(likes=self._views(known), dislikes=[self.views[one] for one in disliked]))
+    def by_example(self, known: Sequence[int]) -> Numbers:
+        return self._scores(Taste(likes=self._views(known)))
 
-    def by_words(self, words: str, vector: Numbers, known: Sequence[int] = ()) -> Numbers:
-        own = self.statistics.asked(words, vector)
-        return self._scores(Taste(own, scorer.literal(self.statistics, words), self._views(known)))
+    def by_words(
+        self, words: str, vector: Numbers, known: Sequence[int] = (), disliked: Sequence[int] = ()
+    ) -> Numbers:
+        own, literal = self.statistics.asked(words, vector), scorer.literal(self.statistics, words)
+        return self._scores(Taste(own, literal, self._views(known), [self.views[one] for one in disliked]))
 
     def _views(self, known: Sequence[int]) -> Mapping[str, Any]:
         return {str(one): self.views[one] for one in known}

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -169,6 +172,24 @@ async def test_a_worker_that_dies_in_the_middle_leaves_whole_blocks(catalogue, m
         done = await session.scalar(select(func.count()).select_from(TopicDay))
     assert 0 < done < len(made)
     assert await match_edition(catalogue, DAY, InventedEncoder()) == len(made) - done
+
+
+async def test_a_worker_killed_within_a_block_lets_go_of_it(catalogue, database_url):
+    made = await topics(catalogue, {"words": "honey bees"}, {"words": "clocks"})
+    child = Path(__file__).parent / "matching_child.py"
+    with subprocess.Popen([sys.executable, child, database_url, str(DAY)], stdout=subprocess.PIPE) as doomed:
+        assert doomed.stdout
+        try:
+            assert await asyncio.to_thread(doomed.stdout.readline) == b"encoding\n"
+            assert await match_edition(catalogue, DAY, InventedEncoder()) == 0, "the other has it in hand"
+        finally:
+            doomed.kill()
+    done = 0
+    async with asyncio.timeout(10):
+        while not done:
+            done = await match_edition(catalogue, DAY, InventedEncoder())
+    assert done == len(made)
+    assert all([await stored(catalogue, topic) for topic in made])
 
 
 async def test_a_new_version_of_the_statistics_makes_all_scores_anew(catalogue):

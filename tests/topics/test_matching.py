@@ -142,9 +142,9 @@ async def test_what_is_not_of_the_catalogue_matches_nothing(measured):
     assert await ask(measured, Wanted(text="submarine volcanoes")) == []
 
 
-async def test_rating_a_paper_more_raises_papers_like_it(with_vectors):
+async def test_ratings_outweigh_the_words_in_the_end(with_vectors):
     wanted = Wanted(text="pollen foraging")
-    rated = Wanted(text="pollen foraging", more=(paper_id(5), paper_id(8)))
+    rated = Wanted(text="pollen foraging", more=tuple(paper_id(number) for number in range(2, 42, 3)))
     before = await ask(with_vectors, wanted, vector=True, daily=50)
     after = await ask(with_vectors, rated, vector=True, daily=50)
     assert 2 not in subjects(before)

@@ -51,17 +51,14 @@ def _matched(
     phrases = _phrases(statistics, shelf, topics, block, chosen)
     for place, (topic, taken) in enumerate(zip(topics, chosen, strict=True)):
         scores = block.scores[place, taken]
-        yield [
-            Match(
-                papers[paper].reading.id,
-                score,
-                round(strength),
-                _why(topic, papers[paper], phrases[place, paper]),
-            )
-            for paper, score, strength in zip(
-                taken, scores.tolist(), topic.direction.strengths(scores).tolist(), strict=True
-            )
-        ]
+        ids = [papers[paper].reading.id for paper in taken]
+        liked = nearest(topic.direction, topic.likes, ids, shelf.vectors[:, taken])
+        why = (
+            _why(topic.rules.followed(papers[paper].reading), phrases[place, paper], like)
+            for paper, like in zip(taken, liked, strict=True)
+        )
+        strengths = topic.direction.strengths(scores).round().astype(int).tolist()
+        yield list(map(Match, ids, scores.tolist(), strengths, why))
 
 
 def picked(topic: Asking, scores: Floats, papers: Sequence[Candidate]) -> list[int]:
@@ -113,11 +110,10 @@ def _phrases(
     return found
 
 
-def _why(topic: Asking, paper: Candidate, phrases: Mapping[str, float]) -> tuple[Reason, ...]:
+def _why(authors: Sequence[str], phrases: Mapping[str, float], liked: Reason | None) -> tuple[Reason, ...]:
     """Heaviest first; authors, who weigh nothing, before all."""
-    told = [
-        *told_phrases(phrases),
-        *nearest(topic.direction, topic.likes, paper.reading.id, paper.view),
-    ]
-    names = [Reason(Kind.author, name, 0.0) for name in topic.rules.followed(paper.reading)]
-    return (*names, *sorted(told, key=lambda reason: -reason.weight))
+    told = told_phrases(phrases)
+    if liked:
+        told.append(liked)
+        told.sort(key=lambda reason: -reason.weight)
+    return (*(Reason(Kind.author, name, 0.0) for name in authors), *told)

@@ -10,7 +10,7 @@ import numpy as np
 
 from paperround.topics.scorer import Direction
 from paperround.topics.sparse import Floats, Matrix, Row
-from paperround.topics.statistics import Statistics, View
+from paperround.topics.statistics import Statistics
 from paperround.topics.wanted import Kind, Reason
 
 PHRASES: Final = 3  # that are told of a match
@@ -51,12 +51,12 @@ def told_phrases(weights: Mapping[str, float]) -> list[Reason]:
     """The heaviest, none within another: what stands within one counts with it."""
     chosen: dict[str, float] = {}
     for phrase in sorted(weights, key=len, reverse=True):
-        whole = phrase
         for longer in chosen:
             if phrase in longer and f" {phrase} " in f" {longer} ":
-                whole = longer
+                chosen[longer] += weights[phrase]
                 break
-        chosen[whole] = chosen.get(whole, 0.0) + weights[phrase]
+        else:
+            chosen[phrase] = weights[phrase]
     best = sorted(chosen.items(), key=itemgetter(1), reverse=True)[:PHRASES]
     return [Reason(Kind.phrase, phrase, round(weight, 3)) for phrase, weight in best]
 
@@ -73,15 +73,21 @@ class Likes(NamedTuple):
         return cls(ids, np.array([vectors[key] for key in ids], np.float32))
 
 
-def nearest(direction: Direction, likes: Likes, paper_id: str, paper: View) -> list[Reason]:
-    """The liked paper that adds most to the vectors' part. None is a reason for itself."""
-    if paper.vector is None or direction.vector is None or not likes.ids:
-        return []
-    cosines = likes.vectors @ paper.vector
-    place = int(cosines.argmax())
-    if likes.ids[place] == paper_id:
-        cosines[place] = -1
-        place = int(cosines.argmax())
-    weight = round(direction.liking * float(cosines[place]), 3)
-    itself = likes.ids[place] == paper_id  # the only one
-    return [] if itself or weight < LIGHTEST else [Reason(Kind.paper, likes.ids[place], weight)]
+def nearest(
+    direction: Direction, likes: Likes, paper_ids: Sequence[str], vectors: Matrix
+) -> list[Reason | None]:
+    """For each paper the liked one that adds most to the vectors' part; none is a reason for itself.
+
+    `vectors`: the papers', shape (dimensions, papers), zeros where there is none.
+    """
+    if direction.vector is None or not likes.ids:
+        return [None] * len(paper_ids)
+    cosines = likes.vectors @ vectors
+    for key in set(likes.ids).intersection(paper_ids):
+        cosines[likes.ids.index(key), paper_ids.index(key)] = -1
+    places = cosines.argmax(axis=0).tolist()
+    weights = (direction.liking * cosines.max(axis=0)).tolist()
+    return [
+        Reason(Kind.paper, likes.ids[place], round(weight, 3)) if weight >= LIGHTEST else None
+        for place, weight in zip(places, weights, strict=True)
+    ]

@@ -1,13 +1,14 @@
 """How well papers match a topic: two views, each one direction, nothing to train. Pure, numpy alone.
 
-In each view a topic is the mean of what it likes, its own words among them with a weight that fades as
-ratings come, less the catalogue's mean, less a share of the mean of what it dislikes. The two scores are
-standardised over the catalogue and added. All of that is one direction a view and three constants:
+In each view a topic is the mean of the papers that it likes beside the reader's own words, both brought to
+the same spread over the catalogue and the words with a weight that fades as ratings come, less the
+catalogue's mean, less a share of the mean of what it dislikes. The two scores are standardised over the
+catalogue and added. All of that is one direction a view and three constants:
 
     score = words · direction.words − common · (words · mean) − offset + vector · direction.vector − centre
 
-Where the reader's words are all there is, and no phrase of the catalogue's, what exceeds the middle of the
-words' part counts by its logarithm: a rare word that they happened to use would outvote what they mean.
+Where the reader's words are no phrase of the catalogue's, what exceeds the middle of the words' part counts
+by its logarithm: a rare word that they happened to use would outvote what they mean.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ import numpy as np
 from paperround.topics.sparse import EMPTY, Columns, Floats, Matrix, Row, Rows, weighted_sum
 from paperround.topics.statistics import Statistics, View
 
-TEXT: Final = 4.0  # papers that the reader's own words count as
-DISLIKED: Final = 0.3  # share of the mean of what is disliked that is taken off
+TEXT: Final = 2.0  # papers that the reader's own words count as
+TEXT_LITERAL: Final = 8.0  # the same where the catalogue has them as a phrase
+DISLIKED: Final = 0.1  # share of the mean of what is disliked that is taken off
 MEANING: Final = 1.0  # what a standard deviation of the vectors' score counts beside one of the words'
-LITERAL: Final = 0.3  # the same where there is no liked paper and the catalogue has the text as a phrase
+MEANING_LITERAL: Final = 0.3  # the same where the catalogue has the reader's words as a phrase
 HOLDERS: Final = 5  # so many papers with the whole phrase make it literal
 WEIGHTS: Final = 512  # the heaviest phrases of a direction that are kept
 
@@ -82,19 +84,19 @@ NOWHERE: Final = Direction(EMPTY, 0.0, None, 0.0, 0.0, False, 0.0, np.full(len(R
 
 def direct(statistics: Statistics, taste: Taste) -> Direction:
     """The topic's direction under this version."""
-    words, meant = _words(taste), _vector(taste)
+    words, meant = _words(statistics, taste), _vector(statistics, taste)
     if not len(words.columns) and meant is None:
         return NOWHERE
     raw = statistics.sample_words.times(words) - statistics.common
     middle, spread = _measured(raw) if len(words.columns) else (0.0, np.inf)
-    bent = not (taste.likes or taste.literal)
+    bent = not taste.literal and taste.text is not None and len(taste.text.words.columns) > 0
     total = bend((raw - middle) / spread) if bent else (raw - middle) / spread
     vector, centre, liking = None, 0.0, 0.0
     if meant:
         vector, share = meant
         cosines = statistics.sample_vectors @ vector
         usual, width = _measured(cosines)
-        meaning = (LITERAL if taste.literal and not taste.likes else MEANING) / width
+        meaning = (MEANING_LITERAL if taste.literal else MEANING) / width
         total = total + (cosines - usual) * meaning
         vector, centre, liking = vector * meaning, usual * meaning, share * meaning
     return Direction(
@@ -115,19 +117,28 @@ def bend(standardised: Matrix) -> Matrix:
     return bent
 
 
-def liked(taste: Taste) -> list[tuple[float, View]]:
-    """The reader's own words and each liked paper, with what they count."""
-    own = [(TEXT, taste.text)] if taste.text else []
-    return own + [(1.0, view) for view in taste.likes.values()]
-
-
-def _words(taste: Taste) -> Row:
-    parts = [(weight, view.words) for weight, view in liked(taste)]
-    if not any(len(row.columns) for _, row in parts):
+def _words(statistics: Statistics, taste: Taste) -> Row:
+    own = taste.text.words if taste.text else EMPTY
+    rows = [view.words for view in taste.likes.values()]
+    liked = weighted_sum([(1 / len(rows), row) for row in rows])
+    if not len(own.columns) and not len(liked.columns):
         return EMPTY
-    whole = sum(weight for weight, _ in parts)
+    share = float(len(own.columns) > 0)
+    if share and len(liked.columns):
+        scores = (statistics.sample_words.times(row) - statistics.common for row in (own, liked))
+        share = _own_share(taste, len(rows), *scores)
     disliked = [(-DISLIKED / len(taste.dislikes), view.words) for view in taste.dislikes]
-    return _heaviest(weighted_sum([*((weight / whole, row) for weight, row in parts), *disliked]))
+    return _heaviest(weighted_sum([(share, own), (1 - share, liked), *disliked]))
+
+
+def _own_share(taste: Taste, liked: int, own_scores: Floats, liked_scores: Floats) -> float:
+    """What the reader's own words count of 1, beside papers' mean: so many papers when both spread alike.
+
+    A few words have few phrases and heavy ones, papers' mean has many light ones.
+    """
+    worth = TEXT_LITERAL if taste.literal else TEXT
+    own, papers = worth / _measured(own_scores)[1], liked / _measured(liked_scores)[1]
+    return own / (own + papers) if own else 0.0
 
 
 def _heaviest(row: Row) -> Row:
@@ -137,17 +148,21 @@ def _heaviest(row: Row) -> Row:
     return Row(row.columns[kept], row.weights[kept])
 
 
-def _vector(taste: Taste) -> tuple[Floats, float] | None:
+def _vector(statistics: Statistics, taste: Taste) -> tuple[Floats, float] | None:
     """The direction, and how much of it one liked paper is."""
-    known = [(weight, view.vector) for weight, view in liked(taste) if view.vector is not None]
-    if not known:
+    own = taste.text.vector if taste.text else None
+    known = [view.vector for view in taste.likes.values() if view.vector is not None]
+    if own is None and not known:
         return None
-    whole = sum(weight for weight, _ in known)
-    vector = np.sum([weight / whole * row for weight, row in known], axis=0)
+    liked = np.mean(known, axis=0) if known else np.zeros_like(own)
+    share = float(own is not None)
+    if own is not None and known:
+        share = _own_share(taste, len(known), *(statistics.sample_vectors @ one for one in (own, liked)))
+    vector = (1 - share) * liked + (share * own if own is not None else 0)
     disliked = [view.vector for view in taste.dislikes if view.vector is not None]
     if disliked:
         vector = vector - DISLIKED * np.mean(disliked, axis=0)
-    return vector.astype(np.float32), 1 / whole
+    return vector.astype(np.float32), (1 - share) / max(len(known), 1)
 
 
 def _measured(scores: Floats) -> tuple[float, float]:

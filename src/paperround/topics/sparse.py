@@ -84,8 +84,10 @@ class Rows:
         """The rows as a matrix over these columns alone (ascending)."""
         matrix = np.zeros((len(self), len(columns)), np.float32)
         if len(columns):
-            found = np.searchsorted(columns, self.columns)
-            known = columns[np.minimum(found, len(columns) - 1)] == self.columns
+            places = np.full(int(columns[-1]) + 2, -1)  # by column; what lies beyond finds the last, -1
+            places[columns] = np.arange(len(columns))
+            found = places[np.minimum(self.columns, columns[-1] + 1)]
+            known = np.flatnonzero(found >= 0)
             owner = np.repeat(np.arange(len(self)), np.diff(self.starts))
             matrix[owner[known], found[known]] = self.weights[known]
         return matrix
