@@ -9,6 +9,7 @@ from jinja2 import Environment
 
 from paperround.web import shown
 from paperround.web.app import templates
+from paperround.web.marks import Marks
 
 from .test_shown import paper
 
@@ -43,12 +44,15 @@ def test_without_a_reader_votes_are_a_number_and_nothing_can_be_sent() -> None:
     assert '<p class="votes">' in html
 
 
-def test_a_reader_votes_and_saves_with_their_token() -> None:
-    html = rendered(ENTRY, paper=an_entry(), mark=Mark(upvoted=True, saved=False, token="t<1>"))
+def test_a_reader_votes_and_saves_through_the_one_form_of_the_page() -> None:
+    mark = Mark(upvoted=True, saved=False, token="t<1>")
+    form = '{% from "macros/marks.html" import marking_form %}{{ marking_form(marks) }}'
+    html = rendered(form + ENTRY, paper=an_entry(), mark=mark, marks=Marks({}, token=mark.token))
 
-    assert 'action="/papers/2611.00001/upvote" method="post"' in html
-    assert 'action="/papers/2611.00001/save" method="post"' in html
-    assert html.count('name="csrf" value="t&lt;1&gt;"') == 2
+    assert html.count("<form") == html.count('<form id="mark"') == 1
+    assert html.count('name="csrf" value="t&lt;1&gt;"') == 1
+    assert 'form="mark" formaction="/papers/2611.00001/upvote"' in html
+    assert 'form="mark" formaction="/papers/2611.00001/save"' in html
     assert [part[:4] for part in html.split('aria-pressed="')[1:]] == ["fals", "true"]
 
 

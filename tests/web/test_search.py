@@ -75,7 +75,7 @@ async def give_vectors(database: Database, client: httpx.AsyncClient) -> None:
 async def test_the_heading_is_the_answer_and_matched_words_are_marked_safely(client):
     answer = await client.get("/papers", params={"q": "river bend"})
     assert answer.status_code == 200
-    assert "<h1>1 paper matches</h1>" in answer.text
+    assert "<h1>1 paper has all of these words</h1>" in answer.text
     assert "Slow <mark>Rivers</mark> &amp; &lt;b&gt;<mark>Bends</mark>&lt;/b&gt;" in answer.text
     assert 'value="river bend"' in answer.text
 

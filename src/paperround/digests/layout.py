@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-import css_inline
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import escape
 
-from paperround import schema
 from paperround.mail.quick import quoted
+from paperround.mail.templates import STYLES, inliner, source, styled
 
 PARTS: Final = "<!-- parts -->\n"  # where they stand in the templates
 
@@ -70,15 +69,13 @@ class Templates(NamedTuple):
     def load(cls) -> Templates:
         """HTML gets its styles here, in the template itself: once, not a message at a time."""
         plain, marked_up = _environment(autoescape=False), _environment(autoescape=True)
-        inliner = css_inline.CSSInliner(load_remote_stylesheets=False)
-        css, media = _source("digest.css"), _source("digest.media.css")
-        whole = inliner.inline(_source("digest.html").replace("</head>", f"<style>{css}</style></head>"))
-        opening, end = whole.replace("</head>", f"<style>{media}</style>\n</head>").split(PARTS)
-        text_opening, text_end = _source("digest.txt").split(PARTS)
+        css, inline = source(STYLES), inliner()
+        opening, end = styled(source("digest.html")).split(PARTS)
+        text_opening, text_end = source("digest.txt").split(PARTS)
 
         def pair(name: str) -> Pair:
-            html = inliner.inline_fragment(_source(f"{name}.html"), css)
-            return Pair(plain.from_string(_source(f"{name}.txt")), marked_up.from_string(html))
+            html = inline.inline_fragment(source(f"{name}.html"), css)
+            return Pair(plain.from_string(source(f"{name}.txt")), marked_up.from_string(html))
 
         return cls(
             Pair(plain.from_string(text_opening), marked_up.from_string(opening)),
@@ -87,10 +84,6 @@ class Templates(NamedTuple):
             pair("rest"),
             Pair(plain.from_string(text_end), marked_up.from_string(end)),
         )
-
-
-def _source(name: str) -> str:
-    return (schema.project_file("templates") / "mail" / name).read_text(encoding="utf-8")
 
 
 def _environment(*, autoescape: bool) -> Environment:

@@ -89,6 +89,12 @@ async def follow(session: WriteSession, reader: Reader, wishes: Wishes, *, now: 
     return found
 
 
+async def running(session: ReadSession, email: str) -> Subscription | None:
+    """The subscription of an address that digests go to, or will again after a pause."""
+    query = select(Subscription).where(Subscription.email == email)
+    return await session.scalar(query.where(Subscription.state.in_((State.active, State.paused))))
+
+
 async def _at(session: WriteSession, email: str, wishes: Wishes, *, now: datetime) -> Subscription:
     """The subscription of an address, locked; made when there is none."""
     fresh = insert(Subscription).values(

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+import css_inline
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from paperround import schema
+
+STYLES: Final = "digest.css"  # of all mail
+MEDIA: Final = "digest.media.css"  # what depends on the screen can't stand in line
 
 
 class Parts(NamedTuple):
@@ -33,4 +37,18 @@ def rendered(name: str, **shown: object) -> Parts:
     subject, text, html = (
         environment().get_template(f"{name}.{ending}").render(**shown) for ending in endings
     )
-    return Parts(subject, text, html)
+    return Parts(subject, text, styled(html))
+
+
+def source(name: str) -> str:
+    return (schema.project_file("templates") / "mail" / name).read_text(encoding="utf-8")
+
+
+def inliner() -> css_inline.CSSInliner:
+    return css_inline.CSSInliner(load_remote_stylesheets=False)
+
+
+def styled(html: str) -> str:
+    """A whole document with its styles in line: many mail programs read no others."""
+    inlined = inliner().inline(html.replace("</head>", f"<style>{source(STYLES)}</style></head>"))
+    return inlined.replace("</head>", f"<style>{source(MEDIA)}</style>\n</head>")

@@ -19,6 +19,7 @@ from paperround.digests import subscribing
 from paperround.emails import normalised
 from paperround.limits import Limit
 from paperround.text import plain
+from paperround.web.mail_links import links_of
 from paperround.web.request import (
     BadRequest,
     Config,
@@ -88,6 +89,7 @@ async def _settings(
     done: str = "",
     key: str = "",
 ) -> HTMLResponse:
+    found = await subscribing.running(session, reader.email)
     return await page(
         request,
         session,
@@ -99,6 +101,8 @@ async def _settings(
         ],
         this_session=visit.session.id if visit else 0,
         keys=await keys.of_reader(session, reader.id),
+        subscription=found,
+        preferences=links_of(request).preferences(found.id) if found else "",
         key=key,
         done=done,
         now=now,

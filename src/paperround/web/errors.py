@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
@@ -18,6 +19,7 @@ from starlette.exceptions import HTTPException
 from paperround.accounts.keys import TooManyKeys
 from paperround.accounts.readers import AddressTaken, NoSuchTimeZone
 from paperround.accounts.signin import LinkNotValid
+from paperround.database import utc_now
 from paperround.digests.subscribing import NoSuchSubscription, StepNotAllowed
 from paperround.emails import NotAnAddress
 from paperround.library.saving import CannotSave
@@ -25,7 +27,7 @@ from paperround.papers.span import NoSuchPeriod
 from paperround.signing import BadToken
 from paperround.topics.following import CannotFollow, NoSuchTopic
 from paperround.web.api.models import Problem
-from paperround.web.request import SignInNeeded, WebError, page
+from paperround.web.request import SignInNeeded, WebError, page, visit
 
 logger = structlog.get_logger(__name__)
 
@@ -118,6 +120,9 @@ async def _invalid(request: Request, error: RequestValidationError) -> Response:
 
 
 async def _http(request: Request, error: HTTPException) -> Response:
+    if error.status_code == HTTPStatus.NOT_FOUND and wants_page(request):  # no route has asked who looks
+        with suppress(OperationalError, PoolTimeout):
+            await visit(request, utc_now())
     response = await answer(request, error.status_code, SENTENCES.get(error.status_code, str(error.detail)))
     response.headers.update(error.headers or {})
     return response

@@ -13,6 +13,7 @@ from paperround.web import shown
 from paperround.web.api import cursor as cursors
 from paperround.web.marks import marks
 from paperround.web.request import NotFound, Now, Read, page
+from paperround.web.subscribing import box
 
 PAGE: Final = 30
 ORDERS: Final = {"newest": Sort.published, "votes": Sort.upvotes}
@@ -46,6 +47,7 @@ async def organization(
         totals=await editions.organization_totals(session, name),
         entries=shown.entries(part.papers, today=now.date(), by_people=True),
         marks=await marks(request, session, part.papers),
+        box=await box(request, session),
         more=cursors.encode(sort, part.more),
         address=address if chosen == "newest" else f"{address}?order={chosen}",
         orders=[

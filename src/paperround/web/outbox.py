@@ -19,18 +19,20 @@ from paperround.web.guard import HEADERS
 from paperround.web.request import Config, NotFound, Now, Read, page
 
 SHOWN: Final = 100
-SHOWN_HEADERS: Final = ("From", "To", "Subject", "Date")
+SHOWN_HEADERS: Final = ("From", "To", "Date")
 FORWARDING: Final = ("forwarded", "via", "x-real-ip")
 LINK: Final = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)]")
 FRAMING: Final = {
     "Content-Security-Policy": HEADERS["Content-Security-Policy"] + "; frame-src 'self'",
     "Cache-Control": "no-store",
 }
-# As strict as a mail program: no script, nothing loaded, links open outside.
+# As strict as a mail program: no script, nothing loaded, links open outside. `allow-same-origin` lets our own
+# script see how high the letter is; without `allow-scripts` the letter itself runs nothing.
 FRAMED: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'self'; form-action 'none'; "
-        "frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
+        "frame-ancestors 'self'; "
+        "sandbox allow-same-origin allow-popups allow-popups-to-escape-sandbox"
     ),
     "Cache-Control": "no-store",
 }

@@ -28,6 +28,7 @@ from paperround.web.citations import bibtex
 from paperround.web.linked_data import scholarly_article
 from paperround.web.marks import marks
 from paperround.web.request import Config, Now, Read, page, settings_of
+from paperround.web.subscribing import box
 
 PAGE: Final = 30  # with whole abstracts: a page stays below 100 kB
 SIMILAR: Final = 8
@@ -105,6 +106,7 @@ async def _edition(
         category=category,
         entries=shown.entries(part.papers, today=now.date(), moved=moved),
         marks=await marks(request, session, part.papers),
+        box=await box(request, session),
         more=cursors.encode(Sort.upvotes, part.more),
         now=now,
         **await _around(session, span, category, now, settings_of(request), part.papers),
@@ -166,6 +168,7 @@ async def trending(
         "papers/trending.html",
         entries=shown.entries(part.papers, today=now.date(), moved=moved),
         marks=await marks(request, session, part.papers),
+        box=await box(request, session),
         more=cursors.encode(Sort.trending, part.more),
         half_life=shown.hours(settings.trending_half_life_hours),
     )

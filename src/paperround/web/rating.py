@@ -55,13 +55,13 @@ async def rate(
 ) -> Response:
     """`more`, `less` or `undo` is the paper. One form serves a whole page: its buttons name the papers.
 
-    An undo may name another topic than the form's, as `12:2510.12345`.
+    They may name another topic than the form's, as `12:2510.12345`.
     """
-    number, _, undone = undo.rpartition(":")
+    number, _, rated = (more or less or undo).rpartition(":")
     topic_id = int(number) if number.isdecimal() and len(number) < 10 else topic
     mine = await following.topic_of(session, reader.id, topic_id)
-    paper = await found(session, more or less or undone)
-    if undone:
+    paper = await found(session, rated)
+    if undo:
         await following.take_rating_back(session, mine, paper.id, now=now)
     else:
         await following.rate(session, mine, paper.id, 1 if more else -1, now=now)

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
 from paperround.papers import editions
+from paperround.papers.merging import READERS
 from paperround.papers.tables import Paper
 from paperround.search.filters import NO_FILTERS, Filters
 from paperround.search.query import MOST, Found, Match, search
@@ -21,6 +22,7 @@ from paperround.web.asking import Asking
 from paperround.web.marking import Marker
 from paperround.web.marks import marks
 from paperround.web.request import BadRequest, Read, page, settings_of
+from paperround.web.subscribing import box
 
 SHOWN: Final = 25  # at once; a second page ends the list
 VOTES: Final = (0, 5, 10, 25, 50, 100)
@@ -71,12 +73,13 @@ async def _page(
         heading=heading(asking, found),
         closest=bool(rows) and not found.total,
         marks=await marks(request, session, papers),
+        box=await box(request, session),
         entries=[_entry(match, paper, marked, today) for match, paper in rows],
         address=f"/papers?{request.url.remove_query_params('after').query}",
         more=str(more) if more else None,
         vectors=found.vectors,
         filters=filters,
-        feeds=settings_of(request).feeds,
+        feeds=[*settings_of(request).feeds, READERS],
         filtered=filters != NO_FILTERS,
         votes=VOTES if filters.min_upvotes in VOTES else sorted({*VOTES, filters.min_upvotes}),
     )
@@ -105,6 +108,7 @@ def heading(asking: Asking, found: Found) -> str:
         return "What are you looking for?"
     if not found.total:
         return "No paper has all of these words" if found.matches else "No papers match"
+    these = "all of these words" if " " in asking.question.words else "this word"
     if found.total > POSTING:
-        return f"More than {POSTING:,} papers match"
-    return f"{shown.plural(found.total, 'paper')} {'matches' if found.total == 1 else 'match'}"
+        return f"More than {POSTING:,} papers have {these}"
+    return f"{shown.plural(found.total, 'paper')} {'has' if found.total == 1 else 'have'} {these}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
@@ -30,6 +31,7 @@ from paperround.web.request import (
     Write,
     database_of,
     page,
+    viewer_of,
 )
 
 HOUR: Final = timedelta(hours=1)
@@ -76,9 +78,28 @@ async def may_ask(request: Request, email: str, now: datetime) -> bool:
     return await limits.allowed(database, letters, now=now)
 
 
+@dataclass(frozen=True)
+class Box:
+    """What stands on pages with lists. `email`: of who is signed in; they needn't give or confirm it."""
+
+    email: str = ""
+    time_zone: str = ""
+
+
+async def box(request: Request, session: ReadSession) -> Box | None:
+    """None for who gets digests already."""
+    viewer = viewer_of(request)
+    if viewer is None:
+        return Box()
+    known = await subscribing.running(session, viewer.email)
+    return None if known else Box(viewer.email, viewer.time_zone)
+
+
 @router.get("/subscribe")
 async def show_form(request: Request, session: Read, viewer: Viewer) -> HTMLResponse:
-    return await _form(request, session, email=viewer.email if viewer else "")
+    if viewer is None:
+        return await _form(request, session)
+    return await _form(request, session, email=viewer.email, wishes=Wishes(time_zone=viewer.time_zone))
 
 
 async def _form(request: Request, session: ReadSession, *, status: int = 200, **shown: Any) -> HTMLResponse:

@@ -2,13 +2,14 @@
 async function sent(form, submitter, signal) {
   const fields = new FormData(form, submitter);
   fields.delete('library');
-  const answer = await fetch(form.dataset.preview ?? form.action, { method: 'POST', body: new URLSearchParams(fields), signal });
+  const address = submitter?.getAttribute('formaction') ?? form.dataset.preview ?? form.action;
+  const answer = await fetch(address, { method: 'POST', body: new URLSearchParams(fields), signal });
   if (!answer.ok && !form.dataset.preview) throw new Error(answer.status);
   return new DOMParser().parseFromString(await answer.text(), 'text/html');
 }
 
 // A vote, a saved paper, a rating: the page that the form leads to has the paper as it is now.
-function put(place, page, form) {
+function put(place, page, pressed) {
   const now = place.id ? page.getElementById(place.id) : page.querySelector('.one > header');
   const learned = page.querySelector('#learned');
   if (learned) document.querySelector('#learned')?.replaceWith(learned);
@@ -19,17 +20,18 @@ function put(place, page, form) {
     return;
   }
   place.replaceWith(now);
-  const same = form.id ? now.querySelector('[form=rate]') : now.querySelector(`form[action="${form.getAttribute('action')}"] button`);
-  (same ?? now.querySelector('a, button'))?.focus({ preventScroll: true });
+  const target = pressed.getAttribute('formaction');
+  const same = target ? `[formaction="${target}"]` : '[name=more], [name=less], [name=undo]';
+  (now.querySelector(same) ?? now.querySelector('a, button'))?.focus({ preventScroll: true });
 }
 
 document.addEventListener('submit', async (event) => {
   const { target: form, submitter } = event;
   const place = submitter?.closest('.paper, .one > header');
-  if (!place || form.dataset.plain || !form.matches('.votes, .save, #rate')) return;
+  if (!place || form.id !== 'mark' || form.dataset.plain) return;
   event.preventDefault();
   try {
-    put(place, await sent(form, submitter), form);
+    put(place, await sent(form, submitter), submitter);
   } catch {
     form.dataset.plain = 'true';
     form.requestSubmit(submitter);

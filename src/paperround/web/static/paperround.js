@@ -27,7 +27,7 @@ const keys = {
   j: () => go(1),
   k: () => go(-1),
   o: open,
-  s: () => press('.save button'),
+  s: () => press('.save'),
   u: () => press('.votes button, .votes a'),
   '/': () => document.querySelector('.search input').select(),
   '?': () => help.showModal(),
@@ -76,6 +76,8 @@ if (since) {
 // The time zone that this device keeps: for a new account, and offered in the settings.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 for (const guess of document.querySelectorAll('input[data-guess=zone]')) guess.value = zone;
+const unchosen = document.querySelector('select[data-guess=zone]');
+if (unchosen && [...unchosen.options].some((option) => option.value === zone)) unchosen.value = zone;
 const offer = document.querySelector('button[data-guess=zone]');
 const zones = document.querySelector('#time_zone');
 if (offer && zones.value !== zone && [...zones.options].some((option) => option.value === zone)) {
@@ -85,6 +87,17 @@ if (offer && zones.value !== zone && [...zones.options].some((option) => option.
     zones.value = zone;
     offer.hidden = true;
   });
+}
+
+// A letter's frame is as high as the letter.
+const letter = document.querySelector('.letter iframe');
+function fit() {
+  letter.style.height = `${letter.contentDocument.documentElement.offsetHeight + 2}px`;
+}
+if (letter) {
+  if (letter.contentDocument.URL !== 'about:blank') fit();
+  letter.addEventListener('load', fit);
+  addEventListener('resize', fit);
 }
 
 // A formula wider than its column can be scrolled by keyboard.
