@@ -2,57 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import re
 import shutil
-from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from conftest import new_database, running_site
-from paperround.accounts import mailing
-from paperround.database import Database, utc_now
-from paperround.mail import mailer, outbox
 from paperround.settings import Settings
 
 from .conftest import PHONE, QUIET
+from .sites import Site
 from .test_pages import FAINT, HEADINGS, SMALL, Opener
 
 pytestmark = pytest.mark.browser
-
-
-@dataclass(frozen=True)
-class Site:
-    address: str
-    url: str
-    settings: Settings
-
-    def mailed(self) -> str:
-        """Send the mail that waits, as a worker would; the path of the link in the newest."""
-        elsewhere(self._send)
-        text = outbox(self.settings).newest(1)[0].message.get_body(("plain",))
-        assert text is not None
-        link = re.search(r"http://127\.0\.0\.1:8000(/[\w/-]+)", text.get_content())
-        assert link is not None
-        return link[1]
-
-    async def _send(self) -> None:
-        database = Database(self.url)
-        async with mailer(self.settings) as mail:
-            await mailing.send_due(database, mail, self.settings, now=utc_now())
-        await database.close()
-
-
-def elsewhere(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Playwright keeps an event loop in this thread."""
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(lambda: asyncio.run(work())).result(30)
 
 
 @pytest.fixture

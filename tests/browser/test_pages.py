@@ -71,8 +71,9 @@ FAINT = """() => {
   return [...faint];
 }"""
 
-# Things to tap that are lower than 44 px, links within sentences aside.
-SMALL = """() => [...document.querySelectorAll('nav a, .brand a, .links a, summary, button, .button, input')]
+# Things to tap that are lower than 44 px; links within sentences aside, and boxes, whose labels are tapped.
+SMALL = """() => [...document.querySelectorAll(
+    'nav a, .brand a, .links a, summary, button, .button, input:not([type=checkbox])')]
   .filter((element) => element.checkVisibility() && element.getBoundingClientRect().height < 43.5)
   .map((element) => `${element.outerHTML.slice(0, 80)} ${element.getBoundingClientRect().height}`)"""
 

@@ -137,6 +137,7 @@ class Writer:
         shown = papers[: len(papers) - left_out]
         opening = {"subject": subject, "day": _day(digest), "heading": _heading(digest)}
         opening["nothing"] = "" if papers else NOTHING
+        opening["role"] = "article" if links else "main"
         return [
             self._once("opening", opening),
             *self._parts(digest, shown, links, whole=len(papers) - cut),

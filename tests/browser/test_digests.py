@@ -1,0 +1,211 @@
+"""From the box on a page to a digest and out again, in a real Chromium, with the mail from the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import FrameLocator, Page, expect
+
+from conftest import new_database, running_site
+from paperround.database import Database, utc_now
+from paperround.mail import outbox
+from paperround.settings import Settings
+from paperround.topics import measuring
+from topics.readings import three_subjects
+
+from .conftest import DESK, PHONE, Opener
+from .sites import Site, link_in
+from .test_accessibility import COLOURS, faults
+from .test_pages import FAINT
+from .test_topics import fits, scripted
+
+pytestmark = pytest.mark.browser
+WAYS: dict[str, tuple[dict[str, int], dict[str, Any]]] = {
+    "desk": (DESK, {"timezone_id": "Europe/Stockholm"}),
+    "dark phone without scripts": (PHONE, {"java_script_enabled": False, "color_scheme": "dark"}),
+}
+
+
+@pytest.fixture(params=WAYS.values(), ids=WAYS)
+def opened(request: pytest.FixtureRequest, open_page: Opener, post: Site) -> Callable[[str], Page]:
+    viewport, options = request.param
+    return lambda path: open_page(post.address + path, viewport, **options)
+
+
+@pytest.fixture
+def post(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site with papers listed today and an outbox of its own."""
+    settings = Settings(_env_file=None, data_dir=tmp_path_factory.mktemp("post"))
+    with new_database(server) as url, running_site(settings, url) as address:
+        site = Site(address, url, settings)
+        site.do(_papers)
+        yield site
+
+
+async def _papers(database: Database) -> None:
+    await three_subjects(database, day=utc_now().date().isoformat(), count=45)
+    await measuring.measure_if_grown(database, now=utc_now())
+
+
+def read(page: Page, post: Site, subject: str) -> FrameLocator:
+    """Open the newest message in the outbox, which must be about this."""
+    page.goto(f"{post.address}/outbox")
+    page.get_by_role("main").get_by_role("link").first.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(subject)
+    return page.frame_locator("iframe")
+
+
+def address_of(letter: FrameLocator, name: str, post: Site) -> str:
+    """Where a letter's link leads; mail names the site by its public address."""
+    href = letter.get_by_role("link", name=name).first.get_attribute("href")
+    assert href is not None
+    return post.address + href.removeprefix("http://127.0.0.1:8000")
+
+
+def subscribe(page: Page, post: Site) -> None:
+    page.get_by_label("Get trending papers in your inbox").fill("bea@example.org")
+    page.get_by_role("button", name="Subscribe").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("One step left")
+    assert fits(page)
+    post.mailed()
+    page.goto(address_of(read(page, post, "One step left"), "Confirm", post))
+    page.get_by_role("button", name="Yes, send them").click()
+
+
+def test_from_the_box_to_a_digest_and_out_again(opened: Callable[[str], Page], post: Site) -> None:
+    page = opened("/papers")
+    subscribe(page, post)
+    zone = "Europe/Stockholm" if scripted(page) else "UTC"
+    expect(page.get_by_role("main")).to_contain_text(f"at 07:00 ({zone})")
+    assert fits(page)
+
+    post.deliver()
+    digest = read(page, post, "and 9 more")
+    expect(digest.get_by_role("heading", level=1)).to_have_text("10 papers for you")
+    expect(digest.get_by_role("heading", level=3)).to_have_count(10)
+    assert fits(page)
+    if scripted(page):
+        frame, letter = page.locator("iframe").bounding_box(), digest.locator("html").bounding_box()
+        assert frame is not None
+        assert letter is not None
+        assert 0 < frame["height"] - letter["height"] <= 2, "as high as the letter"
+    preferences, unsubscribe, browser = (
+        address_of(digest, name, post) for name in ("Preferences", "Unsubscribe", "View in browser")
+    )
+    page.goto(browser)
+    expect(page.get_by_role("heading", level=3)).to_have_count(10)
+    assert fits(page)
+
+    page.goto(preferences)
+    expect(page.get_by_label("On which day")).to_be_hidden()
+    page.get_by_label("How often").select_option("Once a week")
+    page.get_by_label("On which day").select_option("Friday")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_have_text("Saved.")
+    expect(page.get_by_label("On which day")).to_have_value("4")
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator(".head")).to_contain_text("are paused")
+    page.get_by_role("button", name="Send them again").click()
+    expect(page.get_by_role("status")).to_have_text("Digests come again.")
+    assert fits(page)
+
+    page.goto(unsubscribe)
+    page.get_by_role("button", name="Unsubscribe").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Unsubscribed")
+    page.get_by_role("link", name="subscribe again").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Papers in your inbox")
+
+
+def test_a_mail_program_s_one_click_ends_it_at_once(opened: Callable[[str], Page], post: Site) -> None:
+    page = opened("/papers/trending")
+    subscribe(page, post)
+    post.deliver()
+    newest = outbox(post.settings).newest(1)[0].message
+    assert newest["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    path = link_in(newest["List-Unsubscribe"], "/unsubscribe")
+    answer = page.request.post(post.address + path, form={"List-Unsubscribe": "One-Click"})
+    assert answer.ok
+    page.goto(post.address + link_in(newest.get_body(("plain",)).get_content(), "/preferences"))
+    expect(page.locator(".head")).to_contain_text("No digest goes to bea@example.org any more.")
+    page.get_by_text("Delete everything", exact=True).click()
+    page.get_by_role("button", name="Delete everything about this address").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Deleted")
+
+
+def test_a_topic_in_words_comes_with_its_reasons_and_is_rated_from_the_mail(
+    opened: Callable[[str], Page], post: Site
+) -> None:
+    page = opened("/subscribe")
+    page.get_by_label("Your address").fill("bea@example.org")
+    page.get_by_label("A topic in plain words").fill("honey bees")
+    page.get_by_text("Choose days, hour and contents").click()
+    page.get_by_label("What is trending").uncheck()
+    page.get_by_role("button", name="Subscribe").click()
+    post.mailed()
+    page.goto(address_of(read(page, post, "One step left"), "Confirm", post))
+    page.get_by_role("button", name="Yes, send them").click()
+    post.deliver()
+    digest = read(page, post, "more")
+    expect(digest.get_by_role("heading", level=2)).to_have_text("honey bees")
+    expect(digest.get_by_text("For your topic “honey bees”").first).to_be_visible()
+    title = digest.get_by_role("heading", level=3).first.inner_text()
+    page.goto(address_of(digest, "Less like this", post))
+    expect(page.locator(".head")).to_contain_text(title)
+    page.get_by_role("button", name="Less like this").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Noted")
+    assert fits(page)
+
+
+@pytest.fixture
+def addresses(post: Site, open_page: Opener) -> list[str]:
+    """Every page that a subscriber meets, with a topic's digest among them."""
+    page = open_page(f"{post.address}/subscribe")
+    page.get_by_label("Your address").fill("bea@example.org")
+    page.get_by_label("A topic in plain words").fill("honey bees")
+    page.get_by_role("button", name="Subscribe").click()
+    confirm = post.mailed()
+    page.goto(post.address + confirm)
+    page.get_by_role("button", name="Yes, send them").click()
+    post.deliver()
+    name = outbox(post.settings).newest(1)[0].name
+    text = outbox(post.settings).newest(1)[0].message.get_body(("plain",))
+    assert text is not None
+    kinds = ("/digests/rate", "/digests(?!/rate)", "/preferences", "/unsubscribe")
+    links = [link_in(text.get_content(), kind) for kind in kinds]
+    own = [confirm, *links, "/outbox", f"/outbox/{name}"]
+    return [post.address + path for path in ("/subscribe", *own)]
+
+
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+def test_axe_finds_nothing_where_subscribers_come(
+    open_page: Opener, addresses: list[str], viewport: dict[str, int]
+) -> None:
+    page = open_page(addresses[0], viewport, reduced_motion="reduce")
+    for address in addresses:
+        page.goto(address)
+        page.locator("details").evaluate_all("(all) => all.forEach((one) => { one.open = true })")
+        page.emulate_media(color_scheme="light")
+        assert faults(page) == [], address
+        page.emulate_media(color_scheme="dark")
+        assert faults(page, **COLOURS) == [], address
+        assert fits(page), address
+
+
+@pytest.mark.parametrize("width", [600, 390])
+def test_a_letter_is_readable_without_pictures_by_day_and_by_night(
+    open_page: Opener, post: Site, addresses: list[str], width: int
+) -> None:
+    names = [stored.name for stored in outbox(post.settings).newest(10)]
+    assert len(names) == 2
+    for name in names:
+        page = open_page(f"{post.address}/outbox/{name}/html", {"width": width, "height": 800})
+        assert page.locator("img, link, script, [src], [background]").count() == 0
+        assert fits(page)
+        grounds = []
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            assert page.evaluate(FAINT) == [], scheme
+            grounds.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+        assert grounds == ["rgb(251, 250, 246)", "rgb(22, 21, 18)"]

@@ -1,0 +1,204 @@
+"""Topics, ratings, votes and the reading list in a real Chromium, with scripts and without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from conftest import new_database, running_site
+from paperround.database import Database, utc_now
+from paperround.settings import Settings
+from paperround.topics import measuring
+from people import Person, person
+from topics.readings import paper_id, three_subjects
+
+from .conftest import DESK, PHONE, Opener
+from .sites import Site
+
+pytestmark = pytest.mark.browser
+WAYS: dict[str, tuple[dict[str, int], dict[str, Any]]] = {
+    "desk": (DESK, {}),
+    "dark phone without scripts": (PHONE, {"java_script_enabled": False, "color_scheme": "dark"}),
+}
+LIBRARY = """@article{hives, title={On honey bees, part 10}, author={Somebody}}
+@article{elsewhere, title={A paper that nobody listed here}, author={Somebody Else}}
+"""
+
+
+@pytest.fixture(scope="module")
+def bees(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Sixty papers of three subjects, listed today. Every test has a reader of its own."""
+    settings = Settings(_env_file=None, data_dir=tmp_path_factory.mktemp("bees"))
+    with new_database(server) as url, running_site(settings, url) as address:
+        site = Site(address, url, settings)
+        site.do(_three_subjects)
+        yield site
+
+
+async def _three_subjects(database: Database) -> None:
+    await three_subjects(database, day=utc_now().date().isoformat())
+    await measuring.measure_if_grown(database, now=utc_now())
+
+
+@pytest.fixture(params=WAYS.values(), ids=WAYS)
+def opened(request: pytest.FixtureRequest, open_page: Opener, bees: Site) -> Callable[[str], Page]:
+    """A page of the site as a reader sees it who has just come, in each way."""
+    viewport, options = request.param
+    email = f"{request.node.name.replace(' ', '-').translate({91: 45, 93: 45})}@example.org"[-60:].strip("-")
+    found: list[Person] = []
+
+    async def signed_in(database: Database) -> None:
+        found.append(await person(database, email))
+
+    def opened(path: str) -> Page:
+        bees.do(signed_in)
+        page = open_page(f"{bees.address}/about", viewport, **options)
+        cookies = found[0].cookies.items()
+        page.context.add_cookies([{"name": n, "value": v, "url": bees.address} for n, v in cookies])
+        page.goto(bees.address + path)
+        return page
+
+    return opened
+
+
+def scripted(page: Page) -> bool:
+    return page.locator("html.js").count() == 1
+
+
+def previewed(page: Page) -> None:
+    """Wait for the preview; without scripts it is asked for."""
+    if not scripted(page):
+        page.get_by_role("button", name="Preview").click()
+    expect(page.locator(".previewed li").first).to_be_visible()
+
+
+def fits(page: Page) -> bool:
+    size = page.viewport_size
+    assert size is not None
+    return bool(page.evaluate("document.documentElement.scrollWidth") == size["width"])
+
+
+def follow(page: Page, words: str) -> None:
+    page.get_by_label("What is it about?").fill(words)
+    page.get_by_role("button", name="Follow it").click()
+    page.wait_for_url("**/topics/*?days=7")
+
+
+def test_a_topic_is_seen_before_it_is_kept_and_learns_from_ratings(opened: Callable[[str], Page]) -> None:
+    page = opened("/topics")
+    page.get_by_role("link", name="New topic").click()
+    page.get_by_label("What is it about?").fill("honey bees")
+    previewed(page)
+    foreseen = page.locator(".previewed h3").all_inner_texts()
+    assert all("part" in title for title in foreseen)
+    assert fits(page)
+
+    page.get_by_role("button", name="Follow it").click()
+    page.wait_for_url("**/topics/*?days=7")
+    papers = page.locator("li.paper")
+    assert papers.locator("h2").all_inner_texts() == foreseen
+    best, worst = (page.locator(f'[id="{papers.nth(n).get_attribute("id")}"]') for n in (0, 1))
+    liked, refused = (one.locator("h2").inner_text() for one in (best, worst))
+    best.get_by_role("button", name="More like this").click()
+    expect(best.locator(".rated")).to_have_text("Rated more")
+    worst.get_by_role("button", name="Less", exact=True).click()
+    expect(worst).to_have_count(0)
+
+    page.goto(page.url.split("#")[0])
+    assert refused not in papers.locator("h2").all_inner_texts(), "never again"
+    expect(page.locator("#learned")).to_contain_text(f"More like {liked}")
+    expect(page.locator("#learned")).to_contain_text(f"Less like {refused}")
+    assert fits(page)
+
+    page.get_by_role("button", name=f"Undo: {refused}").click()
+    expect(page.locator("#learned")).not_to_contain_text(refused)
+    page.goto(page.url.split("#")[0])
+    assert refused in papers.locator("h2").all_inner_texts()
+
+
+def test_votes_and_saving_stay_where_they_are(opened: Callable[[str], Page]) -> None:
+    page = opened("/papers")
+    first = page.locator("li.paper").first
+    title, votes = first.locator("h2").inner_text(), int(first.locator(".votes b").inner_text())
+    vote = first.get_by_role("button", name="Vote for it")
+    vote.click()
+    expect(vote).to_have_attribute("aria-pressed", "true")
+    expect(first.locator(".votes b")).to_have_text(str(votes + 1))
+    first.get_by_role("button", name="Save", exact=True).click()
+    expect(first.get_by_role("button", name="Saved")).to_have_attribute("aria-pressed", "true")
+    assert fits(page)
+    if scripted(page):
+        assert page.url.endswith("/papers"), "never left"
+        expect(first.get_by_role("button", name="Saved")).to_be_focused()
+        page.keyboard.press("u")
+        expect(vote).to_have_attribute("aria-pressed", "false")
+
+    page.get_by_role("link", name="Saved", exact=True).click()
+    expect(page.locator("li.paper h2")).to_have_text([title])
+    page.get_by_text("Note", exact=True).click()
+    page.get_by_label("Your note on").fill("Read this one on the train.")
+    page.get_by_role("button", name="Keep the note").click()
+    page.get_by_role("button", name="Mark as read").click()
+    expect(page.locator(".head")).to_contain_text("1 paper, 0 to read.")
+    expect(page.get_by_label("Your note on")).to_have_value("Read this one on the train.")
+    assert fits(page)
+    page.locator("li.paper").get_by_role("button", name="Saved").click()
+    page.goto(page.url.split("#")[0])
+    expect(page.locator(".head")).to_contain_text("Nothing is saved yet.")
+
+
+def test_a_library_is_a_topic_s_seed_and_what_was_not_found_is_said(
+    opened: Callable[[str], Page], tmp_path: Path
+) -> None:
+    file = tmp_path / "library.bib"
+    file.write_text(LIBRARY)
+    page = opened("/topics/new")
+    page.get_by_text("Start from papers, or a library").click()
+    page.get_by_label("Or a library").set_input_files(file)
+    page.get_by_role("button", name="Follow it").click()
+    expect(page.locator("#preview")).to_contain_text("Not in the catalogue: 1 paper")
+    expect(page.locator("#preview")).to_contain_text("A paper that nobody listed here")
+    expect(page.get_by_label("Papers like")).to_have_value(paper_id(10))
+
+    page.get_by_role("button", name="Follow it").click()
+    page.wait_for_url("**/topics/*?days=7")
+    expect(page.locator("#learned")).to_contain_text("Example: On honey bees, part 10")
+    found = page.locator("li.paper .why").first.inner_text()
+    assert "On honey bees, part 10" in found or "bees" in found or "hive" in found
+
+
+def test_among_several_topics_a_rating_counts_where_the_paper_stands(opened: Callable[[str], Page]) -> None:
+    page = opened("/topics/new")
+    follow(page, "river deltas")
+    page.goto(f"{page.url.split('/topics')[0]}/topics/new")
+    follow(page, "pendulum clocks")
+    page.goto(f"{page.url.split('/topics')[0]}/topics")
+    groups = page.locator(".group")
+    clocks = groups.filter(has=page.get_by_role("heading", name="pendulum clocks"))
+    clocks.locator("li.paper").first.get_by_role("button", name="More like this").click()
+    expect(clocks.locator("li.paper .rated")).to_have_text(["Rated more"])
+    page.get_by_role("button", name="Move pendulum clocks up").click()
+    expect(groups.first.locator("> h2")).to_have_text("pendulum clocks")
+    assert fits(page)
+
+
+def test_a_topic_is_renamed_paused_and_deleted(opened: Callable[[str], Page]) -> None:
+    page = opened("/topics/new")
+    follow(page, "leap seconds")
+    page.get_by_text("Rename", exact=True).first.click()
+    page.get_by_label("Name", exact=True).fill("Time itself")
+    page.get_by_role("button", name="Rename").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Time itself")
+    page.get_by_role("button", name="Pause it").click()
+    expect(page.locator(".head")).to_contain_text("This topic is paused")
+    page.get_by_role("button", name="Make a feed of it").click()
+    expect(page.get_by_role("status")).to_contain_text("/feeds/topics/")
+    assert fits(page)
+    page.get_by_text("Delete", exact=True).click()
+    page.get_by_role("button", name="Delete this topic").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your topics")
+    expect(page.get_by_role("main")).not_to_contain_text("Time itself")
