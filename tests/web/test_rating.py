@@ -193,6 +193,25 @@ async def test_several_topics_can_be_chosen_from(browser, database, ada):
     assert buttons(Page(await browser.get(f"/papers/{ONE}")), "less") == {}
 
 
+async def test_where_papers_stand_under_their_topics_a_button_names_the_topic(browser, database, ada):
+    chosen, named = [await topic_of(database, ada, words) for words in ("patience", "rivers")]
+    await press(browser, ada, "/rate", topic=str(chosen), more=f"{named}:{OLD}")
+    async with database.reading() as session:
+        ratings = await following.ratings_of(session, ada.id, [OLD])
+    assert [(rating.topic_id, rating.value) for rating in ratings] == [(named, 1)]
+
+
+async def test_a_page_is_hardly_heavier_for_who_is_signed_in(browser, database, ada):
+    """Each paper has five buttons; what they share stands on the page once."""
+    await topic_of(database, ada)
+    mine = await browser.get(DAY)
+    browser.cookies.clear()
+    anyones = await browser.get(DAY)
+    papers = len(Page(mine).papers()) or 3
+    assert len(mine.content) - len(anyones.content) < 1_000 + papers * 700
+    assert mine.text.count('name="csrf"') == 2, "of the papers, and of the box"
+
+
 async def test_nobody_rates_in_anothers_topic(browser, database, ada):
     topic = await topic_of(database, ada)
     browser.cookies.clear()

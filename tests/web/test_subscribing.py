@@ -22,6 +22,7 @@ from paperround.pace import Pace
 from paperround.settings import Settings
 from paperround.signing import signer
 from paperround.topics.tables import Rating, Topic
+from people import signed_in
 
 from .test_pages import Page, opened
 from factories import at, item, listed
@@ -345,3 +346,32 @@ async def test_a_failed_delivery_is_seen_in_the_preferences(client, mail, databa
     address = (await mail.links()).preferences(found.id).removeprefix("http://127.0.0.1:8000")
     answer = await client.get(address)
     assert "550 5.7.1 &lt;b&gt;spam&lt;/b&gt;" in answer.text
+
+
+async def test_who_is_signed_in_subscribes_by_one_button_and_is_asked_no_more(client, mail, database):
+    await listed(database, "2026-03-10", item("2603.00001"))
+    ada = await signed_in(client, database, now=at(NOW))
+    box = Page(await client.get("/papers"))
+    assert "Get them by mail" in box.text
+    assert "/submit" in box.links()
+    sent = {
+        a["name"]: a["value"] for tag, a in box.elements if a.get("name") in ("email", "time_zone", "csrf")
+    }
+    assert sent == ada.form(email=ada.email, time_zone="UTC")
+    assert "All set" in (await client.post("/subscribe", data=sent)).text
+    assert await mail.letters() == []
+    assert (await subscription(database)).state is State.active
+    for path in ("/papers", "/papers/trending", "/papers?q=patience"):
+        assert "Get them by mail" not in (await client.get(path)).text, path
+    settings = Page(await client.get("/settings"))
+    (preferences,) = [link for link in settings.links() if "/preferences/" in link]
+    assert "Change or stop them" in settings.text
+    assert "Digests go to ada@example.org" in (await client.get(preferences)).text
+
+
+async def test_a_page_that_is_not_there_knows_who_looks(client, database):
+    assert "/sign-in" in Page(await client.get("/nowhere")).links()
+    await signed_in(client, database)
+    missing = await client.get("/nowhere")
+    assert missing.status_code == 404
+    assert "/settings" in Page(missing).links()
