@@ -43,7 +43,7 @@ bench-matching: .venv/.installed-dev ## a day's papers with 100,000 topics, agai
 bench-pages: .venv/.installed-dev ## how fast the pages of a running site are on a slow phone (SITE=http://127.0.0.1:8000)
 	$(BIN)/python benchmarks/pages.py $(SITE)
 
-screenshots: .venv/.installed-dev ## take the pictures of the docs again, from the sample edition; all pages into SHOTS=folder
+screenshots: .venv/.installed-dev ## take the pictures of the docs again, from the sample edition; all pages, signed in too, into SHOTS=folder
 	$(BIN)/python docs/screenshots/take.py $(SHOTS)
 
 bench-digests: .venv/.installed-dev ## digests a second, against a bare loop that sends ready-made messages

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, StorageState, sync_playwright
 
 HERE = Path(__file__).parent
 PORT = 8011
@@ -33,6 +33,7 @@ KEPT: list[tuple[str, str, dict[str, Any]]] = [
     ("edition-dark", "/papers", {**DESK, "color_scheme": "dark"}),
     ("phone-light", "/papers", {**PHONE, "color_scheme": "light", "device_scale_factor": 2}),
     ("paper", "/papers/0000.00001", {**DESK, "color_scheme": "light"}),
+    ("topics", "/topics/1?days=7", {**DESK, "color_scheme": "light"}),
 ]
 ALL = {
     "edition": "/papers",
@@ -47,7 +48,16 @@ ALL = {
     "api": "/docs",
     "sign-in": "/sign-in",
     "not-found": "/papers/9999.99999",
+    "subscribe": "/subscribe",
+    "topics": "/topics",
+    "topic": "/topics/1?days=7",
+    "new-topic": "/topics/new",
+    "saved": "/saved",
+    "submit": "/submit",
+    "settings": "/settings",
+    "outbox": "/outbox",
 }
+READER = "ada@example.org"
 
 
 def main() -> None:
@@ -59,11 +69,38 @@ def main() -> None:
         sys.exit("There is no Chromium on this machine.")
     with sample_site(), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        session = signed_in(browser)
         for name, path, options in KEPT:
-            take(browser, path, HERE / f"{name}.png", options)
+            own = {"storage_state": session} if path.startswith("/topics") else {}
+            take(browser, path, HERE / f"{name}.png", {**options, **own})
         if folder:
-            take_all(browser, folder)
+            take_all(browser, folder, {})
+            take_all(browser, folder / "signed-in", {"storage_state": session})
         browser.close()
+
+
+def signed_in(browser: Browser) -> StorageState:
+    """A reader who follows a topic, has saved a paper and gets digests; the cookies of their browser."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{ADDRESS}/sign-in")
+    page.get_by_label("Your address").fill(READER)
+    page.get_by_role("button", name="Send me a link").click()
+    while not page.get_by_role("link", name="Sign in to").count():
+        page.goto(f"{ADDRESS}/outbox")
+    page.get_by_role("link", name="Sign in to").click()
+    link = page.frame_locator("iframe").get_by_role("link", name="Sign in").first.get_attribute("href")
+    page.goto(link or "")
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    page.goto(f"{ADDRESS}/topics/new?words=speech+recognition+for+rare+languages")
+    page.get_by_role("button", name="Follow it").click()
+    page.wait_for_url("**/topics/*?days=7")
+    page.locator(".save").first.click()
+    page.goto(f"{ADDRESS}/papers")
+    page.get_by_role("button", name="Get them by mail").click()
+    state = context.storage_state()
+    context.close()
+    return state
 
 
 @contextmanager
@@ -74,6 +111,7 @@ def sample_site() -> Iterator[None]:
             "PAPERROUND_HUGGINGFACE_URL": "http://127.0.0.1:9",
             "PAPERROUND_DATA_DIR": f"{scratch}/data",
             "PAPERROUND_PORT": str(PORT),
+            "PAPERROUND_PUBLIC_URL": ADDRESS,
         }
         running = subprocess.Popen([sys.executable, "-m", "paperround", "up"], env=os.environ | settings)
         try:
@@ -98,14 +136,14 @@ def wait_for_sample(running: subprocess.Popen[bytes]) -> None:
     sys.exit("The sample edition did not come.")
 
 
-def take_all(browser: Browser, folder: Path) -> None:
+def take_all(browser: Browser, folder: Path, context: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     week = time.strftime("%G-W%V")
     for name, path in ALL.items():
         for size in (DESK, PHONE):
             for scheme in ("light", "dark"):
                 file = folder / f"{name}-{size['viewport']['width']}-{scheme}.png"
-                take(browser, path.format(week=week), file, {**size, "color_scheme": scheme})
+                take(browser, path.format(week=week), file, {**size, **context, "color_scheme": scheme})
 
 
 def take(browser: Browser, path: str, file: Path, options: dict[str, Any]) -> None:

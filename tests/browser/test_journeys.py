@@ -47,7 +47,7 @@ def test_search_narrow_the_search_and_find_nothing(opened: Callable[[str], Page]
     page.get_by_label("Search for papers").fill("patient gradients")
     page.get_by_role("button", name="Search").click()
     found = page.locator("h1").inner_text()
-    assert found.endswith("papers match")
+    assert found.endswith("papers have all of these words")
     page.get_by_text("Narrow the search").click()
     page.get_by_label("with", exact=False).last.select_option("25")
     page.get_by_role("button", name="Narrow").click()

@@ -84,7 +84,7 @@ async def test_a_long_list_goes_on_and_keeps_its_filters(client, database):
     many = [titled(f"2603.{n:05}", f"Bridges {n}", paper__upvotes=7) for n in range(100, 130)]
     await listed(database, "2026-03-02", *many)
     first = await client.get("/papers?q=bridges&min_upvotes=5")
-    assert "<h1>30 papers match</h1>" in first.text
+    assert "<h1>30 papers have this word</h1>" in first.text
     assert 'href="/papers?q=bridges&amp;min_upvotes=5&amp;after=25">More papers' in first.text
     second = await client.get("/papers?q=bridges&min_upvotes=5&after=25")
     assert 'href="/papers?q=bridges&amp;min_upvotes=5">Back to the top' in second.text
