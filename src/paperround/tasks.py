@@ -38,7 +38,7 @@ from paperround.topics import edition, measuring
 
 logger = structlog.get_logger(__name__)
 
-JOBS_AT_ONCE: Final = 4
+JOBS_AT_ONCE: Final = 8  # more than there are kinds of long work, so that a letter needn't wait for one
 # Objects made between two looks for garbage: a block of topics makes half a million that all soon go by
 # themselves, and Python's default looked through them for a quarter of the time.
 COLLECTING: Final = (50_000, 20, 20)

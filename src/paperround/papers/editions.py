@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -171,6 +171,25 @@ async def organization_totals(session: ReadSession, name: str) -> OrganizationTo
 
 async def paper(session: ReadSession, paper_id: str) -> Paper | None:
     return (await session.scalars(with_authors(select(Paper)).where(Paper.id == paper_id))).one_or_none()
+
+
+async def papers_of(session: ReadSession, ids: Iterable[str]) -> dict[str, Paper]:
+    """Papers by id, with authors and organization; those that aren't there are left out."""
+    query = with_authors(select(Paper)).where(Paper.id.in_(list(ids)))
+    return {paper.id: paper for paper in await session.scalars(query)}
+
+
+async def first_and_last_day(session: ReadSession) -> tuple[date, date] | None:
+    """The days of the earliest and the latest edition."""
+    days = select(func.min(Listing.day), func.max(Listing.day)).where(FRESH_LISTING)
+    first, last = (await session.execute(days)).one()
+    return (first, last) if first else None
+
+
+async def ids_in(session: ReadSession, span: Span, *, limit: int) -> Sequence[str]:
+    """The papers of an edition, by id."""
+    listed = select(Listing.paper_id).where(*Choice.of(span).listings).distinct()
+    return (await session.scalars(listed.order_by(Listing.paper_id).limit(limit))).all()
 
 
 async def listings(session: ReadSession, paper_ids: Sequence[str]) -> dict[str, list[Listing]]:

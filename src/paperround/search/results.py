@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import select, text
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy import text
 
 from paperround.database import ReadSession
+from paperround.papers import editions
 from paperround.papers.tables import Paper
 from paperround.papers.words import words_of
 from paperround.search.query import Match
@@ -24,9 +24,7 @@ ALIKE = text("""
 
 async def papers_of(session: ReadSession, matches: Sequence[Match]) -> list[tuple[Match, Paper]]:
     """Each match with its paper, authors and organization, in the same order."""
-    query = select(Paper).where(Paper.id.in_([match.paper_id for match in matches]))
-    found = await session.scalars(query.options(selectinload(Paper.authors), joinedload(Paper.organization)))
-    by_id = {paper.id: paper for paper in found}
+    by_id = await editions.papers_of(session, (match.paper_id for match in matches))
     return [(match, by_id[match.paper_id]) for match in matches if match.paper_id in by_id]
 
 

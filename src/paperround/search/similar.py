@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 from sqlalchemy import select
-from sqlalchemy.orm import joinedload, selectinload
 
 from paperround.database import ReadSession
 from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
+from paperround.papers import editions
 from paperround.papers.tables import Paper
 from paperround.search.nearest import nearest
 
@@ -40,9 +40,5 @@ async def similar(session: ReadSession, paper_id: str, *, limit: int) -> Sequenc
     # One more, since the paper is the nearest to itself.
     found = await nearest(session, vector, limit=limit + 1, model_id=row.model_id)
     cosines = dict([(key, cosine) for key, cosine in found if key != paper_id][:limit])
-    wanted = select(Paper).where(Paper.id.in_(cosines))
-    papers = await session.scalars(
-        wanted.options(selectinload(Paper.authors), joinedload(Paper.organization))
-    )
-    by_id = {paper.id: paper for paper in papers}
+    by_id = await editions.papers_of(session, cosines)
     return [Similar(by_id[key], cosine) for key, cosine in cosines.items() if key in by_id]

@@ -9,11 +9,10 @@ from xml.sax.saxutils import escape
 
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse, RedirectResponse
-from sqlalchemy import func, select
 from starlette.responses import Response
 
+from paperround.papers import editions
 from paperround.papers.span import Period, Span
-from paperround.papers.tables import FRESH_LISTING, Listing, Paper
 from paperround.web import shown
 from paperround.web.request import Config, Read
 
@@ -52,9 +51,8 @@ async def icon() -> RedirectResponse:
 @router.get("/sitemap.xml")
 async def sitemap(session: Read, settings: Config) -> Response:
     """The sitemaps of all months, the newest first."""
-    days = select(func.min(Listing.day), func.max(Listing.day)).where(FRESH_LISTING)
-    first, last = (await session.execute(days)).one()
-    months = list(_months(first, last)) if first and last else []
+    days = await editions.first_and_last_day(session)
+    months = list(_months(*days)) if days else []
     places = [f"{settings.address}/sitemap/{month.key}.xml" for month in months]
     items = "".join(f"<sitemap><loc>{escape(place)}</loc></sitemap>" for place in places[:MOST])
     return _xml(f"<sitemapindex {SITEMAPS}>{items}</sitemapindex>")
@@ -62,14 +60,9 @@ async def sitemap(session: Read, settings: Config) -> Response:
 
 @router.get("/sitemap/{key}.xml")
 async def month_sitemap(session: Read, settings: Config, key: str) -> Response:
-    """A month: its edition, and the papers first listed in it."""
+    """A month: its edition, and the papers listed in it."""
     month = Span.parse(Period.month, key)
-    listed = select(Paper.id).where(
-        Paper.id.in_(
-            select(Listing.paper_id).where(Listing.day.between(month.first, month.last), FRESH_LISTING)
-        )
-    )
-    ids = await session.scalars(listed.order_by(Paper.id).limit(MOST - 1))
+    ids = await editions.ids_in(session, month, limit=MOST - 1)
     places = [shown.address(month), *(f"/papers/{paper_id}" for paper_id in ids)]
     items = "".join(f"<url><loc>{escape(settings.address + place)}</loc></url>" for place in places)
     return _xml(f"<urlset {SITEMAPS}>{items}</urlset>")

@@ -13,7 +13,7 @@ from paperround.web import atom
 from paperround.web.atom import Feed
 from paperround.web.request import Config, database_of
 from paperround.web.syndication import DAYS, SHAPES, FormOf
-from paperround.web.topics import TopicId, matches_until, papers_of, vectors_of
+from paperround.web.topics import TopicId, matches_until, vectors_of
 
 router = APIRouter(prefix="/feeds/topics", tags=["feed readers"], responses=SHAPES)
 
@@ -34,7 +34,7 @@ async def topic_feed(
         day = await editions.newest_day(session)
         vector = vectors.get(topic.id)
         found = await matches_until(session, topic, day, vector, days=DAYS) if day else []
-        by_id = await papers_of(session, [match.paper_id for match in found])
+        by_id = await editions.papers_of(session, [match.paper_id for match in found])
     best = [by_id[match.paper_id] for match in found]
     feed = Feed(
         title=f"{settings.site_name}: {topic.name}",

@@ -22,7 +22,7 @@ from paperround.topics.following import MOST_EXAMPLES, CannotFollow, Wish
 from paperround.topics.matching import matches
 from paperround.topics.references import NotALibrary
 from paperround.web.request import Now, SignedIn, database_of, page
-from paperround.web.topics import Look, TopicId, papers_of, vectors_of
+from paperround.web.topics import Look, TopicId, vectors_of
 
 PREVIEWED: Final = 7  # days, with the newest
 MOST_PREVIEWED: Final = 20
@@ -212,7 +212,7 @@ async def _matches(
         limit=MOST_PREVIEWED,
         daily=wish.daily,
     )
-    papers = await papers_of(session, [match.paper_id for match in found])
+    papers = await editions.papers_of(session, [match.paper_id for match in found])
     look = await Look.at(session, papers.values(), found, reader=reader, now=now)
     return {"matches": [look.match(match) for match in found]}
 

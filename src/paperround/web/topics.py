@@ -10,7 +10,6 @@ from typing import Annotated, Final, cast
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
-from sqlalchemy import select
 
 from paperround.accounts.tables import Reader
 from paperround.database import ReadSession
@@ -77,7 +76,7 @@ async def _all_topics(
     found = [placed.match for group in groups for placed in group.shown]
     matched = {placed.match.paper_id for group in groups for placed in group.matches}
     outside = await _outside(session, reader, topics, matched, day) if day and topics else []
-    papers = await papers_of(session, [*(match.paper_id for match in found), *outside])
+    papers = await editions.papers_of(session, [*(match.paper_id for match in found), *outside])
     look = await Look.at(session, papers.values(), found, reader=reader, now=now)
     told = [
         (group, [look.match(placed.match, also=placed.also) for placed in group.shown]) for group in groups
@@ -141,7 +140,7 @@ async def topic_page(
     """`feed`: the address of its feed, just after its key was made."""
     day = await editions.newest_day(session)
     found = await matches_until(session, topic, day, vector, days=days) if day else []
-    papers = await papers_of(session, [match.paper_id for match in found])
+    papers = await editions.papers_of(session, [match.paper_id for match in found])
     look = await Look.at(session, papers.values(), found, reader=reader, now=now)
     mine = await marks(request, session, papers.values())
     ratings = sorted(topic.ratings, key=lambda rating: rating.rated_at, reverse=True)
@@ -226,8 +225,3 @@ class Look:
         """One that no topic matched."""
         entry = shown.entry(self.papers[paper_id], today=self.today)
         return Shown(entry, Markup(""), 0, paper_id in self.new)
-
-
-async def papers_of(session: ReadSession, ids: Sequence[str]) -> dict[str, Paper]:
-    query = editions.with_authors(select(Paper)).where(Paper.id.in_(ids))
-    return {paper.id: paper for paper in await session.scalars(query)}

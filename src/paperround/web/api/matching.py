@@ -12,7 +12,6 @@ from paperround.topics.matching import matches
 from paperround.topics.wanted import Wanted
 from paperround.web.api.topic_models import MatchList, MatchOut
 from paperround.web.request import BadRequest
-from paperround.web.topics import papers_of
 
 WEEK: Final = timedelta(days=6)
 MOST_DAYS: Final = 31
@@ -47,7 +46,7 @@ async def answer(
     found = await matches(
         session, wanted, text_vector=vector, first=first, last=last, limit=limit, daily=daily
     )
-    papers = await papers_of(session, [match.paper_id for match in found])
+    papers = await editions.papers_of(session, [match.paper_id for match in found])
     return MatchList(
         papers=[MatchOut.of(match, papers[match.paper_id], base) for match in found], first=first, last=last
     )
