@@ -26,10 +26,11 @@ def parts(statistics: Statistics, directions: Sequence[Direction], told: Matrix,
     """
     common = np.array([direction.common for direction in directions], np.float32)
     added: Matrix = words.weights * (told - np.outer(common, statistics.mean_words[words.columns]))
-    for place, direction in enumerate(directions):
-        above = float(added[place].sum()) - direction.offset if direction.bent else 0.0
-        if above > 0:
-            added[place] *= float(np.log1p(above)) / above
+    offset = np.array(
+        [direction.offset if direction.bent else np.inf for direction in directions], np.float32
+    )
+    above = np.maximum(added.sum(axis=1) - offset, np.finfo(np.float32).tiny)
+    added *= (np.log1p(above) / above)[:, None]
     return added
 
 
