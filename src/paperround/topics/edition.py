@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Final, NamedTuple
 
@@ -35,7 +35,6 @@ from paperround.topics.wanted import Match, Wanted
 logger = structlog.get_logger(__name__)
 
 BLOCK: Final = 1000  # topics in one transaction
-AT_ONCE: Final = 2  # blocks: one is computed while the other is read or written
 DAYS: Final = 7  # the latest editions that are matched
 MOST_VECTORS: Final = 20_000  # of liked papers that are kept from block to block; 30 MB
 KEPT_DAYS: Final = timedelta(days=60)
@@ -84,12 +83,10 @@ async def match_edition(database: Database, day: date, encoder: TextEncoder | No
         if edition is None:
             return 0
         blocks = await _due_blocks(session, edition)
-    remaining = iter(blocks)
-    async with asyncio.TaskGroup() as group:
-        parts = [
-            group.create_task(_match_blocks(database, edition, remaining, encoder)) for _ in range(AT_ONCE)
-        ]
-    done = sum(part.result() for part in parts)
+    done = 0
+    for block in blocks:
+        async with database.writing() as session:
+            done += await _match_block(session, edition, block, encoder)
     if done:
         logger.info("matched topics", day=str(day), topics=done)
     return done
@@ -134,16 +131,6 @@ async def _due_blocks(session: ReadSession, edition: Edition) -> Sequence[int]:
     that_day = (TopicDay.topic_id == Topic.id) & (TopicDay.day == edition.day)
     query = select(block).select_from(Topic).outerjoin(TopicDay, that_day).where(_due(edition))
     return [int(number) for number in await session.scalars(query.distinct().order_by(block))]
-
-
-async def _match_blocks(
-    database: Database, edition: Edition, remaining: Iterator[int], encoder: TextEncoder | None
-) -> int:
-    done = 0
-    for block in remaining:
-        async with database.writing() as session:
-            done += await _match_block(session, edition, block, encoder)
-    return done
 
 
 async def _match_block(
