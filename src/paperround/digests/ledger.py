@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -15,7 +15,6 @@ from paperround.digests.tables import Delivery, Progress, State, Subscription
 A_DAY: Final = timedelta(days=1)
 A_MINUTE: Final = timedelta(minutes=1)
 STILL_DUE: Final = (Progress.queued, Progress.sending)
-LISTED: Final = 20
 
 
 @dataclass(frozen=True)
@@ -53,13 +52,6 @@ async def subscriptions(session: ReadSession) -> Mapping[State, int]:
     """How many there are in each state."""
     query = select(Subscription.state, func.count()).group_by(Subscription.state)
     return dict.fromkeys(State, 0) | dict((await session.execute(query)).all())
-
-
-async def troubles(session: ReadSession, *, now: datetime) -> Sequence[Delivery]:
-    """The last failed and uncertain ones of a day, for the operator."""
-    wrong = (Progress.failed, Progress.uncertain)
-    query = select(Delivery).where(Delivery.state.in_(wrong), Delivery.due_at > now - A_DAY)
-    return (await session.scalars(query.order_by(Delivery.due_at.desc(), Delivery.id).limit(LISTED))).all()
 
 
 async def resend(
