@@ -7,11 +7,12 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import procrastinate
 import pytest
 from sqlalchemy import select, text
 
@@ -49,14 +50,18 @@ async def jobs(database: Database) -> list[Job]:
 
 async def work_off(database: Database, settings: Settings) -> None:
     """A worker that runs what waits and leaves."""
-    place = tasks.Workplace(settings, database, Path("/nowhere.sock"))
     async with queue.connected(database.url) as app:
-        await app.run_worker_async(
-            wait=False,
-            install_signal_handlers=False,
-            delete_jobs="successful",
-            additional_context={"place": place},
-        )
+        await run(app, database, settings)
+
+
+async def run(app: procrastinate.App, database: Database, settings: Settings) -> None:
+    place = tasks.Workplace(settings, database, Path("/nowhere.sock"))
+    await app.run_worker_async(
+        wait=False,
+        install_signal_handlers=False,
+        delete_jobs="successful",
+        additional_context={"place": place},
+    )
 
 
 async def defer(database: Database, task: str = "read_feeds") -> None:
@@ -119,6 +124,23 @@ async def test_two_deferrers_at_once_leave_one_job_whatever_becomes_of_the_first
             await session.rollback()
     await asyncio.wait_for(second, 5)
     assert await jobs(database) == [("read_feeds", "todo")]
+
+
+# Workers
+
+
+async def test_two_workers_of_one_process_have_a_pool_each(database, settings, feed):
+    """One that leaves takes nothing from the other; a task is given the app of its own worker."""
+    await stalled_job(database)
+    async with AsyncExitStack() as leaving:
+        await leaving.enter_async_context(queue.connected(database.url))
+        async with queue.connected(database.url) as staying:
+            await leaving.aclose()
+            async with database.writing() as session:
+                await queue.defer(session, "rescue_jobs")
+            await run(staying, database, settings)
+    assert await jobs(database) == []
+    assert feed.requests, "rescued, and then done"
 
 
 # (b) of tried.md: the hint that came too early

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from copy import copy
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +17,7 @@ import procrastinate
 import structlog
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
 from procrastinate.jobs import Job, Status
+from procrastinate.manager import JobManager
 from sqlalchemy import text
 
 from paperround.database import ReadSession, WriteSession, conninfo
@@ -34,11 +36,15 @@ class QueueError(RuntimeError):
 
 @asynccontextmanager
 async def connected(url: str, *, connections: int = 4) -> AsyncIterator[procrastinate.App]:
-    """The app on a pool of its own, for a worker. Everything else defers on a session's connection."""
+    """An app with the same tasks on a pool of its own, for a worker; several may be open at once.
+
+    Everything else defers on a session's connection.
+    """
     pool = procrastinate.PsycopgConnector(conninfo=conninfo(url), min_size=1, max_size=connections)
-    with app.replace_connector(pool) as live:
-        async with live.open_async():
-            yield live
+    live = copy(app)  # the tasks they share point back to `app`: only deferring through a task would notice
+    live.connector, live.job_manager = pool, JobManager(connector=pool)
+    async with live.open_async():
+        yield live
 
 
 async def defer(session: WriteSession, task: str, *, once: str | None = None, **arguments: Argument) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from paperround.database import Database, ReadSession
+from paperround.database import Database, ReadSession, WriteSession
 from paperround.embeddings import filling, index, models
 from paperround.embeddings.client import ModelInfo
 from paperround.embeddings.models import ModelNotDroppable
@@ -111,47 +114,75 @@ async def test_the_current_model_and_an_unknown_one_cannot_be_dropped(database, 
     assert await states(database) == {"old": ModelState.current}
 
 
-async def test_readers_never_see_two_models_mixed(database, monkeypatch):
+async def test_readers_never_see_two_models_mixed(database, database_url, monkeypatch):
     """Under the old model a paper's cosine to the first is 1, under the new one −1; seen is all or none."""
     monkeypatch.setattr(models, "DROPPED", 10)
     count = 2 * BATCH
     await with_papers(database, count)
-    for model, dimensions in (("old", 2), ("new", 3)):
-        server = FakeEncoder(dimensions=dimensions)
-        server.direction = one_side_each(model, dimensions)  # type: ignore[method-assign]
-        seen: list[list[float]] = []
-        stop = asyncio.Event()
-        reading = asyncio.create_task(look_again_and_again(database, seen, stop))
-        await filled(database, server, model=model)
-        if model == "new":
-            await models.drop(database, "old")
-        stop.set()
-        await reading
-        assert all(set(cosines) in ({1.0}, {-1.0}, set()) for cosines in seen)
-        assert len(seen) > 3
-    assert set(seen[-1]) == {-1.0}
-    assert len(seen[-1]) == count - 1
+    async with database.reading() as session:
+        watched = Watched(database_url, await first_paper(session), monkeypatch)
+    await filled(watched, one_side_each("old", 2), model="old")
+    assert [len(cosines) for cosines in watched.seen] == [0, 0, count - 1]
+
+    watched.seen.clear()
+    await filled(watched, one_side_each("new", 3), model="new")
+    assert await models.drop(watched, "old") == count
+    await watched.look()
+    await watched.close()
+
+    assert all(len(cosines) == count - 1 for cosines in watched.seen)
+    steps = 1 + count // BATCH + 1  # registered, filled, switched to
+    sides = [set(cosines) for cosines in watched.seen]
+    assert sides == [{1.0}] * steps + [{-1.0}] * (len(sides) - steps)
+    assert len(sides) > steps + count // models.DROPPED
 
 
-def one_side_each(model: str, dimensions: int):
+class Watched(Database):
+    """A reader looks across every writing transaction: has the paper's own vector from before it, and the
+    neighbours from after it."""
+
+    def __init__(self, url: str, paper: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__(url)
+        self.paper = paper
+        self.seen: list[list[float]] = []
+        self.halfway, self.go_on = asyncio.Event(), asyncio.Event()
+        monkeypatch.setattr("paperround.search.similar.nearest", self.nearest)
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[WriteSession]:
+        self.halfway.clear()
+        self.go_on.clear()
+        async with asyncio.TaskGroup() as readers:
+            readers.create_task(self.look())
+            await self.halfway.wait()
+            try:
+                async with super().writing() as session:
+                    yield session
+            finally:
+                self.go_on.set()
+
+    async def look(self) -> None:
+        async with self.reading() as session:
+            found = await similar(session, self.paper, limit=100)
+        self.seen.append([round(match.similarity, 3) for match in found])
+        self.halfway.set()  # where there is no vector yet, nobody asks for neighbours
+
+    async def nearest(self, *asked: Any, **how: Any) -> Sequence[tuple[str, float]]:
+        self.halfway.set()
+        await self.go_on.wait()
+        return await nearest(*asked, **how)
+
+
+def one_side_each(model: str, dimensions: int) -> FakeEncoder:
     """Old: all alike. New: the first paper on one side and all others on the other."""
 
     def direction(text: str) -> list[float]:
         side = -1.0 if model == "new" and text.startswith("T00001.") else 1.0
         return [side, *[0.0] * (dimensions - 1)]
 
-    return direction
-
-
-async def look_again_and_again(database: Database, seen: list[list[float]], stop: asyncio.Event) -> None:
-    async with database.reading() as session:
-        first = await first_paper(session)
-    while not stop.is_set():
-        async with database.reading() as session:
-            seen.append([round(match.similarity, 3) for match in await similar(session, first, limit=100)])
-        await asyncio.sleep(0.005)
-    async with database.reading() as session:
-        seen.append([round(match.similarity, 3) for match in await similar(session, first, limit=100)])
+    server = FakeEncoder(dimensions=dimensions)
+    server.direction = direction  # type: ignore[method-assign]
+    return server
 
 
 async def first_paper(session: ReadSession) -> str:
