@@ -18,14 +18,13 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from conftest import TEMPLATE, database_named, run_sql
+from conftest import TEMPLATE, database_named, run_sql, web_app
 from paperround.database import Database
 from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
 from paperround.feeds.tables import FeedDay
 from paperround.papers.tables import Paper
 from paperround.settings import Settings
 from paperround.web import request
-from paperround.web.app import create_app
 from paperround.web.assets import fingerprint
 from paperround.web.guard import HEADERS
 
@@ -67,14 +66,14 @@ class Page(HTMLParser):
 @asynccontextmanager
 async def opened(url: str, *, now: str = TODAY, **changes: Any) -> AsyncIterator[httpx.AsyncClient]:
     """The site, in this process and at this time."""
-    app = create_app(Settings(_env_file=None, **changes), url)
-    app.dependency_overrides[request.now] = lambda: at(now)
-    transport = httpx.ASGITransport(app)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
-    ):
-        yield client
+    with web_app(Settings(_env_file=None, **changes), url) as app:
+        app.dependency_overrides[request.now] = lambda: at(now)
+        transport = httpx.ASGITransport(app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
+        ):
+            yield client
 
 
 @pytest.fixture

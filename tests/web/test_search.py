@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from markupsafe import Markup
 
+from conftest import web_app
 from paperround.database import Database
 from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
 from paperround.search.query_vectors import QueryVectors
 from paperround.settings import Settings
 from paperround.web import request
-from paperround.web.app import create_app
 from paperround.web.marking import Marker
 
 from factories import at, item, listed
@@ -45,15 +45,15 @@ async def client(database: Database, database_url: str) -> AsyncIterator[httpx.A
         titled("astro-ph/0601001", "Old Stars"),
     )
     await listed(database, "2026-03-02", titled("0000.00001", "Sample Rivers"), feed="sample")
-    app = create_app(Settings(_env_file=None), database_url)
-    app.dependency_overrides[request.now] = lambda: at("2026-03-03 12:00")
-    transport = httpx.ASGITransport(app)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
-    ):
-        client.app = app
-        yield client
+    with web_app(Settings(_env_file=None), database_url) as app:
+        app.dependency_overrides[request.now] = lambda: at("2026-03-03 12:00")
+        transport = httpx.ASGITransport(app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
+        ):
+            client.app = app
+            yield client
 
 
 async def give_vectors(database: Database, client: httpx.AsyncClient) -> None:

@@ -63,25 +63,26 @@ PAGES: Final = (
 )  # fmt: skip
 
 
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    settings, encoder_socket = app.state.settings, app.state.encoder_socket
+    app.state.database = database = Database(app.state.database_url, application="paperround web")
+    async with database.reading() as session:
+        await schema.require(session)
+    app.state.signer = await signer(database, settings)
+    encoder = None
+    if encoder_socket or settings.encoder_url:
+        encoder = Encoder(settings, encoder_socket, patience=PATIENCE)
+    app.state.query_vectors = QueryVectors(encoder)
+    with metrics.serving(database, settings):
+        yield
+    if encoder:
+        await encoder.close()
+    await database.close()
+
+
 def create_app(settings: Settings, database_url: str, encoder_socket: Path | None = None) -> FastAPI:
     """Without `encoder_socket` or an encoder's address in the settings, search is full text alone."""
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.database = database = Database(database_url, application="paperround web")
-        async with database.reading() as session:
-            await schema.require(session)
-        app.state.signer = await signer(database, settings)
-        encoder = None
-        if encoder_socket or settings.encoder_url:
-            encoder = Encoder(settings, encoder_socket, patience=PATIENCE)
-        app.state.query_vectors = QueryVectors(encoder)
-        with metrics.serving(database, settings):
-            yield
-        if encoder:
-            await encoder.close()
-        await database.close()
-
     app = FastAPI(
         title=f"{settings.site_name} API",
         version=__version__,
@@ -93,6 +94,8 @@ def create_app(settings: Settings, database_url: str, encoder_socket: Path | Non
         responses=errors.DOCUMENTED,
     )
     app.state.settings = settings
+    app.state.database_url = database_url
+    app.state.encoder_socket = encoder_socket
     app.state.templates = templates()
     for api in APIS:
         app.include_router(api.router)
