@@ -27,6 +27,7 @@ PORT = 8011
 ADDRESS = f"http://127.0.0.1:{PORT}"
 PATIENCE = 180  # seconds
 DESK = {"viewport": {"width": 1280, "height": 1000}}
+LETTER = {"viewport": {"width": 900, "height": 600}}
 PHONE = {"viewport": {"width": 390, "height": 844}}
 KEPT: list[tuple[str, str, dict[str, Any]]] = [
     ("edition-light", "/papers", {**DESK, "color_scheme": "light"}),
@@ -67,12 +68,13 @@ def main() -> None:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         sys.exit("There is no Chromium on this machine.")
-    with sample_site(), sync_playwright() as playwright:
+    with sample_site() as settings, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         session = signed_in(browser)
         for name, path, options in KEPT:
             own = {"storage_state": session} if path.startswith("/topics") else {}
             take(browser, path, HERE / f"{name}.png", {**options, **own})
+        take(browser, digest(settings), HERE / "digest.png", {**LETTER, "color_scheme": "light"})
         if folder:
             take_all(browser, folder, {})
             take_all(browser, folder / "signed-in", {"storage_state": session})
@@ -103,8 +105,17 @@ def signed_in(browser: Browser) -> StorageState:
     return state
 
 
+def digest(settings: dict[str, str]) -> str:
+    """What the reader would get by mail, as a page."""
+    folder = Path(settings["PAPERROUND_DATA_DIR"]).parent
+    command = [sys.executable, "-m", "paperround", "digest", "preview", READER]
+    subprocess.run(command, env=os.environ | settings, cwd=folder, check=True)  # noqa: S603 - our own program
+    return (folder / "digest.html").as_uri()
+
+
 @contextmanager
-def sample_site() -> Iterator[None]:
+def sample_site() -> Iterator[dict[str, str]]:
+    """Runs it; yields its settings."""
     with tempfile.TemporaryDirectory() as scratch:
         Path(scratch).chmod(0o755)  # as root, PostgreSQL runs as another user
         settings = {
@@ -116,7 +127,7 @@ def sample_site() -> Iterator[None]:
         running = subprocess.Popen([sys.executable, "-m", "paperround", "up"], env=os.environ | settings)
         try:
             wait_for_sample(running)
-            yield
+            yield settings
         finally:
             running.terminate()
             running.wait(30)
@@ -148,7 +159,7 @@ def take_all(browser: Browser, folder: Path, context: dict[str, Any]) -> None:
 
 def take(browser: Browser, path: str, file: Path, options: dict[str, Any]) -> None:
     page = browser.new_page(**options)
-    page.goto(ADDRESS + path)
+    page.goto(path if path.startswith("file:") else ADDRESS + path)
     page.screenshot(path=file)
     page.close()
 

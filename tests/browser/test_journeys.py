@@ -53,7 +53,7 @@ def test_search_narrow_the_search_and_find_nothing(opened: Callable[[str], Page]
     page.get_by_role("button", name="Narrow").click()
     narrowed = page.locator("h1").inner_text()
     assert int(narrowed.split()[0]) < int(found.split()[0])
-    votes = page.locator(".paper .votes b").all_inner_texts()
+    votes = page.locator(".paper .votes b").all_text_contents()
     assert votes
     assert all(int(number) >= 25 for number in votes)
     page.get_by_label("from").fill("2026-03-07")

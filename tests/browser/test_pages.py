@@ -255,9 +255,9 @@ def test_selecting_words_of_an_abstract_leaves_it_open(open_page: Opener, odd_si
 
 def test_the_list_goes_on_without_scripts(open_page: Opener, site: str) -> None:
     page = open_page(f"{site}/papers/date/2026-03-02", java_script_enabled=False)
-    seen = page.locator(".paper h2").all_inner_texts()
+    seen = page.locator(".paper h2").all_text_contents()
     page.get_by_role("link", name="More papers").click()
-    seen += page.locator(".paper h2").all_inner_texts()
+    seen += page.locator(".paper h2").all_text_contents()
     assert len(seen) == len(set(seen)) == 60
     assert page.get_by_role("link", name="More papers").count() == 0
     page.get_by_role("link", name="Back to the top papers").click()

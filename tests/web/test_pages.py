@@ -202,7 +202,7 @@ async def test_the_newest_edition_says_how_fresh_it_is(pages, database):
         )
     newest, older = [Page(await pages.get(f"/papers/date/2026-03-{day}")) for day in ("06", "02")]
 
-    assert "by 2 authors, read 6 minutes ago" in newest.text
+    assert "by 2 authors, updated 6 minutes ago" in newest.text
     assert "by 2 authors. " in older.text
     assert "papers may be missing" not in newest.text
 

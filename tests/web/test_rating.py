@@ -193,6 +193,20 @@ async def test_several_topics_can_be_chosen_from(browser, database, ada):
     assert buttons(Page(await browser.get(f"/papers/{ONE}")), "less") == {}
 
 
+async def test_the_topic_rated_in_last_is_chosen_already(browser, database, ada):
+    for words in ("patience", "gradients"):
+        last = await topic_of(database, ada, words)
+
+    def chosen(page: httpx.Response) -> list[str | None]:
+        options = [attrs for tag, attrs in Page(page).elements if tag == "option" and "selected" in attrs]
+        return [attrs["value"] for attrs in options]
+
+    assert chosen(await browser.get(DAY)) == []
+    await press(browser, ada, "/rate", topic=str(last), more=ONE)
+    for page in (DAY, "/papers?q=patient", f"/papers/{TWO}"):
+        assert str(last) in chosen(await browser.get(page)), page
+
+
 async def test_where_papers_stand_under_their_topics_a_button_names_the_topic(browser, database, ada):
     chosen, named = [await topic_of(database, ada, words) for words in ("patience", "rivers")]
     await press(browser, ada, "/rate", topic=str(chosen), more=f"{named}:{OLD}")

@@ -215,3 +215,17 @@ async def test_a_page_names_its_feeds(pages, database, page, feed):
     assert links["application/atom+xml"] == f"{feed}.atom{query}"
     assert links["application/feed+json"] == f"{feed}.json{query}"
     assert (await pages.get(links["application/atom+xml"])).status_code == 200
+
+
+async def test_a_search_s_feeds_are_narrowed_as_it_is_and_begin_at_its_beginning(pages, database):
+    await two_days(database)
+    page = Page(await pages.get("/papers?q=patient&feed=readers&min_upvotes=8&after=2"))
+    feeds = [attrs for tag, attrs in page.elements if tag == "link" and attrs.get("rel") == "alternate"]
+
+    assert {feed["title"] for feed in feeds} == {"Search: patient"}
+    for feed in feeds:
+        assert feed["href"].endswith("?q=patient&feed=readers&min_upvotes=8")
+    assert "/api/v1/search?q=patient&feed=readers&min_upvotes=8" in page.links()
+    assert parsed(await pages.get(feeds[0]["href"])).entries == []
+    everything = feeds[0]["href"].replace("feed=readers", "feed=huggingface")
+    assert len(parsed(await pages.get(everything)).entries) == 2

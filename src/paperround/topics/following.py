@@ -281,6 +281,13 @@ async def names_of(session: ReadSession, reader_id: int) -> dict[int, str]:
     return dict((await session.execute(query.order_by(Topic.position, Topic.id))).all())
 
 
+async def last_rated(session: ReadSession, reader_id: int) -> int | None:
+    """The topic in which the reader rated last."""
+    query = select(Rating.topic_id).join(Topic, Topic.id == Rating.topic_id)
+    mine = query.where(Topic.reader_id == reader_id)
+    return await session.scalar(mine.order_by(Rating.rated_at.desc(), Rating.topic_id).limit(1))
+
+
 async def ratings_of(session: ReadSession, reader_id: int, paper_ids: Sequence[str]) -> Sequence[Rating]:
     """What the reader rated of these papers, in any topic."""
     query = select(Rating).join(Topic, Topic.id == Rating.topic_id)

@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse, Response
 from paperround import __version__
 from paperround.papers.heat import listing_time
 from paperround.papers.tables import Paper
+from paperround.settings import Settings
 from paperround.text import plain, unicode_math
 
 MOST_AUTHORS: Final = 50
@@ -50,6 +51,12 @@ class Feed:
     base: str
     site: str
     papers: Sequence[Paper]
+
+    @classmethod
+    def of(cls, settings: Settings, title: str, address: str, page: str, papers: Sequence[Paper]) -> Feed:
+        """On this site; `address` and `page` are paths."""
+        base, site = settings.address, settings.site_name
+        return cls(f"{site}: {title}", f"{base}{address}", f"{base}{page}", base, site, papers)
 
     @property
     def updated(self) -> datetime:

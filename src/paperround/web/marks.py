@@ -40,10 +40,12 @@ class Mark:
 
 @dataclass(frozen=True)
 class Marks:
-    """Of a page's papers. `topics`: number and name of those in which the reader can rate."""
+    """Of a page's papers. `topics`: number and name of those in which the reader can rate; the last one rated
+    in is `chosen`, if any, so that who rates without scripts needn't choose again for every paper."""
 
     by_paper: Mapping[str, Mark]
     topics: Sequence[tuple[int, str]] = ()
+    chosen: int | None = None
     token: str = ""
 
     def of(self, paper_id: str) -> Mark:
@@ -71,6 +73,7 @@ async def marks(request: Request, session: ReadSession, papers: Iterable[Paper])
             for key in paper_ids
         },
         list(topics.items()),
+        await following.last_rated(session, viewer.id) if len(topics) > 1 else None,
         token,
     )
 

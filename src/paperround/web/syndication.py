@@ -46,14 +46,7 @@ async def daily(request: Request, session: Read, settings: Config, form: FormOf)
         choice = Choice(first=newest - timedelta(days=DAYS - 1))
         rows = await editions.listed(session, choice, sort=None, limit=MOST_DAILY, offset=0)
         papers = list({paper.id: paper for _, paper in rows}.values())
-    feed = Feed(
-        title=f"{settings.site_name}: daily papers",
-        address=f"{settings.address}/feeds/daily.{form}",
-        page=f"{settings.address}/papers",
-        base=settings.address,
-        site=settings.site_name,
-        papers=papers,
-    )
+    feed = Feed.of(settings, "daily papers", f"/feeds/daily.{form}", "/papers", papers)
     return atom.answer(request, feed, form)
 
 
@@ -61,14 +54,8 @@ async def daily(request: Request, session: Read, settings: Config, form: FormOf)
 async def trending(request: Request, session: Read, settings: Config, form: FormOf) -> Response:
     """The 50 hottest papers, the hottest first."""
     part = await editions.papers(session, Choice(), sort=Sort.trending, limit=MOST_TRENDING)
-    feed = Feed(
-        title=f"{settings.site_name}: trending papers",
-        address=f"{settings.address}/feeds/trending.{form}",
-        page=f"{settings.address}/papers/trending",
-        base=settings.address,
-        site=settings.site_name,
-        papers=part.papers,
-    )
+    address = f"/feeds/trending.{form}"
+    feed = Feed.of(settings, "trending papers", address, "/papers/trending", part.papers)
     return atom.answer(request, feed, form)
 
 
@@ -89,13 +76,8 @@ async def found(
     recent = replace(filters, first=max(filters.first or earliest, earliest))
     hits = await search(session, asking.question, asking.vector, filters=recent, limit=MOST_FOUND)
     papers = [paper for match, paper in await papers_of(session, hits.matches) if match.reasons]
+    newest = sorted(papers, key=lambda paper: (paper.listed_on, paper.id), reverse=True)
     query = request.url.query
-    feed = Feed(
-        title=f"{settings.site_name}: {asking.question.text}",
-        address=f"{settings.address}/feeds/search.{form}?{query}",
-        page=f"{settings.address}/papers?{query}",
-        base=settings.address,
-        site=settings.site_name,
-        papers=sorted(papers, key=lambda paper: (paper.listed_on, paper.id), reverse=True),
-    )
+    address = f"/feeds/search.{form}?{query}"
+    feed = Feed.of(settings, asking.question.text, address, f"/papers?{query}", newest)
     return atom.answer(request, feed, form)

@@ -36,12 +36,7 @@ async def topic_feed(
         found = await matches_until(session, topic, day, vector, days=DAYS) if day else []
         by_id = await editions.papers_of(session, [match.paper_id for match in found])
     best = [by_id[match.paper_id] for match in found]
-    feed = Feed(
-        title=f"{settings.site_name}: {topic.name}",
-        address=f"{settings.address}/feeds/topics/{topic.id}.{form}",
-        page=f"{settings.address}/topics/{topic.id}",
-        base=settings.address,
-        site=settings.site_name,
-        papers=sorted(best, key=lambda paper: paper.listed_on, reverse=True),
-    )
+    newest = sorted(best, key=lambda paper: paper.listed_on, reverse=True)
+    address = f"/feeds/topics/{topic.id}.{form}"
+    feed = Feed.of(settings, topic.name, address, f"/topics/{topic.id}", newest)
     return atom.answer(request, feed, form, private=True)

@@ -25,17 +25,29 @@ function put(place, page, pressed) {
   (now.querySelector(same) ?? now.querySelector('a, button'))?.focus({ preventScroll: true });
 }
 
+// Without a connection one stays where one reads; leaving would only lead to the browser's own error.
+function unsent(place) {
+  const line = place.querySelector('.unsent') ?? document.createElement('p');
+  line.className = 'error unsent';
+  line.role = 'alert';
+  line.textContent = 'This didn’t get through: the site can’t be reached. Try again in a moment.';
+  (place.querySelector('article') ?? place).append(line);
+}
+
 document.addEventListener('submit', async (event) => {
   const { target: form, submitter } = event;
   const place = submitter?.closest('.paper, .one > header');
   if (!place || form.id !== 'mark' || form.dataset.plain) return;
   event.preventDefault();
+  let page;
   try {
-    put(place, await sent(form, submitter), submitter);
-  } catch {
+    page = await sent(form, submitter);
+  } catch (error) {
+    if (error instanceof TypeError) return unsent(place); // nothing came back
     form.dataset.plain = 'true';
-    form.requestSubmit(submitter);
+    return form.requestSubmit(submitter);
   }
+  put(place, page, submitter);
 });
 
 // What a topic would match, while it is written.

@@ -55,10 +55,12 @@ for (const choice of document.querySelectorAll('.theme input')) {
 }
 
 // What is new since the last visit. The places are kept free and the sentence fits a phone's line, so that nothing moves.
+// Without Intl, which takes a slow phone longer than everything else here.
 function spoken(moment) {
-  const time = moment.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });
+  const [weekday, month, day] = moment.toDateString().split(' ');
+  const time = moment.toTimeString().slice(0, 5);
   if (moment.toDateString() === new Date().toDateString()) return `you looked at ${time}`;
-  return `${moment.toLocaleDateString('en-GB', { weekday: 'short', day: 'numeric', month: 'short' })}, ${time}`;
+  return `${weekday} ${Number(day)} ${month}, ${time}`;
 }
 
 if (since) {
@@ -74,29 +76,38 @@ if (since) {
 }
 
 // The time zone that this device keeps: for a new account, and offered in the settings.
-const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-for (const guess of document.querySelectorAll('input[data-guess=zone]')) guess.value = zone;
-const unchosen = document.querySelector('select[data-guess=zone]');
-if (unchosen && [...unchosen.options].some((option) => option.value === zone)) unchosen.value = zone;
-const offer = document.querySelector('button[data-guess=zone]');
-const zones = document.querySelector('#time_zone');
-if (offer && zones.value !== zone && [...zones.options].some((option) => option.value === zone)) {
-  offer.append(` ${zone}`);
-  offer.hidden = false;
-  offer.addEventListener('click', () => {
+function guess(places) {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const zones = document.querySelector('#time_zone');
+  const known = zones && [...zones.options].some((option) => option.value === zone);
+  for (const place of places) {
+    if (place.matches('input')) place.value = zone;
+    if (place === zones && known) zones.value = zone;
+    if (place.matches('button') && known && zones.value !== zone) offer(place, zones, zone);
+  }
+}
+
+function offer(button, zones, zone) {
+  button.append(` ${zone}`);
+  button.hidden = false;
+  button.addEventListener('click', () => {
     zones.value = zone;
-    offer.hidden = true;
+    button.hidden = true;
   });
 }
+
+const guesses = document.querySelectorAll('[data-guess=zone]');
+if (guesses.length) guess(guesses);
 
 // A letter's frame is as high as the letter.
 const letter = document.querySelector('.letter iframe');
 function fit() {
-  letter.style.height = `${letter.contentDocument.documentElement.offsetHeight + 2}px`;
+  const page = letter.contentDocument.documentElement; // null for a moment, while it begins to load
+  if (page) letter.style.height = `${page.offsetHeight + 2}px`;
 }
 if (letter) {
-  if (letter.contentDocument.URL !== 'about:blank') fit();
   letter.addEventListener('load', fit);
+  if (letter.contentDocument.URL !== 'about:blank') fit();
   addEventListener('resize', fit);
 }
 

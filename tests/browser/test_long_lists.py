@@ -1,0 +1,105 @@
+"""Long lists are laid out as they are read, and nobody notices. What happens without a connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from conftest import new_database, running_site
+from paperround.database import Database, utc_now
+from paperround.settings import Settings
+from people import Person, person
+from topics.readings import three_subjects
+
+from .conftest import PHONE, Opener
+from .sites import Site
+
+pytestmark = pytest.mark.browser
+
+IN_VIEW = """entry => {
+  const box = entry.getBoundingClientRect();
+  return box.top < innerHeight && box.bottom > 0;
+}"""
+
+
+@pytest.fixture(scope="module")
+def long_list(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Sixty papers, listed today."""
+    settings = Settings(_env_file=None, data_dir=tmp_path_factory.mktemp("long"))
+    with new_database(server) as url, running_site(settings, url) as address:
+        site = Site(address, url, settings)
+        site.do(_listed_today)
+        yield site
+
+
+async def _listed_today(database: Database) -> None:
+    await three_subjects(database, day=utc_now().date().isoformat())
+
+
+def rendered(page: Page) -> int:
+    """How many entries the browser has laid out so far."""
+    seen = "list => list.filter(title => title.checkVisibility({contentVisibilityAuto: true})).length"
+    return int(page.locator(".paper h2").evaluate_all(seen))
+
+
+def test_what_is_below_the_screen_waits_and_is_found_all_the_same(open_page: Opener, long_list: Site) -> None:
+    page = open_page(f"{long_list.address}/papers", PHONE)
+    entries = page.locator(".paper")
+    assert 0 < rendered(page) < entries.count() / 2
+
+    last = entries.last
+    assert page.evaluate("text => find(text)", last.locator("h2").text_content())
+    expect(last).to_be_in_viewport()
+
+
+def test_an_address_leads_to_a_paper_far_below(open_page: Opener, long_list: Site) -> None:
+    page = open_page(f"{long_list.address}/papers", PHONE)
+    place = page.locator(".paper").nth(25).get_attribute("id")
+    page.goto(f"{long_list.address}/about")
+    page.goto(f"{long_list.address}/papers#{place}")
+
+    expect(page.locator(f"[id='{place}']")).to_be_in_viewport()
+
+
+def test_keys_walk_through_all_of_a_long_list(open_page: Opener, long_list: Site) -> None:
+    page = open_page(f"{long_list.address}/papers")
+    entries = page.locator(".paper")
+    for number in range(entries.count()):
+        page.keyboard.press("j")
+        assert entries.nth(number).evaluate("entry => entry.contains(document.activeElement)")
+        assert entries.nth(number).evaluate(IN_VIEW)
+
+
+def test_all_of_a_long_list_is_printed(open_page: Opener, long_list: Site) -> None:
+    page = open_page(f"{long_list.address}/papers")
+    page.emulate_media(media="print")
+    assert rendered(page) == page.locator(".paper").count()
+
+
+def test_without_a_connection_one_stays_and_is_told(browser: Browser, long_list: Site) -> None:
+    found: list[Person] = []
+
+    async def signed_in(database: Database) -> None:
+        found.append(await person(database, "offline@example.org"))
+
+    long_list.do(signed_in)
+    context = browser.new_context(viewport=PHONE)
+    cookies = found[0].cookies.items()
+    context.add_cookies([{"name": name, "value": value, "url": long_list.address} for name, value in cookies])
+    page = context.new_page()
+    page.goto(f"{long_list.address}/papers")
+    first = page.locator(".paper").first
+
+    context.set_offline(True)
+    for _ in range(2):
+        first.get_by_role("button", name="Save", exact=True).click()
+        expect(first.get_by_role("alert")).to_contain_text("This didn’t get through")
+    assert page.url.endswith("/papers")
+
+    context.set_offline(False)
+    first.get_by_role("button", name="Save", exact=True).click()
+    expect(first.get_by_role("button", name="Saved")).to_be_focused()
+    expect(first.get_by_role("alert")).to_have_count(0)
+    context.close()
