@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from sqlalchemy import select
 
 from conftest import new_database, running_site
@@ -22,6 +22,7 @@ from paperround.settings import Settings
 from factories import at, item, listed
 
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+NEIGHBOUR = "papers.test"  # this machine as if it were another: http from there isn't trusted by a browser
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 900}
 
@@ -112,19 +113,24 @@ async def _embed(database: Database) -> None:
             )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser(site: str, odd_site: str) -> Iterator[Browser]:
-    """The sites start first: Playwright keeps an event loop in this thread for as long as it runs."""
+    """The sites start first: Playwright keeps an event loop in this thread for as long as it runs.
+
+    It runs no longer than this folder's tests, since those of other folders may need a loop of their own.
+    """
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", *QUIET])
+        named = f"--host-resolver-rules=MAP {NEIGHBOUR} 127.0.0.1"
+        running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", named, *QUIET])
         yield running
         running.close()
 
 
 Opener = Callable[..., Page]
+expect.set_options(timeout=30_000)  # as long as clicks wait; its five seconds are too few on a busy machine
 
 
 @pytest.fixture
@@ -137,7 +143,6 @@ def open_page(browser: Browser) -> Iterator[Opener]:
         context = browser.new_context(viewport=viewport, **options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(10_000)
         origin = "/".join(address.split("/")[:3])
         page.on("request", lambda r: None if r.url.startswith(origin) else faults.append(f"asks {r.url}"))
         page.on("pageerror", lambda error: faults.append(str(error)))
@@ -154,3 +159,12 @@ def open_page(browser: Browser) -> Iterator[Opener]:
 def _is_fault(kind: str, text: str) -> bool:
     """Chromium logs the page's own 404 as an error."""
     return kind in ("error", "warning") and "the server responded with a status of 404" not in text
+
+
+def click_through(link: Locator) -> None:
+    """Click what leads to another document, and wait until that has loaded and its scripts have run.
+
+    A click returns as soon as the first bytes have come: what is read at once may be missing, or half a list.
+    """
+    with link.page.expect_event("load"):
+        link.click()

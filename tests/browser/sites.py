@@ -26,7 +26,7 @@ from paperround.topics import edition
 def elsewhere(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Playwright keeps an event loop in this thread."""
     with ThreadPoolExecutor(1) as thread:
-        thread.submit(lambda: asyncio.run(work())).result(30)
+        thread.submit(lambda: asyncio.run(work())).result(120)
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
-from .conftest import DESK, PHONE
+from .conftest import DESK, PHONE, Opener, click_through
 
 pytestmark = pytest.mark.browser
-Opener = Callable[..., Page]
 WAYS: dict[str, tuple[dict[str, int], dict[str, Any]]] = {
     "desk": (DESK, {}),
     "phone": (PHONE, {"has_touch": True}),
@@ -31,35 +30,35 @@ def test_browse_open_a_paper_and_one_like_it(opened: Callable[[str], Page], odd_
     page = opened(f"{odd_site}/papers")
     entry = page.locator(".paper").filter(has_text="Barrier")
     entry.locator("summary").click()
-    assert entry.get_by_text("Here the third paragraph ends.").is_visible()
-    entry.get_by_role("link", name="Barrier").click()
+    expect(entry.get_by_text("Here the third paragraph ends.")).to_be_visible()
+    click_through(entry.get_by_role("link", name="Barrier"))
     assert page.url.endswith("/papers/2603.00104")
     page.get_by_text("Cite", exact=True).click()
-    assert page.get_by_role("region", name="BibTeX").is_visible()
+    expect(page.get_by_role("region", name="BibTeX")).to_be_visible()
     alike = page.locator(".similar li a").first
     title = alike.inner_text()
-    alike.click()
+    click_through(alike)
     assert page.locator("h1").inner_text() == title
 
 
 def test_search_narrow_the_search_and_find_nothing(opened: Callable[[str], Page], site: str) -> None:
     page = opened(f"{site}/papers")
     page.get_by_label("Search for papers").fill("patient gradients")
-    page.get_by_role("button", name="Search").click()
+    click_through(page.get_by_role("button", name="Search"))
     found = page.locator("h1").inner_text()
     assert found.endswith("papers have all of these words")
     page.get_by_text("Narrow the search").click()
     page.get_by_label("with", exact=False).last.select_option("25")
-    page.get_by_role("button", name="Narrow").click()
+    click_through(page.get_by_role("button", name="Narrow"))
     narrowed = page.locator("h1").inner_text()
     assert int(narrowed.split()[0]) < int(found.split()[0])
     votes = page.locator(".paper .votes b").all_text_contents()
     assert votes
     assert all(int(number) >= 25 for number in votes)
     page.get_by_label("from").fill("2026-03-07")
-    page.get_by_role("button", name="Narrow").click()
+    click_through(page.get_by_role("button", name="Narrow"))
     assert page.locator("h1").inner_text() == "No papers match"
-    page.get_by_role("link", name="Search all papers for this").click()
+    click_through(page.get_by_role("link", name="Search all papers for this"))
     assert page.locator("h1").inner_text() == found
 
 
@@ -73,16 +72,16 @@ def test_an_id_leads_straight_to_its_paper(opened: Callable[[str], Page], site: 
 def test_through_the_editions_and_back(opened: Callable[[str], Page], site: str) -> None:
     page = opened(f"{site}/papers")
     heading = page.locator("h1").inner_text()
-    page.get_by_role("link", name="Before:").click()
-    page.get_by_role("link", name="After:").click()
+    click_through(page.get_by_role("link", name="Before:"))
+    click_through(page.get_by_role("link", name="After:"))
     assert page.locator("h1").inner_text() == heading
-    page.get_by_role("link", name="Week").click()
-    page.get_by_role("link", name="Month").click()
+    click_through(page.get_by_role("link", name="Week"))
+    click_through(page.get_by_role("link", name="Month"))
     assert page.locator("h1").inner_text().startswith("March")
 
 
 def test_from_an_error_the_rest_of_the_house_is_near(opened: Callable[[str], Page], site: str) -> None:
     page = opened(f"{site}/papers/2699.99999")
     assert page.locator("h1").inner_text() == "Not found"
-    page.get_by_role("link", name="Read the latest papers").click()
+    click_through(page.get_by_role("link", name="Read the latest papers"))
     assert page.locator(".paper").count() > 0

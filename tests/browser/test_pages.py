@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import expect
 
-from .conftest import DESK, PHONE
+from .conftest import DESK, PHONE, Opener, click_through
 
 pytestmark = pytest.mark.browser
-Opener = Callable[..., Page]
 
 USUAL = [
     "/papers",
@@ -127,15 +125,15 @@ def test_dark_is_dark(open_page: Opener, site: str) -> None:
 
 
 def test_a_reader_chooses_the_colours_and_they_stay(open_page: Opener, site: str) -> None:
-    ground = "getComputedStyle(document.body).backgroundColor"
     page = open_page(f"{site}/papers", color_scheme="light")
+    body = page.locator("body")
     page.get_by_label("Dark").check(force=True)
-    dark = page.evaluate(ground)
+    expect(body).to_have_css("background-color", "rgb(22, 21, 18)")
     page.goto(f"{site}/papers/trending")
-    assert page.evaluate(ground) == dark == "rgb(22, 21, 18)"
-    assert page.get_by_label("Dark").is_checked()
+    expect(body).to_have_css("background-color", "rgb(22, 21, 18)")
+    expect(page.get_by_label("Dark")).to_be_checked()
     page.get_by_label("System").check(force=True)
-    assert page.evaluate(ground) == "rgb(251, 250, 246)"
+    expect(body).to_have_css("background-color", "rgb(251, 250, 246)")
 
 
 def test_without_scripts_the_colours_are_the_systems_and_no_choice_is_shown(
@@ -164,8 +162,9 @@ def test_the_skip_link_leads_past_the_navigation(open_page: Opener, site: str) -
     page = open_page(f"{site}/papers")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{site}/papers#main")
     page.keyboard.press("Tab")
-    assert page.locator(":focus").inner_text() == "Day"
+    expect(page.locator(":focus")).to_have_text("Day")
 
 
 def test_an_abstract_opens_in_place_all_of_it(open_page: Opener, odd_site: str) -> None:
@@ -174,10 +173,11 @@ def test_an_abstract_opens_in_place_all_of_it(open_page: Opener, odd_site: str) 
     closed = entry.locator("summary").bounding_box()
     assert closed is not None
     assert closed["height"] < 70
-    assert not entry.get_by_text("Here the third paragraph ends.").is_visible()
+    end = entry.get_by_text("Here the third paragraph ends.")
+    expect(end).to_be_hidden()
     entry.locator("summary").focus()
     page.keyboard.press("Enter")
-    assert entry.get_by_text("Here the third paragraph ends.").is_visible()
+    expect(end).to_be_visible()
     text = entry.locator("summary span").first
     assert text.evaluate("(e) => e.scrollHeight <= e.clientHeight + 2")
 
@@ -194,11 +194,12 @@ def test_j_k_and_o_go_through_the_papers(open_page: Opener, odd_site: str) -> No
     titles = page.locator(".paper h2 a")
     for key, place in [("j", 0), ("j", 1), ("k", 0), ("k", 0)]:
         page.keyboard.press(key)
-        assert page.locator(":focus").get_attribute("href") == titles.nth(place).get_attribute("href")
+        expect(titles.nth(place)).to_be_focused()
+    abstract = page.locator(".paper").first.locator("details")
     page.keyboard.press("o")
-    assert page.locator(".paper").first.locator("details").get_attribute("open") is not None
+    expect(abstract).to_have_attribute("open", "")
     page.keyboard.press("o")
-    assert page.locator(".paper").first.locator("details").get_attribute("open") is None
+    expect(abstract).not_to_have_attribute("open", "")
 
 
 def test_keys_typed_with_others_are_left_to_the_browser(open_page: Opener, site: str) -> None:
@@ -210,14 +211,15 @@ def test_keys_typed_with_others_are_left_to_the_browser(open_page: Opener, site:
 def test_a_slash_searches_and_a_question_mark_tells_the_keys(open_page: Opener, site: str) -> None:
     page = open_page(f"{site}/papers")
     page.keyboard.press("/")
-    assert page.locator(":focus").get_attribute("name") == "q"
-    assert page.locator(":focus").input_value() == ""
+    box = page.get_by_label("Search for papers")
+    expect(box).to_be_focused()
+    expect(box).to_have_value("")
     page.locator("h1").click()
     page.keyboard.press("?")
     help_ = page.get_by_role("dialog", name="Keys")
-    assert help_.get_by_text("next and previous paper").is_visible()
+    expect(help_.get_by_text("next and previous paper")).to_be_visible()
     page.keyboard.press("Escape")
-    assert not help_.is_visible()
+    expect(help_).to_be_hidden()
 
 
 @pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
@@ -250,26 +252,26 @@ def test_selecting_words_of_an_abstract_leaves_it_open(open_page: Opener, odd_si
     page.mouse.move(box["x"] + 200, box["y"] + 15)
     page.mouse.up()
     assert page.evaluate("getSelection().toString()")
-    assert page.locator(".paper details").first.get_attribute("open") is not None
+    expect(page.locator(".paper details").first).to_have_attribute("open", "")
 
 
 def test_the_list_goes_on_without_scripts(open_page: Opener, site: str) -> None:
     page = open_page(f"{site}/papers/date/2026-03-02", java_script_enabled=False)
     seen = page.locator(".paper h2").all_text_contents()
-    page.get_by_role("link", name="More papers").click()
+    click_through(page.get_by_role("link", name="More papers"))
     seen += page.locator(".paper h2").all_text_contents()
     assert len(seen) == len(set(seen)) == 60
     assert page.get_by_role("link", name="More papers").count() == 0
-    page.get_by_role("link", name="Back to the top papers").click()
+    click_through(page.get_by_role("link", name="Back to the top papers"))
     assert page.locator(".paper").count() == 30
 
 
 def test_empty_days_are_skipped(open_page: Opener, site: str) -> None:
     page = open_page(f"{site}/papers")
     assert page.url.endswith("/papers")
-    page.get_by_role("link", name="Before:").click()
+    click_through(page.get_by_role("link", name="Before:"))
     assert page.url.endswith("/papers/date/2026-03-03")
-    page.get_by_role("link", name="After:").click()
+    click_through(page.get_by_role("link", name="After:"))
     assert page.url.endswith("/papers/date/2026-03-06")
 
 
@@ -277,7 +279,7 @@ def test_a_day_is_chosen_without_scripts(open_page: Opener, site: str) -> None:
     page = open_page(f"{site}/papers", java_script_enabled=False)
     page.get_by_text("Calendar").click()
     page.get_by_label("Papers of").fill("2026-03-03")
-    page.get_by_role("button", name="Go").click()
+    click_through(page.get_by_role("button", name="Go"))
     assert page.url.endswith("/papers/date/2026-03-03")
     assert page.locator("h1").inner_text().startswith("Tuesday, 3 March")
 
@@ -285,10 +287,10 @@ def test_a_day_is_chosen_without_scripts(open_page: Opener, site: str) -> None:
 def test_day_week_and_month_are_one_click_apart(open_page: Opener, site: str) -> None:
     page = open_page(f"{site}/papers/month/2026-03")
     switch = page.get_by_role("navigation", name="Day, week or month")
-    switch.get_by_role("link", name="Week").click()
+    click_through(switch.get_by_role("link", name="Week"))
     assert page.url.endswith("/papers/week/2026-W10")
     assert page.locator(".paper").count() == 30
-    switch.get_by_role("link", name="Day").click()
+    click_through(switch.get_by_role("link", name="Day"))
     assert page.locator(".paper").count() > 0
     assert switch.locator("[aria-current]").inner_text() == "Day"
 
@@ -296,7 +298,7 @@ def test_day_week_and_month_are_one_click_apart(open_page: Opener, site: str) ->
 def test_an_empty_day_offers_another(open_page: Opener, site: str) -> None:
     page = open_page(f"{site}/papers/date/2026-03-04")
     assert "No papers were listed on this day." in page.locator("main").inner_text()
-    page.get_by_role("link", name="Read the papers of").click()
+    click_through(page.get_by_role("link", name="Read the papers of"))
     assert page.locator(".paper").count() > 0
 
 
@@ -305,7 +307,7 @@ def test_all_authors_are_on_a_papers_page(open_page: Opener, odd_site: str) -> N
     assert page.locator(".authors li").count() == 664
     assert page.locator(".authors li:visible").count() == 20
     page.get_by_text("and 644 others").click()
-    assert page.locator(".authors li:visible").count() == 664
+    expect(page.locator(".authors li:visible")).to_have_count(664)
 
 
 def test_votes_over_time_are_a_line_and_a_table(open_page: Opener, odd_site: str) -> None:
@@ -313,8 +315,9 @@ def test_votes_over_time_are_a_line_and_a_table(open_page: Opener, odd_site: str
     line = page.locator(".signals .line")
     assert re.fullmatch(r"M0 [\d.]+(H[\d.]+V[\d.]+)+H600", line.get_attribute("d") or "")
     page.get_by_text("The numbers").click()
-    votes = page.locator(".signals tbody td:nth-child(2)").all_inner_texts()
-    assert votes == ["40", "22", "9", "3", "1"]
+    votes = page.locator(".signals tbody td:nth-child(2)")
+    expect(votes.first).to_be_visible()
+    expect(votes).to_have_text(["40", "22", "9", "3", "1"])
 
 
 def test_a_model_s_words_are_called_that(open_page: Opener, odd_site: str) -> None:
