@@ -131,6 +131,7 @@ def signed_in_page(open_page: Opener, server: str) -> Iterator[Callable[[str], P
             return page
 
         yield opened
+        page.close()
 
 
 async def _ada(url: str, found: list[Person]) -> None:

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def own(server: str, tmp_path: Path) -> Iterator[Site]:
-    """A site of the test's own, for changing."""
+    """A site of the test's own, for changing. Asked for before `open_page`: what starts first stops last."""
     settings = Settings(_env_file=None, data_dir=tmp_path)
     with new_database(server) as url, running_site(settings, url) as address:
         yield Site(address, url, settings)
@@ -34,7 +34,7 @@ def sign_in(page: Page, own: Site, email: str = "ada@example.org") -> None:
     click_through(page.get_by_role("main").get_by_role("button", name="Sign in"))
 
 
-def test_a_reader_signs_in_from_the_outbox_and_is_led_back(open_page: Opener, own: Site) -> None:
+def test_a_reader_signs_in_from_the_outbox_and_is_led_back(own: Site, open_page: Opener) -> None:
     page = open_page(f"{own.address}/settings", timezone_id="America/Bogota")
     expect(page).to_have_url(f"{own.address}/sign-in?next=%2Fsettings")
     sign_in(page, own)
@@ -45,7 +45,7 @@ def test_a_reader_signs_in_from_the_outbox_and_is_led_back(open_page: Opener, ow
     expect(page.get_by_text("Chrome on Linux")).to_be_visible()
 
 
-def test_it_works_without_scripts(open_page: Opener, own: Site) -> None:
+def test_it_works_without_scripts(own: Site, open_page: Opener) -> None:
     page = open_page(f"{own.address}/sign-in?next=/settings", java_script_enabled=False)
     sign_in(page, own)
     page.get_by_label("Name", exact=True).fill("Ada")
@@ -56,7 +56,7 @@ def test_it_works_without_scripts(open_page: Opener, own: Site) -> None:
     expect(page.get_by_label("Time zone")).to_have_value("Europe/Stockholm")
 
 
-def test_this_devices_time_zone_is_offered_where_it_is_another(open_page: Opener, own: Site) -> None:
+def test_this_devices_time_zone_is_offered_where_it_is_another(own: Site, open_page: Opener) -> None:
     page = open_page(f"{own.address}/sign-in?next=/settings", timezone_id="Europe/Stockholm")
     sign_in(page, own)
     offer = page.get_by_text("Take this device's:")
@@ -69,7 +69,7 @@ def test_this_devices_time_zone_is_offered_where_it_is_another(open_page: Opener
     expect(page.get_by_label("Time zone")).to_have_value("Europe/Stockholm")
 
 
-def test_a_key_is_made_shown_once_and_taken_back(open_page: Opener, own: Site) -> None:
+def test_a_key_is_made_shown_once_and_taken_back(own: Site, open_page: Opener) -> None:
     page = open_page(f"{own.address}/sign-in?next=/settings")
     sign_in(page, own)
     page.get_by_label("What is it for?").fill("my script")
@@ -83,7 +83,7 @@ def test_a_key_is_made_shown_once_and_taken_back(open_page: Opener, own: Site) -
     expect(page.get_by_role("status")).to_have_text("That key opens nothing any more.")
 
 
-def test_signing_out_everywhere_and_leaving(open_page: Opener, own: Site) -> None:
+def test_signing_out_everywhere_and_leaving(own: Site, open_page: Opener) -> None:
     desk = open_page(f"{own.address}/sign-in?next=/settings")
     sign_in(desk, own)
     phone = open_page(f"{own.address}/sign-in?next=/settings", PHONE)
@@ -100,7 +100,7 @@ def test_signing_out_everywhere_and_leaving(open_page: Opener, own: Site) -> Non
     expect(desk.get_by_role("heading", level=1)).to_have_text("Your account is deleted")
 
 
-def test_the_pages_are_as_good_as_the_papers(open_page: Opener, own: Site) -> None:
+def test_the_pages_are_as_good_as_the_papers(own: Site, open_page: Opener) -> None:
     page = open_page(f"{own.address}/sign-in", PHONE, has_touch=True, reduced_motion="reduce")
     is_good(page)
     page.get_by_label("Your address").fill("ada@example.org")

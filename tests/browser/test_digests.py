@@ -29,14 +29,14 @@ WAYS: dict[str, tuple[dict[str, int], dict[str, Any]]] = {
 
 
 @pytest.fixture(params=WAYS.values(), ids=WAYS)
-def opened(request: pytest.FixtureRequest, open_page: Opener, post: Site) -> Callable[[str], Page]:
+def opened(request: pytest.FixtureRequest, post: Site, open_page: Opener) -> Callable[[str], Page]:
     viewport, options = request.param
     return lambda path: open_page(post.address + path, viewport, **options)
 
 
 @pytest.fixture
 def post(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A site with papers listed today and an outbox of its own."""
+    """A site with papers listed today and an outbox of its own; it stops after the pages are closed."""
     settings = Settings(_env_file=None, data_dir=tmp_path_factory.mktemp("post"))
     with new_database(server) as url, running_site(settings, url) as address:
         site = Site(address, url, settings)
@@ -190,7 +190,7 @@ def test_axe_finds_nothing_where_subscribers_come(open_page: Opener, addresses: 
 
 
 def test_a_letter_is_readable_without_pictures_by_day_and_by_night(
-    open_page: Opener, post: Site, addresses: list[str]
+    post: Site, open_page: Opener, addresses: list[str]
 ) -> None:
     names = [stored.name for stored in outbox(post.settings).newest(10)]
     assert len(names) == 2
