@@ -18,11 +18,6 @@ from .sites import Site
 
 pytestmark = pytest.mark.browser
 
-IN_VIEW = """entry => {
-  const box = entry.getBoundingClientRect();
-  return box.top < innerHeight && box.bottom > 0;
-}"""
-
 
 @pytest.fixture(scope="module")
 def long_list(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
@@ -68,8 +63,8 @@ def test_keys_walk_through_all_of_a_long_list(open_page: Opener, long_list: Site
     entries = page.locator(".paper")
     for number in range(entries.count()):
         page.keyboard.press("j")
-        assert entries.nth(number).evaluate("entry => entry.contains(document.activeElement)")
-        assert entries.nth(number).evaluate(IN_VIEW)
+        expect(entries.nth(number).locator("h2 a")).to_be_focused()
+        expect(entries.nth(number)).to_be_in_viewport()
 
 
 def test_all_of_a_long_list_is_printed(open_page: Opener, long_list: Site) -> None:
