@@ -15,7 +15,7 @@ run: .venv/.installed ## set everything up and serve http://127.0.0.1:8000
 	@exec $(BIN)/paperround up
 
 test: .venv/.installed-dev lint ## lint, types, architecture and all tests
-	$(BIN)/python -m pytest -n $(WORKERS) $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TESTS)
 
 lint: .venv/.installed-dev ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

@@ -5,25 +5,29 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import shutil
+import socket
 import tempfile
 import threading
 import time
 import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from random import SystemRandom
 
 import httpx
+import hypothesis
 import psycopg
 import pytest
 import structlog
 import uvicorn
 from fastapi import FastAPI
+from hypothesis import HealthCheck
 from psycopg import sql
 
 from paperround import schema
-from paperround.database import Database
+from paperround.database import Database, utc_now
 from paperround.postgres import EmbeddedPostgres
 from paperround.settings import Settings
 from paperround.web.app import create_app
@@ -37,6 +41,35 @@ TEMPLATE = "paperround_template"
 structlog.configure(
     processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()]
 )
+
+
+# A run says what the one before it said: the same examples, and none fails for being slow on a busy machine.
+hypothesis.settings.register_profile(
+    "steady", derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+)
+hypothesis.settings.load_profile("steady")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow ones first: one that began last would keep a run waiting."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.fixture(autouse=True)
+def _not_over_midnight() -> None:
+    """No test of what happens "today" begins in the last minute of a day."""
+    now = utc_now()
+    if (now.hour, now.minute) == (23, 59):
+        time.sleep(60 - now.second)
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens at, and that no outgoing connection is given meanwhile."""
+    while True:
+        port = SystemRandom().randrange(10_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def run_folder(run: str) -> Path:
@@ -185,7 +218,7 @@ def web(database_url: str) -> Iterator[httpx.Client]:
     """A client of a running site on the test's own database."""
     with (
         running_site(Settings(_env_file=None), database_url) as address,
-        httpx.Client(base_url=address, follow_redirects=False, timeout=20) as client,
+        httpx.Client(base_url=address, follow_redirects=False, timeout=60) as client,
     ):
         yield client
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC
+from itertools import count
 
 import pytest
 from sqlalchemy import text
@@ -22,10 +23,24 @@ async def waiting(database: Database) -> list[str]:
         return list(await session.scalars(text(query)))
 
 
-async def run_for(seconds: float, *databases: Database) -> None:
-    stop = asyncio.Event()
-    asyncio.get_running_loop().call_later(seconds, stop.set)
-    await asyncio.wait_for(asyncio.gather(*(clock.run(one, stop) for one in databases)), seconds + 10)
+@pytest.fixture
+def run_for(monkeypatch):
+    """Runs a clock on each database until there have been so many ticks."""
+
+    async def run(ticks: int, *databases: Database) -> None:
+        stop, left = asyncio.Event(), count(ticks - 1, -1)
+        tick = clock.tick
+
+        async def counted(database: Database, task: str) -> None:
+            await tick(database, task)
+            if next(left) == 0:
+                stop.set()
+
+        with monkeypatch.context() as patched:
+            patched.setattr(clock, "tick", counted)
+            await asyncio.wait_for(asyncio.gather(*(clock.run(one, stop) for one in databases)), 60)
+
+    return run
 
 
 def test_every_name_on_the_timetable_is_a_task():
@@ -33,24 +48,24 @@ def test_every_name_on_the_timetable_is_a_task():
     assert set(clock.TIMETABLE) <= set(queue.app.tasks)
 
 
-async def test_every_task_is_queued_at_once_and_once(database):
-    await run_for(0.6, database)
+async def test_every_task_is_queued_at_once_and_once(database, run_for):
+    await run_for(len(clock.TIMETABLE), database)
     assert await waiting(database) == sorted(clock.TIMETABLE)
 
 
-async def test_ticks_go_on_and_still_queue_each_task_once(database, monkeypatch):
-    monkeypatch.setattr(clock, "TIMETABLE", {"rescue_jobs": 0.1})
-    await run_for(0.5, database)
+async def test_ticks_go_on_and_still_queue_each_task_once(database, monkeypatch, run_for):
+    monkeypatch.setattr(clock, "TIMETABLE", {"rescue_jobs": 0.05})
+    await run_for(4, database)
     assert await waiting(database) == ["rescue_jobs"]
     async with database.writing() as session:
         await session.execute(text("DELETE FROM jobs.procrastinate_jobs"))
-    await run_for(0.5, database)
+    await run_for(4, database)
     assert await waiting(database) == ["rescue_jobs"]
 
 
-async def test_two_clocks_do_no_harm(database, database_url):
+async def test_two_clocks_do_no_harm(database, database_url, run_for):
     other = Database(database_url)
-    await run_for(0.8, database, other)
+    await run_for(2 * len(clock.TIMETABLE), database, other)
     await other.close()
     assert await waiting(database) == sorted(clock.TIMETABLE)
 
@@ -93,9 +108,11 @@ async def test_a_clock_goes_on_when_the_database_comes_back(database, database_u
         running = asyncio.create_task(clock.run(database, stop))
         await asyncio.sleep(0.3)
         assert not running.done()
-    await asyncio.sleep(0.5)
-    stop.set()
-    await asyncio.wait_for(running, 10)
+    async with asyncio.timeout(60):
+        while not await waiting(database):
+            await asyncio.sleep(0.05)
+        stop.set()
+        await running
     assert await waiting(database) == ["rescue_jobs"]
 
 

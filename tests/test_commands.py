@@ -59,7 +59,7 @@ def run(database_url: str, tmp_path) -> Run:
         named = {f"PAPERROUND_{name.upper()}": value for name, value in given.items()}
         return subprocess.run(
             [sys.executable, "-m", "paperround", *arguments],
-            env=os.environ | named, capture_output=True, text=True, timeout=60, cwd=tmp_path,
+            env=os.environ | named, capture_output=True, text=True, timeout=120, cwd=tmp_path,
         )  # fmt: skip
 
     return command

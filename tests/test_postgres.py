@@ -156,7 +156,7 @@ def query(postgres: EmbeddedPostgres, text: str) -> list[tuple[object, ...]]:
         return cursor.fetchall() if cursor.description else []
 
 
-def soon(holds: Callable[[], object], seconds: float = 15) -> None:
+def soon(holds: Callable[[], object], seconds: float = 60) -> None:
     until = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < until, "it did not happen in time"

@@ -69,7 +69,7 @@ async def defer(database: Database, task: str = "read_feeds") -> None:
         await queue.defer(session, task, once=task)
 
 
-async def until(what: Callable[[], Any], *, seconds: float = 20) -> None:
+async def until(what: Callable[[], Any], *, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not await what():
         assert time.monotonic() < deadline, "it did not come to pass"
@@ -122,7 +122,7 @@ async def test_two_deferrers_at_once_leave_one_job_whatever_becomes_of_the_first
         assert not second.done()
         if not first_commits:
             await session.rollback()
-    await asyncio.wait_for(second, 5)
+    await asyncio.wait_for(second, 60)
     assert await jobs(database) == [("read_feeds", "todo")]
 
 

@@ -21,7 +21,7 @@ def remove(database_url: str, monkeypatch: pytest.MonkeyPatch):
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "paperround", "remove", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60)
+        return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
     return run
 

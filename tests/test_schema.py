@@ -80,7 +80,7 @@ def test_migrators_at_once_take_turns(bare_database_url):
         for _ in range(2)
     ]
     for migrator in migrators:
-        _, told = migrator.communicate(timeout=60)
+        _, told = migrator.communicate(timeout=120)
         assert migrator.returncode == 0, told.decode()
     schema.compare(bare_database_url)
     assert asyncio.run(found_state(bare_database_url)).usable

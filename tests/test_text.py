@@ -2,7 +2,7 @@
 
 from collections import Counter
 from html.parser import HTMLParser
-from time import perf_counter
+from time import thread_time
 from unicodedata import normalize
 
 import pytest
@@ -256,11 +256,11 @@ HOSTILE = [
 @pytest.mark.parametrize("formula", HOSTILE)
 @pytest.mark.parametrize("around", ["${}$", "$${}$$", r"\({}\)", r"\[{}\]", "{}"])
 def test_hostile_formulas_give_harmless_tags_in_time(formula, around):
-    start = perf_counter()
+    start = thread_time()
     text = around.replace("{}", formula)
     seen = Seen(markup(text))
     unicode_math(text)
-    assert perf_counter() - start < 2
+    assert thread_time() - start < 2
     assert "\u202e" not in seen.text
 
 
@@ -277,10 +277,10 @@ def test_lengths_stay_small():
     "mark", ["$", "$$", r"\(", r"\[", "{", "\\", "$x", r"\emph{", "``", "~", "--", "$x$ "]
 )
 def test_long_runs_of_marks_take_no_time(mark):
-    start = perf_counter()
+    start = thread_time()
     markup(mark * (100_000 // len(mark)))
     markup(mark * (10_000 // len(mark)))
-    assert perf_counter() - start < 2
+    assert thread_time() - start < 2
 
 
 PIECES = [

@@ -18,22 +18,17 @@ import httpx
 import psycopg
 import pytest
 
+from conftest import free_port
 from paperround.database import utc_now
 from paperround.postgres import EmbeddedPostgres
 
 from factories import item
 from feed_server import FeedServer, serving
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def until(what: Callable[[], object], *, seconds: float = 90) -> None:
+def until(what: Callable[[], object], *, seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
@@ -45,11 +40,17 @@ def until(what: Callable[[], object], *, seconds: float = 90) -> None:
     raise AssertionError(f"not within {seconds} s: {what}")
 
 
+def nobody() -> str:
+    """The address of an encoder that isn't there: none is then started, which takes longer than all else."""
+    return f"http://127.0.0.1:{free_port()}"
+
+
 class Up:
     """`paperround up` on a data folder of its own."""
 
     def __init__(self, data: Path, feed_url: str) -> None:
         self.data, self.feed_url, self.port = data, feed_url, free_port()
+        self.encoder_url = ""
         self.log = data.parent / "up.log"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -62,12 +63,13 @@ class Up:
             "PAPERROUND_PORT": str(self.port),
             "PAPERROUND_PUBLIC_URL": f"http://127.0.0.1:{self.port}",
             "PAPERROUND_CATCH_UP_DAYS": "2",
+            "PAPERROUND_ENCODER_URL": self.encoder_url,
         }
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "paperround", *arguments],
-            env=self.environment, capture_output=True, text=True, timeout=60, cwd=self.data.parent,
+            env=self.environment, capture_output=True, text=True, timeout=120, cwd=self.data.parent,
         )  # fmt: skip
 
     def start(self) -> None:
@@ -78,12 +80,12 @@ class Up:
             )  # fmt: skip
 
     def get(self, path: str) -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=5)
+        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=60)
 
     def interrupt(self) -> None:
         assert self.process
         self.process.send_signal(signal.SIGINT)
-        assert self.process.wait(30) == 0
+        assert self.process.wait(60) == 0
 
     def processes(self, name: str = "") -> list[int]:
         """Live processes of this data folder, found by their environment or command; zombies don't count."""
@@ -120,7 +122,7 @@ def up(feed: FeedServer) -> Iterator[Up]:
     yield running
     if running.process and running.process.poll() is None:
         running.process.terminate()
-        running.process.wait(30)
+        running.process.wait(60)
     for pid in running.processes():
         os.kill(pid, signal.SIGKILL)
     shutil.rmtree(folder, ignore_errors=True)
@@ -145,8 +147,9 @@ def test_one_command_serves_todays_papers_and_stops_without_a_trace(up: Up, feed
     up.interrupt()
     assert up.processes() == []
 
+    up.encoder_url = nobody()
     up.start()
-    until(lambda: len(up.get("/api/v1/papers?limit=100").json()["papers"]) == 40, seconds=20)
+    until(lambda: len(up.get("/api/v1/papers?limit=100").json()["papers"]) == 40)
     up.interrupt()
     assert up.processes() == []
     assert "Traceback" not in up.log.read_text()
@@ -167,7 +170,7 @@ def test_kill_9_of_anything_loses_nothing_and_leaves_nothing_behind(up: Up, feed
     assert up.process
     up.process.kill()
     up.process.wait()
-    until(lambda: not up.processes(), seconds=30)
+    until(lambda: not up.processes())
 
     up.start()
     until(lambda: up.embedded() == 160)
@@ -187,6 +190,7 @@ def test_kill_9_of_anything_loses_nothing_and_leaves_nothing_behind(up: Up, feed
 def test_the_sample_is_shown_while_the_feed_is_away_and_gives_way_to_it(up: Up, feed: FeedServer):
     port = free_port()
     up.feed_url = f"http://127.0.0.1:{port}"
+    up.encoder_url = nobody()
     up.start()
     until(lambda: up.get("/api/v1/papers").json()["papers"])
     assert all(paper["sample"] for paper in up.get("/api/v1/papers").json()["papers"])

@@ -35,7 +35,7 @@ LINKS = Links(
     "bounces@example.org",
     a_path_each=True,
 )
-QUICK = Patience(connect=2, command=2, outcome=2)
+PATIENT = Patience(connect=60, command=60, outcome=60)
 
 
 async def subscribed(database: Database, name: str, *, now: str, **wishes: Any) -> int:
@@ -106,7 +106,7 @@ async def sink() -> AsyncIterator[Sink]:
 
 @pytest.fixture
 async def post(database: Database, sink: Sink) -> AsyncIterator[Post]:
-    async with smtp(SmtpServer.parse(sink.url), patience=QUICK) as mail:
+    async with smtp(SmtpServer.parse(sink.url), patience=PATIENT) as mail:
         yield Post(database, sink, mail, Writer(LINKS, "Paperround"))
 
 

@@ -37,7 +37,7 @@ async def main(url: str, smtp_url: str, now: datetime, lease: timedelta) -> None
     database = Database(url, application="a sender of the tests")
     began = time.monotonic()
     rules = Rules(lease=lease, server_retry=timedelta(seconds=0.2))
-    async with smtp(SmtpServer.parse(smtp_url), connections=4, patience=Patience(5, 5, 5)) as mail:
+    async with smtp(SmtpServer.parse(smtp_url), connections=4, patience=Patience(60, 60, 60)) as mail:
         writer = Writer(LINKS, "Paperround")
         while True:
             desk = Desk(

@@ -311,10 +311,11 @@ async def test_two_senders_at_once_share_the_work(post):
     assert set(post.sink.counted().values()) == {1}
 
 
-async def test_told_to_stop_a_sender_finishes_what_is_under_way_and_gives_the_rest_back(post):
+async def test_told_to_stop_a_sender_finishes_what_is_under_way_and_gives_the_rest_back(post, monkeypatch):
     for n in range(30):
         await subscribed(post.database, f"reader{n}", now=BEFORE)
     await papers(post.database, "2026-03-01", 1)
+    monkeypatch.setattr(delivering, "GRACE", 60)
     work = asyncio.create_task(post.send(MONDAY))
     post.sink.on_taken = lambda taken: work.cancel() if len(post.sink.taken) == 5 else None
     with pytest.raises(asyncio.CancelledError):

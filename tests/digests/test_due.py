@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from importlib import resources
 from itertools import pairwise
-from zoneinfo import ZoneInfo, available_timezones
+from pathlib import Path
+from zoneinfo import TZPATH, ZoneInfo, available_timezones
 
 import pytest
 from hypothesis import given, settings
@@ -24,7 +26,17 @@ from paperround.digests.tables import Cadence
 
 from factories import at
 
+
+def rules_of(zone: str) -> bytes:
+    """The zone's own file; what is an old name of another zone has the same."""
+    for folder in map(Path, TZPATH):
+        if (folder / zone).is_file():
+            return (folder / zone).read_bytes()
+    return resources.files("tzdata").joinpath("zoneinfo", zone).read_bytes()
+
+
 ZONES = sorted(available_timezones())
+DIFFERENT = sorted({rules_of(zone): zone for zone in ZONES}.values())
 zones = st.sampled_from(ZONES)
 hours = st.integers(0, 23)
 seconds = st.integers(int(at("1971-01-01 00:00").timestamp()), int(at("2037-12-01 00:00").timestamp()))
@@ -62,7 +74,7 @@ def test_a_year_of_daily_digests_has_each_day_once_in_order(zone, hour, start):
 @pytest.mark.parametrize("year", [1975, 1995, 2011, 2024, 2026, 2030])
 @pytest.mark.parametrize("hour", [0, 2, 23])
 def test_every_zone_has_its_digest_every_day_of_the_year_at_the_hour_the_clock_shows(year, hour):
-    for zone in ZONES:
+    for zone in DIFFERENT:
         here = ZoneInfo(zone)
         days = [date(year, 1, 1) + timedelta(days=n) for n in range(366)]
         moments = [moment_of(day, hour, here) for day in days]

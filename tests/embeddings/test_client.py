@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -213,20 +214,22 @@ async def test_nobody_at_the_socket_is_unavailable(tmp_path):
             await client.encode(["text"])
 
 
-async def test_connection_refused_is_unavailable(unused_tcp_port):
-    settings = Settings(_env_file=None, encoder_url=f"http://127.0.0.1:{unused_tcp_port}")
-    async with Encoder(settings) as client:
-        with pytest.raises(EncoderUnavailable, match="does not answer"):
-            await client.encode(["text"])
+async def test_connection_refused_is_unavailable():
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        settings = Settings(_env_file=None, encoder_url=f"http://127.0.0.1:{deaf.getsockname()[1]}")
+        async with Encoder(settings) as client:
+            with pytest.raises(EncoderUnavailable, match="does not answer"):
+                await client.encode(["text"])
 
 
 async def test_patience_ends():
     began = time.monotonic()
-    async with encoder(status(503, Retry_After="5"), patience=0.3) as client:
+    async with encoder(status(503, Retry_After="10"), patience=0.3) as client:
         with pytest.raises(EncoderUnavailable, match=r"longer than 0\.3 s"):
             await client.encode(["text"])
 
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
 
 
 def test_without_socket_and_address_there_is_nobody_to_ask():

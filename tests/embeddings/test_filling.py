@@ -273,7 +273,7 @@ async def test_two_fillers_share_the_work_and_double_none(database):
         async def meet() -> None:
             waited[number] += 1
             if waited[number] == 1:
-                await asyncio.wait_for(both.wait(), 10)
+                await asyncio.wait_for(both.wait(), 60)
 
         return meet
 
@@ -422,9 +422,9 @@ async def test_a_slow_encoder_keeps_no_list_from_being_taken_in(database):
         await answer.wait()
 
     filler = asyncio.create_task(filled(database, FakeEncoder(before=slowly)))
-    await asyncio.wait_for(asked.wait(), 10)
+    await asyncio.wait_for(asked.wait(), 60)
     reworded = item("2603.00001", title="Meanwhile")
-    await asyncio.wait_for(listed(database, "2026-03-02", reworded, seen_at=at("2026-03-02 13:00")), 5)
+    await asyncio.wait_for(listed(database, "2026-03-02", reworded, seen_at=at("2026-03-02 13:00")), 60)
     answer.set()
     assert await filler == 3 + 1  # the new text has its vector too
     assert (await state(database)).done == 3

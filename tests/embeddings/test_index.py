@@ -77,7 +77,7 @@ async def test_two_makers_make_one_and_who_waits_finds_it_made(database):
         await asyncio.sleep(0.1)
         assert not patient.done()
 
-    assert await asyncio.wait_for(asyncio.gather(first, patient), 20) == [True, True]
+    assert await asyncio.wait_for(asyncio.gather(first, patient), 60) == [True, True]
     assert await indexes(database) == {index.name_of(model): True}
 
 
@@ -95,7 +95,7 @@ async def until(database: Database, condition: str) -> None:
     others = "datname = current_database() AND pid <> pg_backend_pid()"
     seen = f"SELECT 1 FROM pg_stat_activity WHERE {others} AND {condition}"
     async with await psycopg.AsyncConnection.connect(conninfo(database.url), autocommit=True) as connection:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not await (await connection.execute(seen)).fetchone():
                 await asyncio.sleep(0.02)
 

@@ -28,7 +28,7 @@ from factories import at, item, listed
 
 DAY, NEXT_DAY = date(2026, 3, 3), date(2026, 3, 4)  # a Tuesday
 RULES = intake.Rules(every=timedelta(hours=1), half_life=timedelta(hours=24))
-IMPATIENT = Limits(connect=1, silence=0.5, whole=1, most_bytes=100_000, tries=2, first_wait=0.01)
+LIMITS = Limits(connect=60, silence=60, whole=60, most_bytes=100_000, tries=2, first_wait=0.01)
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ class Reader:
         async with self.database.writing() as session:
             await schedule.ask_for(session, "arxiv", [day], now=self.now)
         clock = lambda: self.now  # noqa: E731
-        async with arxiv_feed(self.settings, self.database, IMPATIENT, clock) as source:
+        async with arxiv_feed(self.settings, self.database, LIMITS, clock) as source:
             reading = await intake.read_next(self.database, source, RULES, among=[day], clock=clock)
         assert reading is not None
         return reading

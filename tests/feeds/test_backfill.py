@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from datetime import date, timedelta
+from itertools import count
 
 import pytest
 from sqlalchemy import func, select
@@ -66,11 +68,21 @@ async def test_a_day_that_fails_once_is_tried_again_and_days_that_keep_failing_a
 
 
 async def test_a_day_that_a_worker_is_just_reading_is_waited_for(database, settings, filled):
-    oldest = DAYS[0]
+    """It has the oldest day from before the second of the others is read until after the last."""
+    oldest, has_it, all_asked, numbers = DAYS[0], threading.Event(), threading.Event(), count(1)
 
     def answer(items: list[object]) -> object:
-        if items and items[0]["paper"]["id"] == "2603.00001":
-            time.sleep(1.5)
+        if not items:  # past the list's end
+            return as_json(items)
+        number = next(numbers)
+        if number == len(DAYS):
+            all_asked.set()
+        if items[0]["paper"]["id"] == "2603.00001":
+            has_it.set()
+            all_asked.wait(60)
+            time.sleep(0.3)
+        elif number > 1:
+            has_it.wait(60)
         return as_json(items)
 
     filled.always = answer

@@ -95,7 +95,7 @@ async def test_a_real_list_that_comes_at_the_same_moment_takes_its_place_too(dat
     async with database.writing() as session:
         assert await sample.show_if_empty(session, RULES, now=NOW)
         reading = asyncio.create_task(read())
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.2)
         assert not reading.done(), "one writer at a time"
     await reading
     assert await feeds_shown(database) == {"huggingface"}

@@ -30,7 +30,7 @@ from factories import HALF_LIFE, at, item, listed, reader
 
 ID = "2603.00001"
 TODAY = date(2026, 3, 4)
-IMPATIENT = Limits(connect=1, silence=0.5, whole=1, most_bytes=100_000, tries=1, first_wait=0.01)
+LIMITS = Limits(connect=60, silence=60, whole=60, most_bytes=100_000, tries=1, first_wait=0.01)
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ class Desk:
     async def fetch(self, *, minutes: int = 0) -> int:
         self.now += timedelta(minutes=minutes)
         clock = lambda: self.now  # noqa: E731
-        async with arxiv_feed(self.settings, self.database, IMPATIENT, clock) as source:
+        async with arxiv_feed(self.settings, self.database, LIMITS, clock) as source:
             return await fetching.fetch_due(self.database, source, half_life=HALF_LIFE, clock=clock)
 
     async def of(self, who: Reader) -> list[tuple[str, str, str | None]]:

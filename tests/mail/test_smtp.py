@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from pathlib import Path
 from ssl import PROTOCOL_TLS_SERVER, SSLContext
 
@@ -18,7 +19,9 @@ from paperround.mail.smtp import Patience, Smtp, smtp
 from factories import at
 from mail_sink import HANG_UP, SILENCE, Sink
 
-SHORT = Patience(connect=2, command=0.3, outcome=0.3)
+PATIENT = Patience(connect=60, command=60, outcome=60)
+IMPATIENT = {"connect": replace(PATIENT, connect=0.3), "MAIL": replace(PATIENT, command=0.3),
+             "body": replace(PATIENT, outcome=0.3)}  # fmt: skip
 
 
 def message(subject: str = "Hello", text: str = "Good morning.\n") -> bytes:
@@ -32,7 +35,7 @@ def message(subject: str = "Hello", text: str = "Good morning.\n") -> bytes:
 
 
 def connected(
-    sink: Sink, query: str = "", connections: int = 4, patience: Patience = SHORT
+    sink: Sink, query: str = "", connections: int = 4, patience: Patience = PATIENT
 ) -> AbstractAsyncContextManager[Smtp]:
     return smtp(SmtpServer.parse(sink.url + query), connections=connections, patience=patience)
 
@@ -94,7 +97,9 @@ async def test_a_message_arrives_as_it_was_with_its_envelope():
 )
 @pytest.mark.parametrize("pipelining", [False, True])
 async def test_each_way_to_fail_is_told_apart(stage, answer, outcome, code, pipelining):
-    async with Sink(told(stage, answer), pipelining=pipelining).running() as sink, connected(sink) as mail:
+    patience = IMPATIENT[stage] if answer is SILENCE else PATIENT
+    sink = Sink(told(stage, answer), pipelining=pipelining)
+    async with sink.running(), connected(sink, patience=patience) as mail:
         with pytest.raises(outcome) as error:
             await send(mail)
 
@@ -133,7 +138,7 @@ async def test_a_connection_that_was_cut_off_before_the_dot_is_uncertain_about_n
 
     server = await asyncio.start_server(stop_reading, "127.0.0.1", 0, limit=4096)
     port = server.sockets[0].getsockname()[1]
-    async with smtp(SmtpServer.parse(f"smtp://127.0.0.1:{port}"), patience=SHORT) as mail:
+    async with smtp(SmtpServer.parse(f"smtp://127.0.0.1:{port}"), patience=PATIENT) as mail:
         with pytest.raises(Unreachable):
             await send(mail, body=message(text="x" * 70 + "\n") + b"y\r\n" * 9_000_000)
     server.close()
@@ -160,7 +165,7 @@ async def test_a_connection_gone_stale_is_replaced_without_a_word():
 
 
 async def test_nobody_there_is_unreachable():
-    mail_to_nobody = smtp(SmtpServer.parse("smtp://127.0.0.1:1"), patience=SHORT)
+    mail_to_nobody = smtp(SmtpServer.parse("smtp://127.0.0.1:1"), patience=PATIENT)
     async with mail_to_nobody as mail:
         with pytest.raises(Unreachable, match=r"127\.0\.0\.1:1 does not take our mail"):
             await send(mail)
@@ -196,11 +201,11 @@ async def test_mail_goes_out_over_tls_that_is_verified(authority, monkeypatch, i
     certificate, context = authority
     async with Sink(tls=context, implicit_tls=implicit).running() as sink:
         url = f"smtps://127.0.0.1:{sink.port}" if implicit else f"{sink.url}?tls=required"
-        async with smtp(SmtpServer.parse(url), patience=SHORT) as mail:
+        async with smtp(SmtpServer.parse(url), patience=PATIENT) as mail:
             with pytest.raises(Unreachable, match="certificate"):
                 await send(mail)
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        async with smtp(SmtpServer.parse(url), patience=SHORT) as mail:
+        async with smtp(SmtpServer.parse(url), patience=PATIENT) as mail:
             await send(mail)
 
     assert len(sink.taken) == 1
@@ -218,6 +223,6 @@ async def test_a_server_without_tls_gets_nothing_where_tls_is_demanded():
 async def test_a_server_that_refuses_our_password_is_unreachable_and_no_recipients_fault():
     async with Sink(told("AUTH", "535 5.7.8 wrong")).running() as sink:
         server = SmtpServer.parse(f"smtp://ada:secret@127.0.0.1:{sink.port}")
-        async with smtp(server, patience=SHORT) as mail:
+        async with smtp(server, patience=PATIENT) as mail:
             with pytest.raises(Unreachable, match="535"):
                 await send(mail)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.engine import make_url
 
+from conftest import new_database
 from paperround.database import Database, ReadSession
 from paperround.embeddings import index, models
 from paperround.embeddings.client import ModelInfo
@@ -23,16 +26,33 @@ ROWS = directions(COUNT, DIMENSIONS)
 ASKED = directions(20, DIMENSIONS, seed=2)
 
 
+@pytest.fixture(scope="module")
+def filled(server: str) -> Iterator[str]:
+    """The name of a database with 600 papers, paper n with n % 50 upvotes, and an index."""
+    with new_database(server) as url, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(index, "WORTH_IT", 10)
+
+        async def fill() -> None:
+            database = Database(url)
+            model = await with_vectors(database, COUNT, dimensions=DIMENSIONS, rows=ROWS)
+            assert await index.ensure(database, model)
+            async with database.writing() as session:
+                await session.execute(text("ANALYZE"))
+            await database.close()
+
+        asyncio.run(fill())
+        yield str(make_url(url).database)
+
+
 @pytest.fixture
-async def indexed(database: Database, monkeypatch) -> Database:
-    """600 papers, paper n with n % 50 upvotes; an index, and few papers already count as many."""
+async def indexed(server: str, filled: str, monkeypatch) -> AsyncIterator[Database]:
+    """A copy of `filled`, where few papers already count as many."""
     monkeypatch.setattr(index, "WORTH_IT", 10)
     monkeypatch.setattr(module, "FEW", 10)
-    model = await with_vectors(database, COUNT, dimensions=DIMENSIONS, rows=ROWS)
-    assert await index.ensure(database, model)
-    async with database.writing() as session:
-        await session.execute(text("ANALYZE"))
-    return database
+    with new_database(server, filled) as url:
+        database = Database(url)
+        yield database
+        await database.close()
 
 
 def exact(vector: np.ndarray, limit: int, keep: Any = lambda n: True) -> list[str]:

@@ -185,7 +185,7 @@ async def test_a_worker_killed_within_a_block_lets_go_of_it(catalogue, database_
         finally:
             doomed.kill()
     done = 0
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not done:
             done = await match_edition(catalogue, DAY, InventedEncoder())
     assert done == len(made)

@@ -34,7 +34,7 @@ LISTS = "/api/v1/papers"
 @pytest.fixture
 def client(site: str) -> Iterator[httpx.Client]:
     """The site with three days of papers: 60 on 2 March, 3 on the 3rd, 6 on the 6th."""
-    with httpx.Client(base_url=site, timeout=20) as client:
+    with httpx.Client(base_url=site, timeout=60) as client:
         yield client
 
 
@@ -297,7 +297,7 @@ def vector(paper: Paper, model: EmbeddingModel, degrees: float | None) -> Embedd
 
 @pytest.fixture
 def library(papers: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=papers, timeout=20) as client:
+    with httpx.Client(base_url=papers, timeout=60) as client:
         yield client
 
 
@@ -543,6 +543,6 @@ def test_answers_are_as_described_whatever_is_asked(described, path):
         suppress_health_check=list(HealthCheck),
     )
     def check(case: schemathesis.Case) -> None:
-        case.call_and_validate(excluded_checks=[checks.positive_data_acceptance], timeout=20)
+        case.call_and_validate(excluded_checks=[checks.positive_data_acceptance], timeout=60)
 
     check()

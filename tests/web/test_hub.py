@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +19,7 @@ import pytest
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError
 
-from conftest import new_database, run_sql, running_site
+from conftest import free_port, new_database, run_sql, running_site
 from paperround.database import Database
 from paperround.settings import Settings
 
@@ -83,7 +85,7 @@ def hf(hub: str, tmp_path: Path):
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [HF, "papers", *arguments], env=environment, capture_output=True, text=True, timeout=60
+            [HF, "papers", *arguments], env=environment, capture_output=True, text=True, timeout=120
         )
 
     return run
@@ -409,29 +411,36 @@ running.web(settings, sys.argv[1])
 """
 
 
+def listened_at(port: int) -> None:
+    """Once somebody listens at it."""
+    end = time.monotonic() + 60
+    with socket.socket() as caller:
+        while caller.connect_ex(("127.0.0.1", port)):
+            assert time.monotonic() < end, "nobody listens"
+            time.sleep(0.05)
+
+
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_the_readers_hub_token_is_in_no_log_not_even_of_a_crash(database_url, unused_tcp_port, form):
+def test_the_readers_hub_token_is_in_no_log_not_even_of_a_crash(database_url, form):
     """A traceback with the values of variables would show the request's headers."""
-    address = f"http://127.0.0.1:{unused_tcp_port}"
+    port = free_port()
     site = subprocess.Popen(
-        [sys.executable, "-c", LOGGING_SITE, database_url, str(unused_tcp_port), form],
+        [sys.executable, "-c", LOGGING_SITE, database_url, str(port), form],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
     try:
-        with httpx.Client(
-            base_url=address,
-            headers={"Authorization": f"Bearer {TOKEN}"},
-            transport=httpx.HTTPTransport(retries=9),
-        ) as client:
+        listened_at(port)
+        address, key = f"http://127.0.0.1:{port}", {"Authorization": f"Bearer {TOKEN}"}
+        with httpx.Client(base_url=address, headers=key, timeout=60) as client:
             codes = [client.get("/api/daily_papers").status_code]
             run_sql(database_url, "ALTER TABLE listings RENAME TO gone")
             codes.append(client.get("/api/daily_papers").status_code)
             codes.append(client.get("/api/papers/2603.00001?token=" + TOKEN).status_code)
     finally:
         site.terminate()
-        output, _ = site.communicate(timeout=20)
+        output, _ = site.communicate(timeout=60)
 
     assert codes == [200, 500, 404]
     assert "unexpected error" in output

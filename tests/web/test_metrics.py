@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 
 import httpx
 
+from conftest import free_port
+
 from .test_pages import opened
 from factories import item, listed
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def test_numbers_are_served_at_their_own_address_alone(database, database_url):
@@ -22,7 +17,7 @@ async def test_numbers_are_served_at_their_own_address_alone(database, database_
     port = free_port()
     async with opened(database_url, metrics_port=port) as client:
         assert (await client.get("/metrics")).status_code == 404
-        answer = await asyncio.to_thread(httpx.get, f"http://127.0.0.1:{port}/metrics", timeout=20)
+        answer = await asyncio.to_thread(httpx.get, f"http://127.0.0.1:{port}/metrics", timeout=60)
 
     assert answer.status_code == 200
     for line in (

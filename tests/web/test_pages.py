@@ -85,7 +85,7 @@ async def pages(database_url: str) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 async def library(site: str) -> AsyncIterator[httpx.AsyncClient]:
     """A site with papers, for looking."""
-    async with httpx.AsyncClient(base_url=site, timeout=20) as client:
+    async with httpx.AsyncClient(base_url=site, timeout=60) as client:
         yield client
 
 

@@ -275,6 +275,6 @@ def test_answers_are_as_described_whatever_is_asked(described, method, path):
     )
     def check(case: schemathesis.Case) -> None:
         left_out = [checks.positive_data_acceptance, checks.ignored_auth]
-        case.call_and_validate(excluded_checks=left_out, headers=key, timeout=20)
+        case.call_and_validate(excluded_checks=left_out, headers=key, timeout=60)
 
     check()
