@@ -113,11 +113,18 @@ def signed_in(browser: Browser) -> StorageState:
 
 
 def digest(settings: dict[str, str]) -> str:
-    """What the reader would get by mail, as a page."""
+    """What the reader would get by mail, as a page, once their topic has been matched."""
     folder = Path(settings["PAPERROUND_DATA_DIR"]).parent
     command = [sys.executable, "-m", "paperround", "digest", "preview", READER]
-    subprocess.run(command, env=os.environ | settings, cwd=folder, check=True)  # noqa: S603 - our own program
-    return (folder / "digest.html").as_uri()
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        told = subprocess.check_output(  # noqa: S603 - our own program
+            command, env=os.environ | settings, cwd=folder, stderr=subprocess.STDOUT, text=True
+        )
+        if " 0 papers" not in told:
+            return (folder / "digest.html").as_uri()
+        time.sleep(2)
+    sys.exit("No paper came into the digest.")
 
 
 @contextmanager
