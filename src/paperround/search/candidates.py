@@ -29,10 +29,12 @@ from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, TSVECTOR
 from paperround.database import ReadSession
 from paperround.embeddings.tables import Embedding
 from paperround.papers.tables import Paper
-from paperround.search.nearest import View, distance, of_model
+from paperround.search import nearest
+from paperround.search.nearest import distance, near, of_model
 from paperround.search.wording import POSTING, Asked, postings
 
 MOST: Final = 100  # that words bring
+NEAR: Final = 60  # that vectors bring
 
 Numbers = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 Flags = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
@@ -51,20 +53,26 @@ class Candidates:
     cosines: Numbers  # NaN without a vector
     total: int
 
+    @property
+    def placed(self) -> bool:
+        """Vectors have a say: there is one at least."""
+        return not np.isnan(self.cosines).all()
 
-async def gather(
-    session: ReadSession,
-    asked: Asked,
-    *,
-    near: Sequence[str],
-    view: View | None,
-    where: Sequence[ColumnElement[bool]],
-) -> Candidates:
-    """The papers of `near`, and those that words bring; with cosines under `view`, the question's vector."""
-    dimensions = len(view.vector) if view else None
-    query = _look(dimensions, where) if where else _unfiltered(dimensions)
-    given = {**_given(asked, near), **(view.given if view else {})}
-    rows = (await session.execute(query, given)).all()
+
+async def gather(session: ReadSession, asked: Asked, *, where: Sequence[ColumnElement[bool]]) -> Candidates:
+    """The papers that words bring and those that the question's vector brings, each with its cosine."""
+    view, narrow = asked.view, [*where, *_required(asked)]
+    by_filter = await near(session, view, limit=NEAR, where=narrow) if view and narrow else None
+    given = {
+        **_given(asked),
+        "most": NEAR,
+        "near": [key for key, _ in by_filter or ()],
+        **(view.given if view else {}),
+    }
+    connection = await session.connection()  # the session would make each row a result of the ORM's
+    size, by_index = len(view.vector) if view else None, bool(view) and not narrow
+    query = _look(size, by_index, where) if where else _unfiltered(size, by_index)
+    rows = (await connection.execute(query, given)).all()
     ids, titles, abstracts, cosines, has, named, strict, totals = (
         zip(*rows, strict=True) if rows else [()] * 8
     )
@@ -80,17 +88,16 @@ async def gather(
     )
 
 
-def required(asked: Asked) -> list[ColumnElement[bool]]:
+def _required(asked: Asked) -> list[ColumnElement[bool]]:
     """What holds for every result, near in meaning or not: phrases, and what was excluded."""
     return [_matches(Paper.search, cast(asked.required, TSQUERY))] if asked.required else []
 
 
-def _given(asked: Asked, near: Sequence[str]) -> dict[str, Any]:
+def _given(asked: Asked) -> dict[str, Any]:
     sought = postings(asked)
     return {
         "queries": [query for query, _ in sought],
         "weights": [weight for _, weight in sought],
-        "near": list(near),
         "terms": [term.query for term in asked.terms],
         "names": asked.names,
         "strict": asked.strict,
@@ -112,17 +119,14 @@ def _posted(where: Sequence[ColumnElement[bool]]) -> CTE:
     )
 
 
-@lru_cache(maxsize=8)
-def _unfiltered(dimensions: int | None) -> Select[Any]:
-    """Built once: that takes half as long as ranking does."""
-    return _look(dimensions, ())
-
-
-def _look(dimensions: int | None, where: Sequence[ColumnElement[bool]]) -> Select[Any]:
+def _look(dimensions: int | None, by_index: bool, where: Sequence[ColumnElement[bool]] = ()) -> Select[Any]:
+    """The nearest papers are brought by the index, or given."""
     posted = _posted(where)
     best = select(posted.c.id).group_by(posted.c.id)
     best = best.order_by(func.sum(posted.c.weight).desc(), posted.c.id.desc()).limit(MOST)
     nearby = select(func.unnest(cast(bindparam("near"), ARRAY(Text))).label("id"))
+    if by_index and dimensions:
+        nearby = select(nearest.by_index(dimensions).subquery().c.paper_id)
     whole = _read(union(select(best.subquery().c.id), nearby).cte("chosen"), dimensions)
     terms = _once(_queries("terms"))
     term = func.unnest(terms).table_valued("query").render_derived(name="term")
@@ -138,6 +142,9 @@ def _look(dimensions: int | None, where: Sequence[ColumnElement[bool]]) -> Selec
         _matches(whole.c.words, _once(cast(bindparam("strict"), TSQUERY))).label("strict"),
         select(func.count()).select_from(posted).where(posted.c.place == 1).scalar_subquery().label("total"),
     ).order_by(whole.c.id)
+
+
+_unfiltered = lru_cache(maxsize=8)(_look)  # building it takes half as long as ranking does
 
 
 def _read(chosen: CTE, dimensions: int | None) -> CTE:

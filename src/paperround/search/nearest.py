@@ -17,6 +17,7 @@ from sqlalchemy import (
     cast,
     func,
     select,
+    text,
     true,
 )
 
@@ -32,12 +33,19 @@ MOST_EFFORT: Final = 1000  # pgvector's own bound
 CURRENT: Final = EmbeddingModel.state == ModelState.current
 MOST_SCANNED: Final = 20_000  # papers that the index walks past before we compare one by one after all
 
-TOLD: Final = (
-    func.set_config("hnsw.ef_search", bindparam("effort", type_=Text), True),
-    func.set_config("hnsw.iterative_scan", "relaxed_order", True),
-    func.set_config("hnsw.max_scan_tuples", str(MOST_SCANNED), True),
-    func.set_config("plan_cache_mode", "force_custom_plan", True),  # one for any condition reads all vectors
-)
+# Told to PostgreSQL for a transaction, as one column: how far the index looks, and whether statements are
+# planned anew each time. Conditions want that: a plan made for any would read all vectors.
+TOLD: Final = f"""ARRAY[
+    set_config('hnsw.ef_search', :effort, true),
+    set_config('hnsw.iterative_scan', 'relaxed_order', true),
+    set_config('hnsw.max_scan_tuples', '{MOST_SCANNED}', true),
+    set_config('plan_cache_mode', :planning, true)]"""
+
+
+def told(limit: int, *, narrowed: bool) -> dict[str, str]:
+    """Parameters of `TOLD`, to find so many papers among all or among those of some conditions."""
+    effort = min((limit + EFFORT) * (2 if narrowed else 1), MOST_EFFORT)
+    return {"effort": str(effort), "planning": f"force_{'custom' if narrowed else 'generic'}_plan"}
 
 
 class View(NamedTuple):
@@ -69,28 +77,15 @@ async def nearest(
     isn't there, or whose vectors have another length.
     """
     wanted = CURRENT if model_id is None else EmbeddingModel.id == model_id
-    view = await prepared(session, vector, wanted, effort=effort(limit, where))
-    return await near(session, view, limit=limit, where=where) if view else []
-
-
-def effort(limit: int, where: Sequence[ColumnElement[bool]] = ()) -> int:
-    """How many papers the index is to keep in view to find so many."""
-    return min((limit + EFFORT) * (2 if where else 1), MOST_EFFORT)
-
-
-async def prepared(
-    session: ReadSession, vector: Vector, *wanted: ColumnElement[bool], effort: int
-) -> View | None:
-    """The vector under the wanted model; and PostgreSQL is told, for this transaction, how far to look."""
-    model = select(EmbeddingModel.id, *TOLD).where(*wanted, EmbeddingModel.dimensions == len(vector))
-    row = (await session.execute(model, {"effort": str(effort)})).one_or_none()
-    return View(row[0], vector) if row else None
+    model = select(EmbeddingModel.id, text(TOLD)).where(wanted, EmbeddingModel.dimensions == len(vector))
+    row = (await session.execute(model, told(limit, narrowed=bool(where)))).one_or_none()
+    return await near(session, View(row[0], vector), limit=limit, where=where) if row else []
 
 
 async def near(
     session: ReadSession, view: View, *, limit: int, where: Sequence[ColumnElement[bool]] = ()
 ) -> Sequence[tuple[str, float]]:
-    """`nearest`, of a vector that was prepared."""
+    """`nearest`, where PostgreSQL has been `TOLD`."""
     if not where:
         return await _looked_up(session, view, limit, where)
     few = await _compared(session, view, limit, where, most=FEW)
@@ -118,16 +113,17 @@ def of_model() -> list[ColumnElement[bool]]:
 
 
 @lru_cache(maxsize=8)
-def _by_index(dimensions: int) -> Select[str, float]:
+def by_index(dimensions: int) -> Select[str, float]:
     """Through the index where there is one."""
     far = distance(dimensions, indexed=True)
-    return select(Embedding.paper_id, far).where(*of_model()).order_by(far).limit(bindparam("most"))
+    most = bindparam("most", type_=Integer, literal_execute=True)  # a plan for any number would sort them all
+    return select(Embedding.paper_id, far).where(*of_model()).order_by(far).limit(most)
 
 
 async def _looked_up(
     session: ReadSession, view: View, limit: int, where: Sequence[ColumnElement[bool]]
 ) -> Sequence[tuple[str, float]]:
-    query = _by_index(len(view.vector))
+    query = by_index(len(view.vector))
     if where:
         query = query.join(Paper, Paper.id == Embedding.paper_id).where(*where)
     return _in_order((await session.execute(query, {**view.given, "most": limit})).all())

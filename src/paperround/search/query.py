@@ -9,16 +9,13 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from paperround.database import ReadSession
-from paperround.embeddings.tables import EmbeddingModel
 from paperround.search import ranking, wording
-from paperround.search.candidates import Candidates, Numbers, gather, required
+from paperround.search.candidates import NEAR, Candidates, Numbers, gather
 from paperround.search.filters import NO_FILTERS, Filters
-from paperround.search.nearest import CURRENT, View, effort, near, prepared
 from paperround.search.query_vectors import QueryVector
 from paperround.search.question import Question
 from paperround.search.wording import Asked
 
-NEAR: Final = 60  # papers that vectors bring
 MOST: Final = 50  # results
 REASONS: Final = 5
 
@@ -55,23 +52,14 @@ async def search(
     """The best `limit` papers for a question. `vector` is the question's; without, full text alone ranks."""
     if not question.words:
         return NOTHING
-    asked = await wording.read(session, question)
     where = filters.conditions
-    view = await _view(session, vector, filtered=bool(where or asked.required)) if vector else None
-    nearby = await near(session, view, limit=NEAR, where=[*where, *required(asked)]) if view else []
-    papers = await gather(session, asked, near=[key for key, _ in nearby], view=view, where=where)
+    narrowed = bool(where or question.phrases or question.banned)
+    asked = await wording.read(session, question, vector, near=NEAR, narrowed=narrowed)
+    papers = await gather(session, asked, where=where)
     return Found(
         matches=_ranked(asked, papers, limit),
         total=papers.total,
-        vectors=bool(nearby) or (view is not None and not papers.ids),
-    )
-
-
-async def _view(session: ReadSession, vector: QueryVector, *, filtered: bool) -> View | None:
-    """None when the current model isn't the one that the vector is of."""
-    looking = effort(NEAR) * (2 if filtered else 1)
-    return await prepared(
-        session, vector.numbers, CURRENT, EmbeddingModel.name == vector.model, effort=looking
+        vectors=asked.view is not None and (not papers.ids or papers.placed),
     )
 
 
@@ -79,8 +67,9 @@ def _ranked(asked: Asked, papers: Candidates, limit: int) -> list[Match]:
     if not papers.ids:
         return []
     scored = ranking.by_words(asked, papers)
-    known = not np.isnan(papers.cosines).all()
-    scores = ranking.fused(scored, papers.cosines, length=len(asked.written)) if known else scored.words
+    scores = scored.words
+    if papers.placed:
+        scores = ranking.fused(scored, papers.cosines, length=len(asked.written))
     by_name = int(papers.named.sum()) >= max(1, int((papers.strict & ~papers.named).sum()))
     scores = scores + (1e3 * papers.named if by_name else 0)
     return [

@@ -1,4 +1,4 @@
-"""The words of a question, with how rare they are, and what to look up for them. All bounded."""
+"""A question as the database reads it: its words, how rare they are, what to look up for them. Bounded."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Row, text
 
 from paperround.database import ReadSession
+from paperround.search.nearest import TOLD, View, told
+from paperround.search.query_vectors import QueryVector
 from paperround.search.question import Question, literal
 
 MOST_WORDS: Final = 30  # of a question, the rarest
@@ -17,7 +19,8 @@ POSTING: Final = 1000  # papers that one word may bring
 MOST_POSTED: Final = 3000  # papers that all words together may bring
 
 # A low estimate must not make PostgreSQL read all papers, so that is forbidden on the way.
-READ: Final = text("""
+READ: Final = text(
+    """
     WITH parsed AS (SELECT
         (websearch_to_tsquery('english', :wanted) || websearch_to_tsquery('simple', :wanted))
             && websearch_to_tsquery('english', :banned) && websearch_to_tsquery('simple', :banned) AS strict,
@@ -26,7 +29,9 @@ READ: Final = text("""
             AS required,
         plainto_tsquery('simple', :words) AS names,
         coalesce((SELECT documents FROM lexemes WHERE lexeme = ''), 0) AS papers,
-        set_config('enable_seqscan', 'off', true)
+        (SELECT id FROM embedding_models
+            WHERE state = 'current' AND name = :model AND dimensions = :dimensions) AS model,
+        set_config('enable_seqscan', 'off', true), {told}
     ), asked AS (
         SELECT lexeme, array_agg(place ORDER BY place) AS places
         FROM unnest(string_to_array(:words, ' ')) WITH ORDINALITY AS word (written, place),
@@ -34,7 +39,7 @@ READ: Final = text("""
         GROUP BY lexeme
     )
     SELECT CAST(strict AS text) AS strict, CAST(required AS text) AS required, CAST(names AS text) AS names,
-        papers, asked.lexeme, asked.places,
+        papers, model, asked.lexeme, asked.places,
         least(coalesce(body.documents, 1), papers) AS documents,
         least(coalesce(title.documents, 1), papers) AS titles
     FROM parsed
@@ -42,7 +47,8 @@ READ: Final = text("""
     LEFT JOIN lexemes AS body ON body.lexeme = asked.lexeme
     LEFT JOIN lexemes AS title ON title.lexeme = '=' || asked.lexeme
     ORDER BY documents, asked.lexeme LIMIT :most
-""")
+""".replace("{told}", TOLD)
+)
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,7 @@ class Run(NamedTuple):
 class Asked:
     """The question as PostgreSQL reads it; texts in tsquery's syntax."""
 
+    view: View | None  # None without the question's vector, or when it isn't of the current model
     strict: str  # all of what was asked
     required: str  # phrases and exclusions
     names: str  # all words among the authors'
@@ -81,17 +88,22 @@ class Asked:
     runs: Sequence[Run]
 
 
-async def read(session: ReadSession, question: Question) -> Asked:
-    """The question's words with how common they are."""
+async def read(
+    session: ReadSession, question: Question, vector: QueryVector | None, *, near: int, narrowed: bool
+) -> Asked:
+    """The question's words with how common they are. PostgreSQL is told to look for `near` papers, among all
+    or not, by the vector's index."""
     given = {
         "wanted": question.wanted, "banned": question.banned, "phrases": question.phrases,
-        "words": question.words, "most": MOST_WORDS,
+        "words": question.words, "most": MOST_WORDS, "model": vector.model if vector else "",
+        "dimensions": len(vector.numbers) if vector else 0, **told(near, narrowed=narrowed),
     }  # fmt: skip
     rows = (await session.execute(READ, given)).all()
     parsed, papers = rows[0], max(rows[0].papers, 1)
     written = question.words.split()
     terms = [_term(row, written) for row in rows if row.lexeme is not None]
     return Asked(
+        view=View(parsed.model, vector.numbers) if vector and parsed.model is not None else None,
         strict=parsed.strict,
         required=parsed.required,
         names=" & ".join(f"{name}:C" for name in parsed.names.split(" & ")) if parsed.names else "",
