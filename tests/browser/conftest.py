@@ -22,6 +22,7 @@ from paperround.settings import Settings
 from factories import at, item, listed
 
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+CHROMIUMS = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"]  # the quickest first
 NEIGHBOUR = "papers.test"  # this machine as if it were another: http from there isn't trusted by a browser
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 900}
@@ -119,9 +120,9 @@ def browser(site: str, odd_site: str) -> Iterator[Browser]:
 
     It runs no longer than this folder's tests, since those of other folders may need a loop of their own.
     """
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    chromium = next(filter(None, map(shutil.which, CHROMIUMS)), None)
     if chromium is None:
-        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
+        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium-headless-shell)")
     with sync_playwright() as playwright:
         named = f"--host-resolver-rules=MAP {NEIGHBOUR} 127.0.0.1"
         running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", named, *QUIET])
