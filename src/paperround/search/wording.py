@@ -17,6 +17,7 @@ from paperround.search.question import Question, literal
 MOST_WORDS: Final = 30  # of a question, the rarest
 POSTING: Final = 1000  # papers that one word may bring
 MOST_POSTED: Final = 3000  # papers that all words together may bring
+ALONE: Final = 300  # of them without another of the words
 
 # A low estimate must not make PostgreSQL read all papers, so that is forbidden on the way.
 READ: Final = text(
@@ -152,24 +153,40 @@ def _runs(written: Sequence[str], terms: Sequence[Term], *, rarest: float) -> li
 
 
 def postings(asked: Asked) -> list[tuple[str, float]]:
-    """What to look up, with the weight of each: first the whole, then the whole in titles, the rare words.
-
-    Of a word that too many papers have, those that have it in the title.
-    """
+    """What to look up, with the weight of each: first the whole, then the whole in titles, the rare words."""
     both = sum(term.idf**2 for term in asked.terms[:8])
     found = [(asked.strict, both or 1.0)] if asked.strict else []
     if len(asked.terms) > 1:
         found.append((" & ".join(term.in_title for term in asked.terms[:8]), both))
-    left = MOST_POSTED
-    for term in asked.terms:
-        for query, size in ((term.query, term.papers), (term.in_title, term.titles)):
-            if size <= min(left, 2 * POSTING):
-                left -= min(size, POSTING)
-                found.append((query, term.idf**2))
-                break
+    found += _rare(asked.terms)
     if len(asked.terms) == 1:
         found += [(term.query, 1.0) for term in asked.terms]
     return [(matching(query, asked.required), weight) for query, weight in found]
+
+
+def _rare(terms: Sequence[Term]) -> list[tuple[str, float]]:
+    """Words with few enough papers; of one with too many, its papers by title.
+
+    The rarest bring all of theirs, the others those that have one more of these words: to read a third of the
+    pages, and rank no worse, for the rest comes last anyway.
+    """
+    found: list[tuple[Term, str, bool]] = []
+    left, alone = MOST_POSTED, ALONE
+    for term in terms:
+        for query, size in ((term.query, term.papers), (term.in_title, term.titles)):
+            if size <= min(left, 2 * POSTING):
+                left -= min(size, POSTING)
+                found.append((term, query, not found or size <= alone))
+                alone -= size
+                break
+    return [
+        (query if rarest else matching(query, _any_but(term, [word for word, _, _ in found])), term.idf**2)
+        for term, query, rarest in found
+    ]
+
+
+def _any_but(term: Term, others: Sequence[Term]) -> str:
+    return " | ".join(other.query for other in others if other is not term)
 
 
 def matching(*queries: str) -> str:
