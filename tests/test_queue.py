@@ -12,10 +12,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import procrastinate
 import pytest
 from sqlalchemy import select, text
 
+from jobs import run, work_off
 from paperround import clock, queue, tasks
 from paperround.database import Database, utc_now
 from paperround.feeds import schedule
@@ -46,22 +46,6 @@ async def jobs(database: Database) -> list[Job]:
     async with database.reading() as session:
         query = text("SELECT task_name, status::text FROM jobs.procrastinate_jobs ORDER BY id")
         return [(row[0], row[1]) for row in await session.execute(query)]
-
-
-async def work_off(database: Database, settings: Settings) -> None:
-    """A worker that runs what waits and leaves."""
-    async with queue.connected(database.url) as app:
-        await run(app, database, settings)
-
-
-async def run(app: procrastinate.App, database: Database, settings: Settings) -> None:
-    place = tasks.Workplace(settings, database, Path("/nowhere.sock"))
-    await app.run_worker_async(
-        wait=False,
-        install_signal_handlers=False,
-        delete_jobs="successful",
-        additional_context={"place": place},
-    )
 
 
 async def defer(database: Database, task: str = "read_feeds") -> None:

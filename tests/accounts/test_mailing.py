@@ -11,7 +11,8 @@ from email.message import EmailMessage
 import pytest
 from sqlalchemy import select
 
-from paperround import queue, tasks
+from jobs import work_off
+from paperround import tasks
 from paperround.accounts import mailing, signin
 from paperround.accounts.tables import SignInLink
 from paperround.database import Database
@@ -195,16 +196,9 @@ async def test_a_hostile_site_name_stays_text(database):
 
 async def test_the_task_sends_to_the_outbox_when_there_is_no_server(database, settings, tmp_path):
     here = settings.model_copy(update={"data_dir": tmp_path})
-    place = tasks.Workplace(here, database, tmp_path / "nowhere.sock")
     async with database.writing() as session:
         await signin.ask(session, ADA, now=tasks.utc_now())
-    async with queue.connected(database.url) as app:
-        await app.run_worker_async(
-            wait=False,
-            install_signal_handlers=False,
-            delete_jobs="successful",
-            additional_context={"place": place},
-        )
+    await work_off(database, here)
 
     (stored,) = outbox(here).newest(10)
     assert stored.message["To"] == ADA

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 
 from sqlalchemy import select
 
-from paperround import queue, tasks
+from jobs import work_off
+from paperround import queue
 from paperround.accounts import signin, tidying
 from paperround.accounts.tables import Reader, ReaderSession, SignInLink
 from paperround.limits import Attempts, Limit, allowed
@@ -40,11 +40,7 @@ async def test_the_task_tidies(database, settings):
     async with database.writing() as session:
         await signin.ask(session, ADA, now=NOW)
         await queue.defer(session, "tidy_accounts")
-    place = tasks.Workplace(settings, database, Path("/nowhere.sock"))
-    async with queue.connected(database.url) as app:
-        await app.run_worker_async(
-            wait=False, install_signal_handlers=False, additional_context={"place": place}
-        )
+    await work_off(database, settings)
 
     async with database.reading() as session:
         assert list(await session.scalars(select(SignInLink.email))) == []

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, select
 
+from conftest import new_database, running_site
 from paperround.accounts import mailing
 from paperround.database import Database, utc_now
 from paperround.digests import delivering, letters
@@ -21,6 +24,8 @@ from paperround.mail import mailer, outbox
 from paperround.settings import Settings
 from paperround.signing import signer
 from paperround.topics import edition
+
+Work = Callable[[Database], Coroutine[Any, Any, object]]
 
 
 def elsewhere(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -35,7 +40,7 @@ class Site:
     url: str
     settings: Settings
 
-    def do(self, work: Callable[[Database], Coroutine[Any, Any, object]]) -> None:
+    def do(self, work: Work) -> None:
         async def worked() -> None:
             database = Database(self.url)
             await work(database)
@@ -74,3 +79,13 @@ def link_in(text: str, path: str) -> str:
     link = re.search(rf"http://127\.0\.0\.1:8000({path}/[\w/.:%?&=-]+)", text)
     assert link is not None, text
     return link[1]
+
+
+@contextmanager
+def filled_site(server: str, folder: Path, fill: Work) -> Iterator[Site]:
+    """A site with what `fill` puts there; its outbox is in `folder`."""
+    settings = Settings(_env_file=None, data_dir=folder)
+    with new_database(server) as url, running_site(settings, url) as address:
+        site = Site(address, url, settings)
+        site.do(fill)
+        yield site

@@ -8,15 +8,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
-from conftest import new_database, running_site
 from paperround.database import Database, utc_now
 from paperround.mail import outbox
-from paperround.settings import Settings
 from paperround.topics import measuring
 from topics.readings import three_subjects
 
 from .conftest import DESK, PHONE, Opener, click_through
-from .sites import Site, link_in
+from .sites import Site, filled_site, link_in
 from .test_accessibility import faults_everywhere
 from .test_pages import FAINT
 from .test_topics import fits, scripted
@@ -37,10 +35,7 @@ def opened(request: pytest.FixtureRequest, post: Site, open_page: Opener) -> Cal
 @pytest.fixture
 def post(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A site with papers listed today and an outbox of its own; it stops after the pages are closed."""
-    settings = Settings(_env_file=None, data_dir=tmp_path_factory.mktemp("post"))
-    with new_database(server) as url, running_site(settings, url) as address:
-        site = Site(address, url, settings)
-        site.do(_papers)
+    with filled_site(server, tmp_path_factory.mktemp("post"), _papers) as site:
         yield site
 
 

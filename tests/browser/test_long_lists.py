@@ -7,14 +7,12 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from conftest import new_database, running_site
 from paperround.database import Database, utc_now
-from paperround.settings import Settings
 from people import Person, person
 from topics.readings import three_subjects
 
 from .conftest import PHONE, Opener
-from .sites import Site
+from .sites import Site, filled_site
 
 pytestmark = pytest.mark.browser
 
@@ -22,10 +20,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def long_list(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Sixty papers, listed today."""
-    settings = Settings(_env_file=None, data_dir=tmp_path_factory.mktemp("long"))
-    with new_database(server) as url, running_site(settings, url) as address:
-        site = Site(address, url, settings)
-        site.do(_listed_today)
+    with filled_site(server, tmp_path_factory.mktemp("long"), _listed_today) as site:
         yield site
 
 

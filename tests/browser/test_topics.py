@@ -9,15 +9,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from conftest import new_database, running_site
 from paperround.database import Database, utc_now
-from paperround.settings import Settings
 from paperround.topics import measuring
 from people import Person, person
 from topics.readings import paper_id, three_subjects
 
 from .conftest import DESK, PHONE, Opener, click_through
-from .sites import Site
+from .sites import Site, filled_site
 
 pytestmark = pytest.mark.browser
 WAYS: dict[str, tuple[dict[str, int], dict[str, Any]]] = {
@@ -32,10 +30,7 @@ LIBRARY = """@article{hives, title={On honey bees, part 10}, author={Somebody}}
 @pytest.fixture(scope="module")
 def bees(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Sixty papers of three subjects, listed today. Every test has a reader of its own."""
-    settings = Settings(_env_file=None, data_dir=tmp_path_factory.mktemp("bees"))
-    with new_database(server) as url, running_site(settings, url) as address:
-        site = Site(address, url, settings)
-        site.do(_three_subjects)
+    with filled_site(server, tmp_path_factory.mktemp("bees"), _three_subjects) as site:
         yield site
 
 

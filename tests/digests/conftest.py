@@ -14,7 +14,6 @@ from sqlalchemy import select
 from paperround.database import Database
 from paperround.digests import delivering, subscribing
 from paperround.digests.delivering import Desk, Rules
-from paperround.digests.links import Links
 from paperround.digests.subscribing import Wishes
 from paperround.digests.tables import Delivery, Progress, Subscription
 from paperround.digests.writing import Writer
@@ -22,19 +21,11 @@ from paperround.mail import Mailer
 from paperround.mail.server import SmtpServer
 from paperround.mail.smtp import Patience, smtp
 from paperround.pace import Pace
-from paperround.signing import Signer
 
+from .sender_child import LINKS
 from factories import at, item, listed
 from mail_sink import Sink
 
-LINKS = Links(
-    Signer(["a key of the tests"]),
-    "https://papers.example.org",
-    "Paperround <papers@example.org>",
-    "example.org",
-    "bounces@example.org",
-    a_path_each=True,
-)
 PATIENT = Patience(connect=60, command=60, outcome=60)
 
 

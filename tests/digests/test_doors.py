@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from paperround import queue, tasks
+from jobs import work_off
+from paperround import queue
 from paperround.database import Database, utc_now
 from paperround.digests import subscribing
 from paperround.digests.subscribing import Wishes
@@ -31,14 +32,7 @@ async def ask(database: Database) -> None:
 
 async def work(here: Settings, database: Database) -> Outbox:
     """Do every job that is queued; where mail goes."""
-    place = tasks.Workplace(here, database, here.data_dir / "nowhere.sock")
-    async with queue.connected(database.url) as app:
-        await app.run_worker_async(
-            wait=False,
-            install_signal_handlers=False,
-            delete_jobs="successful",
-            additional_context={"place": place},
-        )
+    await work_off(database, here)
     return outbox(here)
 
 

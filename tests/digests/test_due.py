@@ -58,7 +58,7 @@ def run(rhythm: Rhythm, start: datetime, times: int) -> list[tuple[date, datetim
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(zones, hours, moments)
 def test_a_year_of_daily_digests_has_each_day_once_in_order(zone, hour, start):
     found = run(daily(zone, hour), start, 380)
@@ -104,7 +104,6 @@ def test_a_day_that_an_island_left_out_has_no_digest():
     assert days == [date(2011, 12, 28), date(2011, 12, 29), date(2011, 12, 31), date(2012, 1, 1)]
 
 
-@settings(deadline=None)
 @given(rhythms, moments)
 def test_only_the_rhythms_days_are_chosen_and_none_of_them_is_left_out(rhythm, start):
     found = [day for day, _ in run(rhythm, start, 12)]
@@ -113,7 +112,6 @@ def test_only_the_rhythms_days_are_chosen_and_none_of_them_is_left_out(rhythm, s
 
 
 @given(rhythms, moments, st.timedeltas(timedelta(0), timedelta(days=30)))
-@settings(deadline=None)
 def test_a_sender_that_was_down_sends_the_last_one_or_lets_go(rhythm, start, away):
     _, due_at = next_due(rhythm, after=start)
     now = due_at + away

@@ -66,7 +66,7 @@ items = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(items)
 def test_whatever_a_paper_is_called_the_message_is_whole(item):
     body = WRITER.letter(digest(item, paper(2)), now=NOW).body

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import selectinload
@@ -186,7 +186,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15)
 @given(given_steps=steps)
 def test_the_stored_heat_is_that_of_all_signals_whatever_readings_came(database_url, given_steps):
     """Late, repeated, falling, of one day or of several: `(day, hour, votes)` in any order."""

@@ -7,7 +7,7 @@ import math
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
@@ -105,7 +105,7 @@ async def test_taking_a_vote_back_restores_heat_exactly(database):
     assert (after.heat, after.votes) == (before.heat, before.votes)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15)
 @given(
     steps=st.lists(
         st.one_of(

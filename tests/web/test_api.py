@@ -13,7 +13,7 @@ import hypothesis
 import numpy as np
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import strategies as st
 from schemathesis import checks
 
@@ -535,13 +535,7 @@ def test_answers_are_as_described_whatever_is_asked(described, path):
     ]
 
     @given(case=st.one_of(asked))
-    @hypothesis.settings(
-        max_examples=40,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
+    @hypothesis.settings(max_examples=40)
     def check(case: schemathesis.Case) -> None:
         case.call_and_validate(excluded_checks=[checks.positive_data_acceptance], timeout=60)
 

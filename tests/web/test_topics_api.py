@@ -10,7 +10,7 @@ import httpx
 import hypothesis
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import strategies as st
 from schemathesis import checks
 
@@ -266,13 +266,7 @@ def test_answers_are_as_described_whatever_is_asked(described, method, path):
     asked = [schema[path][method].as_strategy(generation_mode=mode) for mode in schemathesis.GenerationMode]
 
     @given(case=st.one_of(asked))
-    @hypothesis.settings(
-        max_examples=40,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
+    @hypothesis.settings(max_examples=40)
     def check(case: schemathesis.Case) -> None:
         left_out = [checks.positive_data_acceptance, checks.ignored_auth]
         case.call_and_validate(excluded_checks=left_out, headers=key, timeout=60)
