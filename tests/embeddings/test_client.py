@@ -107,7 +107,7 @@ async def test_many_texts_go_in_bounded_requests_and_come_back_in_order():
         rows = await client.encode(texts)
         none = await client.encode([])
 
-    assert [len(json.loads(asked.content)["input"]) for asked in server.asked] == [64, 64, 22]
+    assert [len(json.loads(asked.content)["input"]) for asked in server.asked] == [32, 32, 32, 32, 22]
     np.testing.assert_allclose(rows[:, 0], [np.cos(ord(text[0]) / 100) for text in texts], atol=1e-6)
     assert none.shape == (0, 2)
 
@@ -159,6 +159,22 @@ async def test_texts_it_will_not_take_are_refused_in_its_own_words(code):
     assert len(server.asked) == 1
 
 
+async def test_a_framework_that_repeats_the_text_is_quoted_without_it():
+    place = ["body", "input", 3]
+    faults = [{"type": "string_too_long", "loc": place, "msg": "at most 10 characters", "input": "x" * 900}]
+    async with encoder(status(422, json.dumps({"detail": faults}))) as client:
+        with pytest.raises(EncoderRefused, match=r"422: body\.input\.3: at most 10 characters$"):
+            await client.encode(["x" * 900])
+
+
+async def test_who_refuses_a_short_plain_text_refuses_something_else():
+    """Infinity answers 400 to a model's name that it doesn't know."""
+    words = '{"error": {"message": "Invalid model: `e6` not found"}}'
+    async with encoder(status(400, words), embedding_model="e6") as client:
+        with pytest.raises(EncoderMisconfigured, match="400: Invalid model: `e6` not found"):
+            await client.model()
+
+
 async def test_text_that_is_not_unicode_is_refused():
     async with encoder(vectors([1, 0])) as client:
         with pytest.raises(EncoderRefused, match="not Unicode"):
@@ -167,8 +183,8 @@ async def test_text_that_is_not_unicode_is_refused():
 
 @pytest.mark.parametrize("code", [301, 401, 403, 404])
 async def test_a_wrong_address_key_or_model_is_not_the_texts_fault(code):
-    async with encoder(status(code, "no")) as client:
-        with pytest.raises(EncoderMisconfigured, match=f"{code}: no"):
+    async with encoder(status(code, '{"detail": "no"}'), encoder_url="http://a:b@gpu/api") as client:
+        with pytest.raises(EncoderMisconfigured, match=rf"{code}: no \(asked at /api/v1/embeddings\)$"):
             await client.encode(["text"])
 
 

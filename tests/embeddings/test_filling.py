@@ -179,7 +179,7 @@ async def test_what_was_done_before_a_failure_stays(database):
     assert (await state(database)).waiting == 2 * BATCH
     rest = FakeEncoder()
     assert await filled(database, rest) == 2 * BATCH
-    assert len(rest.sent) == 2 * BATCH
+    assert [len(texts) for texts in rest.requests] == [1, BATCH, BATCH], "the one is known: a comparison"
 
 
 async def test_a_changed_text_is_embedded_again_and_another_change_is_not(database):
@@ -328,6 +328,31 @@ async def test_another_model_under_the_same_name_is_an_error(database):
         await filled(database, FakeEncoder(dimensions=4))
 
     assert [len(row.vector) for row in await embeddings(database)] == [3, 3]
+
+
+async def test_another_model_under_the_same_name_and_with_as_many_numbers_is_an_error(database):
+    """As from a server that answers with its one model whatever the name."""
+    await with_papers(database, 2)
+    await filled(database, FakeEncoder())
+    before = [row.vector for row in await embeddings(database)]
+    await with_papers(database, 2, day="2026-03-03", first=101)
+    other = FakeEncoder()
+    other.direction = lambda text: [-1.0, 1.0, 0.0]  # type: ignore[method-assign]
+
+    with pytest.raises(EncoderError, match="another vector than before"):
+        await filled(database, other)
+
+    assert [row.vector for row in await embeddings(database)] == before
+    assert await filled(database, FakeEncoder()) == 2
+
+
+async def test_an_encoder_that_now_refuses_the_text_it_is_compared_by_goes_on(database):
+    await listed(database, "2026-03-02", item("2603.00001", title="poison"))
+    await filled(database, FakeEncoder())
+    await listed(database, "2026-03-03", item("2603.00002"))
+
+    assert await filled(database, FakeEncoder(refuses=poisoned)) == 1
+    assert (await state(database)).done == 2
 
 
 async def test_the_first_model_is_current_from_its_first_batch_on(database):

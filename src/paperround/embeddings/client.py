@@ -13,12 +13,12 @@ from typing import Self, TypeAlias
 import httpx
 import numpy as np
 import stamina
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from paperround.embeddings import packaged
 from paperround.settings import Settings
 
-TEXTS_A_REQUEST = 64  # some seconds of work on two cores
+TEXTS_A_REQUEST = 32  # text-embeddings-inference takes no more unless it is told to
 PATIENCE = 120.0  # seconds for one request, its repeats included
 ATTEMPTS = 4
 LONGEST_WAIT = 10.0  # seconds between two attempts; who is told to wait longer hears it from us
@@ -62,7 +62,7 @@ class Encoder:
     """A connection to the encoder; use it as `async with Encoder(settings, socket) as encoder`.
 
     `settings.encoder_url` goes before `socket` (a Unix socket's path, at most 107 bytes).
-    `patience` is in seconds, for each request of up to 64 texts: a page that waits wants less.
+    `patience` is in seconds, for each request of up to 32 texts: a page that waits wants less.
     """
 
     def __init__(
@@ -99,9 +99,15 @@ class Encoder:
         await self._http.aclose()
 
     async def model(self) -> ModelInfo:
-        """The model that answers, and how long its vectors are: one short text is sent to learn it."""
+        """The model that answers, and how long its vectors are: one short text is sent to learn it.
+
+        Who refuses even that one does so for another reason: some servers say 400 to an unknown model.
+        """
         if self._dimensions is None:
-            await self.encode(["How long is a vector?"])
+            try:
+                await self.encode(["How long is a vector?"])
+            except EncoderRefused as error:
+                raise EncoderMisconfigured(str(error)) from error
         return ModelInfo(self.name, self._dimensions or 0)
 
     async def encode(self, texts: Sequence[str]) -> Vectors:
@@ -175,13 +181,13 @@ def as_error(answer: httpx.Response) -> EncoderError:
         return EncoderUnavailable(words, retry_after=retry_after(answer))
     if answer.status_code in NOT_THESE_TEXTS:
         return EncoderRefused(words)
-    return EncoderMisconfigured(words)
+    return EncoderMisconfigured(f"{words} (asked at {answer.url.path})")
 
 
 def words_of(answer: httpx.Response) -> str:
-    """The server's own words, from OpenAI's shape of an error or else the body's beginning."""
+    """The server's own words, from OpenAI's or FastAPI's shape of an error or else the body's beginning."""
     try:
-        return ErrorAnswer.model_validate_json(answer.content).error.message[:500]
+        return ERROR.validate_json(answer.content).words[:500]
     except ValidationError:
         return " ".join(answer.text[:500].split()) or answer.reason_phrase
 
@@ -225,6 +231,30 @@ class ErrorWords(BaseModel):
 
 class ErrorAnswer(BaseModel):
     error: ErrorWords
+
+    @property
+    def words(self) -> str:
+        return self.error.message
+
+
+class Fault(BaseModel):
+    loc: tuple[str | int, ...]
+    msg: str
+
+
+class Detail(BaseModel):
+    """FastAPI's own errors; a fault repeats the whole input, which is for no log."""
+
+    detail: str | list[Fault]
+
+    @property
+    def words(self) -> str:
+        if isinstance(self.detail, str):
+            return self.detail
+        return "; ".join(f"{'.'.join(map(str, fault.loc))}: {fault.msg}" for fault in self.detail)
+
+
+ERROR = TypeAdapter[ErrorAnswer | Detail](ErrorAnswer | Detail)
 
 
 def unit_rows(body: bytes, *, count: int) -> Vectors:

@@ -24,6 +24,7 @@ CHUNK: Final = 1024  # papers whose lengths are sorted together
 BATCH: Final = 32  # papers encoded and committed together
 FIRST_RETRY: Final = timedelta(minutes=10)
 LAST_RETRY: Final = timedelta(days=1)
+SAME_MODEL: Final = 0.9  # cosine; whoever cuts texts shorter or counts in fewer bits stays above it
 
 PaperText = Row[str, str, str, str]  # id, title, abstract, hash of both
 
@@ -48,6 +49,8 @@ async def fill(
     model_id = await models.register(database, await encoder.model(), now=clock())
     done = 0
     while chunk := await _lacking(database, model_id, now=clock()):
+        if not done:
+            await _compare_with_before(database, encoder, model_id)
         filled = 0
         async for count in _fill_chunk(database, encoder, model_id, chunk, clock):
             filled += count
@@ -58,6 +61,29 @@ async def fill(
             return done
     await index.ensure(database, model_id)
     return done
+
+
+async def _compare_with_before(database: Database, encoder: Encoder, model_id: int) -> None:
+    """EncoderError if a text's vector is now quite another one. A server that has one model may answer with
+    it whatever the name, and two models' vectors can be of one length.
+    """
+    fresh = (Paper.id == Embedding.paper_id) & (Paper.text_hash == Embedding.text_hash)
+    query = select(Paper.title, Paper.abstract, Embedding.vector).join(Embedding, fresh)
+    query = query.where(Embedding.model_id == model_id, HAS_VECTOR).order_by(Paper.id).limit(1)
+    async with database.reading() as session:
+        before = (await session.execute(query)).one_or_none()
+    if before is None:
+        return
+    try:
+        [now] = await encoder.encode([text_of(before.title, before.abstract)])
+    except EncoderRefused:  # pickier than before: no reason to hold up the others
+        return
+    cosine = float(np.array(before.vector, np.float32) @ now)
+    if cosine < SAME_MODEL:
+        raise EncoderError(
+            f"{encoder.name} gives a paper another vector than before (cosine {cosine:.2f}): "
+            "another model under the same name. Give it a name of its own."
+        )
 
 
 async def _fill_chunk(
