@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 WORKERS ?= 2
 
-.PHONY: help run test lint format bench-ingest bench-search bench-digests torture-digests bench-relevance bench-matching bench-pages screenshots clean
+.PHONY: help run test test-infinity lint format bench-ingest bench-search bench-digests torture-digests bench-relevance bench-matching bench-pages screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -16,6 +16,9 @@ run: .venv/.installed ## set everything up and serve http://127.0.0.1:8000
 
 test: .venv/.installed-dev lint ## lint, types, architecture and all tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TESTS)
+
+test-infinity: .venv/.installed-dev .venv-infinity/.installed ## Paperround with Infinity, a server of embeddings that isn't ours
+	$(BIN)/python -m pytest tests/embeddings/test_foreign_server.py
 
 lint: .venv/.installed-dev ## ruff, mypy, import-linter
 	$(BIN)/ruff check .
@@ -52,8 +55,8 @@ bench-digests: .venv/.installed-dev ## digests a second, against a bare loop tha
 torture-digests: .venv/.installed-dev ## 10,000 digests while senders are killed and the mail server restarts
 	TORTURE=10000 $(BIN)/python -m pytest -s tests/digests/test_torture.py
 
-clean: ## remove the virtual environment; the data stay
-	rm -rf .venv
+clean: ## remove the virtual environments; the data stay
+	rm -rf .venv .venv-infinity
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Paperround needs Python 3.11 or newer. Install it, or say where it is: make PYTHON=/path/to/python3"; exit 1; }
@@ -66,4 +69,11 @@ clean: ## remove the virtual environment; the data stay
 
 .venv/.installed-dev: .venv/.installed
 	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+.venv-infinity/.installed: tests/embeddings/infinity.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 13))' || { echo "Infinity needs Python 3.11 or 3.12: make test-infinity PYTHON=/path/to/python3.12"; exit 1; }
+	$(PYTHON) -m venv --clear .venv-infinity
+	@echo "Installing Infinity (once; a minute or two) …"
+	@.venv-infinity/bin/python -m pip install --disable-pip-version-check --quiet --no-compile --requirement $<
 	@touch $@
