@@ -60,7 +60,7 @@ class Reader:
             return list((await session.execute(query)).scalars().all())
 
     async def paper(self, paper_id: str = "2603.00001") -> Paper:
-        (only,) = await self.all(editions.with_authors(select(Paper)).where(Paper.id == paper_id))
+        (only,) = await self.all(select(Paper).where(Paper.id == paper_id).options(*editions.WITH_AUTHORS))
         return only
 
     async def listings(self, paper_id: str = "2603.00001") -> list[tuple[str, str, str | None]]:

@@ -105,7 +105,7 @@ async def test_a_submitted_paper_is_fetched_and_stands_on_todays_list(desk, ada,
         paper = await editions.paper(session, ID)
         assert (paper.title, paper.listed_on) == (f"Patient Gradients, Part {ID}", TODAY)
         assert paper.categories == ["cs.CL", "cs.AI"]
-        assert [author.name for author in paper.authors] == ["Ada Lindqvist", "Benedikt Åström"]
+        assert paper.author_names == ["Ada Lindqvist", "Benedikt Åström"]
         jobs = "SELECT task_name::text FROM jobs.procrastinate_jobs"
         assert "embed_papers" in (await session.scalars(sql(jobs))).all()
 

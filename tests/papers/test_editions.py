@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from itertools import pairwise
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event, select, text
+from sqlalchemy.exc import InvalidRequestError
+from sqlalchemy.orm import undefer
 
 from paperround.database import Database
 from paperround.papers import editions
 from paperround.papers.editions import Choice, Sort
 from paperround.papers.span import Period, Span
+from paperround.papers.tables import Paper
 
 from factories import at, item, listed
 
@@ -39,6 +44,22 @@ async def everything(database: Database, choice: Choice, sort: Sort, limit: int)
             after = part.more
             if after is None:
                 return found
+
+
+@contextmanager
+def asked(database: Database) -> Iterator[list[tuple[str, Any]]]:
+    """The statements sent inside, with their parameters."""
+    statements: list[tuple[str, Any]] = []
+
+    def note(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        statements.append((statement, parameters))
+
+    engine = database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
 
 
 @pytest.mark.parametrize("sort", Sort)
@@ -131,6 +152,99 @@ async def test_the_hubs_order_is_by_day_then_votes_and_its_pages_cover_everythin
     assert len({(listing.day, paper.id) for listing, paper in found}) == len(found) == 16 + 13
 
 
+# Authors
+
+
+PEOPLE = [
+    {"name": "Zoe Lindqvist", "user": {"name": "zoe"}},
+    {"name": "Cyn Verborgen", "hidden": True},
+    {"name": "Ada Åström"},
+    {"name": "Zoe Lindqvist"},
+]
+
+
+async def test_names_come_in_the_papers_order_and_without_hidden_ones(database):
+    await listed(
+        database,
+        "2026-03-02",
+        item("2603.00001", paper__authors=PEOPLE),
+        item("2603.00002", paper__authors=[]),
+        item("2603.00003", paper__authors=PEOPLE[1:2]),
+        item("2603.00004", paper__authors=[{"name": f"Author {n}"} for n in range(664)]),
+    )
+    async with database.reading() as session:
+        found = await editions.papers_of(session, [f"2603.0000{n}" for n in range(1, 6)])
+    assert {paper_id: paper.author_names for paper_id, paper in found.items()} == {
+        "2603.00001": ["Zoe Lindqvist", "Ada Åström", "Zoe Lindqvist"],
+        "2603.00002": [],
+        "2603.00003": [],
+        "2603.00004": [f"Author {n}" for n in range(664)],
+    }
+
+
+async def test_names_follow_their_authors(database):
+    await listed(database, "2026-03-02", item("2603.00001", paper__authors=PEOPLE))
+    fewer = [{**PEOPLE[0], "hidden": True}, *PEOPLE[1:3]]
+    await listed(
+        database, "2026-03-02", item("2603.00001", paper__authors=fewer), seen_at=at("2026-03-02 13:00")
+    )
+    async with database.reading() as session:
+        found = await editions.paper(session, "2603.00001")
+    assert found.author_names == ["Ada Åström"]
+
+
+async def test_a_list_is_one_statement_however_many_authors_there_are(database):
+    await fill(database)
+    days = Choice(date(2026, 3, 1), date(2026, 3, 31))
+    async with database.reading() as session:
+        with asked(database) as statements:
+            by_id = await editions.papers_of(session, ["2603.00001", "2603.00002"])
+        assert len(statements) == 1
+        with asked(database) as statements:
+            part = await editions.papers(session, days, sort=Sort.upvotes, limit=20)
+        assert len(statements) == 1
+        with asked(database) as statements:
+            rows = await editions.listed(session, days, sort=None, limit=20, offset=0)
+        assert len(statements) == 1
+    shown = [*by_id.values(), *part.papers, *(paper for _, paper in rows)]
+    assert all(paper.author_names == ["Ada Lindqvist", "Benedikt Åström"] for paper in shown)
+
+
+async def test_authors_come_whole_where_they_are_asked_for(database):
+    await listed(database, "2026-03-02", item("2603.00001", paper__authors=PEOPLE))
+    async with database.reading() as session:
+        (found,) = (await editions.papers_of(session, ["2603.00001"], load=editions.WITH_AUTHORS)).values()
+    assert [(author.name, author.hidden) for author in found.authors] == [
+        (person["name"], person.get("hidden", False)) for person in PEOPLE
+    ]
+    assert found.authors[0].account["name"] == "zoe"
+
+
+async def test_what_of_the_authors_was_not_loaded_is_an_error(database):
+    await listed(database, "2026-03-02", item("2603.00001"))
+    async with database.reading() as session:
+        bare = (await session.scalars(select(Paper))).one()
+        for name in ("author_names", "authors"):
+            with pytest.raises(InvalidRequestError):
+                getattr(bare, name)
+    async with database.reading() as session:
+        named = await editions.paper(session, "2603.00001")
+        with pytest.raises(InvalidRequestError):
+            named.authors  # noqa: B018 (that it is looked at)
+
+
+async def test_names_are_never_written(database):
+    await listed(database, "2026-03-02", item("2603.00001"))
+    async with database.writing() as session:
+        query = select(Paper).options(undefer(Paper.author_names))
+        paper = (await session.scalars(query)).one()
+        paper.title = "Another"
+        paper.author_names = ["Somebody Else"]
+    async with database.reading() as session:
+        found = await editions.paper(session, "2603.00001")
+    assert (found.title, found.author_names) == ("Another", ["Ada Lindqvist", "Benedikt Åström"])
+
+
 # Plans
 
 
@@ -148,17 +262,10 @@ SELECT listed_on, 'huggingface', id, now() FROM papers;
 
 async def plans(database: Database, choice: Choice, sort: Sort, after: editions.Place | None) -> str:
     """What PostgreSQL would do for the first statement of such a list."""
-    statements: list[tuple[str, Any]] = []
-
-    def note(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        statements.append((statement, parameters))
-
-    engine = database.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
     async with database.reading() as session:
-        await editions.papers(session, choice, sort=sort, limit=20, after=after)
-    event.remove(engine, "before_cursor_execute", note)
-    statement, parameters = next(s for s in statements if s[0].lstrip().startswith("SELECT"))
+        with asked(database) as statements:
+            await editions.papers(session, choice, sort=sort, limit=20, after=after)
+    statement, parameters = statements[0]
     async with database.reading() as session:
         connection = await session.connection()
         rows = await connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)

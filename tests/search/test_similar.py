@@ -25,7 +25,7 @@ async def test_they_are_the_nearest_without_the_paper_itself(database, monkeypat
 
     assert [match.paper.id for match in matches] == wanted
     assert [m.similarity for m in matches] == pytest.approx(sorted(cosines)[-2:-10:-1], abs=2e-3)
-    assert matches[0].paper.authors[0].name == "Ada Lindqvist"
+    assert matches[0].paper.author_names[0] == "Ada Lindqvist"
 
 
 async def test_equals_come_by_id_and_the_paper_itself_is_never_among_them(database):

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperround.papers.tables import Author, Paper
+from paperround.papers.tables import Paper
 from paperround.web import atom
 from paperround.web.atom import Feed
 
@@ -185,7 +185,7 @@ def test_whatever_a_text_holds_the_feeds_can_be_read(title, abstract, name):
         id="2603.00001",
         title=title,
         abstract=abstract,
-        authors=[Author(name=name, position=0, hidden=False)],
+        author_names=[name],
         listed_on=date(2026, 3, 2),
         seen_at=datetime(2026, 3, 2, tzinfo=UTC),
     )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import select
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import undefer
 
 from paperround.database import ReadSession
-from paperround.papers.tables import Author, Paper
+from paperround.papers.tables import Paper
 from paperround.text import http_link, unicode_math
 
 FIRST_AUTHORS: Final = 3
@@ -41,18 +41,18 @@ class Items:
         new = [paper_id for paper_id in wanted if paper_id not in self._known]
         if new:
             self._known |= dict.fromkeys(new)
-            query = select(Paper).where(Paper.id.in_(new)).options(selectinload(Paper.authors))
+            query = select(Paper).where(Paper.id.in_(new)).options(undefer(Paper.author_names))
             self._known |= {paper.id: item_of(paper) for paper in await session.scalars(query)}
         return {paper_id: item for paper_id in wanted if (item := self._known[paper_id])}
 
 
 def item_of(paper: Paper) -> Item:
-    """The paper's authors must be loaded."""
+    """The names of the paper's authors must be loaded."""
     day = paper.published_at
     return Item(
         id=paper.id,
         title=shortened(unicode_math(paper.title), LONGEST_TITLE),
-        authors=byline([author for author in paper.authors if not author.hidden]),
+        authors=byline(paper.author_names),
         published=f"{day.day} {day:%b %Y}",
         summary=shortened(unicode_math(paper.ai_summary or paper.abstract), LONGEST_SUMMARY),
         votes=f"{paper.votes:,} {'vote' if paper.votes == 1 else 'votes'}",
@@ -60,11 +60,10 @@ def item_of(paper: Paper) -> Item:
     )
 
 
-def byline(authors: list[Author]) -> str:
+def byline(authors: Sequence[str]) -> str:
     """`Ada, Ben, Cyn and 4 more`."""
-    names = [author.name for author in authors[:FIRST_AUTHORS]]
-    rest = len(authors) - len(names)
-    return ", ".join(names) + (f" and {rest} more" if rest else "")
+    rest = len(authors) - FIRST_AUTHORS
+    return ", ".join(authors[:FIRST_AUTHORS]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def shortened(text: str, length: int) -> str:

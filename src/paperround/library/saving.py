@@ -8,12 +8,12 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Select, and_, delete, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import contains_eager, joinedload, selectinload
+from sqlalchemy.orm import contains_eager
 
 from paperround.accounts.tables import Reader
 from paperround.database import ReadSession, WriteSession
 from paperround.library.tables import Saved
-from paperround.papers.editions import Place
+from paperround.papers.editions import WITH_NAMES, Place
 from paperround.papers.tables import Paper
 
 MOST_SAVED: Final = 5000
@@ -96,7 +96,7 @@ async def totals(session: ReadSession, reader_id: int) -> Totals:
 async def reading_list(
     session: ReadSession, reader_id: int, *, unread: bool = False, limit: int, after: Place | None = None
 ) -> Shelf:
-    """Saved papers with authors, the last saved first. `unread`: those alone."""
+    """Saved papers, the last saved first. `unread`: those alone."""
     query = _with_papers().where(Saved.reader_id == reader_id)
     if unread:
         query = query.where(Saved.read_at.is_(None))
@@ -117,9 +117,4 @@ async def of_papers(session: ReadSession, reader_id: int, paper_ids: Sequence[st
 
 
 def _with_papers() -> Select[Saved]:
-    paper = contains_eager(Saved.paper)
-    return (
-        select(Saved)
-        .join(Saved.paper)
-        .options(paper.options(selectinload(Paper.authors), joinedload(Paper.organization)))
-    )
+    return select(Saved).join(Saved.paper).options(contains_eager(Saved.paper).options(*WITH_NAMES))

@@ -141,7 +141,7 @@ def _author(name: str) -> str:
 
 
 def _names(paper: Paper) -> list[str]:
-    return [name for author in paper.authors if not author.hidden and (name := plain(author.name))]
+    return [name for name in map(plain, paper.author_names) if name]
 
 
 def _published(paper: Paper) -> datetime:

@@ -6,10 +6,12 @@ import enum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, distinct, exists, func, or_, select
-from sqlalchemy.orm import aliased, joinedload, selectinload
+from sqlalchemy import ColumnElement, Select, Text, any_, distinct, exists, func, literal, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import aliased, joinedload, selectinload, undefer
+from sqlalchemy.sql.base import ExecutableOption
 
 from paperround.database import ReadSession
 from paperround.papers.merging import READERS
@@ -91,9 +93,11 @@ KEYS: dict[Sort, Any] = {
 }
 
 
-def with_authors(query: Select[Paper]) -> Select[Paper]:
-    """Authors are many (up to thousands a paper): only who shows them loads them."""
-    return query.options(selectinload(Paper.authors), joinedload(Paper.organization))
+# What comes with papers. Authors are many, up to thousands a paper: as objects they cost as much as all else
+# of a list, so only who tells of their accounts, the hub's API, loads them.
+WITH_NAMES: Final = (undefer(Paper.author_names), joinedload(Paper.organization))
+WITH_AUTHORS: Final = (selectinload(Paper.authors), joinedload(Paper.organization))
+Loading = Sequence[ExecutableOption]  # one of the two
 
 
 async def papers(
@@ -103,7 +107,7 @@ async def papers(
     key = KEYS[sort]
     # No index has this order: PostgreSQL might walk down the whole catalogue to meet one day's papers.
     order = func.coalesce(key, key) if choice.short else key
-    query = with_authors(select(Paper)).where(*choice.papers)
+    query = select(Paper).options(*WITH_NAMES).where(*choice.papers)
     query = query.order_by(order.desc(), Paper.id).limit(limit + 1)
     if choice.listings:
         query = query.where(Paper.id.in_(select(Listing.paper_id).where(*choice.listings)))
@@ -169,13 +173,18 @@ async def organization_totals(session: ReadSession, name: str) -> OrganizationTo
     return OrganizationTotals(papers=row[0], votes=row[1], first=row[2])
 
 
-async def paper(session: ReadSession, paper_id: str) -> Paper | None:
-    return (await session.scalars(with_authors(select(Paper)).where(Paper.id == paper_id))).one_or_none()
+async def paper(session: ReadSession, paper_id: str, *, load: Loading = WITH_NAMES) -> Paper | None:
+    query = select(Paper).options(*load).where(Paper.id == paper_id)
+    return (await session.scalars(query)).one_or_none()
 
 
-async def papers_of(session: ReadSession, ids: Iterable[str]) -> dict[str, Paper]:
-    """Papers by id, with authors and organization; those that aren't there are left out."""
-    query = with_authors(select(Paper)).where(Paper.id.in_(list(ids)))
+async def papers_of(
+    session: ReadSession, ids: Iterable[str], *, load: Loading = WITH_NAMES
+) -> dict[str, Paper]:
+    """Papers by id; those that aren't there are left out."""
+    # One array: of an IN the text would be written anew each time.
+    these = Paper.id == any_(literal(list(ids), ARRAY(Text)))
+    query = select(Paper).options(*load).where(these)
     return {paper.id: paper for paper in await session.scalars(query)}
 
 
@@ -215,7 +224,13 @@ LISTED_ORDERS: dict[Sort | None, tuple[Any, ...]] = {
 
 
 async def listed(
-    session: ReadSession, choice: Choice, *, sort: Sort | None, limit: int, offset: int
+    session: ReadSession,
+    choice: Choice,
+    *,
+    sort: Sort | None,
+    limit: int,
+    offset: int,
+    load: Loading = WITH_NAMES,
 ) -> Sequence[tuple[Listing, Paper]]:
     """Listings in the hub's own order: from the newest day back, a day's by votes; or as `sort` says.
 
@@ -228,7 +243,7 @@ async def listed(
         .join(Paper, Paper.id == Listing.paper_id)
         .where(*choice.listings, or_(Listing.feed != READERS, ~doubled))
         .order_by(*LISTED_ORDERS[sort])
-        .options(selectinload(Paper.authors), joinedload(Paper.organization))
+        .options(*load)
     )
     rows = await session.execute(query.limit(limit).offset(offset))
     return [(listing, paper) for listing, paper in rows]

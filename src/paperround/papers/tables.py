@@ -16,12 +16,14 @@ from sqlalchemy import (
     String,
     Text,
     desc,
+    func,
     or_,
+    select,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 from sqlalchemy.ext.hybrid import hybrid_property
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
 from paperround.database import Base
 from paperround.papers.record import FRESH
@@ -36,6 +38,29 @@ class Organization(Base):
     hub_id: Mapped[str | None] = mapped_column(Text)
     full_name: Mapped[str] = mapped_column(Text)
     avatar_url: Mapped[str | None] = mapped_column(Text)
+
+
+class Author(Base):
+    """An author of one paper, at their place in its list. The same name may stand there twice."""
+
+    __tablename__ = "authors"
+
+    paper_id: Mapped[str] = mapped_column(ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    hidden: Mapped[bool] = mapped_column(default=False)
+    hub_id: Mapped[str | None] = mapped_column(Text)
+    account: Mapped[dict[str, Any] | None] = mapped_column(FACTS, comment="their account on the hub")
+    status: Mapped[str | None] = mapped_column(Text, comment="how the hub knows that it is theirs")
+    status_changed_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index("authors_name_idx", "name"),
+        # Who wrote a month's papers is counted from this alone.
+        Index(
+            "authors_shown_idx", "paper_id", postgresql_include=["name"], postgresql_where=text("NOT hidden")
+        ),
+    )
 
 
 class Paper(Base):
@@ -100,6 +125,19 @@ class Paper(Base):
     authors: Mapped[list[Author]] = relationship(
         order_by="Author.position", lazy="raise", cascade="all, delete-orphan", passive_deletes=True
     )
+    # Of the authors who aren't hidden, in the paper's order: all that most need of them.
+    author_names: Mapped[list[str]] = column_property(
+        func.array(
+            select(Author.name)
+            .where(Author.paper_id == id, ~Author.hidden)  # noqa: A003 (the column above)
+            .order_by(Author.position)
+            .correlate_except(Author)
+            .scalar_subquery(),
+            type_=ARRAY(Text),
+        ),
+        deferred=True,
+        raiseload=True,
+    )
     organization: Mapped[Organization | None] = relationship(lazy="raise")
 
     @hybrid_property
@@ -128,29 +166,6 @@ class Paper(Base):
         Index("papers_categories_idx", "categories", postgresql_using="gin"),
         Index("papers_search_idx", "search", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
         Index("papers_unsearchable_idx", "id", postgresql_where=text("search IS NULL")),
-    )
-
-
-class Author(Base):
-    """An author of one paper, at their place in its list. The same name may stand there twice."""
-
-    __tablename__ = "authors"
-
-    paper_id: Mapped[str] = mapped_column(ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True)
-    position: Mapped[int] = mapped_column(Integer, primary_key=True)
-    name: Mapped[str] = mapped_column(Text)
-    hidden: Mapped[bool] = mapped_column(default=False)
-    hub_id: Mapped[str | None] = mapped_column(Text)
-    account: Mapped[dict[str, Any] | None] = mapped_column(FACTS, comment="their account on the hub")
-    status: Mapped[str | None] = mapped_column(Text, comment="how the hub knows that it is theirs")
-    status_changed_at: Mapped[datetime | None]
-
-    __table_args__ = (
-        Index("authors_name_idx", "name"),
-        # Who wrote a month's papers is counted from this alone.
-        Index(
-            "authors_shown_idx", "paper_id", postgresql_include=["name"], postgresql_where=text("NOT hidden")
-        ),
     )
 
 

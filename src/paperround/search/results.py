@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from paperround.database import ReadSession
 from paperround.papers import editions
+from paperround.papers.editions import WITH_NAMES, Loading
 from paperround.papers.tables import Paper
 from paperround.papers.words import words_of
 from paperround.search.query import Match
@@ -22,9 +23,11 @@ ALIKE = text("""
 """)
 
 
-async def papers_of(session: ReadSession, matches: Sequence[Match]) -> list[tuple[Match, Paper]]:
-    """Each match with its paper, authors and organization, in the same order."""
-    by_id = await editions.papers_of(session, (match.paper_id for match in matches))
+async def papers_of(
+    session: ReadSession, matches: Sequence[Match], *, load: Loading = WITH_NAMES
+) -> list[tuple[Match, Paper]]:
+    """Each match with its paper, in the same order."""
+    by_id = await editions.papers_of(session, (match.paper_id for match in matches), load=load)
     return [(match, by_id[match.paper_id]) for match in matches if match.paper_id in by_id]
 
 

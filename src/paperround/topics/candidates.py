@@ -10,11 +10,11 @@ from datetime import date
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Row, Select, Text, any_, func, literal, select
-from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from paperround.database import ReadSession
 from paperround.embeddings.tables import Embedding
-from paperround.papers.tables import FRESH_LISTING, Author, Listing, Paper
+from paperround.papers.tables import FRESH_LISTING, Listing, Paper
 from paperround.topics.measuring import SENT_VECTOR, Version, received, received_one
 from paperround.topics.rules import Reading
 from paperround.topics.sparse import Floats
@@ -49,7 +49,7 @@ async def listed(
     rows = (await session.execute(query.order_by(days.c.day.desc(), Paper.id))).all()
     views = await _views(version, rows)
     return [
-        Candidate(row.day, Reading(row.id, text_of(row.title, row.abstract), tuple(row.names or ())), view)
+        Candidate(row.day, Reading(row.id, text_of(row.title, row.abstract), tuple(row.author_names)), view)
         for row, view in zip(rows, views, strict=True)
     ]
 
@@ -80,20 +80,13 @@ async def vectors_of(session: ReadSession, version: Version, ids: Collection[str
 
 
 def _texts(version: Version, *where: ColumnElement[bool], names: bool = True) -> Select[*tuple[Any, ...]]:
-    written = (
-        select(func.array_agg(aggregate_order_by(Author.name, Author.position)))
-        .where(Author.paper_id == Paper.id, ~Author.hidden)
-        .correlate(Paper)
-        .scalar_subquery()
-        .label("names")
-    )
     embedded = (
         (Embedding.paper_id == Paper.id)
         & (Embedding.model_id == version.statistics.model_id)
         & Embedding.vector.is_not(None)
     )
     query = select(Paper.id, Paper.title, Paper.abstract, SENT_VECTOR).outerjoin(Embedding, embedded)
-    return (query.add_columns(written) if names else query).where(*where)
+    return (query.add_columns(Paper.author_names) if names else query).where(*where)
 
 
 async def _views(version: Version, rows: Sequence[Row[Any]]) -> list[View]:

@@ -166,8 +166,7 @@ def _title(paper: Paper) -> str:
 
 
 def _names(paper: Paper) -> list[str]:
-    names = (plain(author.name) for author in paper.authors if not author.hidden)
-    return [name for name in names if name][:MOST_AUTHORS]
+    return [name for name in map(plain, paper.author_names) if name][:MOST_AUTHORS]
 
 
 def _tags(paper: Paper) -> list[str]:

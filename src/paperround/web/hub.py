@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from paperround.papers import editions
-from paperround.papers.editions import Choice, Sort
+from paperround.papers.editions import WITH_AUTHORS, WITH_NAMES, Choice, Loading, Sort
 from paperround.papers.merging import READERS
 from paperround.papers.span import Period, Span
 from paperround.papers.tables import Author, Listing, Organization, Paper
@@ -23,7 +23,6 @@ from paperround.web.api.models import iso
 from paperround.web.api.papers import PaperId, found
 from paperround.web.asking import understood
 from paperround.web.request import NotFound, Read, database_of
-from paperround.web.shown import visible_authors
 
 FEEDS: Final = ("huggingface", READERS)
 DEFAULT_LIMIT: Final = 50
@@ -59,6 +58,7 @@ async def daily_papers(
         sort=SORTS.get(sort or ""),
         limit=count,
         offset=page * count,
+        load=WITH_AUTHORS,
     )
     return JSONResponse([item(listing, paper) for listing, paper in rows])
 
@@ -87,14 +87,15 @@ async def search_papers(
     choice = Choice(feeds=FEEDS)
     async with database_of(request).reading() as session:
         if not asking.question.text:
-            rows = await editions.listed(session, choice, sort=None, limit=count, offset=0)
+            rows = await editions.listed(session, choice, sort=None, limit=count, offset=0, load=WITH_AUTHORS)
             return JSONResponse([item(listing, paper) for listing, paper in rows])
         on_lists = editions.listed_by(FEEDS)
         found = await search(
             session, asking.question, asking.vector, filters=Filters(among=on_lists), limit=count
         )
         named = [Match(asking.paper_id, 1.0, None, ())] if asking.paper_id else []
-        papers = [paper for _, paper in await papers_of(session, named or found.matches)]
+        matched = await papers_of(session, named or found.matches, load=WITH_AUTHORS)
+        papers = [paper for _, paper in matched]
         listings = await editions.listings(session, [paper.id for paper in papers])
     return JSONResponse(
         [
@@ -107,7 +108,7 @@ async def search_papers(
 
 @router.get("/api/papers/{paper_id:path}", response_model=Json, summary="One paper, as the hub gives it")
 async def paper_info(session: Read, paper_id: PaperId) -> JSONResponse:
-    paper, listing = await _listed_paper(session, paper_id)
+    paper, listing = await _listed_paper(session, paper_id, load=WITH_AUTHORS)
     inner = paper_object(listing, paper)
     return JSONResponse(
         {**inner, **{k: v for k, v in item(listing, paper).items() if k not in {*inner, "paper"}}}
@@ -120,13 +121,13 @@ class Markdown(PlainTextResponse):
 
 @router.get("/papers/{paper_id:path}.md", response_class=Markdown, summary="One paper in Markdown")
 async def paper_markdown(session: Read, paper_id: PaperId) -> Markdown:
-    paper, _ = await _listed_paper(session, paper_id)
+    paper, _ = await _listed_paper(session, paper_id, load=WITH_NAMES)
     return Markdown(markdown(paper))
 
 
-async def _listed_paper(session: Read, paper_id: str) -> tuple[Paper, Listing]:
+async def _listed_paper(session: Read, paper_id: str, *, load: Loading) -> tuple[Paper, Listing]:
     """Only what stands on the hub's lists or was brought by a reader: never a sample."""
-    paper = await found(session, paper_id)
+    paper = await found(session, paper_id, load=load)
     listings = [row for row in (await editions.listings(session, [paper.id]))[paper.id] if row.feed in FEEDS]
     if not listings:
         raise NotFound(f"Paper {paper.id} is not on the hub's lists.")
@@ -143,7 +144,7 @@ def markdown(paper: Paper) -> str:
     ]
     parts = [
         f"# {paper.title}",
-        ", ".join(author.name for author in visible_authors(paper)),
+        ", ".join(paper.author_names),
         f"Published {paper.published_at:%Y-%m-%d}",
         "\n".join(f"- <{link}>" for link in links if link),
         "## Abstract",

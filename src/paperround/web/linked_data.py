@@ -20,7 +20,7 @@ def scholarly_article(paper: Paper, *, url: str, on_arxiv: bool) -> dict[str, An
         "url": url,
         "headline": unicode_math(paper.title),
         "abstract": unicode_math(paper.abstract),
-        "author": [{"@type": "Person", "name": a.name} for a in paper.authors if not a.hidden],
+        "author": [{"@type": "Person", "name": name} for name in paper.author_names],
         "datePublished": paper.published_at.astimezone(UTC).date().isoformat(),
         "keywords": paper.ai_keywords,
         "codeRepository": paper.github_url,

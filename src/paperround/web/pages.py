@@ -193,7 +193,7 @@ async def one_paper(request: Request, session: Read, settings: Config, now: Now,
         paper=paper,
         marks=await marks(request, session, [paper]),
         entry=shown.entry(paper, today=today),
-        authors=shown.folded(shown.visible_authors(paper)),
+        authors=shown.folded(paper.author_names),
         listings=[
             (shown.turning(span, today=today), shown.address(span), row)
             for row in listings

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from paperround.papers.movement import Movement
 from paperround.papers.span import Period, Span
-from paperround.papers.tables import Author, Organization, Paper
+from paperround.papers.tables import Organization, Paper
 from paperround.text import markup, markup_paragraphs
 from paperround.web.charts import line
 
@@ -157,11 +157,7 @@ class Entry:
     seen: int
 
 
-def visible_authors(paper: Paper) -> list[Author]:
-    return [author for author in paper.authors if not author.hidden]
-
-
-def folded(authors: Sequence[Author]) -> tuple[Sequence[Author], Sequence[Author]]:
+def folded(authors: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
     """Those shown at once and those that open in place; a handful more isn't worth the fold."""
     if len(authors) <= FIRST_AUTHORS + 4:
         return authors, []
@@ -170,7 +166,7 @@ def folded(authors: Sequence[Author]) -> tuple[Sequence[Author], Sequence[Author
 
 def entry(paper: Paper, *, today: date, by_people: bool = False, movement: Movement | None = None) -> Entry:
     """`by_people`: authors are named even where an organization would stand for them."""
-    authors = visible_authors(paper)
+    authors = paper.author_names
     group = None if by_people else paper.organization
     who, others = _byline(group, authors)
     published = paper.published_at.astimezone(UTC).date()
@@ -199,14 +195,14 @@ def entry(paper: Paper, *, today: date, by_people: bool = False, movement: Movem
     )
 
 
-def _byline(organization: Organization | None, authors: Sequence[Author]) -> tuple[str, str]:
+def _byline(organization: Organization | None, authors: Sequence[str]) -> tuple[str, str]:
     """The organization and how many wrote it; without one, the first author and how many others."""
     if organization:
         return organization.full_name, plural(len(authors), "author") if authors else ""
     if not authors:
         return "", ""
     rest = len(authors) - 1
-    return authors[0].name, f"and {plural(rest, 'other')}" if rest else ""
+    return authors[0], f"and {plural(rest, 'other')}" if rest else ""
 
 
 def entries(

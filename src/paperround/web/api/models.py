@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from paperround.feeds.status import FeedState
 from paperround.papers.catalogue import SAMPLE
 from paperround.papers.tables import Listing, Paper, Signal
-from paperround.web.shown import visible_authors
 
 
 class OrganizationOut(BaseModel):
@@ -51,13 +50,14 @@ class PaperOut(BaseModel):
 
     @classmethod
     def of(cls, paper: Paper, base: str) -> Self:
-        own = {name: getattr(paper, name) for name in cls.model_fields if hasattr(paper, name)}
+        own = {name: getattr(paper, name) for name in cls.model_fields if name in Paper.__table__.columns}
         organization = paper.organization
         return cls.model_validate(
             own
             | {
+                "withdrawn": paper.withdrawn,
                 "upvotes": paper.votes,
-                "authors": [author.name for author in visible_authors(paper)],
+                "authors": paper.author_names,
                 "organization": organization
                 and OrganizationOut(name=organization.name, full_name=organization.full_name),
                 "arxiv_url": f"https://arxiv.org/abs/{paper.id}",

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query
 
 from paperround.papers import editions
 from paperround.papers.arxiv_id import bare_id
-from paperround.papers.editions import Choice, Sort
+from paperround.papers.editions import WITH_NAMES, Choice, Loading, Sort
 from paperround.papers.span import Period, Span
 from paperround.papers.tables import Paper
 from paperround.search.similar import similar
@@ -92,10 +92,10 @@ def _day(value: str | None) -> date | None:
     return Span.parse(Period.day, value).first if value is not None else None
 
 
-async def found(session: Read, paper_id: str) -> Paper:
+async def found(session: Read, paper_id: str, *, load: Loading = WITH_NAMES) -> Paper:
     """The paper, by its id in any form. Raises `NotFound`."""
     try:
-        paper = await editions.paper(session, bare_id(paper_id))
+        paper = await editions.paper(session, bare_id(paper_id), load=load)
     except ValueError:
         paper = None
     if paper is None:
