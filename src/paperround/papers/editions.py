@@ -6,9 +6,10 @@ import enum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, Text, any_, distinct, exists, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, Text, any_, bindparam, distinct, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import aliased, joinedload, selectinload, undefer
 from sqlalchemy.sql.base import ExecutableOption
@@ -97,7 +98,7 @@ KEYS: dict[Sort, Any] = {
 # of a list, so only who tells of their accounts, the hub's API, loads them.
 WITH_NAMES: Final = (undefer(Paper.author_names), joinedload(Paper.organization))
 WITH_AUTHORS: Final = (selectinload(Paper.authors), joinedload(Paper.organization))
-Loading = Sequence[ExecutableOption]  # one of the two
+Loading = tuple[ExecutableOption, ...]  # one of the two
 
 
 async def papers(
@@ -182,10 +183,14 @@ async def papers_of(
     session: ReadSession, ids: Iterable[str], *, load: Loading = WITH_NAMES
 ) -> dict[str, Paper]:
     """Papers by id; those that aren't there are left out."""
-    # One array: of an IN the text would be written anew each time.
-    these = Paper.id == any_(literal(list(ids), ARRAY(Text)))
-    query = select(Paper).options(*load).where(these)
-    return {paper.id: paper for paper in await session.scalars(query)}
+    found = await session.scalars(_by_ids(load), {"ids": list(ids)})
+    return {paper.id: paper for paper in found}
+
+
+@cache
+def _by_ids(load: Loading) -> Select[Paper]:
+    """Built once and with one array, for an IN's text is written anew at each call: a fourth of its time."""
+    return select(Paper).options(*load).where(Paper.id == any_(bindparam("ids", type_=ARRAY(Text))))
 
 
 async def first_and_last_day(session: ReadSession) -> tuple[date, date] | None:

@@ -7,16 +7,44 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Select, func, select
-from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy import Select, Text, any_, bindparam, func, select
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 
-from paperround.database import ReadSession
+from paperround.database import ReadSession, Utc
 from paperround.papers.heat import Votes, listing_time
 from paperround.papers.tables import Paper, Signal, Upvote
 
 DAY: Final = timedelta(days=1)
 WINDOW: Final = timedelta(days=7)
 STEP: Final = timedelta(hours=3)  # of the window; a whole number of them makes a day
+
+# Both queries are built once: it took as long as all else of them.
+IDS: Final = bindparam("ids", type_=ARRAY(Text))
+SINCE: Final = bindparam("since", type_=Utc())
+NOW: Final = bindparam("now", type_=Utc())
+
+
+def _steps() -> Select[str, datetime, int, datetime, int]:
+    """The first and the last signal of each step since the window's start, earliest step first. What came
+    before it counts as the first step, so that a paper gives at most WINDOW / STEP rows."""
+    step = func.date_bin(STEP, func.greatest(Signal.at, SINCE), SINCE)
+    firsts = func.array_agg(aggregate_order_by(Signal.upvotes, Signal.at))
+    lasts = func.array_agg(aggregate_order_by(Signal.upvotes, Signal.at.desc()))
+    return (
+        select(Signal.paper_id, func.min(Signal.at), firsts[1], func.max(Signal.at), lasts[1])
+        .where(Signal.paper_id == any_(IDS), Signal.at <= NOW)
+        .group_by(Signal.paper_id, step)
+        .order_by(Signal.paper_id, step)
+    )
+
+
+STEPS: Final = _steps()
+# How many readers here voted for each paper.
+READERS_VOTES: Final = (
+    select(Upvote.paper_id, func.count())
+    .where(Upvote.paper_id == any_(IDS), Upvote.at >= SINCE, Upvote.at <= NOW)
+    .group_by(Upvote.paper_id)
+)
 
 
 @dataclass(frozen=True)
@@ -33,37 +61,16 @@ class Movement:
 async def movements(session: ReadSession, papers: Sequence[Paper], *, now: datetime) -> dict[str, Movement]:
     """Of each paper, by id; a paper of which no number was ever seen has none."""
     rows: dict[str, list[tuple[Votes, Votes]]] = {}
-    for paper_id, first_at, first, last_at, last in await session.execute(_steps(papers, now)):
+    given = {"ids": [paper.id for paper in papers], "now": now}
+    steps = await session.execute(STEPS, given | {"since": now - WINDOW})
+    for paper_id, first_at, first, last_at, last in steps:
         rows.setdefault(paper_id, []).append((Votes(first_at, first), Votes(last_at, last)))
-    own = await _own(session, papers, now)
+    own = {row[0]: row[1] for row in await session.execute(READERS_VOTES, given | {"since": now - DAY})}
     return {
         paper.id: _movement(paper, rows[paper.id], own.get(paper.id, 0), now)
         for paper in papers
         if paper.id in rows
     }
-
-
-async def _own(session: ReadSession, papers: Sequence[Paper], now: datetime) -> dict[str, int]:
-    """How many readers here voted for each in the last 24 hours."""
-    query = select(Upvote.paper_id, func.count()).where(
-        Upvote.paper_id.in_([paper.id for paper in papers]), Upvote.at >= now - DAY, Upvote.at <= now
-    )
-    return {row[0]: row[1] for row in await session.execute(query.group_by(Upvote.paper_id))}
-
-
-def _steps(papers: Sequence[Paper], now: datetime) -> Select[str, datetime, int, datetime, int]:
-    """The first and the last signal of each step, earliest step first. What came before the window counts
-    as its first step, so that a paper gives at most WINDOW / STEP rows."""
-    start = now - WINDOW
-    step = func.date_bin(STEP, func.greatest(Signal.at, start), start)
-    firsts = func.array_agg(aggregate_order_by(Signal.upvotes, Signal.at))
-    lasts = func.array_agg(aggregate_order_by(Signal.upvotes, Signal.at.desc()))
-    return (
-        select(Signal.paper_id, func.min(Signal.at), firsts[1], func.max(Signal.at), lasts[1])
-        .where(Signal.paper_id.in_([paper.id for paper in papers]), Signal.at <= now)
-        .group_by(Signal.paper_id, step)
-        .order_by(Signal.paper_id, step)
-    )
 
 
 def _movement(paper: Paper, steps: Sequence[tuple[Votes, Votes]], own: int, now: datetime) -> Movement:
