@@ -17,8 +17,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from paperround.machine import usable_memory
 from paperround.postgres import EmbeddedPostgres, PostgresError, binaries, socket_folder
 from paperround.postgres.account import server_account
+from paperround.postgres.cluster import buffers
 from paperround.postgres.folders import socket_path
 from paperround.postgres.server import LOG_LIMIT
 
@@ -438,6 +440,19 @@ def test_a_cluster_keeps_the_version_that_made_it(place):
     (home(postgres) / "cluster/PG_VERSION").write_text("15\n")
     with pytest.raises(PostgresError, match="no binaries of PostgreSQL 15"):
         postgres.start()
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "megabytes"), [(0.25, 128), (0.5, 128), (1, 256), (2, 512), (4, 1024), (64, 1024)]
+)
+def test_a_quarter_of_the_memory_keeps_what_was_read_within_bounds(gigabytes, megabytes):
+    assert buffers(int(gigabytes * 2**30)) == megabytes
+
+
+def test_the_server_has_these_buffers(postgres):
+    with postgres.attached():
+        [(blocks,)] = query(postgres, "SELECT setting::int FROM pg_settings WHERE name = 'shared_buffers'")
+    assert blocks * 8 == buffers(usable_memory()) * 1024
 
 
 def test_the_log_keeps_its_newest_part(postgres):

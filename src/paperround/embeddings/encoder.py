@@ -33,9 +33,11 @@ from paperround.embeddings.protocol import (
     nobody_there,
     understand,
 )
+from paperround.machine import usable_cores
 from paperround.settings import Settings
 
 BATCH = 16  # texts in one forward pass: on a CPU as fast as 32, and a search waits half as long
+QUESTION = 500  # characters; one text that is no longer is encoded on one core
 MAX_WAITING = 32  # requests at once; the next is told to come back
 COME_BACK = 2  # seconds
 
@@ -64,11 +66,13 @@ def load(settings: Settings) -> Model:
     import torch
     from sentence_transformers import SentenceTransformer
 
-    torch.set_num_threads(usable_cores())
+    cores = usable_cores()
     transformer = SentenceTransformer(where, trust_remote_code=False).eval()
     bf16 = transformer.device.type == "cpu" and multiplies_bfloat16()
 
     def encode(texts: Sequence[str]) -> Vectors:
+        # Threads wait for each other longer than they save on a question, and leave no core to the others.
+        torch.set_num_threads(1 if len(texts) == 1 and len(texts[0]) <= QUESTION else cores)
         with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
             rows = transformer.encode(
                 list(texts), batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False
@@ -90,32 +94,6 @@ def multiplies_bfloat16() -> bool:
 
     has: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # not in every torch we allow
     return bool(has.get("amx_bf16") or has.get("avx512_bf16"))
-
-
-def usable_cores() -> int:
-    """Physical cores that this process may use; two hyperthreads share one core's arithmetic."""
-    if not hasattr(os, "sched_getaffinity"):
-        return os.cpu_count() or 1
-    allowed = os.sched_getaffinity(0)
-    cores = {siblings_of(cpu) for cpu in allowed}
-    return max(1, min(len(cores), cpu_quota() or len(cores)))
-
-
-def siblings_of(cpu: int) -> str:
-    """The hyperthreads of `cpu`'s core, itself among them, as the kernel writes them."""
-    try:
-        return Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text()
-    except OSError:
-        return str(cpu)
-
-
-def cpu_quota() -> int | None:
-    """Whole CPUs that a container's limit grants (cgroup 2), if there is one."""
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return max(1, int(quota) // int(period))
-    except (OSError, ValueError):  # "max 100000": no limit
-        return None
 
 
 # --- One thread, many requests ---------------------------------------------------------------------------

@@ -1,0 +1,44 @@
+"""What of this machine our processes may use: cores and memory, also where a container's limits say so."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+CONTROL_GROUP: Final = Path("/sys/fs/cgroup")  # version 2
+CPUS: Final = Path("/sys/devices/system/cpu")
+
+
+def usable_cores() -> int:
+    """Physical cores that this process may use; two hyperthreads share one core's arithmetic."""
+    if not hasattr(os, "sched_getaffinity"):
+        return os.cpu_count() or 1
+    cores = {_siblings_of(cpu) for cpu in os.sched_getaffinity(0)}
+    return max(1, min(len(cores), _cpu_quota() or len(cores)))
+
+
+def usable_memory() -> int:
+    """Bytes: the machine's memory, or a container's limit when that is less."""
+    installed = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        return min(installed, int((CONTROL_GROUP / "memory.max").read_text()))
+    except (OSError, ValueError):  # "max": no limit
+        return installed
+
+
+def _siblings_of(cpu: int) -> str:
+    """The hyperthreads of `cpu`'s core, itself among them, as the kernel writes them."""
+    try:
+        return (CPUS / f"cpu{cpu}/topology/thread_siblings_list").read_text()
+    except OSError:
+        return str(cpu)
+
+
+def _cpu_quota() -> int | None:
+    """Whole CPUs that a container's limit grants, if there is one."""
+    try:
+        quota, period = (CONTROL_GROUP / "cpu.max").read_text().split()
+        return max(1, int(quota) // int(period))
+    except (OSError, ValueError):  # "max 100000": no limit
+        return None
