@@ -10,28 +10,33 @@ from typing import Any, Final
 import numpy as np
 from sqlalchemy import (
     CTE,
+    BigInteger,
     ColumnElement,
     Float,
+    Integer,
     Select,
     SQLColumnExpression,
     Text,
     and_,
     bindparam,
+    case,
     cast,
+    false,
     func,
+    literal,
     null,
     select,
     true,
     union,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, TSVECTOR
+from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 
 from paperround.database import ReadSession
 from paperround.embeddings.tables import Embedding
 from paperround.papers.tables import Paper
 from paperround.search import nearest
-from paperround.search.nearest import distance, near, of_model
-from paperround.search.wording import POSTING, Asked, postings
+from paperround.search.nearest import Space, distance, near, of_model
+from paperround.search.wording import POSTING, Asked, Posting, postings
 
 MOST: Final = 100  # that words bring
 NEAR: Final = 60  # that vectors bring
@@ -47,7 +52,9 @@ class Candidates:
     ids: Sequence[str]
     titles: Sequence[str]
     abstracts: Sequence[str]
-    has: Flags  # columns are the question's terms, in any form of the word
+    brought: (
+        Flags  # columns are the question's terms: by the index it has that, in any form, perhaps in a name
+    )
     named: Flags  # all words are in its authors' names
     strict: Flags  # it has all that was asked
     cosines: Numbers  # NaN without a vector
@@ -63,45 +70,42 @@ async def gather(session: ReadSession, asked: Asked, *, where: Sequence[ColumnEl
     """The papers that words bring and those that the question's vector brings, each with its cosine."""
     view, narrow = asked.view, [*where, *_required(asked)]
     by_filter = await near(session, view, limit=NEAR, where=narrow) if view and narrow else None
+    sought = postings(asked)
     given = {
-        **_given(asked),
-        "most": NEAR,
+        "queries": [posting.query for posting in sought],
+        "weights": [posting.weight for posting in sought],
+        "names": asked.names,
         "near": [key for key, _ in by_filter or ()],
         **(view.given if view else {}),
     }
     connection = await session.connection()  # the session would make each row a result of the ORM's
-    size, by_index = len(view.vector) if view else None, bool(view) and not narrow
-    query = _look(size, by_index, where) if where else _unfiltered(size, by_index)
+    space, by_index = view.space if view else None, not narrow
+    query = _look(space, by_index, where) if where else _unfiltered(space, by_index)
     rows = (await connection.execute(query, given)).all()
-    ids, titles, abstracts, cosines, has, named, strict, totals = (
-        zip(*rows, strict=True) if rows else [()] * 8
-    )
+    ids, titles, abstracts, cosines, places, named, totals = zip(*rows, strict=True) if rows else [()] * 7
+    by = np.array(places, np.int64)
     return Candidates(
         ids=ids,
         titles=titles,
         abstracts=abstracts,
-        has=np.array(has, np.bool_).reshape(len(rows), len(asked.terms)),
+        brought=_brought(by, sought, len(asked.terms)),
         named=np.array(named, np.bool_),
-        strict=np.array(strict, np.bool_),
+        strict=by & 1 > 0 if asked.strict else np.zeros(len(rows), np.bool_),
         cosines=np.array(cosines, np.float64),  # None becomes NaN
         total=totals[0] if rows and asked.strict else 0,
     )
 
 
+def _brought(by: np.ndarray[Any, Any], sought: Sequence[Posting], terms: int) -> Flags:
+    flags = np.zeros((len(by), terms), np.bool_)
+    for place, posting in enumerate(sought):
+        flags[np.ix_(by >> place & 1 > 0, np.array(posting.columns, int))] = True
+    return flags
+
+
 def _required(asked: Asked) -> list[ColumnElement[bool]]:
     """What holds for every result, near in meaning or not: phrases, and what was excluded."""
     return [_matches(Paper.search, cast(asked.required, TSQUERY))] if asked.required else []
-
-
-def _given(asked: Asked) -> dict[str, Any]:
-    sought = postings(asked)
-    return {
-        "queries": [query for query, _ in sought],
-        "weights": [weight for _, weight in sought],
-        "terms": [term.query for term in asked.terms],
-        "names": asked.names,
-        "strict": asked.strict,
-    }
 
 
 def _posted(where: Sequence[ColumnElement[bool]]) -> CTE:
@@ -119,44 +123,42 @@ def _posted(where: Sequence[ColumnElement[bool]]) -> CTE:
     )
 
 
-def _look(dimensions: int | None, by_index: bool, where: Sequence[ColumnElement[bool]] = ()) -> Select[Any]:
-    """The nearest papers are brought by the index, or given."""
+def _look(space: Space | None, by_index: bool, where: Sequence[ColumnElement[bool]] = ()) -> Select[Any]:
+    """The nearest papers are brought by the index, or given. `places`: a bit for each posting it is in."""
     posted = _posted(where)
-    best = select(posted.c.id).group_by(posted.c.id)
-    best = best.order_by(func.sum(posted.c.weight).desc(), posted.c.id.desc()).limit(MOST)
+    place = cast(literal(1), BigInteger).op("<<")(cast(posted.c.place - 1, Integer))
+    weight = func.sum(posted.c.weight).label("weight")
+    worded = (
+        select(posted.c.id, weight, func.bit_or(place).label("places")).group_by(posted.c.id).cte("worded")
+    )
+    best = select(worded.c.id).order_by(worded.c.weight.desc(), worded.c.id.desc()).limit(MOST).subquery()
     nearby = select(func.unnest(cast(bindparam("near"), ARRAY(Text))).label("id"))
-    if by_index and dimensions:
-        nearby = select(nearest.by_index(dimensions).subquery().c.paper_id)
-    whole = _read(union(select(best.subquery().c.id), nearby).cte("chosen"), dimensions)
-    terms = _once(_queries("terms"))
-    term = func.unnest(terms).table_valued("query").render_derived(name="term")
-    return select(
-        whole.c.id,
-        whole.c.title,
-        whole.c.abstract,
-        whole.c.cosine,
-        func.array(select(_matches(whole.c.words, term.c.query)).select_from(term).scalar_subquery()).label(
-            "has"
-        ),
-        _matches(whole.c.words, _once(cast(bindparam("names"), TSQUERY))).label("named"),
-        _matches(whole.c.words, _once(cast(bindparam("strict"), TSQUERY))).label("strict"),
-        select(func.count()).select_from(posted).where(posted.c.place == 1).scalar_subquery().label("total"),
-    ).order_by(whole.c.id)
+    if space and by_index:
+        nearby = select(nearest.by_index(space, NEAR).subquery().c.paper_id)
+    chosen = union(select(best.c.id), nearby).cte("chosen")
+    places = func.coalesce(worded.c.places, 0)
+    names = _once(cast(bindparam("names"), TSQUERY))
+    total = select(func.count()).select_from(posted).where(posted.c.place == 1).scalar_subquery()
+    its = and_(Embedding.paper_id == Paper.id, *of_model(space)) if space else false()
+    return (
+        select(
+            Paper.id,
+            Paper.title,
+            Paper.abstract,
+            (1 - distance(space) if space else null()).label("cosine"),
+            places.label("places"),
+            # Read only where all words are: the column is long.
+            case((places.op("&")(1) > 0, _matches(Paper.search, names)), else_=False).label("named"),
+            total.label("total"),
+        )
+        .join(chosen, chosen.c.id == Paper.id)
+        .outerjoin(worded, worded.c.id == Paper.id)
+        .outerjoin(Embedding, its)
+        .order_by(Paper.id)
+    )
 
 
 _unfiltered = lru_cache(maxsize=8)(_look)  # building it takes half as long as ranking does
-
-
-def _read(chosen: CTE, dimensions: int | None) -> CTE:
-    """The long columns lie apart from the rows: joined to nothing, one is read once and not for each word."""
-    words = func.coalesce(Paper.search, cast("", TSVECTOR)).op("||")(cast("", TSVECTOR))
-    columns = (Paper.id, Paper.title, Paper.abstract, words.label("words"))
-    if dimensions is None:
-        query = select(*columns, null().label("cosine")).join(chosen, chosen.c.id == Paper.id)
-        return query.cte("whole").prefix_with("MATERIALIZED")
-    its = and_(Embedding.paper_id == Paper.id, *of_model())
-    query = select(*columns, (1 - distance(dimensions)).label("cosine")).join(chosen, chosen.c.id == Paper.id)
-    return query.outerjoin(Embedding, its).cte("whole").prefix_with("MATERIALIZED")
 
 
 def _queries(name: str) -> ColumnElement[Any]:

@@ -10,12 +10,12 @@ import numpy as np
 from pgvector.sqlalchemy import HALFVEC
 from sqlalchemy import (
     ColumnElement,
-    Integer,
     Select,
     Text,
     bindparam,
     cast,
     func,
+    literal_column,
     select,
     text,
     true,
@@ -48,6 +48,13 @@ def told(limit: int, *, narrowed: bool) -> dict[str, str]:
     return {"effort": str(effort), "planning": f"force_{'custom' if narrowed else 'generic'}_plan"}
 
 
+class Space(NamedTuple):
+    """Where one model's vectors lie."""
+
+    model_id: int
+    dimensions: int
+
+
 class View(NamedTuple):
     """A vector under the model that it is of."""
 
@@ -55,11 +62,14 @@ class View(NamedTuple):
     vector: Vector
 
     @property
-    def given(self) -> dict[str, int | str]:
-        """Parameters of a statement with `distance` or `of_model`. As short as half precision allows: the
-        vector's text is most of what is sent."""
-        vector = "[" + ",".join([f"{number:.5f}" for number in self.vector.tolist()]) + "]"
-        return {"model": self.model_id, "vector": vector}
+    def space(self) -> Space:
+        return Space(self.model_id, len(self.vector))
+
+    @property
+    def given(self) -> dict[str, str]:
+        """The parameter of a statement with `distance`. As short as half precision allows: the vector's text
+        is most of what is sent."""
+        return {"vector": "[" + ",".join([f"{number:.5f}" for number in self.vector.tolist()]) + "]"}
 
 
 async def nearest(
@@ -97,36 +107,35 @@ async def near(
     return found
 
 
-def distance(dimensions: int, *, indexed: bool = False) -> ColumnElement[float]:
+def distance(space: Space, *, indexed: bool = False) -> ColumnElement[float]:
     """To a view's vector; on the column itself, which no index is on, or as the index knows it."""
-    kind = HALFVEC(dimensions)
+    kind = HALFVEC(space.dimensions)
     given = select(cast(bindparam("vector", type_=Text), kind)).scalar_subquery()  # read once, not a row
     column = cast(Embedding.vector, kind) if indexed else Embedding.vector
     far: ColumnElement[float] = column.cosine_distance(given)
     return far.label("distance")
 
 
-def of_model() -> list[ColumnElement[bool]]:
+def of_model(space: Space) -> list[ColumnElement[bool]]:
     """The index's own condition. As a literal: a plan made for any model can't use one model's index."""
-    number = bindparam("model", type_=Integer, literal_execute=True)
-    return [Embedding.model_id == number, Embedding.vector.is_not(None)]
+    return [Embedding.model_id == literal_column(str(space.model_id)), Embedding.vector.is_not(None)]
 
 
 @lru_cache(maxsize=8)
-def by_index(dimensions: int) -> Select[str, float]:
+def by_index(space: Space, limit: int) -> Select[str, float]:
     """Through the index where there is one."""
-    far = distance(dimensions, indexed=True)
-    most = bindparam("most", type_=Integer, literal_execute=True)  # a plan for any number would sort them all
-    return select(Embedding.paper_id, far).where(*of_model()).order_by(far).limit(most)
+    far = distance(space, indexed=True)
+    most: ColumnElement[int] = literal_column(str(limit))  # a plan for any number would sort them all
+    return select(Embedding.paper_id, far).where(*of_model(space)).order_by(far).limit(most)
 
 
 async def _looked_up(
     session: ReadSession, view: View, limit: int, where: Sequence[ColumnElement[bool]]
 ) -> Sequence[tuple[str, float]]:
-    query = by_index(len(view.vector))
+    query = by_index(view.space, limit)
     if where:
         query = query.join(Paper, Paper.id == Embedding.paper_id).where(*where)
-    return _in_order((await session.execute(query, {**view.given, "most": limit})).all())
+    return _in_order((await session.execute(query, view.given)).all())
 
 
 async def _compared(
@@ -140,11 +149,11 @@ async def _compared(
     """One by one. None when more than `most` papers meet the conditions: then nothing is compared."""
     kept = select(Paper.id).where(*where).limit(None if most is None else most + 1).cte("kept")
     size = select(func.count().label("papers")).select_from(kept).subquery("size")
-    far = distance(len(view.vector))
+    far = distance(view.space)
     near = (
         select(Embedding.paper_id, far)
         .join(kept, kept.c.id == Embedding.paper_id)
-        .where(*of_model(), *([size.c.papers <= most] if most is not None else []))
+        .where(*of_model(view.space), *([size.c.papers <= most] if most is not None else []))
         .order_by(far)
         .limit(limit)
         .lateral("near")

@@ -25,6 +25,7 @@ class Question:
     wanted: str
     phrases: str
     banned: str
+    either: bool  # it says `or`
 
 
 def read(value: str) -> Question:
@@ -53,6 +54,7 @@ def read(value: str) -> Question:
         wanted=" ".join(wanted),
         phrases="" if either else " ".join(phrases),
         banned=" ".join(banned),
+        either=either,
     )
 
 

@@ -38,10 +38,10 @@ def by_words(asked: Asked, papers: Candidates) -> Scored:
     """In the manner of tf-idf's cosine, over single words and two or three in a row."""
     titles = [literal(title) for title in papers.titles]
     texts = [title + literal(abstract) for title, abstract in zip(titles, papers.abstracts, strict=True)]
-    found, size = times(texts, asked, papers.has), len(asked.terms)
+    found, size = times(texts, asked), len(asked.terms)
     often = np.where(found > 0, 1 + np.log(np.maximum(found, 1)), 0)
-    often += TITLE * (times(titles, asked, papers.has) > 0)
-    often[:, :size] = np.where(often[:, :size] > 0, often[:, :size], FORM * papers.has)
+    often += TITLE * in_titles(titles, asked, found)
+    often[:, :size] = np.where(often[:, :size] > 0, often[:, :size], FORM * papers.brought)
     weights = np.array([*(term.idf**2 for term in asked.terms), *(run.weight for run in asked.runs)])
     lengths = np.array([max(len(text), SHORT) for text in texts], np.float64) ** LONG
     scores = often * weights / lengths[:, None]
@@ -49,20 +49,26 @@ def by_words(asked: Asked, papers: Candidates) -> Scored:
     return Scored(scores.sum(axis=1), scores[:, :size], sum(whole in text for text in texts))
 
 
-def times(texts: Sequence[str], asked: Asked, has: Flags) -> Numbers:
-    """How often each text (row) has each term, then each run, as written.
-
-    `has` are the terms, in whatever form, that a paper has at all; a run is sought where both its parts are.
-    """
-    size = len(asked.terms)
-    found = np.zeros((len(texts), size + len(asked.runs)))
+def times(texts: Sequence[str], asked: Asked) -> Numbers:
+    """How often each text (row) has each term, then each run, as written; runs only where their parts are."""
+    found = np.zeros((len(texts), len(asked.terms) + len(asked.runs)))
     for column, term in enumerate(asked.terms):
-        for row in np.flatnonzero(has[:, column]).tolist():
-            found[row, column] = texts[row].count(term.written)
-    for column, run in enumerate(asked.runs, size):
+        found[:, column] = [text.count(term.written) for text in texts]
+    for column, run in enumerate(asked.runs, len(asked.terms)):
         for row in np.flatnonzero(found[:, run.parts].all(axis=1)).tolist():
             found[row, column] = texts[row].count(run.written)
     return found
+
+
+def in_titles(titles: Sequence[str], asked: Asked, found: Numbers) -> Flags:
+    """Which of the terms and runs that a text has stand in its title."""
+    written = [*(term.written for term in asked.terms), *(run.written for run in asked.runs)]
+    flags = np.zeros(found.shape, np.bool_)
+    rows, columns = found.nonzero()
+    flags[rows, columns] = [
+        written[column] in titles[row] for row, column in zip(rows.tolist(), columns.tolist(), strict=True)
+    ]
+    return flags
 
 
 def ranks(scores: Numbers) -> Numbers:

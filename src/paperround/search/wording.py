@@ -68,6 +68,14 @@ class Term:
         return f"'={self.query[1:]}"
 
 
+class Posting(NamedTuple):
+    """Papers to look up: a tsquery, what being among them counts, which terms (columns) they then have."""
+
+    query: str
+    weight: float
+    columns: Sequence[int]
+
+
 class Run(NamedTuple):
     """Two or three words in a row, as `question.literal` has them; `parts` are the two runs within."""
 
@@ -82,6 +90,7 @@ class Asked:
 
     view: View | None  # None without the question's vector, or when it isn't of the current model
     strict: str  # all of what was asked
+    either: bool  # that is one or another of its words
     required: str  # phrases and exclusions
     names: str  # all words among the authors'
     written: Sequence[str]
@@ -106,6 +115,7 @@ async def read(
     return Asked(
         view=View(parsed.model, vector.numbers) if vector and parsed.model is not None else None,
         strict=parsed.strict,
+        either=question.either,
         required=parsed.required,
         names=" & ".join(f"{name}:C" for name in parsed.names.split(" & ")) if parsed.names else "",
         written=written,
@@ -152,36 +162,42 @@ def _runs(written: Sequence[str], terms: Sequence[Term], *, rarest: float) -> li
     return runs
 
 
-def postings(asked: Asked) -> list[tuple[str, float]]:
-    """What to look up, with the weight of each: first the whole, then the whole in titles, the rare words."""
+def postings(asked: Asked) -> list[Posting]:
+    """What to look up: first the whole, then the whole in titles, the rare words."""
     both = sum(term.idf**2 for term in asked.terms[:8])
-    found = [(asked.strict, both or 1.0)] if asked.strict else []
+    every = range(len(asked.terms))
+    found = [Posting(asked.strict, both or 1.0, () if asked.either else every)] if asked.strict else []
     if len(asked.terms) > 1:
-        found.append((" & ".join(term.in_title for term in asked.terms[:8]), both))
+        found.append(Posting(" & ".join(term.in_title for term in asked.terms[:8]), both, every[:8]))
     found += _rare(asked.terms)
     if len(asked.terms) == 1:
-        found += [(term.query, 1.0) for term in asked.terms]
-    return [(matching(query, asked.required), weight) for query, weight in found]
+        found += [Posting(term.query, 1.0, every) for term in asked.terms]
+    return [posting._replace(query=matching(posting.query, asked.required)) for posting in found]
 
 
-def _rare(terms: Sequence[Term]) -> list[tuple[str, float]]:
+def _rare(terms: Sequence[Term]) -> list[Posting]:
     """Words with few enough papers; of one with too many, its papers by title.
 
     The rarest bring all of theirs, the others those that have one more of these words: to read a third of the
     pages, and rank no worse, for the rest comes last anyway.
     """
-    found: list[tuple[Term, str, bool]] = []
+    found: list[tuple[int, str, bool]] = []
     left, alone = MOST_POSTED, ALONE
-    for term in terms:
+    for column, term in enumerate(terms):
         for query, size in ((term.query, term.papers), (term.in_title, term.titles)):
             if size <= min(left, 2 * POSTING):
                 left -= min(size, POSTING)
-                found.append((term, query, not found or size <= alone))
+                found.append((column, query, not found or size <= alone))
                 alone -= size
                 break
+    rare = [terms[column] for column, _, _ in found]
     return [
-        (query if rarest else matching(query, _any_but(term, [word for word, _, _ in found])), term.idf**2)
-        for term, query, rarest in found
+        Posting(
+            query if rarest else matching(query, _any_but(terms[column], rare)),
+            terms[column].idf ** 2,
+            (column,),
+        )
+        for column, query, rarest in found
     ]
 
 
