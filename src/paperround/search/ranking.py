@@ -1,7 +1,7 @@
 """One order from two views: the words that a paper shares, and the cosine of its vector. Pure numpy.
 
-Where several papers hold the whole question as a phrase, people mean it literally, and the words lead. Else
-the views vote by rank, so that a paper wants to be near the top of both.
+Where a paper holds the whole question as a phrase, people mean it literally, and the words lead: the more so
+the longer it is. Else the views vote by rank, so that a paper wants to be near the top of both.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from paperround.search.candidates import Candidates, Flags, Numbers
 from paperround.search.question import literal
 from paperround.search.wording import Asked
 
-HOLDERS: Final = 5  # so many papers with the whole phrase make the words lead
-MEANING_OF_PHRASE: Final = 0.3  # what a standard deviation of the cosine counts beside one of the words'
+MEANING_OF_WORD: Final = 0.6  # what a standard deviation of the cosine counts beside one of the words'
 SENTENCE: Final = 12  # words; a longer question says what it means, and its scores are worth more than ranks
 MEANING_OF_SENTENCE: Final = 1.5
 FLAT: Final = 60.0  # of reciprocal-rank fusion
@@ -81,9 +80,9 @@ def ranks(scores: Numbers) -> Numbers:
 
 def fused(scored: Scored, cosines: Numbers, *, length: int) -> Numbers:
     """The order's score of each paper. A paper without a vector has NaN for its cosine; `length` in words."""
-    if scored.holders >= HOLDERS or length > SENTENCE:
+    if scored.holders or length > SENTENCE:
         middle = np.where(np.isnan(cosines), np.nanmean(cosines), cosines)
-        meaning = MEANING_OF_SENTENCE if length > SENTENCE else MEANING_OF_PHRASE
+        meaning = MEANING_OF_SENTENCE if length > SENTENCE else MEANING_OF_WORD / length
         order: Numbers = standard(scored.words) + meaning * standard(middle)
         return order
     known = np.where(np.isnan(cosines), -1.0, cosines)
