@@ -105,6 +105,29 @@ async def test_a_match_says_which_words_ranked_it(library):
     assert set(match.reasons) == {"salt", "seas"}
 
 
+async def test_another_form_of_a_word_is_a_reason_but_counts_less_than_the_word(library):
+    first, second = (await ask(library, "model")).matches[:2]
+    assert (first.paper_id, first.reasons) == (RIVERS, ("model",))
+    assert second.reasons == ("model",)  # it says models
+    assert second.score < first.score
+
+
+async def test_a_word_in_an_authors_name_is_a_reason(library):
+    found = await ask(library, "Müller salt")
+    assert {match.paper_id: match.reasons for match in found.matches} == {
+        RIVERS: ("muller",),
+        SEAS: ("salt",),
+    }
+
+
+async def test_of_words_asked_for_with_or_only_those_that_a_paper_has_are_reasons(library):
+    found = await ask(library, "lakes or salt")
+    assert {match.paper_id: match.reasons for match in found.matches} == {
+        LAKES: ("lakes",),
+        SEAS: ("salt",),
+    }
+
+
 async def test_filters_narrow(library):
     words = "models"
     assert set(await ids(library, words)) == {RIVERS, LAKES, SEAS}
@@ -202,6 +225,11 @@ async def test_a_paper_without_a_vector_is_still_found_by_its_words(library):
     await embedded(library, {LAKES: [0.8, 0.6]})
     found = await ask(library, "slow rivers", asked(1, 0))
     assert {match.paper_id: match.similarity is None for match in found.matches}[RIVERS]
+
+
+async def test_a_whole_title_goes_first_though_others_are_nearer_in_meaning(library):
+    await embedded(library, {RIVERS: [1, 0], LAKES: [0.9, 0.1], SEAS: [0, 1]})
+    assert (await ask(library, "deep seas", asked(1, 0))).matches[0].paper_id == SEAS
 
 
 async def test_a_vector_of_another_model_is_not_used(library):
