@@ -38,7 +38,9 @@ from paperround.search import nearest
 from paperround.search.nearest import Space, distance, near, of_model
 from paperround.search.wording import POSTING, Asked, Posting, postings
 
+FEW_WORDS: Final = 4  # more papers have all of them, and each takes less time to look at
 MOST: Final = 100  # that words bring
+MOST_BY_FEW: Final = 200  # that few words bring
 NEAR: Final = 60  # that vectors bring
 
 Numbers = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
@@ -74,6 +76,7 @@ async def gather(session: ReadSession, asked: Asked, *, where: Sequence[ColumnEl
     given = {
         "queries": [posting.query for posting in sought],
         "weights": [posting.weight for posting in sought],
+        "most": MOST_BY_FEW if len(asked.terms) <= FEW_WORDS else MOST,
         "names": asked.names,
         "near": [key for key, _ in by_filter or ()],
         **(view.given if view else {}),
@@ -131,7 +134,8 @@ def _look(space: Space | None, by_index: bool, where: Sequence[ColumnElement[boo
     worded = (
         select(posted.c.id, weight, func.bit_or(place).label("places")).group_by(posted.c.id).cte("worded")
     )
-    best = select(worded.c.id).order_by(worded.c.weight.desc(), worded.c.id.desc()).limit(MOST).subquery()
+    best = select(worded.c.id).order_by(worded.c.weight.desc(), worded.c.id.desc())
+    best = best.limit(bindparam("most", type_=Integer)).subquery()
     nearby = select(func.unnest(cast(bindparam("near"), ARRAY(Text))).label("id"))
     if space and by_index:
         nearby = select(nearest.by_index(space, NEAR).subquery().c.paper_id)
