@@ -68,3 +68,20 @@ async def test_only_so_many_are_kept(monkeypatch):
 async def test_without_an_encoder_or_words_there_is_no_vector():
     assert await QueryVectors(None).of("rivers") is None
     assert await QueryVectors(Encoder()).of("  ") is None
+
+
+async def test_it_says_whether_the_encoder_must_be_waited_for():
+    vectors = QueryVectors(Encoder())
+    assert not vectors.at_once("slow rivers")
+    await vectors.of("slow rivers")
+    assert vectors.at_once(" slow  rivers ")
+    assert vectors.at_once("")
+    assert QueryVectors(None).at_once("rivers")
+
+
+async def test_an_encoder_that_rests_is_not_waited_for():
+    encoder = Encoder()
+    encoder.down = True
+    vectors = QueryVectors(encoder, clock=lambda: 0.0)
+    assert await vectors.of("rivers") is None
+    assert vectors.at_once("lakes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from typing import Any
@@ -10,6 +11,7 @@ import httpx
 import numpy as np
 import pytest
 from markupsafe import Markup
+from sqlalchemy import event
 
 from conftest import web_app
 from paperround.database import Database
@@ -121,6 +123,65 @@ async def test_with_vectors_similarity_is_shown(client, database):
     assert found["papers"][0]["paper"]["id"] == RIVERS
     assert found["papers"][0]["similarity"] == pytest.approx(1, abs=1e-3)
     assert found["papers"][0]["words"] == ["rivers"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "q=rivers", "q=streams", "q=still+rivers+here", 'q="slow+rivers"', "q=rivers+-lakes",
+        "q=lakes+or+old", "q=rivers&min_upvotes=2", "q=rivers&feed=huggingface&limit=1", "q=the", "q=!!",
+    ],
+)  # fmt: skip
+async def test_a_new_question_is_answered_as_one_whose_vector_is_kept(client, database, query):
+    await give_vectors(database, client)
+    new = await client.get(f"/api/v1/search?{query}")
+    assert new.status_code == 200
+    assert (await client.get(f"/api/v1/search?{query}")).json() == new.json()
+    assert (await client.get(f"/papers?{query}")).status_code == 200
+
+
+class SlowEncoder(Encoder):
+    """Answers when it is let go."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.go = asyncio.Event()
+
+    async def encode(self, texts):
+        self.asked += 1
+        await asyncio.wait_for(self.go.wait(), 30)
+        return await super().encode(texts)
+
+
+async def test_words_are_looked_up_while_a_question_is_encoded(client, database):
+    await give_vectors(database, client)
+    encoder = SlowEncoder()
+    client.app.state.query_vectors = QueryVectors(encoder)
+
+    def look(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "posted" in statement:
+            encoder.go.set()
+
+    engine = client.app.state.database.engine.sync_engine
+    event.listen(engine, "after_cursor_execute", look)
+    try:
+        found = (await client.get("/api/v1/search?q=rivers")).json()
+    finally:
+        event.remove(engine, "after_cursor_execute", look)
+    assert found["vectors"] is True
+    assert found["papers"][0]["paper"]["id"] == RIVERS
+
+
+async def test_questions_that_wait_for_the_encoder_hold_no_connection(client):
+    encoder, database = SlowEncoder(), client.app.state.database
+    client.app.state.query_vectors = QueryVectors(encoder)
+    asking = [asyncio.create_task(client.get(f"/papers?q=rivers+{n}")) for n in range(30)]
+    async with asyncio.timeout(30):
+        while encoder.asked < len(asking) or database.engine.pool.checkedout():
+            await asyncio.sleep(0.01)
+    assert (await client.get("/papers/trending")).status_code == 200
+    encoder.go.set()
+    assert {answer.status_code for answer in await asyncio.gather(*asking)} == {200}
 
 
 @pytest.mark.parametrize(

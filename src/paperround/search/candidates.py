@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from sqlalchemy import (
-    CTE,
     BigInteger,
     ColumnElement,
     Float,
@@ -35,8 +34,8 @@ from paperround.database import ReadSession
 from paperround.embeddings.tables import Embedding
 from paperround.papers.tables import Paper
 from paperround.search import nearest
-from paperround.search.nearest import Space, distance, near, of_model
-from paperround.search.wording import POSTING, Asked, Posting, postings
+from paperround.search.nearest import Space, View, distance, near, of_model
+from paperround.search.wording import POSTING, Asked, postings
 
 FEW_WORDS: Final = 4  # more papers have all of them, and each takes less time to look at
 MOST: Final = 100  # that words bring
@@ -68,22 +67,44 @@ class Candidates:
         return not np.isnan(self.cosines).all()
 
 
-async def gather(session: ReadSession, asked: Asked, *, where: Sequence[ColumnElement[bool]]) -> Candidates:
+class Worded(NamedTuple):
+    """Papers that words bring, each with a bit for every posting that it is in. `total`: as in Candidates."""
+
+    ids: Sequence[str]
+    places: Sequence[int]
+    total: int
+
+
+async def look_up(session: ReadSession, asked: Asked, *, where: Sequence[ColumnElement[bool]]) -> Worded:
+    """The papers that words bring, where `gather` shall not look for them itself."""
+    query = _words(where) if where else _words_of_all()
+    rows = (await session.execute(query, _sought(asked))).all()
+    return Worded([row.id for row in rows], [row.places for row in rows], rows[0].total if rows else 0)
+
+
+async def gather(
+    session: ReadSession,
+    asked: Asked,
+    view: View | None,
+    *,
+    where: Sequence[ColumnElement[bool]],
+    worded: Worded | None = None,
+) -> Candidates:
     """The papers that words bring and those that the question's vector brings, each with its cosine."""
-    view, narrow = asked.view, [*where, *_required(asked)]
+    narrow = [*where, *_required(asked)]
     by_filter = await near(session, view, limit=NEAR, where=narrow) if view and narrow else None
-    sought = postings(asked)
     given = {
-        "queries": [posting.query for posting in sought],
-        "weights": [posting.weight for posting in sought],
-        "most": MOST_BY_FEW if len(asked.terms) <= FEW_WORDS else MOST,
+        **(worded._asdict() if worded else _sought(asked)),
         "names": asked.names,
         "near": [key for key, _ in by_filter or ()],
         **(view.given if view else {}),
     }
     connection = await session.connection()  # the session would make each row a result of the ORM's
     space, by_index = view.space if view else None, not narrow
-    query = _look(space, by_index, where) if where else _unfiltered(space, by_index)
+    if where and not worded:
+        query = _look(space, by_index, False, where)
+    else:
+        query = _unfiltered(space, by_index, worded is not None)
     rows = (await connection.execute(query, given)).all()
     ids, titles, abstracts, cosines, places, named, totals = zip(*rows, strict=True) if rows else [()] * 7
     by = np.array(places, np.int64)
@@ -91,17 +112,17 @@ async def gather(session: ReadSession, asked: Asked, *, where: Sequence[ColumnEl
         ids=ids,
         titles=titles,
         abstracts=abstracts,
-        brought=_brought(by, sought, len(asked.terms)),
+        brought=_brought(by, asked),
         named=np.array(named, np.bool_),
         strict=by & 1 > 0 if asked.strict else np.zeros(len(rows), np.bool_),
         cosines=np.array(cosines, np.float64),  # None becomes NaN
-        total=totals[0] if rows and asked.strict else 0,
+        total=totals[0] or 0 if rows and asked.strict else 0,
     )
 
 
-def _brought(by: np.ndarray[Any, Any], sought: Sequence[Posting], terms: int) -> Flags:
-    flags = np.zeros((len(by), terms), np.bool_)
-    for place, posting in enumerate(sought):
+def _brought(by: np.ndarray[Any, Any], asked: Asked) -> Flags:
+    flags = np.zeros((len(by), len(asked.terms)), np.bool_)
+    for place, posting in enumerate(postings(asked)):
         flags[np.ix_(by >> place & 1 > 0, np.array(posting.columns, int))] = True
     return flags
 
@@ -111,38 +132,58 @@ def _required(asked: Asked) -> list[ColumnElement[bool]]:
     return [_matches(Paper.search, cast(asked.required, TSQUERY))] if asked.required else []
 
 
-def _posted(where: Sequence[ColumnElement[bool]]) -> CTE:
-    """Each word's papers, from the index: place of the posting, its weight, a paper."""
+def _sought(asked: Asked) -> dict[str, Any]:
+    sought = postings(asked)
+    return {
+        "queries": [posting.query for posting in sought],
+        "weights": [posting.weight for posting in sought],
+        "most": MOST_BY_FEW if len(asked.terms) <= FEW_WORDS else MOST,
+    }
+
+
+def _words(where: Sequence[ColumnElement[bool]] = ()) -> Select[Any]:
+    """The best papers by each word's papers, which the index tells. `places`: a bit for each posting."""
     queries = _queries("queries")
     weights = cast(bindparam("weights"), ARRAY(Float))
     posting = func.unnest(queries, weights).table_valued("query", "weight", with_ordinality="place")
     posting = posting.render_derived(name="posting")
     found = select(Paper.id).where(_matches(Paper.search, posting.c.query), *where).limit(POSTING + 1)
     found_there = found.lateral("found")
-    return (
+    posted = (
         select(posting.c.place, posting.c.weight, found_there.c.id)
         .select_from(posting.join(found_there, true()))
         .cte("posted")
     )
-
-
-def _look(space: Space | None, by_index: bool, where: Sequence[ColumnElement[bool]] = ()) -> Select[Any]:
-    """The nearest papers are brought by the index, or given. `places`: a bit for each posting it is in."""
-    posted = _posted(where)
-    place = cast(literal(1), BigInteger).op("<<")(cast(posted.c.place - 1, Integer))
-    weight = func.sum(posted.c.weight).label("weight")
-    worded = (
-        select(posted.c.id, weight, func.bit_or(place).label("places")).group_by(posted.c.id).cte("worded")
+    bit = cast(literal(1), BigInteger).op("<<")(cast(posted.c.place - 1, Integer))
+    total = select(func.count()).select_from(posted).where(posted.c.place == 1).scalar_subquery()
+    return (
+        select(posted.c.id, func.bit_or(bit).label("places"), total.label("total"))
+        .group_by(posted.c.id)
+        .order_by(func.sum(posted.c.weight).desc(), posted.c.id.desc())
+        .limit(bindparam("most", type_=Integer))
     )
-    best = select(worded.c.id).order_by(worded.c.weight.desc(), worded.c.id.desc())
-    best = best.limit(bindparam("most", type_=Integer)).subquery()
+
+
+_words_of_all = lru_cache(maxsize=1)(_words)
+
+
+def _given_words() -> Select[Any]:
+    ids, places = cast(bindparam("ids"), ARRAY(Text)), cast(bindparam("places"), ARRAY(BigInteger))
+    given = func.unnest(ids, places).table_valued("id", "places").render_derived(name="given")
+    return select(given.c.id, given.c.places, cast(bindparam("total"), BigInteger).label("total"))
+
+
+def _look(
+    space: Space | None, by_index: bool, looked_up: bool, where: Sequence[ColumnElement[bool]] = ()
+) -> Select[Any]:
+    """What words bring is given or looked up, the nearest are brought by the index or given."""
+    worded = (_given_words() if looked_up else _words(where)).cte("worded")
     nearby = select(func.unnest(cast(bindparam("near"), ARRAY(Text))).label("id"))
     if space and by_index:
         nearby = select(nearest.by_index(space, NEAR).subquery().c.paper_id)
-    chosen = union(select(best.c.id), nearby).cte("chosen")
+    chosen = union(select(worded.c.id), nearby).cte("chosen")
     places = func.coalesce(worded.c.places, 0)
     names = _once(cast(bindparam("names"), TSQUERY))
-    total = select(func.count()).select_from(posted).where(posted.c.place == 1).scalar_subquery()
     its = and_(Embedding.paper_id == Paper.id, *of_model(space)) if space else false()
     return (
         select(
@@ -153,7 +194,7 @@ def _look(space: Space | None, by_index: bool, where: Sequence[ColumnElement[boo
             places.label("places"),
             # Read only where all words are: the column is long.
             case((places.op("&")(1) > 0, _matches(Paper.search, names)), else_=False).label("named"),
-            total.label("total"),
+            select(func.max(worded.c.total)).scalar_subquery().label("total"),
         )
         .join(chosen, chosen.c.id == Paper.id)
         .outerjoin(worded, worded.c.id == Paper.id)

@@ -42,6 +42,10 @@ TOLD: Final = f"""ARRAY[
     set_config('plan_cache_mode', :planning, true)]"""
 
 
+async def tell(session: ReadSession, limit: int, *, narrowed: bool) -> None:
+    await session.execute(select(text(TOLD)), told(limit, narrowed=narrowed))
+
+
 def told(limit: int, *, narrowed: bool) -> dict[str, str]:
     """Parameters of `TOLD`, to find so many papers among all or among those of some conditions."""
     effort = min((limit + EFFORT) * (2 if narrowed else 1), MOST_EFFORT)

@@ -9,9 +9,10 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from paperround.database import ReadSession
-from paperround.search import ranking, wording
-from paperround.search.candidates import NEAR, Candidates, Numbers, gather
+from paperround.search import candidates, ranking, wording
+from paperround.search.candidates import NEAR, Candidates, Numbers, Worded, gather
 from paperround.search.filters import NO_FILTERS, Filters
+from paperround.search.nearest import tell
 from paperround.search.query_vectors import QueryVector
 from paperround.search.question import Question
 from paperround.search.wording import Asked
@@ -41,6 +42,23 @@ class Found:
 NOTHING: Final = Found()
 
 
+class LookedUp(NamedTuple):
+    """What a question's words brought, under some filters."""
+
+    asked: Asked
+    words: Worded
+
+
+async def look_up(
+    session: ReadSession, question: Question, *, filters: Filters = NO_FILTERS
+) -> LookedUp | None:
+    """The part of a search that needs no vector: for the time in which one is made. None without words."""
+    if not question.words:
+        return None
+    asked = await _read(session, question, filters)
+    return LookedUp(asked, await candidates.look_up(session, asked, where=filters.conditions))
+
+
 async def search(
     session: ReadSession,
     question: Question,
@@ -48,19 +66,35 @@ async def search(
     *,
     filters: Filters = NO_FILTERS,
     limit: int = MOST,
+    looked_up: LookedUp | None = None,
 ) -> Found:
-    """The best `limit` papers for a question. `vector` is the question's; without, full text alone ranks."""
+    """The best `limit` papers for a question. `vector` is the question's; without, full text alone ranks.
+
+    `looked_up`: what `look_up` gave for the same question and filters.
+    """
     if not question.words:
         return NOTHING
-    where = filters.conditions
-    narrowed = bool(where or question.phrases or question.banned)
-    asked = await wording.read(session, question, vector, near=NEAR, narrowed=narrowed)
-    papers = await gather(session, asked, where=where)
+    if looked_up:
+        asked = looked_up.asked
+        await tell(session, NEAR, narrowed=_narrowed(question, filters))
+    else:
+        asked = await _read(session, question, filters)
+    view = asked.view(vector)
+    words = looked_up.words if looked_up else None
+    papers = await gather(session, asked, view, where=filters.conditions, worded=words)
     return Found(
         matches=_ranked(asked, papers, limit),
         total=papers.total,
-        vectors=asked.view is not None and (not papers.ids or papers.placed),
+        vectors=view is not None and (not papers.ids or papers.placed),
     )
+
+
+async def _read(session: ReadSession, question: Question, filters: Filters) -> Asked:
+    return await wording.read(session, question, near=NEAR, narrowed=_narrowed(question, filters))
+
+
+def _narrowed(question: Question, filters: Filters) -> bool:
+    return bool(filters.conditions or question.phrases or question.banned)
 
 
 def _ranked(asked: Asked, papers: Candidates, limit: int) -> list[Match]:

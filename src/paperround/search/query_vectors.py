@@ -43,24 +43,35 @@ class QueryVectors:
         self._kept: OrderedDict[tuple[str, str], Numbers] = OrderedDict()
         self._resting_until = 0.0
 
+    def at_once(self, question: str) -> bool:
+        """Nobody has to be waited for: the vector is kept, or there is none to be had now."""
+        key = self._key(question)
+        return key is None or key in self._kept or self._resting
+
     async def of(self, question: str) -> QueryVector | None:
         """The question's vector under the encoder's model; None when it can't be had now."""
-        encoder = self._encoder
-        text = " ".join(question.split())
-        if encoder is None or not text:
+        encoder, key = self._encoder, self._key(question)
+        if encoder is None or key is None:
             return None
-        key = (encoder.name, text)
         if key in self._kept:
             self._kept.move_to_end(key)
-        elif self._clock() < self._resting_until:
+        elif self._resting:
             return None
         else:
             try:
-                self._kept[key] = (await encoder.encode([text]))[0]
+                self._kept[key] = (await encoder.encode([key[1]]))[0]
             except EncoderError as error:
                 logger.warning("search goes on without vectors", error=str(error))
                 self._resting_until = self._clock() + REST
                 return None
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
-        return QueryVector(encoder.name, self._kept[key])
+        return QueryVector(key[0], self._kept[key])
+
+    def _key(self, question: str) -> tuple[str, str] | None:
+        text = " ".join(question.split())
+        return (self._encoder.name, text) if self._encoder and text else None
+
+    @property
+    def _resting(self) -> bool:
+        return self._clock() < self._resting_until

@@ -30,8 +30,6 @@ READ: Final = text(
             AS required,
         plainto_tsquery('simple', :words) AS names,
         coalesce((SELECT documents FROM lexemes WHERE lexeme = ''), 0) AS papers,
-        (SELECT id FROM embedding_models
-            WHERE state = 'current' AND name = :model AND dimensions = :dimensions) AS model,
         set_config('enable_seqscan', 'off', true), {told}
     ), asked AS (
         SELECT lexeme, array_agg(place ORDER BY place) AS places
@@ -40,10 +38,12 @@ READ: Final = text(
         GROUP BY lexeme
     )
     SELECT CAST(strict AS text) AS strict, CAST(required AS text) AS required, CAST(names AS text) AS names,
-        papers, model, asked.lexeme, asked.places,
+        papers, asked.lexeme, asked.places,
+        model.id AS model_id, model.name AS model, model.dimensions,
         least(coalesce(body.documents, 1), papers) AS documents,
         least(coalesce(title.documents, 1), papers) AS titles
     FROM parsed
+    LEFT JOIN embedding_models AS model ON model.state = 'current'
     LEFT JOIN asked ON true
     LEFT JOIN lexemes AS body ON body.lexeme = asked.lexeme
     LEFT JOIN lexemes AS title ON title.lexeme = '=' || asked.lexeme
@@ -84,11 +84,17 @@ class Run(NamedTuple):
     parts: tuple[int, int]  # columns: terms, then runs
 
 
+class Model(NamedTuple):
+    id: int
+    name: str
+    dimensions: int
+
+
 @dataclass(frozen=True)
 class Asked:
     """The question as PostgreSQL reads it; texts in tsquery's syntax."""
 
-    view: View | None  # None without the question's vector, or when it isn't of the current model
+    model: Model | None  # the current one
     strict: str  # all of what was asked
     either: bool  # that is one or another of its words
     required: str  # phrases and exclusions
@@ -97,23 +103,26 @@ class Asked:
     terms: Sequence[Term]  # rarest first
     runs: Sequence[Run]
 
+    def view(self, vector: QueryVector | None) -> View | None:
+        """None without the question's vector, or when it isn't of the current model."""
+        if vector is None or self.model is None or self.model[1:] != (vector.model, len(vector.numbers)):
+            return None
+        return View(self.model.id, vector.numbers)
 
-async def read(
-    session: ReadSession, question: Question, vector: QueryVector | None, *, near: int, narrowed: bool
-) -> Asked:
+
+async def read(session: ReadSession, question: Question, *, near: int, narrowed: bool) -> Asked:
     """The question's words with how common they are. PostgreSQL is told to look for `near` papers, among all
     or not, by the vector's index."""
     given = {
         "wanted": question.wanted, "banned": question.banned, "phrases": question.phrases,
-        "words": question.words, "most": MOST_WORDS, "model": vector.model if vector else "",
-        "dimensions": len(vector.numbers) if vector else 0, **told(near, narrowed=narrowed),
+        "words": question.words, "most": MOST_WORDS, **told(near, narrowed=narrowed),
     }  # fmt: skip
     rows = (await session.execute(READ, given)).all()
     parsed, papers = rows[0], max(rows[0].papers, 1)
     written = question.words.split()
     terms = [_term(row, written) for row in rows if row.lexeme is not None]
     return Asked(
-        view=View(parsed.model, vector.numbers) if vector and parsed.model is not None else None,
+        model=Model(parsed.model_id, parsed.model, parsed.dimensions) if parsed.model_id else None,
         strict=parsed.strict,
         either=question.either,
         required=parsed.required,

@@ -2,51 +2,68 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from asyncio import gather
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Annotated, Final, cast
+from typing import Annotated, Final, Self, cast
 
 from fastapi import Depends, Query, Request
 
+from paperround.database import ReadSession
 from paperround.papers import arxiv_id
 from paperround.papers.span import Period, Span
 from paperround.search.filters import Filters
+from paperround.search.query import Found, LookedUp, look_up, search
 from paperround.search.query_vectors import QueryVector, QueryVectors
 from paperround.search.question import LONGEST, Question, meaning, read
 from paperround.web.api.papers import Category
-from paperround.web.request import BadRequest
+from paperround.web.request import BadRequest, database_of
 
 MOST_VOTES: Final = 1_000_000
 
 
 @dataclass(frozen=True)
 class Asking:
-    """`paper_id`: the question is a paper's id or address."""
+    """`paper_id`: the question is a paper's id or address. `looked_up`: under the address's filters."""
 
     question: Question
     paper_id: str | None
-    vector: QueryVector | None
+    vector: QueryVector | None = None
+    looked_up: LookedUp | None = None
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        question = read(text)
+        return cls(question, arxiv_id.named(question.text))
+
+    @property
+    def sentence(self) -> str:
+        """What to encode; empty where words won't be searched for."""
+        return meaning(self.question) if self.question.words and not self.paper_id else ""
+
+    async def search(self, session: ReadSession, *, filters: Filters, limit: int) -> Found:
+        """`filters` are the address's where something was looked up."""
+        return await search(
+            session, self.question, self.vector, filters=filters, limit=limit, looked_up=self.looked_up
+        )
 
 
 async def understood(request: Request, text: str) -> Asking:
-    question = read(text)
-    named = arxiv_id.named(question.text)
-    vectors = cast(QueryVectors, request.app.state.query_vectors)
-    wanted = not named and question.words
-    return Asking(question, named, await vectors.of(meaning(question)) if wanted else None)
+    asking = Asking.of(text)
+    return replace(asking, vector=await _vectors(request).of(asking.sentence))
 
 
-async def asking(
-    request: Request,
-    q: Annotated[
-        str | None,
-        Query(
-            max_length=LONGEST,
-            description='Words, "phrases", -exclusions, or; an author; an arXiv id.',
-            examples=["waiting for gradients"],
-        ),
-    ] = None,
-) -> Asking | None:
+Q = Annotated[
+    str | None,
+    Query(
+        max_length=LONGEST,
+        description='Words, "phrases", -exclusions, or; an author; an arXiv id.',
+        examples=["waiting for gradients"],
+    ),
+]
+
+
+async def asking(request: Request, q: Q = None) -> Asking | None:
     """None without `q`. Stands before the session in a route: encoding must not hold a connection."""
     return None if q is None else await understood(request, q)
 
@@ -82,3 +99,26 @@ def _day(value: str) -> date | None:
 
 Asked = Annotated[Asking | None, Depends(asking)]
 Filtered = Annotated[Filters, Depends(filters)]
+
+
+async def sought(request: Request, filters: Filtered, q: Q = None) -> Asking | None:
+    """`asking`, for a search under these filters: while its words are encoded, they are looked up."""
+    if q is None:
+        return None
+    asking, vectors = Asking.of(q), _vectors(request)
+    if vectors.at_once(asking.sentence):
+        return await understood(request, q)
+    vector, found = await gather(vectors.of(asking.sentence), _looked_up(request, asking.question, filters))
+    return replace(asking, vector=vector, looked_up=found)
+
+
+async def _looked_up(request: Request, question: Question, filters: Filters) -> LookedUp | None:
+    async with database_of(request).reading() as session:
+        return await look_up(session, question, filters=filters)
+
+
+def _vectors(request: Request) -> QueryVectors:
+    return cast(QueryVectors, request.app.state.query_vectors)
+
+
+Sought = Annotated[Asking | None, Depends(sought)]

@@ -16,7 +16,7 @@ from paperround.papers.merging import READERS
 from paperround.papers.span import Period, Span
 from paperround.papers.tables import Author, Listing, Organization, Paper
 from paperround.search.filters import Filters
-from paperround.search.query import Match, search
+from paperround.search.query import Match
 from paperround.search.question import LONGEST
 from paperround.search.results import papers_of
 from paperround.web.api.models import iso
@@ -90,9 +90,7 @@ async def search_papers(
             rows = await editions.listed(session, choice, sort=None, limit=count, offset=0, load=WITH_AUTHORS)
             return JSONResponse([item(listing, paper) for listing, paper in rows])
         on_lists = editions.listed_by(FEEDS)
-        found = await search(
-            session, asking.question, asking.vector, filters=Filters(among=on_lists), limit=count
-        )
+        found = await asking.search(session, filters=Filters(among=on_lists), limit=count)
         named = [Match(asking.paper_id, 1.0, None, ())] if asking.paper_id else []
         matched = await papers_of(session, named or found.matches, load=WITH_AUTHORS)
         papers = [paper for _, paper in matched]

@@ -20,7 +20,6 @@ from paperround.papers import citations
 from paperround.papers.editions import Sort
 from paperround.papers.tables import Paper
 from paperround.search.filters import Filters
-from paperround.search.query import search
 from paperround.settings import Settings
 from paperround.web import shown
 from paperround.web.api import cursor as cursors
@@ -87,7 +86,7 @@ async def _found(session: ReadSession, reader: Reader, asking: Asking) -> Sequen
         ids = [asking.paper_id]
     else:
         among = Filters(among=saving.saved_ids(reader.id))
-        result = await search(session, asking.question, asking.vector, filters=among, limit=FOUND)
+        result = await asking.search(session, filters=among, limit=FOUND)
         ids = [match.paper_id for match in result.matches]
     there = await saving.of_papers(session, reader.id, ids)
     return [there[key] for key in ids if key in there]

@@ -23,7 +23,7 @@ from paperround.settings import Settings
 from paperround.web import charts, search, shown
 from paperround.web.api import cursor as cursors
 from paperround.web.api.papers import MOST_SIGNALS, Category, found
-from paperround.web.asking import Asked, Filtered
+from paperround.web.asking import Filtered, Sought
 from paperround.web.citations import bibtex
 from paperround.web.linked_data import scholarly_article
 from paperround.web.marks import marks
@@ -45,7 +45,7 @@ async def home() -> RedirectResponse:
 @router.get("/papers")
 async def latest(
     request: Request,
-    asking: Asked,
+    asking: Sought,
     filters: Filtered,
     session: Read,
     settings: Config,

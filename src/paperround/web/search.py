@@ -14,7 +14,7 @@ from paperround.papers import editions
 from paperround.papers.merging import READERS
 from paperround.papers.tables import Paper
 from paperround.search.filters import NO_FILTERS, Filters
-from paperround.search.query import MOST, Found, Match, search
+from paperround.search.query import MOST, Found, Match
 from paperround.search.results import papers_of, words_to_mark
 from paperround.search.wording import POSTING
 from paperround.web import shown
@@ -36,7 +36,7 @@ async def results(
     if asking.paper_id and await editions.paper(session, asking.paper_id):
         return RedirectResponse(f"/papers/{asking.paper_id}", status_code=303)
     end = min(shown_before + SHOWN, MOST)
-    found = await search(session, asking.question, asking.vector, filters=filters, limit=min(end + 1, MOST))
+    found = await asking.search(session, filters=filters, limit=min(end + 1, MOST))
     part = replace(found, matches=found.matches[shown_before:end])
     more = end if len(found.matches) > end else None
     return await _page(request, session, asking, filters, part, now.date(), more=more)

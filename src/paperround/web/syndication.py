@@ -12,7 +12,6 @@ from starlette.responses import Response
 from paperround.papers import editions
 from paperround.papers.editions import Choice, Sort
 from paperround.papers.tables import Paper
-from paperround.search.query import search
 from paperround.search.results import papers_of
 from paperround.web import atom
 from paperround.web.asking import Asked, Filtered
@@ -74,7 +73,7 @@ async def found(
         raise BadRequest("Say what to look for: ?q=…")
     earliest = (now - NEWS).date()
     recent = replace(filters, first=max(filters.first or earliest, earliest))
-    hits = await search(session, asking.question, asking.vector, filters=recent, limit=MOST_FOUND)
+    hits = await asking.search(session, filters=recent, limit=MOST_FOUND)
     papers = [paper for match, paper in await papers_of(session, hits.matches) if match.reasons]
     newest = sorted(papers, key=lambda paper: (paper.listed_on, paper.id), reverse=True)
     query = request.url.query

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from paperround.papers import editions
-from paperround.search.query import MOST, Found, Match, search
+from paperround.search.query import MOST, Found, Match
 from paperround.search.results import papers_of
 from paperround.search.wording import POSTING
 from paperround.web.api.models import PaperOut
-from paperround.web.asking import Asked, Filtered
+from paperround.web.asking import Filtered, Sought
 from paperround.web.request import BadRequest, Config, Read
 
 router = APIRouter(prefix="/api/v1/search", tags=["search"])
@@ -36,7 +36,7 @@ class SearchList(BaseModel):
 
 @router.get("", summary="Papers for a question, the best first")
 async def find(
-    asking: Asked,
+    asking: Sought,
     filters: Filtered,
     session: Read,
     settings: Config,
@@ -45,7 +45,7 @@ async def find(
     """An arXiv id or a paper's address finds that paper."""
     if asking is None:
         raise BadRequest("Say what to look for: `q`.")
-    found = await search(session, asking.question, asking.vector, filters=filters, limit=limit)
+    found = await asking.search(session, filters=filters, limit=limit)
     if asking.paper_id and await editions.paper(session, asking.paper_id):
         found = Found([Match(asking.paper_id, 1.0, None, ())], total=1, vectors=False)
     base = settings.address
