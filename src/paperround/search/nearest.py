@@ -28,7 +28,7 @@ from paperround.papers.tables import Paper
 Vector = np.ndarray[tuple[int], np.dtype[np.float32]]
 
 FEW: Final = 6000  # papers that are compared one by one sooner than looked up in the index
-EFFORT: Final = 50  # papers that the index keeps in view beyond those wanted: more finds more, in more time
+EFFORT: Final = 30  # papers that the index keeps in view beyond those wanted: more finds more, in more time
 MOST_EFFORT: Final = 1000  # pgvector's own bound
 CURRENT: Final = EmbeddingModel.state == ModelState.current
 MOST_SCANNED: Final = 20_000  # papers that the index walks past before we compare one by one after all
