@@ -13,6 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     Float,
     Integer,
+    Row,
     Select,
     SQLColumnExpression,
     Text,
@@ -34,6 +35,7 @@ from paperround.database import ReadSession
 from paperround.embeddings.tables import Embedding
 from paperround.papers.tables import Paper
 from paperround.search import nearest
+from paperround.search.features import Features, Flags, Numbers, features
 from paperround.search.nearest import Space, View, distance, near, of_model
 from paperround.search.wording import POSTING, Asked, postings
 
@@ -42,17 +44,13 @@ MOST: Final = 100  # that words bring
 MOST_BY_FEW: Final = 200  # that few words bring
 NEAR: Final = 60  # that vectors bring
 
-Numbers = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
-Flags = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
-
 
 @dataclass(frozen=True)
 class Candidates:
     """Rows are papers. `total`: papers with all the words, counted up to `POSTING` + 1."""
 
     ids: Sequence[str]
-    titles: Sequence[str]
-    abstracts: Sequence[str]
+    features: Features
     brought: (
         Flags  # columns are the question's terms: by the index it has that, in any form, perhaps in a name
     )
@@ -68,18 +66,24 @@ class Candidates:
 
 
 class Worded(NamedTuple):
-    """Papers that words bring, each with a bit for every posting that it is in. `total`: as in Candidates."""
+    """Papers that words bring. `places`: a bit for each posting that it is in; `total`: as in Candidates."""
 
     ids: Sequence[str]
     places: Sequence[int]
     total: int
+    features: Features
+
+    @property
+    def given(self) -> dict[str, Any]:
+        return {"ids": list(self.ids), "places": list(self.places), "total": self.total}
 
 
 async def look_up(session: ReadSession, asked: Asked, *, where: Sequence[ColumnElement[bool]]) -> Worded:
     """The papers that words bring, where `gather` shall not look for them itself."""
-    query = _words(where) if where else _words_of_all()
-    rows = (await session.execute(query, _sought(asked))).all()
-    return Worded([row.id for row in rows], [row.places for row in rows], rows[0].total if rows else 0)
+    query = _read_words(where) if where else _read_words_of_all()
+    rows = await _rows(session, query, _sought(asked))
+    ids, places, totals, titles, abstracts = zip(*rows, strict=True) if rows else [()] * 5
+    return Worded(ids, places, totals[0] if totals else 0, features(asked, titles, abstracts))
 
 
 async def gather(
@@ -94,30 +98,46 @@ async def gather(
     narrow = [*where, *_required(asked)]
     by_filter = await near(session, view, limit=NEAR, where=narrow) if view and narrow else None
     given = {
-        **(worded._asdict() if worded else _sought(asked)),
+        **(worded.given if worded else _sought(asked)),
         "names": asked.names,
         "near": [key for key, _ in by_filter or ()],
         **(view.given if view else {}),
     }
-    connection = await session.connection()  # the session would make each row a result of the ORM's
     space, by_index = view.space if view else None, not narrow
     if where and not worded:
         query = _look(space, by_index, False, where)
     else:
         query = _unfiltered(space, by_index, worded is not None)
-    rows = (await connection.execute(query, given)).all()
-    ids, titles, abstracts, cosines, places, named, totals = zip(*rows, strict=True) if rows else [()] * 7
+    rows = await _rows(session, query, given)
+    ids, _, _, cosines, places, named, totals = zip(*rows, strict=True) if rows else [()] * 7
     by = np.array(places, np.int64)
     return Candidates(
         ids=ids,
-        titles=titles,
-        abstracts=abstracts,
+        features=_features(asked, rows, worded),
         brought=_brought(by, asked),
         named=np.array(named, np.bool_),
         strict=by & 1 > 0 if asked.strict else np.zeros(len(rows), np.bool_),
         cosines=np.array(cosines, np.float64),  # None becomes NaN
         total=totals[0] or 0 if rows and asked.strict else 0,
     )
+
+
+async def _rows(session: ReadSession, query: Select[Any], given: dict[str, Any]) -> Sequence[Row[Any]]:
+    """Of the connection: the session would make each row a result of the ORM's."""
+    connection = await session.connection()
+    rows: Sequence[Row[Any]] = (await connection.execute(query, given)).all()
+    return rows
+
+
+def _features(asked: Asked, rows: Sequence[Row[Any]], worded: Worded | None) -> Features:
+    """Of rows in their order; those that words brought before are known."""
+    known = {key: place for place, key in enumerate(worded.ids)} if worded else {}
+    new = [row for row in rows if row.id not in known]
+    fresh = features(asked, [row.title for row in new], [row.abstract for row in new])
+    if not worded:
+        return fresh
+    known |= {row.id: place for place, row in enumerate(new, len(known))}
+    return worded.features.rows(fresh, [known[row.id] for row in rows])
 
 
 def _brought(by: np.ndarray[Any, Any], asked: Asked) -> Flags:
@@ -164,7 +184,13 @@ def _words(where: Sequence[ColumnElement[bool]] = ()) -> Select[Any]:
     )
 
 
-_words_of_all = lru_cache(maxsize=1)(_words)
+def _read_words(where: Sequence[ColumnElement[bool]] = ()) -> Select[Any]:
+    worded = _words(where).subquery()
+    texts = select(worded.c.id, worded.c.places, worded.c.total, Paper.title, Paper.abstract)
+    return texts.join(Paper, Paper.id == worded.c.id)
+
+
+_read_words_of_all = lru_cache(maxsize=1)(_read_words)
 
 
 def _given_words() -> Select[Any]:
@@ -184,12 +210,12 @@ def _look(
     chosen = union(select(worded.c.id), nearby).cte("chosen")
     places = func.coalesce(worded.c.places, 0)
     names = _once(cast(bindparam("names"), TSQUERY))
+    texts = Paper.title, Paper.abstract  # of those looked up they are known
     its = and_(Embedding.paper_id == Paper.id, *of_model(space)) if space else false()
     return (
         select(
             Paper.id,
-            Paper.title,
-            Paper.abstract,
+            *((case((worded.c.id.is_(None), text)) if looked_up else text).label(text.key) for text in texts),
             (1 - distance(space) if space else null()).label("cosine"),
             places.label("places"),
             # Read only where all words are: the column is long.

@@ -33,9 +33,11 @@ MOST_EFFORT: Final = 1000  # pgvector's own bound
 CURRENT: Final = EmbeddingModel.state == ModelState.current
 MOST_SCANNED: Final = 20_000  # papers that the index walks past before we compare one by one after all
 
-# Told to PostgreSQL for a transaction, as one column: how far the index looks, and whether statements are
-# planned anew each time. Conditions want that: a plan made for any would read all vectors.
+# Told to PostgreSQL for a transaction, as one column: not to read all papers, to which a low estimate could
+# lead it; how far the index looks; and whether statements are planned anew each time. Conditions want that: a
+# plan made for any would read all vectors.
 TOLD: Final = f"""ARRAY[
+    set_config('enable_seqscan', 'off', true),
     set_config('hnsw.ef_search', :effort, true),
     set_config('hnsw.iterative_scan', 'relaxed_order', true),
     set_config('hnsw.max_scan_tuples', '{MOST_SCANNED}', true),

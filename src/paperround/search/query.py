@@ -10,7 +10,8 @@ import numpy as np
 
 from paperround.database import ReadSession
 from paperround.search import candidates, ranking, wording
-from paperround.search.candidates import NEAR, Candidates, Numbers, Worded, gather
+from paperround.search.candidates import NEAR, Candidates, Worded, gather
+from paperround.search.features import Numbers
 from paperround.search.filters import NO_FILTERS, Filters
 from paperround.search.nearest import tell
 from paperround.search.query_vectors import QueryVector

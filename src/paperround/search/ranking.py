@@ -6,20 +6,18 @@ the longer it is. Else the views vote by rank, so that a paper wants to be near 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from paperround.search.candidates import Candidates, Flags, Numbers
-from paperround.search.question import literal
+from paperround.search.candidates import Candidates
+from paperround.search.features import Numbers
 from paperround.search.wording import Asked
 
 MEANING_OF_WORD: Final = 0.6  # what a standard deviation of the cosine counts beside one of the words'
 SENTENCE: Final = 12  # words; a longer question says what it means, and its scores are worth more than ranks
 MEANING_OF_SENTENCE: Final = 1.5
 FLAT: Final = 60.0  # of reciprocal-rank fusion
-TITLE: Final = 0.1  # what standing in the title adds to standing there once
 FORM: Final = 0.5  # what another form of a word counts beside the word itself
 LONG: Final = 0.4  # how much a long text counts against a paper; the cosine's own would be .5
 SHORT: Final = 500  # characters; a text that is shorter still gains nothing by it
@@ -35,39 +33,12 @@ class Scored(NamedTuple):
 
 def by_words(asked: Asked, papers: Candidates) -> Scored:
     """In the manner of tf-idf's cosine, over single words and two or three in a row."""
-    titles = [literal(title) for title in papers.titles]
-    texts = [title + literal(abstract) for title, abstract in zip(titles, papers.abstracts, strict=True)]
-    found, size = times(texts, asked), len(asked.terms)
-    often = np.where(found > 0, 1 + np.log(np.maximum(found, 1)), 0)
-    often += TITLE * in_titles(titles, asked, found)
+    often, size = papers.features.often.copy(), len(asked.terms)
     often[:, :size] = np.where(often[:, :size] > 0, often[:, :size], FORM * papers.brought)
     weights = np.array([*(term.idf**2 for term in asked.terms), *(run.weight for run in asked.runs)])
-    lengths = np.array([max(len(text), SHORT) for text in texts], np.float64) ** LONG
+    lengths = np.maximum(papers.features.lengths, SHORT) ** LONG
     scores = often * weights / lengths[:, None]
-    whole = literal(" ".join(asked.written))
-    return Scored(scores.sum(axis=1), scores[:, :size], sum(whole in text for text in texts))
-
-
-def times(texts: Sequence[str], asked: Asked) -> Numbers:
-    """How often each text (row) has each term, then each run, as written; runs only where their parts are."""
-    found = np.zeros((len(texts), len(asked.terms) + len(asked.runs)))
-    for column, term in enumerate(asked.terms):
-        found[:, column] = [text.count(term.written) for text in texts]
-    for column, run in enumerate(asked.runs, len(asked.terms)):
-        for row in np.flatnonzero(found[:, run.parts].all(axis=1)).tolist():
-            found[row, column] = texts[row].count(run.written)
-    return found
-
-
-def in_titles(titles: Sequence[str], asked: Asked, found: Numbers) -> Flags:
-    """Which of the terms and runs that a text has stand in its title."""
-    written = [*(term.written for term in asked.terms), *(run.written for run in asked.runs)]
-    flags = np.zeros(found.shape, np.bool_)
-    rows, columns = found.nonzero()
-    flags[rows, columns] = [
-        written[column] in titles[row] for row, column in zip(rows.tolist(), columns.tolist(), strict=True)
-    ]
-    return flags
+    return Scored(scores.sum(axis=1), scores[:, :size], int(papers.features.whole.sum()))
 
 
 def ranks(scores: Numbers) -> Numbers:

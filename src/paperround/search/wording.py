@@ -19,7 +19,6 @@ POSTING: Final = 1000  # papers that one word may bring
 MOST_POSTED: Final = 3000  # papers that all words together may bring
 ALONE: Final = 300  # of them without another of the words
 
-# A low estimate must not make PostgreSQL read all papers, so that is forbidden on the way.
 READ: Final = text(
     """
     WITH parsed AS (SELECT
@@ -30,7 +29,7 @@ READ: Final = text(
             AS required,
         plainto_tsquery('simple', :words) AS names,
         coalesce((SELECT documents FROM lexemes WHERE lexeme = ''), 0) AS papers,
-        set_config('enable_seqscan', 'off', true), {told}
+        {told}
     ), asked AS (
         SELECT lexeme, array_agg(place ORDER BY place) AS places
         FROM unnest(string_to_array(:words, ' ')) WITH ORDINALITY AS word (written, place),
