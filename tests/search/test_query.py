@@ -15,7 +15,7 @@ from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
 from paperround.papers.tables import Paper
 from paperround.search import lexemes
 from paperround.search.filters import Filters
-from paperround.search.query import Found, search
+from paperround.search.query import Found, look_up, search
 from paperround.search.query_vectors import QueryVector
 from paperround.search.question import read
 
@@ -236,3 +236,36 @@ async def test_a_vector_of_another_model_is_not_used(library):
     await embedded(library, {RIVERS: [1, 0], LAKES: [0, 1], SEAS: [0, 1]})
     found = await ask(library, "lakes", asked(1, 0, model="other"))
     assert (found.vectors, [match.paper_id for match in found.matches]) == (False, [LAKES])
+
+
+# Looked up beforehand
+
+
+@pytest.mark.parametrize(
+    ("words", "filters"),
+    [
+        ("rivers bend", {}),
+        ("streams", {}),
+        ("slow rivers -lakes", {}),
+        ('"deep seas" models', {"has_code": True}),
+        ("lakes or salt", {"min_upvotes": 1}),
+        ("the", {}),
+    ],
+)
+async def test_a_search_finds_the_same_whether_its_words_were_looked_up_before(library, words, filters):
+    await embedded(library, {RIVERS: [1, 0], LAKES: [0.8, 0.6], SEAS: [0, 1]})
+    async with library.reading() as session:
+        before = await look_up(session, read(words), filters=Filters(**filters))
+    async with library.reading() as session:
+        found = await search(session, read(words), asked(1, 0), filters=Filters(**filters), looked_up=before)
+    assert found == await ask(library, words, asked(1, 0), **filters)
+
+
+async def test_a_paper_removed_after_the_looking_up_is_not_found(library):
+    async with library.reading() as session:
+        before = await look_up(session, read("rivers"))
+    async with library.writing() as session:
+        await session.execute(text("DELETE FROM papers WHERE id = :id"), {"id": RIVERS})
+    async with library.reading() as session:
+        found = await search(session, read("rivers"), None, looked_up=before)
+    assert [match.paper_id for match in found.matches] == [LAKES]
