@@ -9,13 +9,14 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from paperround.database import ReadSession
-from paperround.search import candidates, ranking, wording
-from paperround.search.candidates import NEAR, Candidates, Worded, gather
+from paperround.search import ranking, worded, wording
+from paperround.search.candidates import NEAR, Candidates, gather
 from paperround.search.features import Numbers
 from paperround.search.filters import NO_FILTERS, Filters
 from paperround.search.nearest import tell
 from paperround.search.query_vectors import QueryVector
 from paperround.search.question import Question
+from paperround.search.worded import Worded
 from paperround.search.wording import Asked
 
 MOST: Final = 50  # results
@@ -57,7 +58,7 @@ async def look_up(
     if not question.words:
         return None
     asked = await _read(session, question, filters)
-    return LookedUp(asked, await candidates.look_up(session, asked, where=filters.conditions))
+    return LookedUp(asked, await worded.look_up(session, asked, where=filters.conditions))
 
 
 async def search(
