@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from pydantic import ValidationError
 from rich.console import Console
 from sqlalchemy.exc import DBAPIError
 
-from paperround import logs, overview, post_office, running, schema, supervisor
-from paperround.database import Database
+from paperround import overview, post_office, running, schema
+from paperround.backups import BackupError
+from paperround.cli_database import database_app
+from paperround.commanding import console, database, fail, ready, with_database
 from paperround.emails import NotAnAddress, normalised
 from paperround.embeddings.client import EncoderError
 from paperround.embeddings.models import ModelNotDroppable
@@ -23,8 +23,8 @@ from paperround.feeds.schedule import FutureDay
 from paperround.mail import MailSettingsError
 from paperround.mail.outbox import NoSuchMessage
 from paperround.papers import arxiv_id
-from paperround.postgres import EmbeddedPostgres, PostgresError
-from paperround.settings import FeedName, Settings
+from paperround.postgres import PostgresError
+from paperround.settings import FeedName
 
 app = typer.Typer(
     help="The day's research papers, delivered.",
@@ -33,11 +33,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-database_app = typer.Typer(help="The database's schema.", no_args_is_help=True)
 app.add_typer(database_app, name="db")
 digest_app = typer.Typer(help="Digests by mail.", no_args_is_help=True)
 app.add_typer(digest_app, name="digest")
-console = Console(stderr=True, highlight=False)
 
 Lifeline = Annotated[bool, typer.Option("--lifeline", hidden=True, help="End when the input closes.")]
 FORMATS = ["%Y-%m-%d"]
@@ -50,6 +48,7 @@ def main() -> None:
         app()
     except (
         PostgresError,
+        BackupError,
         schema.SchemaError,
         running.CannotRun,
         FutureDay,
@@ -66,37 +65,6 @@ def main() -> None:
         fail(f"These settings can't be used:\n{faults}")
     except DBAPIError as error:
         fail(f"The database can't be used: {str(error.orig).strip()}\nCheck PAPERROUND_DATABASE_URL.")
-
-
-def fail(sentence: str) -> NoReturn:
-    console.print(f"[bold red]paperround:[/] {sentence}", soft_wrap=True)
-    raise SystemExit(1)
-
-
-def ready(process: str, *, lifeline: bool = False) -> Settings:
-    if lifeline:
-        supervisor.hold_lifeline()
-    settings = Settings()
-    logs.configure(settings, process)
-    return settings
-
-
-@contextmanager
-def database(settings: Settings) -> Iterator[str]:
-    """The address of the database: the one that is set, else our own server, started if it isn't running."""
-    if settings.database_url:
-        yield settings.database_url.get_secret_value()
-        return
-    with EmbeddedPostgres(settings.data_dir).attached() as server:
-        yield server.url
-
-
-async def with_database(url: str, action: Callable[[Database], Awaitable[None]]) -> None:
-    found = Database(url, pool_size=1, application="paperround command")
-    try:
-        await action(found)
-    finally:
-        await found.close()
 
 
 @app.command(epilog="Example: PAPERROUND_PORT=9000 paperround up")
@@ -240,15 +208,6 @@ def doctor(
         out.print(f"PAPERROUND_{name.upper()} = {value}", markup=False, soft_wrap=True)
     with database(settings) as url:
         asyncio.run(with_database(url, lambda found: overview.check_database(found, out)))
-
-
-@database_app.command(epilog="Example: paperround db upgrade")
-def upgrade() -> None:
-    """Bring the database's schema up to date. Several at once take turns."""
-    settings = ready("db")
-    with database(settings) as url:
-        schema.upgrade(url)
-    console.print(f"The schema is {schema.expected_revision()}.")
 
 
 @digest_app.command(epilog="Example: paperround digest preview ada@example.org")

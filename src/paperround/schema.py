@@ -65,6 +65,17 @@ def expected_revision() -> str:
     return head
 
 
+def knows(revision: str) -> bool:
+    """Whether `revision` is one of this program's; one of a newer release isn't."""
+    known = ScriptDirectory.from_config(_config()).walk_revisions()
+    return any(revision == script.revision for script in known)
+
+
+def tables() -> frozenset[str]:
+    """The names of all tables in `public` that are ours."""
+    return frozenset({*metadata().tables, COMPATIBLE_CODE, "alembic_version"})
+
+
 def upgrade(url: str, revision: str = "head") -> None:
     """Bring the schema to `revision`. Several at once take turns."""
     command.upgrade(_config(url), revision)

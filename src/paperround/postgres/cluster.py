@@ -12,6 +12,7 @@ from pathlib import Path
 from paperround.machine import usable_memory
 from paperround.postgres.account import Account
 from paperround.postgres.errors import PostgresError
+from paperround.postgres.folders import sync
 
 ROLE = "paperround"
 PORT = 5432  # names the socket; nothing listens on TCP
@@ -84,7 +85,7 @@ class Cluster:
         except BaseException:
             shutil.rmtree(fresh, ignore_errors=True)
             raise
-        _sync(self.home)
+        sync(self.home)
 
     def _initdb(self, programs: Path, major: int, fresh: Path) -> None:
         """initdb syncs what it wrote before it returns."""
@@ -142,11 +143,3 @@ def _write(file: Path, text: str) -> None:
     fresh.write_text(text, encoding="utf-8")
     fresh.chmod(0o644)
     fresh.replace(file)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -19,6 +19,7 @@ from psycopg import pq
 from sqlalchemy import URL
 
 from paperround.postgres.account import server_account
+from paperround.postgres.binaries import installed
 from paperround.postgres.cluster import PORT, ROLE, Cluster
 from paperround.postgres.errors import PostgresError
 from paperround.postgres.folders import make_folder, must_be_ours, socket_folder, socket_path
@@ -48,6 +49,11 @@ class EmbeddedPostgres:
         query = {"host": str(socket_path(self._home)), "port": str(PORT)}
         address = URL.create("postgresql+psycopg", username=ROLE, database=DATABASE, query=query)
         return address.render_as_string(hide_password=False)
+
+    @property
+    def programs(self) -> Path:
+        """The folder of the programs that fit the cluster: pg_dump, pg_restore, psql."""
+        return installed(self._server.cluster.major() or self.major) / "bin"
 
     @contextmanager
     def attached(self) -> Iterator[Self]:

@@ -51,6 +51,15 @@ def _make(folder: Path, *, mode: int, parents: int) -> None:
     folder.chmod(mode)  # mkdir's mode is cut by the umask
 
 
+def sync(folder: Path) -> None:
+    """What was renamed in it keeps its new name, also after a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def socket_path(parent: Path) -> Path:
     """Where the Unix sockets of a folder are: in it, or in a short folder where its path won't do."""
     own = parent / "socket"

@@ -1,0 +1,96 @@
+"""pg_dump, pg_restore and psql: which ones fit the server, and how they are told where it is."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import TupleRow
+
+from paperround.database import conninfo
+
+SCHEMAS: Final = ("public", "jobs")
+APPLICATION: Final = "paperround backup"
+SECRETS: Final = {"password", "sslpassword"}  # of libpq's parameters; everybody can read a command line
+
+
+class BackupError(RuntimeError):
+    """A backup can't be made or restored; the text says why and what to do. Nothing was changed."""
+
+
+@dataclass(frozen=True)
+class Programs:
+    """PostgreSQL's programs for the database at `url`. `folder`: where they are; None: on PATH."""
+
+    url: str
+    folder: Path | None
+
+    def command(self, name: str, *arguments: str) -> list[str]:
+        """What to run. Raises `BackupError` where there is no such program."""
+        found = shutil.which(name, path=str(self.folder) if self.folder else None)
+        if found is None:
+            raise BackupError(f"{name} is not on PATH. {_advice()}")
+        return [found, *arguments]
+
+    def connecting(self, name: str, *arguments: str) -> list[str]:
+        """`command` for one that connects to the database. Its password is in `environment`."""
+        told = {key: value for key, value in self._address.items() if key not in SECRETS}
+        return self.command(name, "--no-password", f"--dbname={make_conninfo(**told)}", *arguments)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For the children: ours, the database's password, and English words in what they say."""
+        password = self._address.get("password")
+        return {**os.environ, "LC_ALL": "C", **({"PGPASSWORD": str(password)} if password else {})}
+
+    @contextmanager
+    def connected(self) -> Iterator[psycopg.Connection[TupleRow]]:
+        """A connection for looking. Raises `BackupError` when there is none to be had."""
+        try:
+            connection = psycopg.connect(make_conninfo(**self._address), autocommit=True)
+        except psycopg.OperationalError as error:
+            raise BackupError(
+                f"The database can't be used: {str(error).strip()}\nCheck PAPERROUND_DATABASE_URL."
+            ) from error
+        with connection:
+            yield connection
+
+    def require_fit(self, connection: psycopg.Connection[TupleRow], name: str) -> None:
+        """Raise `BackupError` where a program is older than the server: it can't know all of its data."""
+        server = connection.info.server_version // 10_000
+        command = self.command(name, "--version")
+        said = subprocess.run(command, capture_output=True, text=True, check=False).stdout  # noqa: S603
+        version = re.search(r"\d+", said)
+        if version is None or int(version[0]) < server:
+            raise BackupError(
+                f"{command[0]} is of PostgreSQL {version[0] if version else '?'}, the server of {server}. "
+                f"{_advice(server)}"
+            )
+
+    @property
+    def _address(self) -> dict[str, str]:
+        """libpq's parameters of the database."""
+        found = {key: str(value) for key, value in conninfo_to_dict(conninfo(self.url)).items()}
+        return {"connect_timeout": "10", **found, "application_name": APPLICATION}
+
+
+def _advice(major: int | None = None) -> str:
+    version = f"-{major}" if major else ""
+    return (
+        f"Install PostgreSQL's client programs (Debian and Ubuntu: postgresql-client{version}), not older "
+        "than the server, and put their folder first on PATH."
+    )
+
+
+def words(said: str) -> str:
+    """The end of what a program said when it failed."""
+    return "\n".join(said.strip().splitlines()[-6:]) or "(it said nothing)"
