@@ -63,7 +63,7 @@ def conninfo(url: str) -> str:
     """`url` as libpq reads it, with our search path: tables in `public`, the queue's in `jobs`."""
     parts = psycopg_url(url)
     arguments = {**parts.translate_connect_args(username="user", database="dbname"), **parts.query}
-    return make_conninfo(**{**arguments, "options": OPTIONS})
+    return make_conninfo(**{"application_name": "paperround", **arguments, "options": OPTIONS})
 
 
 class Database:

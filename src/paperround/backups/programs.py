@@ -54,15 +54,14 @@ class Programs:
 
     @contextmanager
     def connected(self) -> Iterator[psycopg.Connection[TupleRow]]:
-        """A connection for looking. Raises `BackupError` when there is none to be had."""
+        """A connection for looking. Raises `BackupError` for what the database refuses."""
         try:
-            connection = psycopg.connect(make_conninfo(**self._address), autocommit=True)
-        except psycopg.OperationalError as error:
+            with psycopg.connect(make_conninfo(**self._address), autocommit=True) as connection:
+                yield connection
+        except psycopg.Error as error:
             raise BackupError(
                 f"The database can't be used: {str(error).strip()}\nCheck PAPERROUND_DATABASE_URL."
             ) from error
-        with connection:
-            yield connection
 
     def require_fit(self, connection: psycopg.Connection[TupleRow], name: str) -> None:
         """Raise `BackupError` where a program is older than the server: it can't know all of its data."""
@@ -92,5 +91,5 @@ def _advice(major: int | None = None) -> str:
 
 
 def words(said: str) -> str:
-    """The end of what a program said when it failed."""
-    return "\n".join(said.strip().splitlines()[-6:]) or "(it said nothing)"
+    """The end of what a program said when it failed; a line may quote a whole vector."""
+    return "\n".join(line[:300] for line in said.strip().splitlines()[-6:]) or "(nothing)"
