@@ -152,6 +152,13 @@ def database_url(server: str) -> Iterator[str]:
 
 
 @pytest.fixture
+def other_url(server: str) -> Iterator[str]:
+    """A second one, migrated and empty too."""
+    with new_database(server) as url:
+        yield url
+
+
+@pytest.fixture
 def bare_database_url(server: str) -> Iterator[str]:
     """A database of the test's own with nothing in it, not even the schema."""
     with new_database(server, "template0") as url:

@@ -9,7 +9,6 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from psycopg import sql
 from conftest import new_database, run_sql
 from paperround import backups, sample, schema
 from paperround.backups import BackupError, Programs
-from paperround.database import Database
+from paperround.database import Database, conninfo
 from paperround.embeddings import index
 from paperround.feeds import schedule
 from paperround.feeds.intake import Rules
@@ -42,13 +41,9 @@ def programs(url: str) -> Programs:
     return Programs(url, FOLDER)
 
 
-def plain(url: str) -> str:
-    return url.replace("postgresql+psycopg://", "postgresql://")
-
-
 def content(url: str) -> dict[str, tuple[Any, ...]]:
     """Every table with its number of rows and a digest of them; sequences; indexes, and whether valid."""
-    with psycopg.connect(plain(url)) as connection:
+    with psycopg.connect(conninfo(url)) as connection:
         names = connection.execute(
             "SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('public', 'jobs')"
         ).fetchall()
@@ -75,13 +70,6 @@ async def filled(database: Database, monkeypatch: pytest.MonkeyPatch) -> Databas
     assert await index.ensure(database, model)
     await person(database)
     return database
-
-
-@pytest.fixture
-def target(server: str) -> Iterator[str]:
-    """Another database, migrated and empty."""
-    with new_database(server) as url:
-        yield url
 
 
 @pytest.fixture
@@ -184,7 +172,7 @@ def stand_in(folder: Path, body: str) -> Path:
 
 
 @pytest.mark.parametrize("spoil", ["cut", "flip", "text", "empty"])
-def test_a_damaged_file_leaves_the_database_as_it_was(dump: Path, target: str, spoil: str):
+def test_a_damaged_file_leaves_the_database_as_it_was(dump: Path, other_url: str, spoil: str):
     whole = dump.read_bytes()
     data = whole.index(b"x\x9c")  # where the first compressed rows begin
     damaged = {
@@ -194,45 +182,45 @@ def test_a_damaged_file_leaves_the_database_as_it_was(dump: Path, target: str, s
         "empty": b"",
     }  # fmt: skip
     dump.write_bytes(damaged[spoil])
-    before = content(target)
+    before = content(other_url)
     with pytest.raises(BackupError, match=r"pg_restore|psql"):
-        backups.restore(programs(target), dump)
-    assert content(target) == before
+        backups.restore(programs(other_url), dump)
+    assert content(other_url) == before
 
 
-def test_a_copy_of_another_program_is_refused(bare_database_url: str, target: str, tmp_path: Path):
+def test_a_copy_of_another_program_is_refused(bare_database_url: str, other_url: str, tmp_path: Path):
     run_sql(bare_database_url, "CREATE TABLE invoices (id int)")
     file = tmp_path / "invoices.dump"
-    command = [FOLDER / "pg_dump", "--format=custom", f"--file={file}", plain(bare_database_url)]
+    command = [FOLDER / "pg_dump", "--format=custom", f"--file={file}", conninfo(bare_database_url)]
     subprocess.run(command, check=True)
     with pytest.raises(BackupError, match="not of Paperround's"):
-        backups.restore(programs(target), file)
+        backups.restore(programs(other_url), file)
 
 
 @pytest.mark.parametrize("what", ["papers", "readers", "tables"])
-async def test_a_database_that_holds_something_is_not_replaced(dump: Path, target: str, what: str):
-    held = Database(target)
+async def test_a_database_that_holds_something_is_not_replaced(dump: Path, other_url: str, what: str):
+    held = Database(other_url)
     if what == "papers":
         await listed(held, "2026-03-02", item())
     elif what == "readers":
         await person(held)
     else:
-        run_sql(target, "CREATE TABLE invoices (id int)")
+        run_sql(other_url, "CREATE TABLE invoices (id int)")
     await held.close()
-    before = content(target)
+    before = content(other_url)
     with pytest.raises(BackupError, match=f"{'invoices' if what == 'tables' else '1 ' + what}.*empty"):
-        backups.restore(programs(target), dump)
-    assert content(target) == before
+        backups.restore(programs(other_url), dump)
+    assert content(other_url) == before
 
 
-async def test_the_sample_edition_gives_way_to_a_backup(filled: Database, target: str, tmp_path: Path):
-    empty = Database(target)
+async def test_the_sample_edition_gives_way_to_a_backup(filled: Database, other_url: str, tmp_path: Path):
+    empty = Database(other_url)
     async with empty.writing() as session:
         assert await show_sample(session)
     await empty.close()
     backups.save(programs(filled.url), tmp_path / "papers.dump")
-    backups.restore(programs(target), tmp_path / "papers.dump")
-    assert content(target) == content(filled.url)
+    backups.restore(programs(other_url), tmp_path / "papers.dump")
+    assert content(other_url) == content(filled.url)
 
 
 async def show_sample(session) -> bool:
@@ -243,18 +231,18 @@ async def show_sample(session) -> bool:
     return await sample.show_if_empty(session, Rules(every=HALF_LIFE, half_life=HALF_LIFE), now=now)
 
 
-def test_a_restore_waits_for_nobody_who_is_connected(dump: Path, target: str):
+def test_a_restore_waits_for_nobody_who_is_connected(dump: Path, other_url: str):
     with (
-        psycopg.connect(plain(target), application_name="paperround worker"),
+        psycopg.connect(conninfo(other_url), application_name="paperround worker"),
         pytest.raises(BackupError, match=r"in use: paperround worker \(1\)"),
     ):
-        backups.restore(programs(target), dump)
+        backups.restore(programs(other_url), dump)
 
 
 def test_a_backup_of_an_older_release_is_brought_up_to_date(
-    bare_database_url: str, target: str, tmp_path: Path
+    bare_database_url: str, other_url: str, tmp_path: Path
 ):
-    expected = content(target)
+    expected = content(other_url)
     schema.upgrade(bare_database_url)
     schema.downgrade(bare_database_url, OLDER)
     run_sql(
@@ -262,23 +250,23 @@ def test_a_backup_of_an_older_release_is_brought_up_to_date(
     )
     backups.save(programs(bare_database_url), tmp_path / "papers.dump")
 
-    backups.restore(programs(target), tmp_path / "papers.dump")
+    backups.restore(programs(other_url), tmp_path / "papers.dump")
 
-    restored = content(target)
+    restored = content(other_url)
     assert restored["public.alembic_version"] == expected["public.alembic_version"]
     assert restored["public.removed_papers"][0] == 1
     assert restored.keys() == expected.keys()
-    schema.compare(target)
+    schema.compare(other_url)
 
 
-def test_a_backup_of_a_newer_release_is_refused(bare_database_url: str, target: str, tmp_path: Path):
+def test_a_backup_of_a_newer_release_is_refused(bare_database_url: str, other_url: str, tmp_path: Path):
     schema.upgrade(bare_database_url)
     run_sql(bare_database_url, "UPDATE alembic_version SET version_num = 'ffffffffffff'")
     backups.save(programs(bare_database_url), tmp_path / "papers.dump")
-    before = content(target)
+    before = content(other_url)
     with pytest.raises(BackupError, match="newer release"):
-        backups.restore(programs(target), tmp_path / "papers.dump")
-    assert content(target) == before
+        backups.restore(programs(other_url), tmp_path / "papers.dump")
+    assert content(other_url) == before
 
 
 def test_programs_older_than_the_server_are_refused(database_url: str, tmp_path: Path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from paperround.search.wording import MOST_POSTED, POSTING, Asked, Term, idf, postings
+from paperround.search.wording import MOST_POSTED, POSTING, Asked, Term, idf
 
 
 def asked(**papers: int) -> Asked:
@@ -18,7 +18,7 @@ def asked(**papers: int) -> Asked:
 
 def looked_up(question: Asked) -> list[str]:
     """Without the first, the whole question in titles."""
-    return [query[1:-1] for query, _, _ in postings(question)][1:]
+    return [query[1:-1] for query, _, _ in question.postings][1:]
 
 
 def test_the_rarest_words_bring_all_their_papers_and_others_those_with_one_more():
@@ -42,7 +42,7 @@ def test_a_word_in_most_titles_brings_nothing_beside_a_rare_one():
 
 
 def test_one_common_word_is_looked_up_all_the_same():
-    assert [query for query, _, _ in postings(asked(model=90_000))] == ["('model')"]
+    assert [query for query, _, _ in asked(model=90_000).postings] == ["('model')"]
 
 
 @pytest.mark.parametrize("count", [300, 999, 2_000])
@@ -53,5 +53,5 @@ def test_all_words_together_bring_no_more_than_is_allowed(count):
 
 
 def test_rarer_words_weigh_more():
-    weights = [weight for _, weight, _ in postings(asked(reef=40, coral=250, ocean=900))][1:]
+    weights = [weight for _, weight, _ in asked(reef=40, coral=250, ocean=900).postings][1:]
     assert weights == sorted(weights, reverse=True)

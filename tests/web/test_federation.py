@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from conftest import new_database, running_site
+from conftest import running_site
 from paperround.database import Database
 from paperround.feeds import backfill, intake
 from paperround.feeds.huggingface import huggingface
@@ -45,12 +45,6 @@ class Pair:
             missing = await backfill.read_days(self.second, feed, RULES, wanted, told=readings.append)
         assert missing == []
         return readings
-
-
-@pytest.fixture
-def other_url(server: str) -> Iterator[str]:
-    with new_database(server) as url:
-        yield url
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from paperround.search import nearest
 from paperround.search.features import Features, Flags, Numbers, features
 from paperround.search.nearest import Space, View, distance, near, of_model
 from paperround.search.worded import Worded, best, given_words, matches, rows_of, sought
-from paperround.search.wording import Asked, postings
+from paperround.search.wording import Asked
 
 NEAR: Final = 60  # that vectors bring
 
@@ -104,7 +104,7 @@ def _features(asked: Asked, rows: Sequence[Row[Any]], worded: Worded | None) -> 
 
 def _brought(by: np.ndarray[Any, Any], asked: Asked) -> Flags:
     flags = np.zeros((len(by), len(asked.terms)), np.bool_)
-    for place, posting in enumerate(postings(asked)):
+    for place, posting in enumerate(asked.postings):
         flags[np.ix_(by >> place & 1 > 0, np.array(posting.columns, int))] = True
     return flags
 

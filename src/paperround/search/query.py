@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
+from sqlalchemy import ColumnElement
 
 from paperround.database import ReadSession
 from paperround.search import ranking, worded, wording
@@ -57,8 +58,9 @@ async def look_up(
     """The part of a search that needs no vector: for the time in which one is made. None without words."""
     if not question.words:
         return None
-    asked = await _read(session, question, filters)
-    return LookedUp(asked, await worded.look_up(session, asked, where=filters.conditions))
+    where = filters.conditions
+    asked = await wording.read(session, question, near=NEAR, narrowed=_narrowed(question, where))
+    return LookedUp(asked, await worded.look_up(session, asked, where=where))
 
 
 async def search(
@@ -76,14 +78,15 @@ async def search(
     """
     if not question.words:
         return NOTHING
+    where = filters.conditions
+    narrowed = _narrowed(question, where)
     if looked_up:
-        asked = looked_up.asked
-        await tell(session, NEAR, narrowed=_narrowed(question, filters))
+        asked, words = looked_up
+        await tell(session, NEAR, narrowed=narrowed)
     else:
-        asked = await _read(session, question, filters)
+        asked, words = await wording.read(session, question, near=NEAR, narrowed=narrowed), None
     view = asked.view(vector)
-    words = looked_up.words if looked_up else None
-    papers = await gather(session, asked, view, where=filters.conditions, worded=words)
+    papers = await gather(session, asked, view, where=where, worded=words)
     return Found(
         matches=_ranked(asked, papers, limit),
         total=papers.total,
@@ -91,12 +94,8 @@ async def search(
     )
 
 
-async def _read(session: ReadSession, question: Question, filters: Filters) -> Asked:
-    return await wording.read(session, question, near=NEAR, narrowed=_narrowed(question, filters))
-
-
-def _narrowed(question: Question, filters: Filters) -> bool:
-    return bool(filters.conditions or question.phrases or question.banned)
+def _narrowed(question: Question, where: Sequence[ColumnElement[bool]]) -> bool:
+    return bool(where or question.phrases or question.banned)
 
 
 def _ranked(asked: Asked, papers: Candidates, limit: int) -> list[Match]:

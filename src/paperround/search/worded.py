@@ -27,7 +27,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 from paperround.database import ReadSession
 from paperround.papers.tables import Paper
 from paperround.search.features import Features, features
-from paperround.search.wording import POSTING, Asked, postings
+from paperround.search.wording import POSTING, Asked
 
 FEW_WORDS: Final = 4  # more papers have all of them, and each takes less time to look at
 MOST: Final = 100  # that words bring
@@ -57,10 +57,9 @@ async def look_up(session: ReadSession, asked: Asked, *, where: Sequence[ColumnE
 
 def sought(asked: Asked) -> dict[str, Any]:
     """Parameters of a statement with `best`."""
-    found = postings(asked)
     return {
-        "queries": [posting.query for posting in found],
-        "weights": [posting.weight for posting in found],
+        "queries": [posting.query for posting in asked.postings],
+        "weights": [posting.weight for posting in asked.postings],
         "most": MOST_BY_FEW if len(asked.terms) <= FEW_WORDS else MOST,
     }
 

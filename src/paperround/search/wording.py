@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import log
 from typing import Any, Final, NamedTuple
 
@@ -108,6 +109,19 @@ class Asked:
             return None
         return View(self.model.id, vector.numbers)
 
+    @cached_property
+    def postings(self) -> list[Posting]:
+        """What to look up: first the whole, then the whole in titles, the rare words."""
+        both = sum(term.idf**2 for term in self.terms[:8])
+        every = range(len(self.terms))
+        found = [Posting(self.strict, both or 1.0, () if self.either else every)] if self.strict else []
+        if len(self.terms) > 1:
+            found.append(Posting(" & ".join(term.in_title for term in self.terms[:8]), both, every[:8]))
+        found += _rare(self.terms)
+        if len(self.terms) == 1:
+            found += [Posting(term.query, 1.0, every) for term in self.terms]
+        return [posting._replace(query=matching(posting.query, self.required)) for posting in found]
+
 
 async def read(session: ReadSession, question: Question, *, near: int, narrowed: bool) -> Asked:
     """The question's words with how common they are. PostgreSQL is told to look for `near` papers, among all
@@ -168,19 +182,6 @@ def _runs(written: Sequence[str], terms: Sequence[Term], *, rarest: float) -> li
             within = columns[start, length - 1], columns[start + 1, length - 1]
             runs.append(Run(words, rarity**2, within))
     return runs
-
-
-def postings(asked: Asked) -> list[Posting]:
-    """What to look up: first the whole, then the whole in titles, the rare words."""
-    both = sum(term.idf**2 for term in asked.terms[:8])
-    every = range(len(asked.terms))
-    found = [Posting(asked.strict, both or 1.0, () if asked.either else every)] if asked.strict else []
-    if len(asked.terms) > 1:
-        found.append(Posting(" & ".join(term.in_title for term in asked.terms[:8]), both, every[:8]))
-    found += _rare(asked.terms)
-    if len(asked.terms) == 1:
-        found += [Posting(term.query, 1.0, every) for term in asked.terms]
-    return [posting._replace(query=matching(posting.query, asked.required)) for posting in found]
 
 
 def _rare(terms: Sequence[Term]) -> list[Posting]:

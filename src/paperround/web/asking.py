@@ -5,7 +5,7 @@ from __future__ import annotations
 from asyncio import gather
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Annotated, Final, Self, cast
+from typing import Annotated, Final, Self
 
 from fastapi import Depends, Query, Request
 
@@ -14,10 +14,10 @@ from paperround.papers import arxiv_id
 from paperround.papers.span import Period, Span
 from paperround.search.filters import Filters
 from paperround.search.query import Found, LookedUp, look_up, search
-from paperround.search.query_vectors import QueryVector, QueryVectors
+from paperround.search.query_vectors import QueryVector
 from paperround.search.question import LONGEST, Question, meaning, read
 from paperround.web.api.papers import Category
-from paperround.web.request import BadRequest, database_of
+from paperround.web.request import BadRequest, database_of, query_vectors_of
 
 MOST_VOTES: Final = 1_000_000
 
@@ -50,7 +50,7 @@ class Asking:
 
 async def understood(request: Request, text: str) -> Asking:
     asking = Asking.of(text)
-    return replace(asking, vector=await _vectors(request).of(asking.sentence))
+    return replace(asking, vector=await query_vectors_of(request).of(asking.sentence))
 
 
 Q = Annotated[
@@ -105,9 +105,9 @@ async def sought(request: Request, filters: Filtered, q: Q = None) -> Asking | N
     """`asking`, for a search under these filters: while its words are encoded, they are looked up."""
     if q is None:
         return None
-    asking, vectors = Asking.of(q), _vectors(request)
+    asking, vectors = Asking.of(q), query_vectors_of(request)
     if vectors.at_once(asking.sentence):
-        return await understood(request, q)
+        return replace(asking, vector=await vectors.of(asking.sentence))
     vector, found = await gather(vectors.of(asking.sentence), _looked_up(request, asking.question, filters))
     return replace(asking, vector=vector, looked_up=found)
 
@@ -115,10 +115,6 @@ async def sought(request: Request, filters: Filtered, q: Q = None) -> Asking | N
 async def _looked_up(request: Request, question: Question, filters: Filters) -> LookedUp | None:
     async with database_of(request).reading() as session:
         return await look_up(session, question, filters=filters)
-
-
-def _vectors(request: Request) -> QueryVectors:
-    return cast(QueryVectors, request.app.state.query_vectors)
 
 
 Sought = Annotated[Asking | None, Depends(sought)]

@@ -16,6 +16,7 @@ from paperround import sample
 from paperround.accounts import keys, sessions
 from paperround.accounts.tables import Reader, Scope
 from paperround.database import Database, ReadSession, WriteSession, utc_now
+from paperround.search.query_vectors import QueryVectors
 from paperround.settings import Settings
 from paperround.signing import Signer
 from paperround.web import cookies
@@ -70,6 +71,10 @@ def settings_of(request: Request) -> Settings:
 
 def database_of(request: Request) -> Database:
     return cast(Database, request.app.state.database)
+
+
+def query_vectors_of(request: Request) -> QueryVectors:
+    return cast(QueryVectors, request.app.state.query_vectors)
 
 
 def signer_of(request: Request) -> Signer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Annotated, Final, cast
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import HTMLResponse
@@ -16,7 +16,7 @@ from paperround.database import ReadSession
 from paperround.papers import editions
 from paperround.papers.editions import Choice, Sort
 from paperround.papers.tables import Paper
-from paperround.search.query_vectors import QueryVector, QueryVectors
+from paperround.search.query_vectors import QueryVector
 from paperround.topics import following, stored, today
 from paperround.topics.blocks import MOST_FOLLOWED
 from paperround.topics.matching import matches
@@ -25,7 +25,7 @@ from paperround.topics.wanted import Match
 from paperround.web import shown
 from paperround.web.marks import Marks, marks
 from paperround.web.reasons import named_papers, why
-from paperround.web.request import Now, SignedIn, database_of, page
+from paperround.web.request import Now, SignedIn, database_of, page, query_vectors_of
 
 SPANS: Final = {1: "the latest day", 7: "the last 7 days"}
 MOST_SHOWN: Final = 100
@@ -48,7 +48,7 @@ class Shown:
 
 async def vectors_of(request: Request, texts: Mapping[int, str]) -> dict[int, QueryVector]:
     """Of topics' words, by topic; those that can't be had now are left out. Ask before taking a session."""
-    vectors = cast(QueryVectors, request.app.state.query_vectors)
+    vectors = query_vectors_of(request)
     found = {key: await vectors.of(text) for key, text in texts.items() if text}
     return {key: vector for key, vector in found.items() if vector}
 
