@@ -28,28 +28,28 @@ from sqlalchemy import insert
 from paperround import schema
 from paperround.accounts.tables import Reader
 from paperround.database import Database, WriteSession
-from paperround.digests import planning
-from paperround.digests.delivering import Desk, send_due
+from paperround.digests import scheduler
+from paperround.digests.delivery import Desk, send_due
 from paperround.digests.links import Links
+from paperround.digests.renderer import Writer
 from paperround.digests.tables import Progress, State, Subscription
-from paperround.digests.writing import Writer
 from paperround.mail import Mailer
-from paperround.mail.server import SmtpServer
 from paperround.mail.smtp import smtp
-from paperround.pace import Pace
+from paperround.mail.smtp_url import SmtpServer
 from paperround.papers import catalogue
 from paperround.papers.record import FeedAuthor, FeedPaper
 from paperround.postgres import EmbeddedPostgres
-from paperround.signing import Signer
-from paperround.tasks import COLLECTING
+from paperround.throttle import Pace
+from paperround.tokens import Signer
 from paperround.topics.tables import MeasuredCatalogue, Topic, TopicDay
+from paperround.worker.jobs import COLLECTING
 
 CONNECTIONS = 4
 TURNS = 10
 PAPERS = 40
 TRENDING = 10  # of them in everybody's digest
 WITH_TOPICS = 4  # each fourth has topics, whose papers and reasons are nobody else's
-SINK = Path(__file__).parents[1] / "tests" / "digests" / "sink_child.py"
+SINK = Path(__file__).parents[1] / "tests" / "support" / "sink_child.py"
 NOW = datetime(2026, 3, 2, 7, tzinfo=UTC)
 LINKS = Links(
     Signer(["a key"]),
@@ -180,7 +180,7 @@ class Kept:
 
 async def ours(desk: Desk, number: int) -> float:
     """Seconds for that many digests, planned before."""
-    await planning.plan(desk.database, now=desk.clock())
+    await scheduler.plan(desk.database, now=desk.clock())
     began = time.perf_counter()
     tally = await send_due(desk)
     assert tally == {Progress.sent: number}, tally

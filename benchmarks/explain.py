@@ -18,20 +18,20 @@ import numpy as np
 from sqlalchemy import event, func, select
 
 from paperround.database import Database, ReadSession, utc_now
-from paperround.embeddings import filling
+from paperround.embeddings import backfill
 from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
 from paperround.papers import editions
 from paperround.papers.editions import Choice, Sort
-from paperround.papers.movement import movements
-from paperround.papers.span import Period, Span
+from paperround.papers.period import Period, Span
 from paperround.papers.tables import Listing, Paper
+from paperround.papers.vote_history import movements
 from paperround.postgres import EmbeddedPostgres
 from paperround.search.filters import Filters
-from paperround.search.nearest import nearest
 from paperround.search.query import search
+from paperround.search.query_syntax import read
 from paperround.search.query_vectors import QueryVector
-from paperround.search.question import read
 from paperround.search.similar import similar
+from paperround.search.vectors import nearest
 
 Work = Callable[[ReadSession], Awaitable[Any]]
 NODE = re.compile(
@@ -89,7 +89,7 @@ async def main(kept: Path) -> None:
             "search": lambda s: search(s, question, known, limit=20),
             "search, with code": lambda s: search(s, question, known, filters=Filters(has_code=True)),
             "how votes moved": lambda s: movements(s, some, now=utc_now()),
-            "state of vectors": filling.state,
+            "state of vectors": backfill.state,
             "nearest, 5 %": lambda s: nearest(s, vector, limit=50, where=[Paper.votes >= 40]),
             "nearest, 20 %": lambda s: nearest(s, vector, limit=50, where=[Paper.github_url.is_not(None)]),
         }

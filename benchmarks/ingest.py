@@ -29,12 +29,12 @@ import structlog
 
 from paperround import schema
 from paperround.database import Database
-from paperround.feeds import backfill, intake
-from paperround.feeds.huggingface import PAGE, huggingface
+from paperround.feeds import backfill, ingestion
+from paperround.feeds.huggingface.feed import PAGE, huggingface
 from paperround.postgres import EmbeddedPostgres
 from paperround.settings import Settings
 
-RULES = intake.Rules(every=timedelta(hours=1), half_life=timedelta(hours=24))
+RULES = ingestion.Rules(every=timedelta(hours=1), half_life=timedelta(hours=24))
 
 
 def recorded(folder: Path) -> dict[str, list[object]]:

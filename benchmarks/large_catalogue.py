@@ -18,8 +18,8 @@ from paperround.database import Database, conninfo
 from paperround.embeddings.client import Encoder, Vectors
 from paperround.papers import catalogue
 from paperround.papers.record import FeedAuthor, FeedOrganization, FeedPaper
-from paperround.search import lexemes
-from paperround.text import paragraphs, plain
+from paperround.search import word_counts
+from paperround.text.markup import paragraphs, plain
 
 Record = Mapping[str, Any]
 SEEDS = 3000  # abstracts that are really embedded
@@ -80,7 +80,7 @@ async def store(database: Database, folder: Path, count: int) -> None:
             await catalogue.store(
                 session, listed, feed="huggingface", day=day, seen_at=now, half_life=HALF_LIFE
             )
-    await lexemes.refresh(database)
+    await word_counts.refresh(database)
 
 
 async def seeds(database: Database, encoder: Encoder) -> Vectors:

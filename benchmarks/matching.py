@@ -27,11 +27,11 @@ from large_catalogue import keep, store
 from paperround import schema
 from paperround.database import Database, conninfo
 from paperround.postgres import EmbeddedPostgres
-from paperround.tasks import COLLECTING
-from paperround.topics import measuring
-from paperround.topics.edition import match_edition
-from paperround.topics.matching import matches
-from paperround.topics.stored import matches_of, wanted_of
+from paperround.topics import corpus
+from paperround.topics.edition_matches import match_edition
+from paperround.topics.matcher import matches
+from paperround.topics.queries import matches_of, wanted_of
+from paperround.worker.jobs import COLLECTING
 
 CATALOGUE = 5000
 A_DAY = 100
@@ -104,7 +104,7 @@ async def fill(database: Database, folder: Path) -> None:
     with psycopg.connect(conninfo(database.url)) as connection:
         for day in (FIRST, SECOND):
             connection.execute(DAY, [day, str(day), A_DAY])
-    await measuring.measure_if_grown(database, now=datetime.now(UTC))
+    await corpus.measure_if_grown(database, now=datetime.now(UTC))
     execute(database.url, TOPICS.format(different=DIFFERENT), "ANALYZE")
 
 

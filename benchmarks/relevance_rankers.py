@@ -13,9 +13,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
-from paperround.topics import scorer
-from paperround.topics.scorer import Shelf, Taste
-from paperround.topics.statistics import Statistics
+from paperround.topics.model import scorer
+from paperround.topics.model.scorer import Shelf, Taste
+from paperround.topics.model.statistics import Statistics
 
 Numbers = np.ndarray[Any, Any]
 ByExample = Callable[[Sequence[int]], Numbers]

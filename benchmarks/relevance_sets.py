@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from paperround.embeddings.filling import text_of as embedded_text
-from paperround.text import paragraphs, plain
-from paperround.topics.statistics import text_of
+from paperround.embeddings.backfill import text_of as embedded_text
+from paperround.text.markup import paragraphs, plain
+from paperround.topics.model.statistics import text_of
 from search import KeptEncoder, records
 
 Record = Mapping[str, Any]

@@ -32,19 +32,19 @@ from sqlalchemy import text
 
 from paperround import schema
 from paperround.database import Database, conninfo
-from paperround.embeddings import packaged
+from paperround.embeddings import bundled_model
+from paperround.embeddings.backfill import fill
 from paperround.embeddings.client import ModelInfo, Vectors
-from paperround.embeddings.filling import fill
 from paperround.papers import catalogue
 from paperround.papers.record import FeedPaper
 from paperround.postgres import EmbeddedPostgres
-from paperround.search import lexemes, query
+from paperround.search import query, word_counts
 from paperround.search.filters import Filters
-from paperround.search.nearest import nearest
+from paperround.search.query_syntax import meaning, read
 from paperround.search.query_vectors import QueryVectors
-from paperround.search.question import meaning, read
+from paperround.search.vectors import nearest
 from paperround.settings import Settings
-from paperround.text import paragraphs, plain
+from paperround.text.markup import paragraphs, plain
 
 Record = Mapping[str, Any]
 CACHE = Path(tempfile.gettempdir()) / "paperround-bench-vectors.npz"
@@ -60,7 +60,7 @@ def records(path: Path) -> list[Record]:
 class KeptEncoder:
     """The real encoder; what it answered is kept over runs."""
 
-    name = packaged.NAME
+    name = bundled_model.NAME
 
     def __init__(self) -> None:
         self.kept: dict[str, np.ndarray[Any, Any]] = {}
@@ -112,7 +112,7 @@ async def filled(url: str, papers: Sequence[Record], encoder: KeptEncoder) -> Da
                 session, listed, feed="huggingface", day=day, seen_at=now, half_life=timedelta(hours=24)
             )
     await fill(database, encoder)  # type: ignore[arg-type]
-    await lexemes.refresh(database)
+    await word_counts.refresh(database)
     async with database.engine.connect() as connection:
         await (await connection.execution_options(isolation_level="AUTOCOMMIT")).execute(text("ANALYZE"))
     return database

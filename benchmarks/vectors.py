@@ -31,13 +31,13 @@ from sqlalchemy import select, text
 
 from paperround import schema
 from paperround.database import Database, conninfo
-from paperround.embeddings import index, packaged
+from paperround.embeddings import bundled_model, index
 from paperround.embeddings.client import Encoder
 from paperround.embeddings.tables import Embedding
 from paperround.papers.tables import Paper
 from paperround.postgres import EmbeddedPostgres
-from paperround.search.nearest import nearest
 from paperround.search.similar import similar
+from paperround.search.vectors import nearest
 from paperround.settings import Settings, environment_with
 
 QUESTIONS = 200
@@ -77,7 +77,7 @@ async def fill(url: str, folder: Path, count: int, encoder_url: str) -> None:
     async with Encoder(Settings(_env_file=None, encoder_url=encoder_url)) as encoder:
         real = await seeds(database, encoder)
     print(f"{len(real):,} really embedded, {len(real) / (time.monotonic() - began):.0f} a second")
-    await asyncio.to_thread(keep, url, packaged.NAME, spread(real, count))
+    await asyncio.to_thread(keep, url, bundled_model.NAME, spread(real, count))
     await database.close()
 
 

@@ -32,8 +32,8 @@ from paperround.postgres import EmbeddedPostgres
 from paperround.settings import Settings
 from paperround.web.app import create_app
 
-from factories import item, listed
-from feed_server import FeedServer, serving
+from support.factories import item, listed
+from support.feed_server import FeedServer, serving
 
 TEMPLATE = "paperround_template"
 

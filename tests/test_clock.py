@@ -13,8 +13,9 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from conftest import run_sql
-from paperround import clock, queue, tasks
+from paperround import clock, queue
 from paperround.database import Database
+from paperround.worker import jobs
 
 
 async def waiting(database: Database) -> list[str]:
@@ -44,7 +45,7 @@ def run_for(monkeypatch):
 
 
 def test_every_name_on_the_timetable_is_a_task():
-    assert tasks.queue.app is queue.app
+    assert jobs.queue.app is queue.app
     assert set(clock.TIMETABLE) <= set(queue.app.tasks)
 
 

@@ -15,15 +15,16 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from jobs import run, work_off
-from paperround import clock, queue, tasks
+from paperround import clock, queue
 from paperround.database import Database, utc_now
 from paperround.feeds import schedule
 from paperround.feeds.tables import Feed, FeedDay, Reading
 from paperround.settings import Settings
+from paperround.worker import jobs as worker_jobs
 
-from factories import item
-from feed_server import FeedServer, slow
+from support.factories import item
+from support.feed_server import FeedServer, slow
+from support.jobs import run, work_off
 
 Job = tuple[str, str]
 
@@ -31,7 +32,7 @@ Job = tuple[str, str]
 @pytest.fixture(autouse=True)
 def no_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     """There is none here; `embed_papers` needn't wait for it."""
-    monkeypatch.setattr(tasks, "ENCODER_START", 0.01)
+    monkeypatch.setattr(worker_jobs, "ENCODER_START", 0.01)
 
 
 @pytest.fixture
@@ -244,7 +245,7 @@ async def test_two_rescuers_at_once_do_no_harm(database, other):
 
 @contextmanager
 def worker(feed: FeedServer, database_url: str) -> Iterator[subprocess.Popen[bytes]]:
-    child = Path(__file__).parent / "worker_child.py"
+    child = Path(__file__).parent / "support" / "worker_child.py"
     process = subprocess.Popen(
         [sys.executable, str(child), feed.url, database_url],
         stdout=subprocess.DEVNULL,

@@ -14,7 +14,7 @@ from paperround import schema
 from paperround.database import Database
 from paperround.papers.tables import Paper
 
-from factories import item, listed
+from support.factories import item, listed
 
 UPGRADE = "import sys; from paperround import schema; schema.upgrade(sys.argv[1])"
 

@@ -9,7 +9,7 @@ import pytest
 import typer
 from pydantic import ValidationError
 
-from paperround import cli
+from paperround.cli import app
 from paperround.settings import Settings, environment_with
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -28,19 +28,19 @@ def test_the_readme_has_a_line_for_every_setting_with_its_description():
 def test_the_readme_names_every_command():
     commands = {
         command.name or command.callback.__name__
-        for command in cli.app.registered_commands
+        for command in app.app.registered_commands
         if command.callback
     }
     assert {name for name in commands if f"`{name}" not in README} == set()
 
 
 def test_every_command_has_help_with_an_example():
-    for command in [*cli.app.registered_commands, *cli.database_app.registered_commands]:
+    for command in [*app.app.registered_commands, *app.database_app.registered_commands]:
         assert command.epilog
         assert command.epilog.startswith("Example: ")
         assert command.callback
         assert command.callback.__doc__
-    assert isinstance(cli.app, typer.Typer)
+    assert isinstance(app.app, typer.Typer)
 
 
 def test_a_secret_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -80,7 +80,7 @@ def test_a_bad_setting_is_said_in_a_sentence(
     monkeypatch.setenv("PAPERROUND_PORT", "many")
     monkeypatch.setattr("sys.argv", ["paperround", "doctor"])
     with pytest.raises(SystemExit):
-        cli.main()
+        app.main()
     said = capsys.readouterr().err
     assert "PAPERROUND_PORT" in said
     assert "Traceback" not in said

@@ -1,5 +1,5 @@
 """`python -m paperround`."""
 
-from paperround.cli import main
+from paperround.cli.app import main
 
 main()

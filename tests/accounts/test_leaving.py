@@ -10,14 +10,14 @@ import pytest
 from sqlalchemy import JSON, Column, Table, func, insert, select
 
 from paperround import schema
-from paperround.accounts import export, readers, signin
+from paperround.accounts import export, readers, sign_in
 from paperround.accounts.tables import ApiKey, Reader, Scope, SignInLink
 from paperround.database import Database, Utc, WriteSession
 from paperround.papers import votes
 from paperround.papers.tables import Paper
-from people import ADA, CYN, person
 
-from factories import HALF_LIFE, at, item, listed
+from support.factories import HALF_LIFE, at, item, listed
+from support.people import ADA, CYN, person
 
 NOW = at("2026-03-10 12:00")
 PAPER = "2603.00001"
@@ -84,7 +84,7 @@ async def two(database: Database) -> tuple[int, int]:
     ids = []
     for email in (ADA, CYN):
         async with database.writing() as session:
-            reader_id = await signin.reader_of(session, email, now=NOW)
+            reader_id = await sign_in.reader_of(session, email, now=NOW)
             await everywhere(session, reader_id)
             ids.append(reader_id)
     return ids[0], ids[1]
@@ -118,8 +118,8 @@ async def test_who_leaves_leaves_no_row_in_any_table_and_nobody_else_loses_one(d
 async def test_links_to_their_address_go_too(database, two):
     ada, _ = two
     async with database.writing() as session:
-        await signin.ask(session, ADA, now=NOW)
-        await signin.ask(session, CYN, now=NOW)
+        await sign_in.ask(session, ADA, now=NOW)
+        await sign_in.ask(session, CYN, now=NOW)
         await readers.leave(session, ada, half_life=HALF_LIFE)
 
     async with database.reading() as session:
@@ -181,6 +181,6 @@ async def test_the_export_of_nobody_is_empty(database):
 async def test_who_left_may_come_back_as_new(database, two):
     async with database.writing() as session:
         await readers.leave(session, two[0], half_life=HALF_LIFE)
-        again = await signin.reader_of(session, ADA, now=NOW)
+        again = await sign_in.reader_of(session, ADA, now=NOW)
         assert again != two[0]
         assert (await session.get_one(Reader, again)).name == ""

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from paperround.accounts import sessions, signin
+from paperround.accounts import sessions, sign_in
 from paperround.accounts.tables import Reader, ReaderSession
 from paperround.database import Database
-from people import ADA, CYN
 
-from factories import at
+from support.factories import at
+from support.people import ADA, CYN
 
 NOW = at("2026-03-10 12:00")
 DAY = timedelta(days=1)
@@ -21,7 +21,7 @@ DAY = timedelta(days=1)
 
 async def begun(database: Database, email: str = ADA, *, now: datetime = NOW, agent: str = "Firefox") -> str:
     async with database.writing() as session:
-        reader_id = await signin.reader_of(session, email, now=now)
+        reader_id = await sign_in.reader_of(session, email, now=now)
         return await sessions.begin(session, reader_id, agent=agent, now=now)
 
 

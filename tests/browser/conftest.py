@@ -19,7 +19,7 @@ from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
 from paperround.papers.tables import Paper
 from paperround.settings import Settings
 
-from factories import at, item, listed
+from support.factories import at, item, listed
 
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
 CHROMIUMS = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"]  # the quickest first

@@ -10,16 +10,16 @@ from playwright.sync_api import Page, expect
 
 from conftest import new_database, running_site
 from paperround.database import Database, utc_now
-from paperround.library import saving
+from paperround.library import reading_list
 from paperround.settings import Settings
-from paperround.topics import following, measuring
-from paperround.topics.following import Wish
-from people import Person, person
+from paperround.topics import corpus, reader_topics
+from paperround.topics.reader_topics import Wish
 
 from .conftest import DESK, ODD, PHONE, Opener
-from .sites import elsewhere
 from .test_pages import SMALL
-from factories import listed
+from support.factories import listed
+from support.people import Person, person
+from support.sites import elsewhere
 
 pytestmark = pytest.mark.browser
 
@@ -138,14 +138,14 @@ async def _ada(url: str, found: list[Person]) -> None:
     database = Database(url)
     await listed(database, "2026-03-04", *ODD)
     found.append(await person(database))
-    await measuring.measure_if_grown(database, now=utc_now())
+    await corpus.measure_if_grown(database, now=utc_now())
     async with database.writing() as session:
         for words in ("waiting for gradients with patience", "barriers"):
-            topic = await following.create(session, found[0].id, Wish(words=words), now=utc_now())
-        await following.rate(session, topic, "2603.00104", 1, now=utc_now())
+            topic = await reader_topics.create(session, found[0].id, Wish(words=words), now=utc_now())
+        await reader_topics.rate(session, topic, "2603.00104", 1, now=utc_now())
         for paper_id in ("2603.00101", "2603.00103"):
-            await saving.save(session, found[0].id, paper_id, now=utc_now())
-        await saving.note(session, found[0].id, "2603.00101", "On the train.")
+            await reading_list.save(session, found[0].id, paper_id, now=utc_now())
+        await reading_list.note(session, found[0].id, "2603.00101", "On the train.")
     await database.close()
 
 

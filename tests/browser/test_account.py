@@ -12,8 +12,8 @@ from conftest import new_database, running_site
 from paperround.settings import Settings
 
 from .conftest import NEIGHBOUR, PHONE, Opener, click_through
-from .sites import Site
 from .test_pages import FAINT, HEADINGS, SMALL
+from support.sites import Site
 
 pytestmark = pytest.mark.browser
 

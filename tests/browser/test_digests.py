@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import FrameLocator, Page, expect
+from topics.readings import three_subjects
 
 from paperround.database import Database, utc_now
 from paperround.mail import outbox
-from paperround.topics import measuring
-from topics.readings import three_subjects
+from paperround.topics import corpus
 
 from .conftest import DESK, PHONE, Opener, click_through
-from .sites import Site, filled_site, link_in
 from .test_accessibility import faults_everywhere
 from .test_pages import FAINT
 from .test_topics import fits, scripted
+from support.sites import Site, filled_site, link_in
 
 pytestmark = pytest.mark.browser
 WAYS: dict[str, tuple[dict[str, int], dict[str, Any]]] = {
@@ -41,7 +41,7 @@ def post(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site
 
 async def _papers(database: Database) -> None:
     await three_subjects(database, day=utc_now().date().isoformat(), count=45)
-    await measuring.measure_if_grown(database, now=utc_now())
+    await corpus.measure_if_grown(database, now=utc_now())
 
 
 def read(page: Page, post: Site, subject: str) -> FrameLocator:

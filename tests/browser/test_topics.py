@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
-
-from paperround.database import Database, utc_now
-from paperround.topics import measuring
-from people import Person, person
 from topics.readings import paper_id, three_subjects
 
+from paperround.database import Database, utc_now
+from paperround.topics import corpus
+
 from .conftest import DESK, PHONE, Opener, click_through
-from .sites import Site, filled_site
+from support.people import Person, person
+from support.sites import Site, filled_site
 
 pytestmark = pytest.mark.browser
 WAYS: dict[str, tuple[dict[str, int], dict[str, Any]]] = {
@@ -36,7 +36,7 @@ def bees(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site
 
 async def _three_subjects(database: Database) -> None:
     await three_subjects(database, day=utc_now().date().isoformat())
-    await measuring.measure_if_grown(database, now=utc_now())
+    await corpus.measure_if_grown(database, now=utc_now())
 
 
 @pytest.fixture(params=WAYS.values(), ids=WAYS)

@@ -12,19 +12,19 @@ import pytest
 from sqlalchemy import select
 
 from paperround.database import Database
-from paperround.digests import delivering, subscribing
-from paperround.digests.delivering import Desk, Rules
-from paperround.digests.subscribing import Wishes
+from paperround.digests import delivery, subscriptions
+from paperround.digests.delivery import Desk, Rules
+from paperround.digests.renderer import Writer
+from paperround.digests.subscriptions import Wishes
 from paperround.digests.tables import Delivery, Progress, Subscription
-from paperround.digests.writing import Writer
 from paperround.mail import Mailer
-from paperround.mail.server import SmtpServer
 from paperround.mail.smtp import Patience, smtp
-from paperround.pace import Pace
+from paperround.mail.smtp_url import SmtpServer
+from paperround.throttle import Pace
 
-from .sender_child import LINKS
-from factories import at, item, listed
-from mail_sink import Sink
+from support.factories import at, item, listed
+from support.mail_sink import Sink
+from support.sender_child import LINKS
 
 PATIENT = Patience(connect=60, command=60, outcome=60)
 
@@ -32,13 +32,13 @@ PATIENT = Patience(connect=60, command=60, outcome=60)
 async def subscribed(database: Database, name: str, *, now: str, **wishes: Any) -> int:
     """The id of a confirmed subscription of name@example.org."""
     async with database.writing() as session:
-        await subscribing.ask(session, f"{name}@example.org", Wishes(**wishes), now=at(now))
+        await subscriptions.ask(session, f"{name}@example.org", Wishes(**wishes), now=at(now))
     async with database.writing() as session:
         found = await session.scalar(
             select(Subscription.id).where(Subscription.email == f"{name}@example.org")
         )
         assert found is not None
-        await subscribing.confirm(session, found, now=at(now))
+        await subscriptions.confirm(session, found, now=at(now))
     return found
 
 
@@ -54,7 +54,7 @@ class Post:
 
     async def send(self, now: str | datetime) -> Counter[Progress]:
         moment = at(now) if isinstance(now, str) else now
-        return await delivering.send_due(self.desk(moment))
+        return await delivery.send_due(self.desk(moment))
 
     def desk(self, moment: datetime, **changes: Any) -> Desk:
         desk = Desk(

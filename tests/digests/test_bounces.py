@@ -18,7 +18,7 @@ from paperround.digests.bounces import Unreadable, refusal, verdict
 from paperround.digests.tables import Bounce, Delivery, State, Subscription
 
 from .conftest import LINKS, papers, subscribed
-from factories import at
+from support.factories import at
 
 NOW = at("2026-03-02 09:00")
 

@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from jobs import work_off
 from paperround import queue
 from paperround.database import Database, utc_now
-from paperround.digests import subscribing
-from paperround.digests.subscribing import Wishes
+from paperround.digests import subscriptions
+from paperround.digests.subscriptions import Wishes
 from paperround.digests.tables import State, Subscription, WhenEmpty
 from paperround.mail import Outbox, outbox
 from paperround.settings import Settings
+
+from support.jobs import work_off
 
 ADA = "ada@example.org"
 
@@ -27,7 +28,7 @@ def here(settings: Settings, tmp_path: Path) -> Settings:
 
 async def ask(database: Database) -> None:
     async with database.writing() as session:
-        await subscribing.ask(session, ADA, Wishes(when_empty=WhenEmpty.note), now=utc_now())
+        await subscriptions.ask(session, ADA, Wishes(when_empty=WhenEmpty.note), now=utc_now())
 
 
 async def work(here: Settings, database: Database) -> Outbox:

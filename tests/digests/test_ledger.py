@@ -6,12 +6,12 @@ from datetime import timedelta
 
 from sqlalchemy import select, update
 
-from paperround.digests import ledger, tidying
+from paperround.digests import ledger, retention
 from paperround.digests.tables import Delivery, Progress, State, Subscription
 
 from .conftest import papers, subscribed
-from factories import at
-from mail_sink import HANG_UP
+from support.factories import at
+from support.mail_sink import HANG_UP
 
 MONDAY = "2026-03-02 07:00"
 ANSWERS = {"ben": "550 5.7.1 no", "cyn": "451 later", "dee": HANG_UP}
@@ -66,9 +66,9 @@ async def test_an_uncertain_one_is_sent_again_only_by_hand(post):
 
 async def test_after_90_days_only_the_papers_of_what_was_sent_are_kept(post):
     await four(post)
-    await tidying.tidy(post.database, now=at(MONDAY) + timedelta(days=89))
+    await retention.tidy(post.database, now=at(MONDAY) + timedelta(days=89))
     assert len(await post.deliveries()) == 4
-    await tidying.tidy(post.database, now=at(MONDAY) + timedelta(days=91))
+    await retention.tidy(post.database, now=at(MONDAY) + timedelta(days=91))
     kept = await post.deliveries()
     sent = next(one for one in kept if one.state is Progress.sent)
     assert {one.state for one in kept} <= {Progress.sent, Progress.deferred}
@@ -82,7 +82,7 @@ async def test_an_address_that_nobody_confirmed_is_forgotten(post):
     async with post.database.writing() as session:
         waiting = Subscription.email == "ben@example.org"
         await session.execute(update(Subscription).where(waiting).values(state=State.pending))
-    await tidying.tidy(post.database, now=at("2026-04-01 12:00"))
+    await retention.tidy(post.database, now=at("2026-04-01 12:00"))
     async with post.database.reading() as session:
         assert list(await session.scalars(select(Subscription.email))) == ["ada@example.org"]
 

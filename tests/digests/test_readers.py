@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
-from paperround.accounts import readers, signin
+from paperround.accounts import readers, sign_in
 from paperround.database import Database
-from paperround.digests import claiming, delivering, planning, subscribing
-from paperround.digests.contents import Contents
-from paperround.digests.subscribing import Wishes
+from paperround.digests import claims, delivery, scheduler, subscriptions
+from paperround.digests.selection import Contents
+from paperround.digests.subscriptions import Wishes
 from paperround.digests.tables import Delivery, State, Subscription
 
 from .conftest import papers, subscribed
-from factories import HALF_LIFE, at
+from support.factories import HALF_LIFE, at
 
 BEFORE, MONDAY = "2026-03-01 12:00", "2026-03-02 07:00"
 ADA, NEW = "ada@example.org", "ada@example.net"
@@ -21,7 +21,7 @@ ADA, NEW = "ada@example.org", "ada@example.net"
 
 async def reader(database: Database, email: str = ADA) -> int:
     async with database.writing() as session:
-        return await signin.reader_of(session, email, now=at(BEFORE))
+        return await sign_in.reader_of(session, email, now=at(BEFORE))
 
 
 async def all_of(database: Database) -> dict[str, Subscription]:
@@ -34,7 +34,7 @@ async def test_signing_in_makes_what_was_subscribed_to_before_ones_own(database)
     await subscribed(database, "ben", now=BEFORE)
     who = await reader(database)
     async with database.writing() as session:
-        await subscribing.meet(session, who, ADA)
+        await subscriptions.meet(session, who, ADA)
 
     assert {email: one.reader_id for email, one in (await all_of(database)).items()} == {
         ADA: who,
@@ -44,10 +44,10 @@ async def test_signing_in_makes_what_was_subscribed_to_before_ones_own(database)
 
 async def test_what_nobody_confirmed_becomes_nobodys(database):
     async with database.writing() as session:
-        await subscribing.ask(session, ADA, Wishes(), now=at(BEFORE))
+        await subscriptions.ask(session, ADA, Wishes(), now=at(BEFORE))
     who = await reader(database)
     async with database.writing() as session:
-        await subscribing.meet(session, who, ADA)
+        await subscriptions.meet(session, who, ADA)
     assert (await all_of(database))[ADA].reader_id is None
 
 
@@ -55,7 +55,7 @@ async def test_a_changed_address_takes_the_subscription_along(database):
     number = await subscribed(database, "ada", now=BEFORE, hour=9)
     who = await reader(database)
     async with database.writing() as session:
-        await subscribing.move(session, who, ADA, NEW)
+        await subscriptions.move(session, who, ADA, NEW)
     (found,) = (await all_of(database)).values()
     assert (found.id, found.email, found.reader_id, found.hour) == (number, NEW, who, 9)
 
@@ -65,13 +65,13 @@ async def test_of_two_subscriptions_the_old_addresss_stays_if_it_runs(database, 
     old = await subscribed(database, "ada", now=BEFORE, hour=9)
     async with database.writing() as session:
         if ended:
-            await subscribing.unsubscribe(session, old, now=at(BEFORE))
-        await subscribing.ask(session, NEW, Wishes(hour=5), now=at(BEFORE))
+            await subscriptions.unsubscribe(session, old, now=at(BEFORE))
+        await subscriptions.ask(session, NEW, Wishes(hour=5), now=at(BEFORE))
         new = (await session.execute(select(Subscription.id).where(Subscription.email == NEW))).scalar_one()
-        await subscribing.confirm(session, new, now=at(BEFORE))
+        await subscriptions.confirm(session, new, now=at(BEFORE))
     who = await reader(database)
     async with database.writing() as session:
-        await subscribing.move(session, who, ADA, NEW)
+        await subscriptions.move(session, who, ADA, NEW)
 
     found = (await all_of(database))[NEW]
     assert (found.hour, found.reader_id, found.state) == (stays, who, State.active)
@@ -82,7 +82,7 @@ async def test_who_deletes_the_account_is_subscribed_no_more_even_as_nobodys_rea
     await subscribed(database, "ben", now=BEFORE)
     who = await reader(database)
     async with database.writing() as session:
-        await subscribing.leave(session, who, ADA)
+        await subscriptions.leave(session, who, ADA)
     assert list(await all_of(database)) == ["ben@example.org"]
 
 
@@ -90,17 +90,17 @@ async def test_a_digest_in_hand_is_dropped_when_its_reader_deletes_the_account(d
     number = await subscribed(database, "ada", now=BEFORE)
     await papers(database, "2026-03-01", 1)
     who = await reader(database)
-    await planning.plan(database, now=at(MONDAY))
+    await scheduler.plan(database, now=at(MONDAY))
     async with database.writing() as session:
-        sender = await claiming.enter(session)
-        picked = await claiming.pick(session, sender, limit=10, now=at(MONDAY))
-        await claiming.take(session, sender, {one.id: Contents(["2603.00001"], {}) for one in picked})
+        sender = await claims.enter(session)
+        picked = await claims.pick(session, sender, limit=10, now=at(MONDAY))
+        await claims.take(session, sender, {one.id: Contents(["2603.00001"], {}) for one in picked})
     assert [one.subscription_id for one in picked] == [number]
 
     async with database.writing() as session:
         await readers.leave(session, who, half_life=HALF_LIFE)  # it is theirs since it was planned
 
-    async with delivering.marking(database.url, sender) as marks:
+    async with delivery.marking(database.url, sender) as marks:
         assert not await (await marks.start(picked[0].id))
     async with database.reading() as session:
         assert (await session.scalars(select(Delivery))).all() == []

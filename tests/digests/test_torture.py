@@ -25,9 +25,9 @@ from paperround.database import Database
 from paperround.digests.tables import Delivery, State, Subscription
 
 from .conftest import LINKS, papers
-from factories import at
+from support.factories import at
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "support"
 NOW = "2026-03-02 07:00"
 SUBSCRIPTIONS = int(os.environ.get("TORTURE", "400"))
 KILLS, RESTARTS = (10, 5) if SUBSCRIPTIONS >= 10_000 else (3, 2)

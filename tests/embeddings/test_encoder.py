@@ -25,7 +25,7 @@ import httpx
 import numpy as np
 import pytest
 
-from paperround.embeddings import packaged
+from paperround.embeddings import bundled_model
 from paperround.embeddings.client import Encoder, EncoderRefused, ModelInfo
 from paperround.embeddings.encoder import MAX_WAITING, EncoderRunning, Model, create_app, listener_at
 from paperround.embeddings.protocol import MAX_BODY, MAX_CHARACTERS, MAX_TEXTS
@@ -334,11 +334,11 @@ def test_a_file_that_is_no_socket_is_left_alone(folder):
 @pytest.fixture
 def copied(tmp_path) -> Path:
     """A package of the same name whose model folder points to the real files."""
-    model = tmp_path / packaged.PACKAGE / "model"
-    for name in packaged.SHA256:
+    model = tmp_path / bundled_model.PACKAGE / "model"
+    for name in bundled_model.SHA256:
         (model / name).parent.mkdir(parents=True, exist_ok=True)
-        (model / name).symlink_to(packaged.folder() / name)
-    (tmp_path / packaged.PACKAGE / "__init__.py").touch()
+        (model / name).symlink_to(bundled_model.folder() / name)
+    (tmp_path / bundled_model.PACKAGE / "__init__.py").touch()
     return model
 
 
@@ -350,20 +350,20 @@ def flip_a_byte(file: Path) -> None:
 
 
 def test_the_packaged_files_are_the_expected_ones(copied):
-    packaged.check(copied)
+    bundled_model.check(copied)
 
 
-@pytest.mark.parametrize("name", packaged.SHA256)
+@pytest.mark.parametrize("name", bundled_model.SHA256)
 def test_a_file_that_differs_is_named(copied, name):
     flip_a_byte(copied / name)
-    with pytest.raises(packaged.ModelDamaged, match=name):
-        packaged.check(copied)
+    with pytest.raises(bundled_model.ModelDamaged, match=name):
+        bundled_model.check(copied)
 
 
 def test_a_missing_file_is_named(copied):
     (copied / "vocab.txt").unlink()
-    with pytest.raises(packaged.ModelDamaged, match=r"vocab\.txt"):
-        packaged.check(copied)
+    with pytest.raises(bundled_model.ModelDamaged, match=r"vocab\.txt"):
+        bundled_model.check(copied)
 
 
 def test_an_encoder_with_a_damaged_model_does_not_start(copied, folder):

@@ -17,8 +17,10 @@ import numpy as np
 import pytest
 
 from conftest import free_port, running_site
+from embeddings.test_encoder import ABSTRACT, SERVE, process, wait_for
 from paperround.database import Database
-from paperround.embeddings import packaged
+from paperround.embeddings import bundled_model
+from paperround.embeddings.backfill import fill
 from paperround.embeddings.client import (
     Encoder,
     EncoderMisconfigured,
@@ -26,11 +28,9 @@ from paperround.embeddings.client import (
     EncoderUnavailable,
     ModelInfo,
 )
-from paperround.embeddings.filling import fill
 from paperround.settings import Settings
 
-from embeddings.test_encoder import ABSTRACT, SERVE, process, wait_for
-from factories import item, listed
+from support.factories import item, listed
 
 INFINITY = Path(__file__).parents[2] / ".venv-infinity"
 pytestmark = pytest.mark.skipif(
@@ -66,7 +66,7 @@ def infinity(folder: Path, *models: str) -> Iterator[Server]:
     command = [INFINITY / "bin" / "infinity_emb", "v2", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--url-prefix", "/v1", "--device", "cpu", "--no-model-warmup"]
     for name in models:
-        command += ["--model-id", str(packaged.folder()), "--served-model-name", name]
+        command += ["--model-id", str(bundled_model.folder()), "--served-model-name", name]
     environment = os.environ | {
         "INFINITY_API_KEY": KEY,
         "INFINITY_MAX_CLIENT_BATCH_SIZE": "32",  # as text-embeddings-inference has it by default
@@ -101,7 +101,7 @@ def wait_until_healthy(url: str, server: subprocess.Popen[bytes], log: Path) -> 
 @pytest.fixture(scope="module")
 def foreign(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Infinity's address."""
-    with infinity(tmp_path_factory.mktemp("infinity"), packaged.NAME, OTHER) as running:
+    with infinity(tmp_path_factory.mktemp("infinity"), bundled_model.NAME, OTHER) as running:
         yield running.url
 
 
@@ -201,7 +201,7 @@ async def test_papers_of_our_own_encoder_and_of_this_one_stand_together(foreign,
 
 
 async def test_a_server_that_dies_in_the_middle_is_unavailable(tmp_path):
-    with infinity(tmp_path, packaged.NAME) as running:
+    with infinity(tmp_path, bundled_model.NAME) as running:
         async with Encoder(settings_for(running.url), patience=60) as client:
             many = asyncio.create_task(client.encode([ABSTRACT] * 320))
             await asyncio.sleep(0.3)  # of some seconds

@@ -12,7 +12,7 @@ from paperround import schema
 from paperround.database import Database, conninfo
 from paperround.embeddings import index
 
-from vectors import with_vectors
+from support.vectors import with_vectors
 
 VALIDITY = text(
     "SELECT relname, indisvalid FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid"

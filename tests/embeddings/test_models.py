@@ -10,22 +10,22 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from embeddings.test_backfill import BATCH, NOW, FakeEncoder, encoder, filled, states, with_papers
 from paperround.database import Database, ReadSession, WriteSession
-from paperround.embeddings import filling, index, models
+from paperround.embeddings import backfill, index, models
 from paperround.embeddings.client import ModelInfo
 from paperround.embeddings.models import ModelNotDroppable
 from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
 from paperround.papers.tables import Paper
-from paperround.search.nearest import nearest
 from paperround.search.similar import similar
+from paperround.search.vectors import nearest
 
-from embeddings.test_filling import BATCH, NOW, FakeEncoder, encoder, filled, states, with_papers
-from vectors import directions, with_vectors
+from support.vectors import directions, with_vectors
 
 
 async def keep_filled(database: Database, server: FakeEncoder, model: str) -> int:
     async with encoder(server, model) as asked:
-        return await filling.keep_filled(database, asked, clock=lambda: NOW)
+        return await backfill.keep_filled(database, asked, clock=lambda: NOW)
 
 
 @pytest.fixture(autouse=True)
@@ -37,9 +37,9 @@ async def test_a_filled_model_waits_until_it_is_switched_to(database):
     await with_papers(database, 40)
     await filled(database, FakeEncoder(), model="old")
     async with encoder(FakeEncoder(dimensions=5), "new") as asked:
-        await filling.fill(database, asked, clock=lambda: NOW)
+        await backfill.fill(database, asked, clock=lambda: NOW)
         assert await states(database) == {"old": ModelState.current, "new": ModelState.filling}
-        assert await filling.switch_if_complete(database, "new", clock=lambda: NOW)
+        assert await backfill.switch_if_complete(database, "new", clock=lambda: NOW)
 
     assert await states(database) == {"old": ModelState.retired, "new": ModelState.current}
 
@@ -49,7 +49,7 @@ async def test_an_incomplete_model_is_not_switched_to(database):
     await filled(database, FakeEncoder(), model="old")
     await models.register(database, ModelInfo("new", 5), now=NOW)
 
-    assert not await filling.switch_if_complete(database, "new", clock=lambda: NOW)
+    assert not await backfill.switch_if_complete(database, "new", clock=lambda: NOW)
     assert (await states(database))["old"] is ModelState.current
 
 

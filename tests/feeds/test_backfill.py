@@ -12,17 +12,17 @@ import pytest
 from sqlalchemy import func, select
 
 from paperround.database import utc_now
-from paperround.feeds import backfill, intake, schedule
-from paperround.feeds.fetching import Limits
-from paperround.feeds.huggingface import huggingface
+from paperround.feeds import backfill, ingestion, schedule
+from paperround.feeds.http import Limits
+from paperround.feeds.huggingface.feed import huggingface
 from paperround.feeds.tables import Outcome, Reading
 from paperround.papers.tables import Paper
 
-from factories import item
-from feed_server import FeedServer, as_json, html
+from support.factories import item
+from support.feed_server import FeedServer, as_json, html
 
 DAYS = [date(2026, 3, 1) + timedelta(days=n) for n in range(12)]
-RULES = intake.Rules(every=timedelta(hours=1), half_life=timedelta(hours=24))
+RULES = ingestion.Rules(every=timedelta(hours=1), half_life=timedelta(hours=24))
 LIMITS = Limits(tries=1, first_wait=0.01)
 
 
@@ -93,7 +93,7 @@ async def test_a_day_that_a_worker_is_just_reading_is_waited_for(database, setti
         def start_worker(reading: Reading) -> None:
             told.append(reading)
             if not worker:
-                read = intake.read_next(database, hub, RULES, among=[oldest])
+                read = ingestion.read_next(database, hub, RULES, among=[oldest])
                 worker.append(asyncio.create_task(read))
 
         missing = await backfill.read_days(database, hub, RULES, DAYS, told=start_worker)

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from paperround.feeds import schedule
 from paperround.feeds.tables import FeedDay
 
-from factories import at
+from support.factories import at
 
 DAY = date(2026, 3, 2)
 HOUR = timedelta(hours=1)

@@ -6,14 +6,14 @@ from datetime import date, timedelta
 
 import pytest
 
-from paperround.feeds import intake, schedule, status
-from paperround.feeds.fetching import Limits
-from paperround.feeds.huggingface import huggingface
+from paperround.feeds import ingestion, schedule, status
+from paperround.feeds.http import Limits
+from paperround.feeds.huggingface.feed import huggingface
 
-from factories import at, item
-from feed_server import html
+from support.factories import at, item
+from support.feed_server import html
 
-RULES = intake.Rules(every=timedelta(hours=1), half_life=timedelta(hours=24))
+RULES = ingestion.Rules(every=timedelta(hours=1), half_life=timedelta(hours=24))
 DAY = date(2026, 3, 2)
 
 
@@ -23,7 +23,7 @@ def read(database, settings):
         async with database.writing() as session:
             await schedule.ask_for(session, "huggingface", [day], now=at(now))
         async with huggingface(settings, database, Limits(tries=1)) as hub:
-            await intake.read_next(database, hub, RULES, among=[day], clock=lambda: at(now))
+            await ingestion.read_next(database, hub, RULES, among=[day], clock=lambda: at(now))
 
     return read
 

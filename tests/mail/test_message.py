@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from paperround.mail import MailSettingsError, compose
 from paperround.mail.message import address_of, as_bytes
 
-from factories import at
+from support.factories import at
 
 NOW = at("2026-03-02 08:00")
 

@@ -13,7 +13,7 @@ from paperround.mail import Outbox, Unreachable, compose, mailer
 from paperround.mail.outbox import KEPT, NoSuchMessage
 from paperround.settings import Settings
 
-from factories import at
+from support.factories import at
 
 
 async def write(outbox: Outbox, subject: str = "Hello", recipient: str = "ada@example.org") -> str:

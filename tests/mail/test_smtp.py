@@ -13,11 +13,11 @@ from ssl import PROTOCOL_TLS_SERVER, SSLContext
 import pytest
 
 from paperround.mail import Deferred, Refused, Uncertain, Unreachable, compose
-from paperround.mail.server import SmtpServer
 from paperround.mail.smtp import Patience, Smtp, smtp
+from paperround.mail.smtp_url import SmtpServer
 
-from factories import at
-from mail_sink import HANG_UP, SILENCE, Sink
+from support.factories import at
+from support.mail_sink import HANG_UP, SILENCE, Sink
 
 PATIENT = Patience(connect=60, command=60, outcome=60)
 IMPATIENT = {"connect": replace(PATIENT, connect=0.3), "MAIL": replace(PATIENT, command=0.3),

@@ -15,12 +15,13 @@ from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import selectinload
 
 from paperround.database import Database
-from paperround.feeds import hub_record
-from paperround.papers import catalogue, trending
+from paperround.feeds.huggingface import record as huggingface_record
+from paperround.papers import catalogue
+from paperround.papers import half_life as papers_half_life
 from paperround.papers.heat import Votes, heat
 from paperround.papers.tables import Author, Listing, Organization, Paper, Signal
 
-from factories import HALF_LIFE, at, item, listed
+from support.factories import HALF_LIFE, at, item, listed
 
 ID = "2603.00001"
 
@@ -244,11 +245,11 @@ async def test_the_sample_leaves_no_trace_and_takes_no_real_paper_with_it(databa
 
 async def adopt(database: Database, hours: float) -> int:
     async with database.writing() as session:
-        return await trending.adopt_half_life(session, timedelta(hours=hours))
+        return await papers_half_life.adopt_half_life(session, timedelta(hours=hours))
 
 
 async def test_a_new_half_life_recomputes_every_heat_once(database, monkeypatch):
-    monkeypatch.setattr(trending, "BATCH", 2)
+    monkeypatch.setattr(papers_half_life, "BATCH", 2)
     ids = [f"2603.{n:05}" for n in range(1, 6)]
     for hour in (12, 13):
         records = [item(key, paper__upvotes=hour * n) for n, key in enumerate(ids)]
@@ -279,4 +280,4 @@ async def test_two_workers_that_start_at_once_recompute_once(database):
 
 
 def test_records_of_one_paper_are_the_same_paper_whatever_the_version():
-    assert hub_record.read(item(f"{ID}v3")).id == ID
+    assert huggingface_record.read(item(f"{ID}v3")).id == ID

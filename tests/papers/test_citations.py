@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from paperround.papers import citations
 from paperround.papers.tables import Paper
-from paperround.text import plain
+from paperround.text.markup import plain
 
 URL = "https://arxiv.org/abs/2603.00001"
 

@@ -16,10 +16,10 @@ from sqlalchemy.orm import undefer
 from paperround.database import Database
 from paperround.papers import editions
 from paperround.papers.editions import Choice, Sort
-from paperround.papers.span import Period, Span
+from paperround.papers.period import Period, Span
 from paperround.papers.tables import Paper
 
-from factories import at, item, listed
+from support.factories import at, item, listed
 
 KEYS = {Sort.trending: "heat", Sort.published: "published_at", Sort.upvotes: "votes"}
 

@@ -14,12 +14,13 @@ from sqlalchemy import func, select
 from paperround.accounts import readers
 from paperround.accounts.tables import Reader
 from paperround.database import Database
-from paperround.papers import editions, removal, trending, votes
+from paperround.papers import editions, removal, votes
+from paperround.papers import half_life as papers_half_life
 from paperround.papers.editions import Choice, Sort
 from paperround.papers.heat import Votes, heat
 from paperround.papers.tables import Listing, Paper, Signal, Upvote
 
-from factories import HALF_LIFE, at, item, listed, reader
+from support.factories import HALF_LIFE, at, item, listed, reader
 
 ID, OTHER = "2603.00001", "2603.00002"
 NOON = at("2026-03-02 12:00")
@@ -143,7 +144,7 @@ async def test_another_half_life_recomputes_readers_votes_too(database):
     await vote(database, ada, hours=40)
     longer = timedelta(hours=72)
     async with database.writing() as session:
-        assert await trending.adopt_half_life(session, longer) == 1
+        assert await papers_half_life.adopt_half_life(session, longer) == 1
     assert math.isclose((await the_paper(database)).heat, await expected(database, longer), abs_tol=1e-9)
 
 

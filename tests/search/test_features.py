@@ -8,8 +8,8 @@ from math import log
 import numpy as np
 import pytest
 
+from paperround.search.analysis import Asked, Run, Term
 from paperround.search.features import TITLE, Features, features
-from paperround.search.wording import Asked, Run, Term
 
 
 def asked(*words: str) -> Asked:

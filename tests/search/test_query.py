@@ -13,13 +13,13 @@ from paperround import schema
 from paperround.database import Database
 from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
 from paperround.papers.tables import Paper
-from paperround.search import lexemes
+from paperround.search import word_counts
 from paperround.search.filters import Filters
 from paperround.search.query import Found, look_up, search
+from paperround.search.query_syntax import read
 from paperround.search.query_vectors import QueryVector
-from paperround.search.question import read
 
-from factories import at, item, listed
+from support.factories import at, item, listed
 
 RIVERS, LAKES, SEAS = "2603.00001", "2603.00002", "2603.00003"
 
@@ -156,8 +156,8 @@ async def test_words_follow_the_text_and_the_names(library):
 
 
 async def test_common_words_rank_below_rare_ones_once_counted(library):
-    assert await lexemes.refresh(library)
-    assert not await lexemes.refresh(library)
+    assert await word_counts.refresh(library)
+    assert not await word_counts.refresh(library)
     assert (await ids(library, "models salt"))[0] == SEAS
 
 
@@ -165,7 +165,7 @@ async def test_papers_of_an_older_program_are_made_searchable(library):
     async with library.writing() as session:
         await session.execute(text("UPDATE papers SET search = NULL"))
     assert await ids(library, "rivers") == []
-    await lexemes.refresh(library)
+    await word_counts.refresh(library)
     assert await ids(library, "rivers") == [RIVERS, LAKES]
 
 

@@ -9,8 +9,8 @@ from sqlalchemy import event
 from paperround.embeddings import index
 from paperround.search.similar import similar
 
-from factories import item, listed
-from vectors import directions, paper_id, with_vectors
+from support.factories import item, listed
+from support.vectors import directions, paper_id, with_vectors
 
 
 async def test_they_are_the_nearest_without_the_paper_itself(database, monkeypatch):

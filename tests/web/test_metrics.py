@@ -7,9 +7,9 @@ import asyncio
 import httpx
 
 from conftest import free_port
+from web.pages.test_editions import opened
 
-from .test_pages import opened
-from factories import item, listed
+from support.factories import item, listed
 
 
 async def test_numbers_are_served_at_their_own_address_alone(database, database_url):

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from paperround.accounts.tables import Reader, SignInLink
 from paperround.database import WriteSession
-from paperround.papers import submitter, votes
+from paperround.papers import submitter_name, votes
 
 
 class NoSuchTimeZone(ValueError):
@@ -54,7 +54,7 @@ async def leave(session: WriteSession, reader_id: int, *, half_life: timedelta) 
     mine = select(Reader.email).where(Reader.id == reader_id).with_for_update()
     email = await session.scalar(mine)
     await votes.take_back_all(session, reader_id, half_life=half_life)
-    await submitter.forget(session, reader_id)
+    await submitter_name.forget(session, reader_id)
     theirs = or_(SignInLink.email == email, SignInLink.reader_id == reader_id)
     await session.execute(delete(SignInLink).where(theirs))
     await session.execute(delete(Reader).where(Reader.id == reader_id))

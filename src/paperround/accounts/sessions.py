@@ -10,7 +10,7 @@ from sqlalchemy import case, delete, func, or_, select, update
 
 from paperround.accounts.tables import Reader, ReaderSession
 from paperround.database import Database, ReadSession, WriteSession
-from paperround.signing import fingerprint, new_token
+from paperround.tokens import fingerprint, new_token
 
 LONGEST: Final = timedelta(days=180)  # then one signs in again, however often one looks
 UNUSED: Final = timedelta(days=30)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from paperround.backups.programs import BackupError, Programs
-from paperround.backups.restoring import restore
-from paperround.backups.saving import save
+from paperround.backups.backup import save
+from paperround.backups.pg_tools import BackupError, Programs
+from paperround.backups.restore import restore
 
 __all__ = ["BackupError", "Programs", "restore", "save"]

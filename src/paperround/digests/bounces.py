@@ -18,7 +18,7 @@ import structlog
 from sqlalchemy import or_, select
 
 from paperround.database import ReadSession, WriteSession
-from paperround.digests import subscribing
+from paperround.digests import subscriptions
 from paperround.digests.links import Links
 from paperround.digests.tables import STEPS, Bounce, Delivery, Progress, State
 
@@ -149,7 +149,7 @@ async def take(session: WriteSession, report: Report, *, now: datetime) -> bool:
     if delivery is None:
         return False
     if report.bounce is None:
-        await subscribing.unsubscribe(session, delivery.subscription_id, now=now)
+        await subscriptions.unsubscribe(session, delivery.subscription_id, now=now)
     else:
         await note(session, delivery, report.bounce, report.words, now=now)
     return True
@@ -162,11 +162,11 @@ async def note(
     delivery.bounce, delivery.bounced_at, delivery.words = bounce, now, words
     await session.flush()
     if bounce is Bounce.complaint:
-        await subscribing.unsubscribe(session, delivery.subscription_id, now=now)
+        await subscriptions.unsubscribe(session, delivery.subscription_id, now=now)
     elif bounce is Bounce.hard or (bounce is Bounce.soft and await _soft_in_a_row(session, delivery)):
-        found = await subscribing.locked(session, delivery.subscription_id)
+        found = await subscriptions.locked(session, delivery.subscription_id)
         if State.bounced in STEPS[found.state]:
-            await subscribing.end(session, found, State.bounced, now=now)
+            await subscriptions.end(session, found, State.bounced, now=now)
             logger.info("stopped a subscription that bounces", subscription=found.id, words=words)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import undefer
 
 from paperround.database import ReadSession
 from paperround.papers.tables import Paper
-from paperround.text import http_link, unicode_math
+from paperround.text.markup import http_link, unicode_math
 
 FIRST_AUTHORS: Final = 3
 LONGEST_SUMMARY: Final = 240  # characters: about two lines

@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple
 
 from paperround.mail.message import address_of, domain_of
 from paperround.settings import Settings
-from paperround.signing import BadToken, Signer
+from paperround.tokens import BadToken, Signer
 
 Purpose = Literal["confirm", "preferences", "unsubscribe", "digest", "rate", "message"]
 MARK: Final = re.compile(r"(\d{1,18}\.[0-9a-f]{20})", re.ASCII)

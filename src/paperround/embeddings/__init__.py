@@ -1,0 +1,1 @@
+"""Vectors of papers: the encoder process, its client, models, and the backfill."""

@@ -15,7 +15,7 @@ import numpy as np
 import stamina
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from paperround.embeddings import packaged
+from paperround.embeddings import bundled_model
 from paperround.settings import Settings
 
 TEXTS_A_REQUEST = 32  # text-embeddings-inference takes no more unless it is told to
@@ -73,7 +73,7 @@ class Encoder:
         patience: float = PATIENCE,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self.name = settings.embedding_model or packaged.NAME
+        self.name = settings.embedding_model or bundled_model.NAME
         self.patience = patience
         self._dimensions: int | None = None
         if settings.encoder_url is None and transport is None:

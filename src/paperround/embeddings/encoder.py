@@ -24,7 +24,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from paperround.embeddings import packaged
+from paperround.embeddings import bundled_model
 from paperround.embeddings.protocol import (
     Vectors,
     as_answer,
@@ -33,7 +33,7 @@ from paperround.embeddings.protocol import (
     nobody_there,
     understand,
 )
-from paperround.machine import usable_cores
+from paperround.resources import usable_cores
 from paperround.settings import Settings
 
 BATCH = 16  # texts in one forward pass: on a CPU as fast as 32, and a search waits half as long
@@ -56,8 +56,8 @@ class Model:
 
 def load(settings: Settings) -> Model:
     """The packaged model, checked, or the one that the settings name. ModelDamaged: files differ."""
-    name = settings.embedding_model or packaged.NAME
-    where = str(packaged_folder()) if name == packaged.NAME else name
+    name = settings.embedding_model or bundled_model.NAME
+    where = str(packaged_folder()) if name == bundled_model.NAME else name
     if Path(where).is_dir():  # read when the hub's libraries are imported: no request at run time
         os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
@@ -83,8 +83,8 @@ def load(settings: Settings) -> Model:
 
 
 def packaged_folder() -> Path:
-    folder = packaged.folder()
-    packaged.check(folder)
+    folder = bundled_model.folder()
+    bundled_model.check(folder)
     return folder
 
 

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from paperround.database import Database, utc_now
-from paperround.feeds import intake, schedule, status
+from paperround.feeds import ingestion, schedule, status
 from paperround.feeds.tables import Reading
 
 AT_ONCE: Final = 4
@@ -18,8 +18,8 @@ LONGEST_PAUSE: Final = timedelta(minutes=10)
 
 async def read_days(
     database: Database,
-    feed: intake.Feed,
-    rules: intake.Rules,
+    feed: ingestion.Feed,
+    rules: ingestion.Rules,
     days: Sequence[date],
     *,
     told: Callable[[Reading], None],
@@ -35,7 +35,9 @@ async def read_days(
     missing: Sequence[date] = days
     for _ in range(ROUNDS):
         await _pause(database, feed, missing)
-        readers = (intake.read_due(database, feed, rules, among=missing, told=told) for _ in range(AT_ONCE))
+        readers = (
+            ingestion.read_due(database, feed, rules, among=missing, told=told) for _ in range(AT_ONCE)
+        )
         await asyncio.gather(*readers)
         async with database.writing() as session:
             await schedule.until_free(session, feed.name, missing)
@@ -46,7 +48,7 @@ async def read_days(
     return missing
 
 
-async def _pause(database: Database, feed: intake.Feed, days: Sequence[date]) -> None:
+async def _pause(database: Database, feed: ingestion.Feed, days: Sequence[date]) -> None:
     """Sleep until one of `days` is due and the host lets us ask."""
     now = utc_now()
     async with database.reading() as session:

@@ -10,8 +10,8 @@ from typing import Protocol
 from paperround.mail.errors import Deferred, MailError, MailSettingsError, Refused, Uncertain, Unreachable
 from paperround.mail.message import compose
 from paperround.mail.outbox import Outbox
-from paperround.mail.server import SmtpServer
 from paperround.mail.smtp import smtp
+from paperround.mail.smtp_url import SmtpServer
 from paperround.settings import Settings
 
 __all__ = [

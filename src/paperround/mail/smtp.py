@@ -19,10 +19,10 @@ from typing import Final, cast
 import aiosmtplib
 from aiosmtplib import SMTPConnectError, SMTPException
 
-from paperround.mail.dialogue import Dialogue, Reply
 from paperround.mail.errors import Deferred, MailError, Refused, Stage, Uncertain, Unreachable
 from paperround.mail.message import as_bytes
-from paperround.mail.server import SmtpServer
+from paperround.mail.smtp_connection import Dialogue, Reply
+from paperround.mail.smtp_url import SmtpServer
 
 MAILBOX: Final = re.compile(r"[!-;=?A-~]+@[!-;=?A-~]+", re.ASCII)  # no blanks, controls or angle brackets
 CLOSING: Final = 421  # the server hangs up

@@ -12,12 +12,12 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import selectinload
 
 from paperround.database import WriteSession
-from paperround.papers import authorship, merging, votes
+from paperround.papers import authorship, merge, votes
 from paperround.papers.arxiv_id import first_of_month
-from paperround.papers.merging import NUMBERS
+from paperround.papers.merge import NUMBERS
 from paperround.papers.record import FeedOrganization, FeedPaper, Kind
+from paperround.papers.search_column import Searched, index_words
 from paperround.papers.tables import FRESH_LISTING, Listing, Organization, Paper, RemovedPaper, Signal
-from paperround.papers.words import Searched, index_words
 
 WRITERS: Final = 0x63617461  # the advisory lock of whoever writes to the catalogue: "cata"
 SAMPLE: Final = "sample"  # the feed of the bundled sample edition
@@ -55,7 +55,7 @@ async def store(
     await _store_organizations(session, [p.organization for p in found.values() if p.organization])
     known = await _known(session, found)
     new = [
-        merging.new_paper(told, feed=feed, day=day, seen_at=seen_at)
+        merge.new_paper(told, feed=feed, day=day, seen_at=seen_at)
         for key, told in sorted(found.items())
         if key not in known
     ]
@@ -64,7 +64,7 @@ async def store(
     before = {key: Searched.of(paper) for key, paper in known.items()}
     later = await _on_later_lists(session, known, feed=feed, day=day)
     changes = {
-        key: merging.apply(paper, found[key], feed=feed, seen_at=seen_at, listed_later=key in later)
+        key: merge.apply(paper, found[key], feed=feed, seen_at=seen_at, listed_later=key in later)
         for key, paper in known.items()
     }
     moved = [known[key] for key, change in changes.items() if change.numbers]
@@ -203,7 +203,7 @@ async def _settle_days(session: WriteSession, papers: Mapping[str, Paper]) -> li
     for key, paper in papers.items():
         day = days.get(key) or first_of_month(key)
         if day != paper.listed_on:
-            merging.listed(paper, day)
+            merge.listed(paper, day)
             shifted.append(paper)
     await session.flush()
     return shifted

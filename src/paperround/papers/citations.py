@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from paperround.papers.tables import Paper
-from paperround.text import folded, pieces, plain, unicode_math
+from paperround.text.markup import folded, pieces, plain, unicode_math
 
 SPECIAL: Final = {
     **{sign: f"\\{sign}" for sign in "&%$#_"},

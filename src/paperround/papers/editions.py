@@ -15,8 +15,8 @@ from sqlalchemy.orm import aliased, joinedload, selectinload, undefer
 from sqlalchemy.sql.base import ExecutableOption
 
 from paperround.database import ReadSession
-from paperround.papers.merging import READERS
-from paperround.papers.span import Span
+from paperround.papers.merge import READERS
+from paperround.papers.period import Span
 from paperround.papers.tables import FRESH_LISTING, Author, Listing, Organization, Paper, Signal
 
 

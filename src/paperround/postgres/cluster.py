@@ -9,10 +9,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from paperround.machine import usable_memory
 from paperround.postgres.account import Account
 from paperround.postgres.errors import PostgresError
 from paperround.postgres.folders import sync
+from paperround.resources import usable_memory
 
 ROLE = "paperround"
 PORT = 5432  # names the socket; nothing listens on TCP

@@ -13,8 +13,8 @@ from sqlalchemy import exists, select
 
 from paperround import queue
 from paperround.database import ReadSession, WriteSession
-from paperround.feeds import hub_record
-from paperround.feeds.intake import Rules
+from paperround.feeds.huggingface import record as huggingface_record
+from paperround.feeds.ingestion import Rules
 from paperround.feeds.tables import Outcome, Reading
 from paperround.papers import catalogue
 from paperround.papers.tables import Listing, Paper
@@ -35,7 +35,7 @@ async def show_if_empty(session: WriteSession, rules: Rules, *, now: datetime) -
         return False
     for offset, records in sorted(_by_day().items(), reverse=True):
         day = now.date() - timedelta(days=offset)
-        papers = [hub_record.read(_dated(record, day)) for record in records]
+        papers = [huggingface_record.read(_dated(record, day)) for record in records]
         seen_at = min(datetime.combine(day, time(12), tzinfo=now.tzinfo), now)
         await catalogue.store(
             session, papers, feed=catalogue.SAMPLE, day=day, seen_at=seen_at, half_life=rules.half_life

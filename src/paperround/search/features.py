@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from paperround.search.question import literal
-from paperround.search.wording import Asked
+from paperround.search.analysis import Asked
+from paperround.search.query_syntax import literal
 
 TITLE: Final = 0.1  # what standing in the title adds to standing there once
 

@@ -10,15 +10,15 @@ import numpy as np
 from sqlalchemy import ColumnElement
 
 from paperround.database import ReadSession
-from paperround.search import ranking, worded, wording
-from paperround.search.candidates import NEAR, Candidates, gather
+from paperround.search import analysis, full_text, ranker
+from paperround.search.analysis import Asked
 from paperround.search.features import Numbers
 from paperround.search.filters import NO_FILTERS, Filters
-from paperround.search.nearest import tell
+from paperround.search.full_text import Worded
+from paperround.search.query_syntax import Question
 from paperround.search.query_vectors import QueryVector
-from paperround.search.question import Question
-from paperround.search.worded import Worded
-from paperround.search.wording import Asked
+from paperround.search.retrieval import NEAR, Candidates, gather
+from paperround.search.vectors import tell
 
 MOST: Final = 50  # results
 REASONS: Final = 5
@@ -59,8 +59,8 @@ async def look_up(
     if not question.words:
         return None
     where = filters.conditions
-    asked = await wording.read(session, question, near=NEAR, narrowed=_narrowed(question, where))
-    return LookedUp(asked, await worded.look_up(session, asked, where=where))
+    asked = await analysis.read(session, question, near=NEAR, narrowed=_narrowed(question, where))
+    return LookedUp(asked, await full_text.look_up(session, asked, where=where))
 
 
 async def search(
@@ -84,7 +84,7 @@ async def search(
         asked, words = looked_up
         await tell(session, NEAR, narrowed=narrowed)
     else:
-        asked, words = await wording.read(session, question, near=NEAR, narrowed=narrowed), None
+        asked, words = await analysis.read(session, question, near=NEAR, narrowed=narrowed), None
     view = asked.view(vector)
     papers = await gather(session, asked, view, where=where, worded=words)
     return Found(
@@ -101,10 +101,10 @@ def _narrowed(question: Question, where: Sequence[ColumnElement[bool]]) -> bool:
 def _ranked(asked: Asked, papers: Candidates, limit: int) -> list[Match]:
     if not papers.ids:
         return []
-    scored = ranking.by_words(asked, papers)
+    scored = ranker.by_words(asked, papers)
     scores = scored.words
     if papers.placed:
-        scores = ranking.fused(scored, papers.cosines, length=len(asked.written))
+        scores = ranker.fused(scored, papers.cosines, length=len(asked.written))
     by_name = int(papers.named.sum()) >= max(1, int((papers.strict & ~papers.named).sum()))
     scores = scores + (1e3 * papers.named if by_name else 0)
     return [

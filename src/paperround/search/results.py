@@ -9,10 +9,10 @@ from sqlalchemy import text
 from paperround.database import ReadSession
 from paperround.papers import editions
 from paperround.papers.editions import WITH_NAMES, Loading
+from paperround.papers.search_column import words_of
 from paperround.papers.tables import Paper
-from paperround.papers.words import words_of
 from paperround.search.query import Match
-from paperround.search.question import Question
+from paperround.search.query_syntax import Question
 
 SHARED = 3  # letters that a word and its stem have in common at least
 

@@ -12,7 +12,7 @@ from paperround.database import ReadSession
 from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
 from paperround.papers import editions
 from paperround.papers.tables import Paper
-from paperround.search.nearest import nearest
+from paperround.search.vectors import nearest
 
 
 class Similar(NamedTuple):

@@ -10,9 +10,9 @@ from sqlalchemy import func, select, text
 
 from paperround.database import ReadSession
 from paperround.papers import arxiv_id
+from paperround.papers.search_column import searchable
 from paperround.papers.tables import Paper
-from paperround.papers.words import searchable
-from paperround.topics.references import Reference
+from paperround.topics.bibliography import Reference
 
 MOST_NAMED: Final = 500  # ids that are read of a text
 MOST_TITLES: Final = 500  # that are looked for

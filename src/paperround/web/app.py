@@ -17,49 +17,54 @@ from paperround.embeddings.client import Encoder
 from paperround.papers import doi
 from paperround.search.query_vectors import PATIENCE, QueryVectors
 from paperround.settings import Settings
-from paperround.signing import signer
-from paperround.text import markup, markup_paragraphs
-from paperround.web import (
-    about,
-    account,
-    citations,
-    crawlers,
-    digests,
-    docs,
-    errors,
-    hub,
-    library,
-    metrics,
-    organizations,
-    outbox,
-    pages,
-    preferences,
-    rating,
-    shown,
-    signing_in,
-    status,
-    submitting,
-    subscribing,
-    syndication,
-    topic_changes,
-    topic_feeds,
-    topic_forms,
-    topics,
-)
+from paperround.text.markup import markup, markup_paragraphs
+from paperround.tokens import signer
+from paperround.web import errors, metrics
 from paperround.web.api import feeds, me, papers, search, subscriptions
 from paperround.web.api import topics as topics_api
 from paperround.web.assets import Assets, fingerprint
-from paperround.web.compression import Compressed
-from paperround.web.forgery import OwnPagesOnly, own_forms_only
-from paperround.web.guard import BodyLimit, HeadIsGet, LastResort, Private, SecurityHeaders, no_nul
+from paperround.web.hub import routes
+from paperround.web.pages import (
+    about,
+    api_docs,
+    digests,
+    editions,
+    organizations,
+    outbox,
+    paper_actions,
+    preferences,
+    saved,
+    sign_in,
+    status,
+    submit,
+    subscribe,
+    topic_actions,
+    topic_form,
+    topics,
+)
+from paperround.web.pages import settings as pages_settings
+from paperround.web.security.compression import Compressed
+from paperround.web.security.csrf import OwnPagesOnly, own_forms_only
+from paperround.web.security.middleware import (
+    BodyLimit,
+    HeadIsGet,
+    LastResort,
+    Private,
+    SecurityHeaders,
+    no_nul,
+)
+from paperround.web.syndication import citations, lists, sitemap
+from paperround.web.syndication import topics as syndication_topics
+from paperround.web.views import presenters
 
 APIS: Final = (
-    papers, search, feeds, me, subscriptions, topics_api, hub, citations, syndication, topic_feeds, crawlers,
+    papers, search, feeds, me, subscriptions, topics_api, routes, citations, lists,
+    syndication_topics, sitemap,
 )  # fmt: skip
 # The pages of papers come last: any longer address below /papers is an id to them.
 PAGES: Final = (
-    about, signing_in, account, library, rating, submitting, subscribing, preferences, digests,
-    topic_forms, topic_changes, topics, organizations, outbox, status, docs, pages,
+    about, sign_in, pages_settings, saved, paper_actions, submit, subscribe, preferences, digests,
+    topic_form, topic_actions, topics, organizations, outbox, status, api_docs, editions,
 )  # fmt: skip
 
 
@@ -88,7 +93,7 @@ def create_app(settings: Settings, database_url: str, encoder_socket: Path | Non
         version=__version__,
         description="The day's research papers: lists, trending, what is like what, and how numbers moved.",
         lifespan=lifespan,
-        docs_url=None,  # FastAPI's own page loads its script and style from elsewhere; ours is in docs.py
+        docs_url=None,  # FastAPI loads its script and style from elsewhere; ours is pages/api_docs.py
         redoc_url=None,
         dependencies=[Depends(no_nul)],
         responses=errors.DOCUMENTED,
@@ -121,13 +126,13 @@ def templates() -> Environment:
     environment.filters.update(
         markup=markup,
         paragraphs=markup_paragraphs,
-        count=shown.count,
-        reason=shown.reason,
-        plural=shown.plural,
-        ago=shown.ago,
-        short_day=shown.short_day,
-        account_name=shown.account_name,
-        search_address=shown.search_address,
+        count=presenters.count,
+        reason=presenters.reason,
+        plural=presenters.plural,
+        ago=presenters.ago,
+        short_day=presenters.short_day,
+        account_name=presenters.account_name,
+        search_address=presenters.search_address,
         doi_address=doi.address,
         utc=lambda moment: f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
     )

@@ -16,18 +16,18 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
-from paperround.accounts.keys import TooManyKeys
+from paperround.accounts.api_keys import TooManyKeys
 from paperround.accounts.readers import AddressTaken, NoSuchTimeZone
-from paperround.accounts.signin import LinkNotValid
+from paperround.accounts.sign_in import LinkNotValid
 from paperround.database import utc_now
-from paperround.digests.subscribing import NoSuchSubscription, StepNotAllowed
-from paperround.emails import NotAnAddress
-from paperround.library.saving import CannotSave
-from paperround.papers.span import NoSuchPeriod
-from paperround.signing import BadToken
-from paperround.topics.following import CannotFollow, NoSuchTopic
-from paperround.web.api.models import Problem
-from paperround.web.request import SignInNeeded, WebError, page, visit
+from paperround.digests.subscriptions import NoSuchSubscription, StepNotAllowed
+from paperround.library.reading_list import CannotSave
+from paperround.papers.period import NoSuchPeriod
+from paperround.text.email_address import NotAnAddress
+from paperround.tokens import BadToken
+from paperround.topics.reader_topics import CannotFollow, NoSuchTopic
+from paperround.web.api.schemas import Problem
+from paperround.web.dependencies import SignInNeeded, WebError, page, visit
 
 logger = structlog.get_logger(__name__)
 

@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from paperround import queue
 from paperround.database import Database, ReadSession, utc_now
 from paperround.digests import ledger
-from paperround.embeddings import filling
+from paperround.embeddings import backfill
 from paperround.feeds import status
 from paperround.settings import FeedName, Settings
 
@@ -39,7 +39,7 @@ async def measured(
     deliveries = await ledger.ledger(session, now=now, over=None)
     subscriptions = await ledger.subscriptions(session)
     states = {name: await status.state(session, name, now=now) for name in feeds}
-    vectors, jobs = await filling.state(session), await queue.state(session)
+    vectors, jobs = await backfill.state(session), await queue.state(session)
     ages = {
         name: (now - state.last_success).total_seconds()
         for name, state in states.items()

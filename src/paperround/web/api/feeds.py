@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from paperround.feeds import status
-from paperround.web.api.models import FeedList, FeedOut
-from paperround.web.request import Config, Now, Read
+from paperround.web.api.schemas import FeedList, FeedOut
+from paperround.web.dependencies import Config, Now, Read
 
 router = APIRouter(prefix="/api/v1/feeds", tags=["feeds"])
 

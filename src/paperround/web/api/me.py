@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from paperround.accounts.tables import Scope
-from paperround.web.request import KeyHolder
+from paperround.web.dependencies import KeyHolder
 
 router = APIRouter(prefix="/api/v1/me", tags=["account"])
 

@@ -11,11 +11,11 @@ from fastapi import APIRouter, Path, Query
 from paperround.papers import editions
 from paperround.papers.arxiv_id import bare_id
 from paperround.papers.editions import WITH_NAMES, Choice, Loading, Sort
-from paperround.papers.span import Period, Span
+from paperround.papers.period import Period, Span
 from paperround.papers.tables import Paper
 from paperround.search.similar import similar
-from paperround.web.api import cursor as cursors
-from paperround.web.api.models import (
+from paperround.web import cursor as cursors
+from paperround.web.api.schemas import (
     ListingOut,
     PaperDetail,
     PaperList,
@@ -25,7 +25,7 @@ from paperround.web.api.models import (
     SimilarList,
     SimilarPaper,
 )
-from paperround.web.request import BadRequest, Config, NotFound, Read
+from paperround.web.dependencies import BadRequest, Config, NotFound, Read
 
 MOST_SIGNALS: Final = 1000
 

@@ -8,12 +8,12 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from paperround.papers import editions
+from paperround.search.analysis import POSTING
 from paperround.search.query import MOST, Found, Match
 from paperround.search.results import papers_of
-from paperround.search.wording import POSTING
-from paperround.web.api.models import PaperOut
-from paperround.web.asking import Filtered, Sought
-from paperround.web.request import BadRequest, Config, Read
+from paperround.web.api.schemas import PaperOut
+from paperround.web.dependencies import BadRequest, Config, Read
+from paperround.web.search_params import Filtered, Sought
 
 router = APIRouter(prefix="/api/v1/search", tags=["search"])
 

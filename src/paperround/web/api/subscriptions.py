@@ -7,13 +7,13 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from paperround.digests import subscribing
-from paperround.digests.subscribing import Wishes
+from paperround.digests import subscriptions
+from paperround.digests.subscriptions import Wishes
 from paperround.digests.tables import Cadence
-from paperround.emails import normalised
-from paperround.topics.following import LONGEST_WORDS
-from paperround.web.request import Now, Write
-from paperround.web.subscribing import LONGEST_ADDRESS, may_ask
+from paperround.text.email_address import normalised
+from paperround.topics.reader_topics import LONGEST_WORDS
+from paperround.web.dependencies import Now, Write
+from paperround.web.pages.subscribe import LONGEST_ADDRESS, may_ask
 
 router = APIRouter(prefix="/api/v1/subscriptions", tags=["subscriptions"])
 
@@ -37,5 +37,5 @@ async def ask(request: Request, session: Write, now: Now, asked: SubscriptionIn)
     email = normalised(asked.email)
     wishes = Wishes(asked.cadence, asked.weekday, asked.hour, asked.time_zone)
     if await may_ask(request, email, now):
-        await subscribing.ask(session, email, wishes, topic_words=asked.words, now=now)
+        await subscriptions.ask(session, email, wishes, topic_words=asked.words, now=now)
     return Asked(status="look at your mail")

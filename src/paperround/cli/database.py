@@ -1,0 +1,58 @@
+"""`paperround db`: the database's schema, a copy of the whole database, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from paperround import backups, schema
+from paperround.cli.context import console, database, ready
+from paperround.postgres import EmbeddedPostgres
+
+database_app = typer.Typer(help="The database: its schema, backups.", no_args_is_help=True)
+
+
+@contextmanager
+def programs() -> Iterator[backups.Programs]:
+    """PostgreSQL's: our own server's, or those on PATH for a server of the operator's."""
+    settings = ready("db")
+    with database(settings) as url:
+        folder = None if settings.database_url else EmbeddedPostgres(settings.data_dir).programs
+        yield backups.Programs(url, folder)
+
+
+@database_app.command(epilog="Example: paperround db upgrade")
+def upgrade() -> None:
+    """Bring the database's schema up to date. Several at once take turns."""
+    settings = ready("db")
+    with database(settings) as url:
+        schema.upgrade(url)
+    console.print(f"The schema is {schema.expected_revision()}.")
+
+
+@database_app.command(epilog="Example: paperround db backup papers.dump")
+def backup(
+    file: Annotated[Path, typer.Argument(help="A new file, in PostgreSQL's custom format.")],
+) -> None:
+    """Copy the whole database into a file, while everything runs. The file holds secrets: keep it safe."""
+    with programs() as found:
+        size = backups.save(found, file)
+    console.print(
+        f"{file} has {size / 1e6:,.1f} MB. `paperround db restore {file}` puts it into an empty database.",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+@database_app.command(epilog="Example: PAPERROUND_DATA_DIR=/srv/papers paperround db restore papers.dump")
+def restore(
+    file: Annotated[Path, typer.Argument(help="What `db backup` wrote, of this release or an older one.")],
+) -> None:
+    """Put a backup into an empty database: all of it, or nothing. Stop Paperround before."""
+    with programs() as found:
+        backups.restore(found, file)
+    console.print(f"{file} is restored. `paperround up` starts on it.", markup=False, soft_wrap=True)

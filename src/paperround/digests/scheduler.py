@@ -1,0 +1,91 @@
+"""Which digests are due: a delivery for each, once a subscription and day, and the moment of the next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from paperround import queue
+from paperround.accounts.tables import Reader
+from paperround.database import Database, WriteSession
+from paperround.digests.calendar import first_day, latest_due, let_go_at, next_due
+from paperround.digests.subscriptions import rhythm_of
+from paperround.digests.tables import Delivery, Progress, State, Subscription
+
+logger = structlog.get_logger(__name__)
+
+BATCH: Final = 1000
+SENDING: Final = "send_digests"  # the task
+
+# Whoever was paused until now is active again. One statement for all: thousands are due at seven.
+NEXT: Final = text("""
+    UPDATE subscriptions s
+    SET next_due_at = n.moment, state = 'active',
+        changed_at = CASE s.state WHEN 'active' THEN s.changed_at ELSE :now END
+    FROM unnest(CAST(:ids AS integer[]), CAST(:moments AS timestamptz[])) AS n (id, moment)
+    WHERE s.id = n.id
+""")
+
+
+async def plan(database: Database, *, now: datetime) -> int:
+    """Make a delivery for every digest that is due; how many. What is too late by hours is let go."""
+    planned = 0
+    while True:
+        async with database.writing() as session:
+            due = await _due(session, now=now)
+            planned += await _plan(session, due, now=now)
+        if len(due) < BATCH:
+            return planned
+
+
+async def _due(session: WriteSession, *, now: datetime) -> Sequence[Subscription]:
+    """Some subscriptions that are due, held by this transaction."""
+    query = select(Subscription).where(
+        Subscription.next_due_at <= now, Subscription.state.in_((State.active, State.paused))
+    )
+    query = query.order_by(Subscription.next_due_at, Subscription.id).limit(BATCH)
+    return (await session.scalars(query.with_for_update(skip_locked=True))).all()
+
+
+async def _plan(session: WriteSession, due: Sequence[Subscription], *, now: datetime) -> int:
+    new = [row for one in due if (row := _delivery(one, now=now))]
+    next_ones = [next_due(rhythm_of(one), after=now)[1] for one in due]
+    await session.execute(NEXT, {"ids": [one.id for one in due], "moments": next_ones, "now": now})
+    if not new:
+        return 0
+    await _meet_readers(session, due)
+    made = await session.execute(insert(Delivery).on_conflict_do_nothing().returning(Delivery.id), new)
+    await queue.defer(session, SENDING, once=SENDING)
+    return len(made.all())
+
+
+def _delivery(subscription: Subscription, *, now: datetime) -> dict[str, Any] | None:
+    rhythm, due_at = rhythm_of(subscription), subscription.next_due_at
+    assert due_at is not None  # noqa: S101 (that it is due is how it was found)
+    found = latest_due(rhythm, due_at=due_at, now=now)
+    if found is None:
+        logger.warning("let a digest go that nobody could send in time", subscription=subscription.id)
+        return None
+    period, moment = found
+    return {
+        "subscription_id": subscription.id,
+        "period": period,
+        "since": first_day(rhythm, period),
+        "state": Progress.queued,
+        "due_at": moment,
+        "next_try_at": now,
+        "gives_up_at": let_go_at(rhythm, moment),
+        "attempts": 0,
+    }
+
+
+async def _meet_readers(session: WriteSession, due: Sequence[Subscription]) -> None:
+    """Whoever signed in with an address since it was confirmed is its reader from now on."""
+    theirs = (Subscription.id.in_([one.id for one in due]), Subscription.reader_id.is_(None))
+    same = update(Subscription).where(*theirs, Reader.email == Subscription.email)
+    await session.execute(same.values(reader_id=Reader.id).execution_options(synchronize_session=False))

@@ -1,0 +1,28 @@
+"""The root of every error that Paperround raises on purpose. Knows nothing else."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class PaperroundError(Exception):
+    """What went wrong, with what, and what to do about it, in words for the person who meets it.
+
+    The text says what was wrong and with what. `title` names the kind of problem in a few words, `status` is the
+    HTTP status that a web answer has, and `advice` says what to do next; it is '' where the text says so already.
+    The web and the command line read these four and keep no list of errors of their own.
+    """
+
+    title: ClassVar[str] = "Something went wrong"
+    status: ClassVar[int] = 500
+    advice: str = ""
+
+    def __init__(self, text: str = "", *, advice: str | None = None) -> None:
+        super().__init__(text)
+        if advice is not None:
+            self.advice = advice
+
+    @property
+    def detail(self) -> str:
+        """The text followed by the advice."""
+        return f"{self} {self.advice}".strip()

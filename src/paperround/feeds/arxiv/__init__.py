@@ -1,0 +1,1 @@
+"""arXiv: daily announcements by category, and its query API."""

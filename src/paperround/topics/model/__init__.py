@@ -1,0 +1,1 @@
+"""The topic model: pure numpy, no database, no settings, no clock."""

@@ -1,0 +1,172 @@
+"""The shapes of topics and matches in /api/v1."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from paperround.papers.tables import Paper
+from paperround.topics.model.match import Kind, Match
+from paperround.topics.reader_topics import (
+    LONGEST_NAME,
+    LONGEST_RULE,
+    LONGEST_WORDS,
+    MOST_DAILY,
+    MOST_EXAMPLES,
+    MOST_RULES,
+    Wish,
+    wish_of,
+)
+from paperround.topics.tables import Rating, Topic
+from paperround.web.api.schemas import PaperOut
+
+Id = Annotated[str, StringConstraints(max_length=60)]
+Rule = Annotated[str, StringConstraints(max_length=LONGEST_RULE)]
+Examples = Annotated[
+    list[Id], Field(max_length=MOST_EXAMPLES, description="Papers' ids.", examples=[["2510.12345"]])
+]
+Rules = Annotated[list[Rule], Field(max_length=MOST_RULES)]
+Daily = Annotated[int, Field(ge=1, le=MOST_DAILY, description="How many papers a day are enough.")]
+Words = Annotated[
+    str,
+    StringConstraints(max_length=LONGEST_WORDS),
+    Field(description="In plain words.", examples=["efficient scaling of language model training"]),
+]
+
+
+class Asked(BaseModel):
+    """What a topic says, its words aside."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    examples: Examples = []
+    must: Rules = Field([], description="Words or phrases that must all appear in title or abstract.")
+    must_not: Rules = Field([], description="Words or phrases that must not.")
+    authors: Rules = Field([], description="Authors to follow, by name.")
+
+
+class TopicIn(Asked):
+    words: Words = ""
+    name: Annotated[str, StringConstraints(max_length=LONGEST_NAME)] = Field(
+        "", description="Without one it is called by its words."
+    )
+    daily: Daily = 5
+
+    def wish(self) -> Wish:
+        lists = {name: tuple(getattr(self, name)) for name in ("examples", "must", "must_not", "authors")}
+        return Wish(name=self.name, words=self.words, daily=self.daily, **lists)
+
+
+class TopicChange(BaseModel):
+    """What is left out, or null, stays as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, StringConstraints(max_length=LONGEST_NAME)] | None = None
+    words: Words | None = None
+    examples: Examples | None = None
+    must: Rules | None = None
+    must_not: Rules | None = None
+    authors: Rules | None = None
+    daily: Daily | None = None
+    paused: bool | None = None
+    place: int | None = Field(None, ge=0, le=1000, description="Among the reader's topics, from 0.")
+
+    def said(self, topic: Topic) -> Wish | None:
+        """The topic's wish with these changes; None where it says nothing new of what it matches."""
+        given = self.model_dump(exclude_none=True, exclude={"paused", "place"})
+        known = TopicIn(**{name: _plain(value) for name, value in vars(wish_of(topic)).items()})
+        return known.model_copy(update=given).wish() if given else None
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+class TopicOut(BaseModel):
+    id: int
+    name: str
+    words: str
+    examples: list[str]
+    must: list[str]
+    must_not: list[str]
+    authors: list[str]
+    daily: int
+    paused: bool
+    created_at: datetime
+    changed_at: datetime = Field(description="When what it matches last changed, by ratings too.")
+    url: str = Field(description="Its page.")
+
+    @classmethod
+    def of(cls, topic: Topic, base: str) -> Self:
+        said = {name: _plain(value) for name, value in vars(wish_of(topic)).items()}
+        own = {name: getattr(topic, name) for name in ("id", "paused", "created_at", "changed_at")}
+        return cls(**said, **own, url=f"{base}/topics/{topic.id}")
+
+
+class TopicList(BaseModel):
+    topics: list[TopicOut] = Field(description="In the reader's order.")
+
+
+class RatingIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    paper: Id = Field(description="An arXiv id; a version is ignored.", examples=["2510.12345"])
+    value: Literal[1, -1, 0] = Field(description="1: more like this, -1: less, 0: take the rating back.")
+
+
+class RatingOut(BaseModel):
+    paper: str
+    value: Literal[1, -1]
+    rated_at: datetime
+
+    @classmethod
+    def of(cls, rating: Rating) -> Self:
+        return cls(paper=rating.paper_id, value=1 if rating.value > 0 else -1, rated_at=rating.rated_at)
+
+
+class RatingList(BaseModel):
+    ratings: list[RatingOut] = Field(description="The latest first.")
+
+
+class ReasonOut(BaseModel):
+    kind: Kind
+    text: str = Field(description="The phrase, the liked paper's id, or the author's name.")
+    weight: float = Field(description="What it adds to the score.")
+
+
+class MatchOut(BaseModel):
+    paper: PaperOut
+    score: float = Field(description="In standard deviations over the catalogue, of words and meaning.")
+    strength: int = Field(
+        description="0 to 100: how few papers score as high. 33: one in ten, 67: one in a hundred, "
+        "100: one in a thousand or fewer."
+    )
+    reasons: list[ReasonOut] = Field(description="Heaviest first.")
+
+    @classmethod
+    def of(cls, match: Match, paper: Paper, base: str) -> Self:
+        return cls(
+            paper=PaperOut.of(paper, base),
+            score=match.score,
+            strength=match.strength,
+            reasons=[ReasonOut(kind=r.kind, text=r.text, weight=r.weight) for r in match.reasons],
+        )
+
+
+class MatchList(BaseModel):
+    papers: list[MatchOut] = Field(description="The best first; none that matches poorly.")
+    first: date | None = Field(description="The first day that was looked at; null without any papers.")
+    last: date | None
+    next: None = None
+
+
+class MatchIn(Asked):
+    text: Words = ""
+    less: Examples = Field([], description="Papers to keep away from.")
+    first: date | None = Field(None, alias="from", description="Default: six days before `to`.")
+    last: date | None = Field(None, alias="to", description="Default: the latest day with papers.")
+    daily: Daily = MOST_DAILY
+    limit: Annotated[int, Field(ge=1, le=100, description="At most so many papers.")] = 20

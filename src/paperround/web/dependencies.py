@@ -1,0 +1,200 @@
+"""What routes ask for: a session to read or write with, the time, who looks, a page. And their errors."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, Request
+from fastapi.responses import HTMLResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from jinja2 import Environment
+
+from paperround import sample
+from paperround.accounts import api_keys, sessions
+from paperround.accounts.tables import Reader, Scope
+from paperround.database import Database, ReadSession, WriteSession, utc_now
+from paperround.search.query_vectors import QueryVectors
+from paperround.settings import Settings
+from paperround.tokens import Signer
+from paperround.web.security import cookies
+
+
+class WebError(Exception):
+    """WebError ── NotFound · BadRequest · SignInNeeded · Forbidden · TooMany
+
+    Shown as a page to people, as problem+json to programs.
+    """
+
+    status = 500
+    title = "Something went wrong"
+    headers: Mapping[str, str] = MappingProxyType({})
+
+
+class NotFound(WebError):
+    status = 404
+    title = "Not found"
+
+
+class BadRequest(WebError):
+    status = 400
+    title = "Not understood"
+
+
+class SignInNeeded(WebError):
+    """People are led to the page where they sign in."""
+
+    status = 401
+    title = "Sign in first"
+    headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
+
+
+class Forbidden(WebError):
+    status = 403
+    title = "Not allowed"
+
+
+class TooMany(WebError):
+    status = 429
+    title = "Too many at once"
+
+    def __init__(self, detail: str, *, wait: timedelta) -> None:
+        super().__init__(detail)
+        self.headers = {"Retry-After": str(int(wait.total_seconds()))}
+
+
+def settings_of(request: Request) -> Settings:
+    return cast(Settings, request.app.state.settings)
+
+
+def database_of(request: Request) -> Database:
+    return cast(Database, request.app.state.database)
+
+
+def query_vectors_of(request: Request) -> QueryVectors:
+    return cast(QueryVectors, request.app.state.query_vectors)
+
+
+def signer_of(request: Request) -> Signer:
+    return cast(Signer, request.app.state.signer)
+
+
+async def reading(request: Request) -> AsyncIterator[ReadSession]:
+    async with database_of(request).reading() as session:
+        yield session
+
+
+async def writing(request: Request) -> AsyncIterator[WriteSession]:
+    """Commits when the route returns, rolls back when it raises."""
+    async with database_of(request).writing() as session:
+        yield session
+
+
+# Dependencies are `async` even where they wait for nothing: FastAPI runs others in a thread, which costs more
+# than all that they do.
+
+
+async def now() -> datetime:
+    """A dependency, so that tests can say what time it is."""
+    return utc_now()
+
+
+async def config(request: Request) -> Settings:
+    return settings_of(request)
+
+
+# "function": the connection goes back to the pool before the answer is sent, however slowly it is read, and
+# what was written is committed before anybody is told that it was.
+Read = Annotated[ReadSession, Depends(reading, scope="function")]
+Write = Annotated[WriteSession, Depends(writing, scope="function")]
+Now = Annotated[datetime, Depends(now)]
+Config = Annotated[Settings, Depends(config)]
+
+
+async def visit(request: Request, now: Now) -> sessions.Visit | None:
+    """Whose browser this is, where its cookie tells. Kept for the page, and for errors in its place."""
+    token = cookies.read(request, signer_of(request), settings_of(request))
+    found = await sessions.visit(database_of(request), token, now=now) if token else None
+    request.state.visit = found
+    return found
+
+
+Visit = Annotated[sessions.Visit | None, Depends(visit)]
+
+
+async def viewer(visit: Visit) -> Reader | None:
+    return visit.reader if visit else None
+
+
+async def signed_in(viewer: Annotated[Reader | None, Depends(viewer)]) -> Reader:
+    if viewer is None:
+        raise SignInNeeded("Sign in to see this page.")
+    return viewer
+
+
+Viewer = Annotated[Reader | None, Depends(viewer)]
+SignedIn = Annotated[Reader, Depends(signed_in)]
+
+
+# Not HTTPBearer's own error: it knows neither problem+json nor 401.
+bearer = HTTPBearer(
+    auto_error=False, scheme_name="key", description="An API key from your settings: `Bearer pr_…`."
+)
+Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
+
+
+async def key_holder(request: Request, given: Bearer, now: Now) -> api_keys.Holder:
+    found = await api_keys.holder(database_of(request), given.credentials, now=now) if given else None
+    if found is None:
+        raise SignInNeeded("Send a key of your settings as `Authorization: Bearer pr_…`.")
+    return found
+
+
+KeyHolder = Annotated[api_keys.Holder, Depends(key_holder)]
+
+
+async def key_reader(holder: KeyHolder) -> Reader:
+    return holder.reader
+
+
+async def key_writer(holder: KeyHolder) -> Reader:
+    if holder.scope is not Scope.write:
+        raise Forbidden("This key may only read. Make one that may write in your settings.")
+    return holder.reader
+
+
+KeyReader = Annotated[Reader, Depends(key_reader)]
+KeyWriter = Annotated[Reader, Depends(key_writer)]
+
+
+def viewer_of(request: Request) -> Reader | None:
+    """Who is signed in, once a page's route has been reached."""
+    visit: sessions.Visit | None = getattr(request.state, "visit", None)
+    return visit.reader if visit else None
+
+
+def csrf_of(request: Request) -> str:
+    """The token of the forms of who is signed in, else ''."""
+    visit: sessions.Visit | None = getattr(request.state, "visit", None)
+    return cookies.form_token(signer_of(request), visit.session.id) if visit else ""
+
+
+async def page(
+    request: Request, session: ReadSession | None, template: str, *, status: int = 200, **shown: Any
+) -> HTMLResponse:
+    """The page `template` with what every page needs: the site's name, who looks, whether it is samples."""
+    environment = cast(Environment, request.app.state.templates)
+    settings = settings_of(request)
+    body = environment.get_template(template).render(
+        request=request,
+        site_name=settings.site_name,
+        site_byline=settings.site_byline,
+        public_url=settings.address,
+        viewer=viewer_of(request),
+        csrf=csrf_of(request),
+        sample=await sample.is_shown(session) if session is not None else False,
+        **shown,
+    )
+    return HTMLResponse(body, status_code=status)

@@ -1,0 +1,1 @@
+"""The Hugging Face hub's own JSON, so that its client works unmodified."""

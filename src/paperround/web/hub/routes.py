@@ -1,0 +1,237 @@
+"""The hub's own JSON: its client works on us, and one Paperround can be another's feed. Shapes only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse, PlainTextResponse
+
+from paperround.papers import editions
+from paperround.papers.editions import WITH_AUTHORS, WITH_NAMES, Choice, Loading, Sort
+from paperround.papers.merge import READERS
+from paperround.papers.period import Period, Span
+from paperround.papers.tables import Author, Listing, Organization, Paper
+from paperround.search.filters import Filters
+from paperround.search.query import Match
+from paperround.search.query_syntax import LONGEST
+from paperround.search.results import papers_of
+from paperround.web.api.papers import PaperId, found
+from paperround.web.api.schemas import iso
+from paperround.web.dependencies import NotFound, Read, database_of
+from paperround.web.search_params import understood
+
+FEEDS: Final = ("huggingface", READERS)
+DEFAULT_LIMIT: Final = 50
+DEFAULT_SEARCH_LIMIT: Final = 20
+LAST_PAGE: Final = 100_000
+SORTS: Final = {"publishedAt": Sort.published, "trending": Sort.trending}
+PERIODS: Final = {"date": Period.day, "week": Period.week, "month": Period.month}
+
+Json = dict[str, Any]
+router = APIRouter(tags=["hub-compatible"])
+
+
+@router.get("/api/daily_papers", response_model=list[Json], summary="Daily papers, as the hub lists them")
+async def daily_papers(
+    session: Read,
+    date: Annotated[str | None, Query(description="A day.", examples=["2025-10-29"])] = None,
+    week: Annotated[str | None, Query(description="An ISO week.", examples=["2025-W44"])] = None,
+    month: Annotated[str | None, Query(description="A month.", examples=["2025-10"])] = None,
+    submitter: Annotated[str | None, Query(description="Who put it on the list: their hub name.")] = None,
+    sort: Annotated[str | None, Query(description="`publishedAt` or `trending`.")] = None,
+    p: Annotated[str | None, Query(description="The page, from 0.")] = None,
+    limit: Annotated[str | None, Query(description="Listings a page, 1 to 100.", examples=["50"])] = None,
+) -> JSONResponse:
+    """From the newest day back, each day by votes.
+
+    What is unknown or out of bounds is ignored or clamped, never refused; only a bad date is.
+    """
+    count = min(max(_number(limit, DEFAULT_LIMIT), 1), 100)
+    page = min(max(_number(p, 0), 0), LAST_PAGE)
+    rows = await editions.listed(
+        session,
+        _choice({"date": date, "week": week, "month": month}, submitter),
+        sort=SORTS.get(sort or ""),
+        limit=count,
+        offset=page * count,
+        load=WITH_AUTHORS,
+    )
+    return JSONResponse([item(listing, paper) for listing, paper in rows])
+
+
+def _number(value: str | None, default: int) -> int:
+    try:
+        return int(value[:9]) if value else default
+    except ValueError:
+        return default
+
+
+def _choice(days: Mapping[str, str | None], submitter: str | None) -> Choice:
+    span = next((Span.parse(PERIODS[name], value) for name, value in days.items() if value), None)
+    return replace(Choice.of(span) if span else Choice(), feeds=FEEDS, submitter=submitter or None)
+
+
+@router.get("/api/papers/search", response_model=list[Json], summary="Search, as the hub answers it")
+async def search_papers(
+    request: Request,
+    q: Annotated[str | None, Query(description="What to look for; without it, the newest.")] = None,
+    limit: Annotated[str | None, Query(description="Papers, 1 to 100.", examples=["20"])] = None,
+) -> JSONResponse:
+    """The best first, in the form of the daily list."""
+    count = min(max(_number(limit, DEFAULT_SEARCH_LIMIT), 1), 100)
+    asking = await understood(request, (q or "")[:LONGEST])
+    choice = Choice(feeds=FEEDS)
+    async with database_of(request).reading() as session:
+        if not asking.question.text:
+            rows = await editions.listed(session, choice, sort=None, limit=count, offset=0, load=WITH_AUTHORS)
+            return JSONResponse([item(listing, paper) for listing, paper in rows])
+        on_lists = editions.listed_by(FEEDS)
+        found = await asking.search(session, filters=Filters(among=on_lists), limit=count)
+        named = [Match(asking.paper_id, 1.0, None, ())] if asking.paper_id else []
+        matched = await papers_of(session, named or found.matches, load=WITH_AUTHORS)
+        papers = [paper for _, paper in matched]
+        listings = await editions.listings(session, [paper.id for paper in papers])
+    return JSONResponse(
+        [
+            item(ours[-1], paper)
+            for paper in papers
+            if (ours := [row for row in listings[paper.id] if row.feed in FEEDS])
+        ]
+    )
+
+
+@router.get("/api/papers/{paper_id:path}", response_model=Json, summary="One paper, as the hub gives it")
+async def paper_info(session: Read, paper_id: PaperId) -> JSONResponse:
+    paper, listing = await _listed_paper(session, paper_id, load=WITH_AUTHORS)
+    inner = paper_object(listing, paper)
+    return JSONResponse(
+        {**inner, **{k: v for k, v in item(listing, paper).items() if k not in {*inner, "paper"}}}
+    )
+
+
+class Markdown(PlainTextResponse):
+    media_type = "text/markdown"
+
+
+@router.get("/papers/{paper_id:path}.md", response_class=Markdown, summary="One paper in Markdown")
+async def paper_markdown(session: Read, paper_id: PaperId) -> Markdown:
+    paper, _ = await _listed_paper(session, paper_id, load=WITH_NAMES)
+    return Markdown(markdown(paper))
+
+
+async def _listed_paper(session: Read, paper_id: str, *, load: Loading) -> tuple[Paper, Listing]:
+    """Only what stands on the hub's lists or was brought by a reader: never a sample."""
+    paper = await found(session, paper_id, load=load)
+    listings = [row for row in (await editions.listings(session, [paper.id]))[paper.id] if row.feed in FEEDS]
+    if not listings:
+        raise NotFound(f"Paper {paper.id} is not on the hub's lists.")
+    return paper, listings[-1]
+
+
+def markdown(paper: Paper) -> str:
+    """Title, authors, links and texts, as plain Markdown."""
+    links = [
+        f"https://arxiv.org/abs/{paper.id}",
+        f"https://arxiv.org/pdf/{paper.id}",
+        paper.github_url,
+        paper.project_url,
+    ]
+    parts = [
+        f"# {paper.title}",
+        ", ".join(paper.author_names),
+        f"Published {paper.published_at:%Y-%m-%d}",
+        "\n".join(f"- <{link}>" for link in links if link),
+        "## Abstract",
+        paper.abstract,
+        *(["## Summary", paper.ai_summary] if paper.ai_summary else []),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def item(listing: Listing, paper: Paper) -> Json:
+    """A list's item. The hub's client reads some fields outside that the hub also puts into `paper`."""
+    inner = paper_object(listing, paper)
+    both = ("title", "summary", "publishedAt", "organization", "mediaUrls", "ai_summary", "ai_keywords",
+            "projectPage", "githubRepo", "githubStars")  # fmt: skip
+    outer = {
+        "paper": inner,
+        **{name: inner[name] for name in both if name in inner},
+        "numComments": paper.comments,
+        "thumbnail": paper.thumbnail_url,
+        "submittedBy": account(listing.submitter),
+        "submitterOrganization": listing.submitter_organization,
+        "isAuthorParticipating": paper.author_participates,
+    }
+    return told(outer)
+
+
+def paper_object(listing: Listing, paper: Paper) -> Json:
+    return told(
+        {
+            "id": paper.id,
+            "authors": [author_object(author) for author in paper.authors],
+            "mediaUrls": paper.media_urls,
+            "publishedAt": iso(paper.published_at),
+            "submittedOnDailyAt": _iso(listing.submitted_at),
+            "title": paper.title,
+            "submittedOnDailyBy": account(listing.submitter),
+            "summary": paper.abstract,
+            "upvotes": paper.upvotes,
+            "discussionId": paper.discussion_id,
+            "withdrawnAt": _iso(paper.withdrawn_at),
+            "projectPage": paper.project_url,
+            "githubRepo": paper.github_url,
+            "githubRepoAddedBy": paper.github_added_by,
+            "ai_summary": paper.ai_summary,
+            "ai_summary_model": paper.ai_summary_model,
+            "ai_keywords": paper.ai_keywords,
+            "githubStars": paper.github_stars,
+            "organization": organization_object(paper.organization),
+        }
+    )
+
+
+def author_object(author: Author) -> Json:
+    return told(
+        {
+            "_id": author.hub_id,
+            "user": account(author.account),
+            "name": author.name,
+            "status": author.status,
+            "statusLastChangedAt": _iso(author.status_changed_at),
+            "hidden": author.hidden,
+        }
+    )
+
+
+def organization_object(organization: Organization | None) -> Json | None:
+    if organization is None:
+        return None
+    return told(
+        {
+            "_id": organization.hub_id,
+            "name": organization.name,
+            "fullname": organization.full_name,
+            "avatar": organization.avatar_url,
+        }
+    )
+
+
+def account(stored: Mapping[str, Any] | None) -> Json | None:
+    """An account under both names that the hub has given it over the years; without any, as it was told."""
+    if not stored:
+        return None
+    return {**stored, "user": stored["name"]} if "name" in stored else {**stored}
+
+
+def told(values: Mapping[str, Any]) -> Json:
+    """The hub leaves out what it doesn't know."""
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return iso(moment) if moment else None

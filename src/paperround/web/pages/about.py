@@ -1,0 +1,22 @@
+"""`/about`: what this site is, where its papers come from, what it knows of its readers."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from paperround.web.dependencies import Config, Read, page
+from paperround.web.views import presenters
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/about")
+async def about(request: Request, session: Read, settings: Config) -> HTMLResponse:
+    return await page(
+        request,
+        session,
+        "about.html",
+        feeds=settings.feeds,
+        half_life=presenters.hours(settings.trending_half_life_hours),
+    )

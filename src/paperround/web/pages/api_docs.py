@@ -1,0 +1,42 @@
+"""`/docs`: the API for people, made from the OpenAPI description, without anybody else's scripts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import HTMLResponse
+
+from paperround.web.dependencies import page
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/docs")
+async def show_docs(request: Request) -> HTMLResponse:
+    app: FastAPI = request.app
+    return await page(request, None, "docs.html", groups=grouped(app.openapi()))
+
+
+def grouped(openapi: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Operations by their tag, each with its address, method and parameters, in the order of the routes."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for path, methods in openapi["paths"].items():
+        for method, operation in methods.items():
+            shown = {"path": path, "method": method.upper(), **operation}
+            shown["parameters"] = [_parameter(p) for p in operation.get("parameters", [])]
+            groups.setdefault(operation["tags"][0], []).append(shown)
+    return groups
+
+
+def _parameter(parameter: dict[str, Any]) -> dict[str, Any]:
+    schema = parameter.get("schema", {})
+    examples = schema.get("examples") or []
+    return {
+        "name": parameter["name"],
+        "place": parameter["in"],
+        "required": parameter.get("required", False),
+        "description": parameter.get("description") or schema.get("description") or "",
+        "default": schema.get("default"),
+        "example": examples[0] if examples else None,
+    }

@@ -1,0 +1,56 @@
+"""`/status` for people, `/healthz` and `/readyz` for machines."""
+
+from __future__ import annotations
+
+import structlog
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, JSONResponse
+from sqlalchemy.exc import SQLAlchemyError
+
+from paperround import queue, schema
+from paperround.digests import ledger
+from paperround.embeddings import backfill
+from paperround.feeds import status
+from paperround.web.dependencies import Config, Now, Read, database_of, page
+
+logger = structlog.get_logger(__name__)
+router = APIRouter()
+
+
+@router.get("/status", include_in_schema=False)
+async def show_status(request: Request, session: Read, settings: Config, now: Now) -> HTMLResponse:
+    feeds = [await status.state(session, name, now=now) for name in settings.feeds]
+    return await page(
+        request,
+        session,
+        "status.html",
+        feeds=feeds,
+        readings={feed.name: await status.last_readings(session, feed.name, limit=10) for feed in feeds},
+        quarantine={feed.name: await status.open_quarantine(session, feed.name, limit=20) for feed in feeds},
+        embeddings=await backfill.state(session),
+        jobs=await queue.state(session),
+        deliveries=await ledger.ledger(session, now=now),
+        subscriptions=await ledger.subscriptions(session),
+        now=now,
+    )
+
+
+@router.get("/healthz", tags=["operations"], summary="Whether this process answers")
+async def healthy() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+@router.get("/readyz", tags=["operations"], summary="Whether the database is there, with a schema we can use")
+async def ready(request: Request) -> JSONResponse:
+    try:
+        async with database_of(request).reading() as session:
+            found = await schema.state(session)
+    except (SQLAlchemyError, OSError) as error:
+        logger.warning("not ready", error=str(error))
+        return JSONResponse({"status": "no database"}, status_code=503)
+    answer = {
+        "status": "ready" if found.usable else "wrong schema",
+        "schema": found.found,
+        "expected": found.expected,
+    }
+    return JSONResponse(answer, status_code=200 if found.usable else 503)

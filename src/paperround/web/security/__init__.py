@@ -1,0 +1,1 @@
+"""What guards every route: CSRF, cookies, client addresses, middleware. It knows no page."""

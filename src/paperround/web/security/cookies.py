@@ -1,0 +1,66 @@
+"""The cookie that holds a session's token, and the token of forms that belongs to it. Asks no database."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+
+from paperround.accounts.sessions import LONGEST
+from paperround.settings import Settings
+from paperround.tokens import BadToken, Signer
+
+COOKIE: Final = "paperround"
+PURPOSE: Final = "session"
+FORMS: Final = "form"
+
+
+def secure(settings: Settings) -> bool:
+    return settings.address.startswith("https://")
+
+
+def cookie_name(settings: Settings) -> str:
+    """`__Host-`: the browser takes it from this very host over https alone, never from a subdomain."""
+    return f"__Host-{COOKIE}" if secure(settings) else COOKIE
+
+
+def read(request: HTTPConnection, signer: Signer, settings: Settings) -> str | None:
+    """The session's token, if the cookie is one that we gave."""
+    cookie = request.cookies.get(cookie_name(settings))
+    if not cookie:
+        return None
+    try:
+        return str(signer.read(PURPOSE, cookie))
+    except BadToken:
+        return None
+
+
+def give(response: Response, token: str, signer: Signer, settings: Settings) -> None:
+    response.set_cookie(
+        cookie_name(settings),
+        signer.sign(PURPOSE, token),
+        max_age=int(LONGEST.total_seconds()),
+        path="/",
+        secure=secure(settings),
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def take_back(response: Response, settings: Settings) -> None:
+    response.delete_cookie(
+        cookie_name(settings), path="/", secure=secure(settings), httponly=True, samesite="lax"
+    )
+
+
+def form_token(signer: Signer, session_id: int) -> str:
+    """For the hidden field `csrf` of this session's forms."""
+    return signer.sign(FORMS, session_id)
+
+
+def is_form_token(signer: Signer, session_id: int, token: object) -> bool:
+    try:
+        return isinstance(token, str) and signer.read(FORMS, token) == session_id
+    except BadToken:
+        return False

@@ -1,0 +1,78 @@
+"""Requests that a browser was made to send by another site's page: refused."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from fastapi import Request
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from paperround.accounts import sessions
+from paperround.settings import Settings
+from paperround.web import errors
+from paperround.web.dependencies import Forbidden, Now, Visit, database_of, settings_of, signer_of
+from paperround.web.security import cookies
+from paperround.web.security.middleware import SAFE, is_form
+
+FROM_ANYWHERE: Final = ("/unsubscribe/",)  # one click in a mail program; its token says all
+
+CROSS_SITE: Final = "This came from another site's page. Use the form on this site's own page."
+OLD_FORM: Final = "This form belongs to another session. Load the page again, then try once more."
+
+
+def own_origin(headers: Headers, settings: Settings) -> bool:
+    """Whether a browser says that a page of ours sent this; true for programs, which say nothing.
+
+    `Sec-Fetch-Site` comes over https and from loopback alone; elsewhere a POST has an `Origin`.
+    """
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site in ("same-origin", "none")
+    origin = headers.get("origin")
+    if origin is None:
+        return True
+    ours = {settings.address, f"http://{headers.get('host')}", f"https://{headers.get('host')}"}
+    told = _origin(origin)
+    return told is not None and told in {_origin(address) for address in ours}
+
+
+def _origin(address: str) -> tuple[str, str, int | None] | None:
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        return None
+    return parts.scheme, parts.hostname or "", port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+class OwnPagesOnly:
+    """Refuses what would change something when a browser says that another site sent it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] not in SAFE:
+            request = Request(scope)
+            free = request.url.path.startswith(FROM_ANYWHERE)
+            if not free and not own_origin(request.headers, settings_of(request)):
+                response = await errors.answer(request, 403, CROSS_SITE, Forbidden.title)
+                await response(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+
+async def own_forms_only(request: Request, visit: Visit, now: Now) -> None:
+    """What a signed-in browser sends to change something must carry the token of its own session's forms.
+
+    Programs with a key have no cookie, so this isn't about them. A session's token is renewed here too.
+    """
+    if visit is None or request.method in SAFE or request.url.path.startswith(FROM_ANYWHERE):
+        return
+    sent = (await request.form()).get("csrf") if is_form(request) else None
+    if not cookies.is_form_token(signer_of(request), visit.session.id, sent):
+        raise Forbidden(OLD_FORM)
+    async with database_of(request).writing() as session:
+        request.state.renewed = await sessions.renew(session, visit.session, now=now)

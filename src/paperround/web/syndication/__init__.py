@@ -1,0 +1,1 @@
+"""Documents made of papers: Atom, JSON Feed, citations, sitemap."""

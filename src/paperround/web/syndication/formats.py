@@ -1,0 +1,180 @@
+"""A list of papers as an Atom feed (RFC 4287) or a JSON Feed (1.1), asked for again at little cost.
+
+Knows no list: routes say which papers, under which title and address.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
+from typing import Any, Final
+
+from fastapi import Request
+from feedgen.entry import FeedEntry
+from feedgen.feed import FeedGenerator
+from starlette.responses import JSONResponse, Response
+
+from paperround import __version__
+from paperround.papers.heat import listing_time
+from paperround.papers.tables import Paper
+from paperround.settings import Settings
+from paperround.text.markup import plain, unicode_math
+
+MOST_AUTHORS: Final = 50
+KEPT: Final = "max-age=300"  # what asks more often than that is answered by whoever keeps copies
+
+
+class Form(enum.StrEnum):
+    """As an address ends."""
+
+    atom = "atom"
+    json = "json"
+
+
+MEDIA_TYPES: Final = {Form.atom: "application/atom+xml", Form.json: "application/feed+json"}
+
+
+@dataclass(frozen=True)
+class Feed:
+    """`address` is the feed's own, `page` the one that people read: both whole, so that they are stable ids.
+
+    `base`: the site's address. `site`: its name, the author of what has none.
+    """
+
+    title: str
+    address: str
+    page: str
+    base: str
+    site: str
+    papers: Sequence[Paper]
+
+    @classmethod
+    def of(cls, settings: Settings, title: str, address: str, page: str, papers: Sequence[Paper]) -> Feed:
+        """On this site; `address` and `page` are paths."""
+        base, site = settings.address, settings.site_name
+        return cls(f"{site}: {title}", f"{base}{address}", f"{base}{page}", base, site, papers)
+
+    @property
+    def updated(self) -> datetime:
+        """When a reading last touched a paper of it."""
+        return max((paper.seen_at for paper in self.papers), default=datetime.fromtimestamp(0, UTC))
+
+
+def answer(request: Request, feed: Feed, form: Form, *, private: bool = False) -> Response:
+    """The feed; 304 to who has it already. `private`: for one reader alone."""
+    headers = {
+        "ETag": _mark(feed, form),
+        "Last-Modified": format_datetime(feed.updated.astimezone(UTC).replace(microsecond=0), usegmt=True),
+        "Cache-Control": f"{'private' if private else 'public'}, {KEPT}",
+    }
+    if _is_known(request, headers["ETag"], feed.updated):
+        return Response(status_code=304, headers=headers)
+    media_type = f"{MEDIA_TYPES[form]}; charset=utf-8"
+    if form is Form.json:
+        return JSONResponse(json_feed(feed), headers=headers, media_type=media_type)
+    return Response(atom_feed(feed), headers=headers, media_type=media_type)
+
+
+def _mark(feed: Feed, form: Form) -> str:
+    """The same for the same content; weak, since it may be compressed on its way."""
+    told = [(paper.id, paper.text_hash, str(paper.listed_on), str(paper.revised_at)) for paper in feed.papers]
+    content = repr((__version__, form, feed.title, feed.address, feed.site, told))
+    return f'W/"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'
+
+
+def _is_known(request: Request, mark: str, updated: datetime) -> bool:
+    """A client's mark counts before its time, as HTTP has it."""
+    marks = request.headers.get("If-None-Match")
+    if marks is not None:
+        return marks.strip() == "*" or mark.removeprefix("W/") in [
+            one.strip().removeprefix("W/") for one in marks.split(",")
+        ]
+    try:
+        since = parsedate_to_datetime(request.headers.get("If-Modified-Since", ""))
+    except ValueError:
+        return False
+    return updated.replace(microsecond=0) <= since.replace(tzinfo=since.tzinfo or UTC)
+
+
+def atom_feed(feed: Feed) -> bytes:
+    document = FeedGenerator()
+    document.id(feed.address)
+    document.title(plain(feed.title))
+    document.link(href=feed.address, rel="self", type=MEDIA_TYPES[Form.atom])
+    document.link(href=feed.page, rel="alternate", type="text/html")
+    document.author(name=plain(feed.site))
+    document.updated(feed.updated)
+    document.icon(f"{feed.base}/static/favicon.svg")
+    document.generator("Paperround", version=__version__)
+    for paper in feed.papers:
+        document.add_entry(_atom_entry(paper, feed.base), order="append")
+    return bytes(document.atom_str())
+
+
+def _atom_entry(paper: Paper, base: str) -> FeedEntry:
+    entry = FeedEntry()
+    entry.id(_page(paper, base))
+    entry.title(_title(paper))
+    entry.link(href=_page(paper, base), rel="alternate", type="text/html")
+    for name in _names(paper):
+        entry.author(name=name)
+    for word in _tags(paper):
+        entry.category(term=word)
+    entry.summary(unicode_math(paper.abstract))
+    entry.published(listing_time(paper.listed_on))
+    entry.updated(_changed(paper))
+    return entry
+
+
+def json_feed(feed: Feed) -> dict[str, Any]:
+    return {
+        "version": "https://jsonfeed.org/version/1.1",
+        "title": plain(feed.title),
+        "home_page_url": feed.page,
+        "feed_url": feed.address,
+        "favicon": f"{feed.base}/static/favicon.svg",
+        "authors": [{"name": plain(feed.site)}],
+        "language": "en",
+        "items": [_json_item(paper, feed.base) for paper in feed.papers],
+    }
+
+
+def _json_item(paper: Paper, base: str) -> dict[str, Any]:
+    item: dict[str, Any] = {
+        "id": _page(paper, base),
+        "url": _page(paper, base),
+        "title": _title(paper),
+        "content_text": unicode_math(paper.abstract),
+        "date_published": listing_time(paper.listed_on).isoformat(),
+        "date_modified": _changed(paper).isoformat(),
+        "authors": [{"name": name} for name in _names(paper)],
+        "tags": _tags(paper),
+    }
+    return {name: value for name, value in item.items() if value or name == "content_text"}
+
+
+def _page(paper: Paper, base: str) -> str:
+    return f"{base}/papers/{paper.id}"
+
+
+def _title(paper: Paper) -> str:
+    return unicode_math(paper.title) or paper.id
+
+
+def _names(paper: Paper) -> list[str]:
+    return [name for name in map(plain, paper.author_names) if name][:MOST_AUTHORS]
+
+
+def _tags(paper: Paper) -> list[str]:
+    words = [*(paper.categories or []), *(paper.ai_keywords or [])]
+    return list(dict.fromkeys(filter(None, (plain(unicode_math(word)) for word in words))))
+
+
+def _changed(paper: Paper) -> datetime:
+    """Votes come by the hour and are no change of a paper; a new version is."""
+    listed = listing_time(paper.listed_on)
+    return max(listed, paper.revised_at) if paper.revised_at else listed

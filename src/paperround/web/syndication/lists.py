@@ -1,0 +1,82 @@
+"""The feeds to subscribe to with a feed reader: the newest papers, what trends, a search."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Path, Request
+from starlette.responses import Response
+
+from paperround.papers import editions
+from paperround.papers.editions import Choice, Sort
+from paperround.papers.tables import Paper
+from paperround.search.results import papers_of
+from paperround.web.dependencies import BadRequest, Config, Now, Read
+from paperround.web.search_params import Asked, Filtered
+from paperround.web.syndication import formats
+from paperround.web.syndication.formats import MEDIA_TYPES, Feed, Form
+
+DAYS: Final = 7  # of which the daily feed tells
+MOST_DAILY: Final = 100
+MOST_TRENDING: Final = 50
+NEWS: Final = timedelta(days=30)  # how far back a search's feed looks
+MOST_FOUND: Final = 20
+
+SHAPES: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "content": {kind: {} for kind in MEDIA_TYPES.values()},
+        "description": "Atom 1.0 or JSON Feed 1.1.",
+    },
+    304: {"description": "As it was."},
+}
+FormOf = Annotated[Form, Path(description="`atom` or `json`.", examples=["atom"])]
+
+router = APIRouter(prefix="/feeds", tags=["feed readers"], default_response_class=Response, responses=SHAPES)
+
+
+@router.get("/daily.{form}", summary="The newest papers, as a feed")
+async def daily(request: Request, session: Read, settings: Config, form: FormOf) -> Response:
+    """The lists of the last seven days that have papers, the newest first, at most 100 papers."""
+    newest = await editions.newest_day(session)
+    papers: list[Paper] = []
+    if newest:
+        choice = Choice(first=newest - timedelta(days=DAYS - 1))
+        rows = await editions.listed(session, choice, sort=None, limit=MOST_DAILY, offset=0)
+        papers = list({paper.id: paper for _, paper in rows}.values())
+    feed = Feed.of(settings, "daily papers", f"/feeds/daily.{form}", "/papers", papers)
+    return formats.answer(request, feed, form)
+
+
+@router.get("/trending.{form}", summary="What is trending, as a feed")
+async def trending(request: Request, session: Read, settings: Config, form: FormOf) -> Response:
+    """The 50 hottest papers, the hottest first."""
+    part = await editions.papers(session, Choice(), sort=Sort.trending, limit=MOST_TRENDING)
+    address = f"/feeds/trending.{form}"
+    feed = Feed.of(settings, "trending papers", address, "/papers/trending", part.papers)
+    return formats.answer(request, feed, form)
+
+
+@router.get("/search.{form}", summary="What a search finds, as a feed")
+async def found(
+    request: Request,
+    asking: Asked,
+    filters: Filtered,
+    session: Read,
+    settings: Config,
+    now: Now,
+    form: FormOf,
+) -> Response:
+    """The 20 papers of the last 30 days that match best, the newest first. Asked as /api/v1/search is."""
+    if asking is None or not asking.question.words:
+        raise BadRequest("Say what to look for: ?q=…")
+    earliest = (now - NEWS).date()
+    recent = replace(filters, first=max(filters.first or earliest, earliest))
+    hits = await asking.search(session, filters=recent, limit=MOST_FOUND)
+    papers = [paper for match, paper in await papers_of(session, hits.matches) if match.reasons]
+    newest = sorted(papers, key=lambda paper: (paper.listed_on, paper.id), reverse=True)
+    query = request.url.query
+    address = f"/feeds/search.{form}?{query}"
+    feed = Feed.of(settings, asking.question.text, address, f"/papers?{query}", newest)
+    return formats.answer(request, feed, form)

@@ -1,0 +1,42 @@
+"""`/feeds/topics/{id}.atom?key=…`: a topic's matches for a feed reader, which can't sign in."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from paperround.papers import editions
+from paperround.topics import reader_topics
+from paperround.web.dependencies import Config, database_of
+from paperround.web.pages.topics import TopicId, matches_until, vectors_of
+from paperround.web.syndication import formats
+from paperround.web.syndication.formats import Feed
+from paperround.web.syndication.lists import DAYS, SHAPES, FormOf
+
+router = APIRouter(prefix="/feeds/topics", tags=["feed readers"], responses=SHAPES)
+
+
+@router.get("/{topic_id}.{form}", response_class=Response, summary="What a topic matches, as a feed")
+async def topic_feed(
+    request: Request,
+    settings: Config,
+    topic_id: TopicId,
+    form: FormOf,
+    key: Annotated[str, Query(max_length=100, description="The topic's own, from its page.")] = "",
+) -> Response:
+    """Matches of the last seven days, the newest first, then the best."""
+    async with database_of(request).reading() as session:
+        topic = await reader_topics.topic_by_key(session, topic_id, key)
+    vectors = await vectors_of(request, {topic.id: topic.words})
+    async with database_of(request).reading() as session:
+        day = await editions.newest_day(session)
+        vector = vectors.get(topic.id)
+        found = await matches_until(session, topic, day, vector, days=DAYS) if day else []
+        by_id = await editions.papers_of(session, [match.paper_id for match in found])
+    best = [by_id[match.paper_id] for match in found]
+    newest = sorted(best, key=lambda paper: paper.listed_on, reverse=True)
+    address = f"/feeds/topics/{topic.id}.{form}"
+    feed = Feed.of(settings, topic.name, address, f"/topics/{topic.id}", newest)
+    return formats.answer(request, feed, form, private=True)

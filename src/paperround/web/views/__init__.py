@@ -1,0 +1,1 @@
+"""Presenters: domain objects become what a template shows. They know no request."""

@@ -1,0 +1,50 @@
+"""Marking words in HTML that was made safe before. Only text outside of tags and formulas changes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from markupsafe import Markup
+
+from paperround.papers.search_column import WORD
+from paperround.text.markup import folded
+
+PART: Final = re.compile(r"(?P<math><math\b.*?</math>)|(?P<tag><[^>]*>)|(?P<entity>&[#\w]+;)", re.S)
+BETWEEN: Final = re.compile(f"({WORD.pattern})")  # splits a text into words and what lies between
+
+
+class Marker:
+    """Puts every word whose folded form is in `words` inside of <mark>. Knows each word that it has seen."""
+
+    def __init__(self, words: Collection[str]) -> None:
+        self._becomes = _Becomes(words)
+
+    def __call__(self, html: Markup) -> Markup:
+        return Markup("".join(self._parts(str(html))))  # noqa: S704 - safe as it came; only <mark> is added
+
+    def _parts(self, html: str) -> Iterator[str]:
+        start = 0
+        for apart in PART.finditer(html):
+            yield self._marked(html[start : apart.start()])
+            yield apart[0]
+            start = apart.end()
+        yield self._marked(html[start:])
+
+    def _marked(self, text: str) -> str:
+        parts = BETWEEN.split(text)
+        parts[1::2] = [self._becomes[word] for word in parts[1::2]]
+        return "".join(parts)
+
+
+class _Becomes(dict[str, str]):
+    """A word as it is written, and what it becomes."""
+
+    def __init__(self, words: Collection[str]) -> None:
+        super().__init__()
+        self._words = words
+
+    def __missing__(self, word: str) -> str:
+        self[word] = f"<mark>{word}</mark>" if folded(word) in self._words else word
+        return self[word]

@@ -1,0 +1,33 @@
+"""A paper in the words of schema.org, for search engines and reference managers. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Any
+
+from paperround.papers import doi
+from paperround.papers.citations import arxiv_url
+from paperround.papers.tables import Paper
+from paperround.text.markup import unicode_math
+
+
+def scholarly_article(paper: Paper, *, url: str, on_arxiv: bool) -> dict[str, Any]:
+    """`url`: its page here. What isn't known is left out."""
+    told: dict[str, Any] = {
+        "@context": "https://schema.org",
+        "@type": "ScholarlyArticle",
+        "@id": url,
+        "url": url,
+        "headline": unicode_math(paper.title),
+        "abstract": unicode_math(paper.abstract),
+        "author": [{"@type": "Person", "name": name} for name in paper.author_names],
+        "datePublished": paper.published_at.astimezone(UTC).date().isoformat(),
+        "keywords": paper.ai_keywords,
+        "codeRepository": paper.github_url,
+        "sourceOrganization": paper.organization
+        and {"@type": "Organization", "name": paper.organization.full_name},
+    }
+    if on_arxiv:
+        told["sameAs"] = [arxiv_url(paper), doi.address(paper.doi)] if paper.doi else arxiv_url(paper)
+        told["identifier"] = {"@type": "PropertyValue", "propertyID": "arXiv", "value": paper.id}
+    return {name: value for name, value in told.items() if value}

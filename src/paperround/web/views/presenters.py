@@ -1,0 +1,229 @@
+"""What pages show: dates, counts and papers in the words of a page. Pure; templates hold no logic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+from urllib.parse import quote, quote_plus
+
+from markupsafe import Markup
+
+from paperround.papers.period import Period, Span
+from paperround.papers.tables import Organization, Paper
+from paperround.papers.vote_history import Movement
+from paperround.text.markup import markup, markup_paragraphs
+from paperround.web.views.charts import line
+
+FIRST_AUTHORS: Final = 20  # shown at once; the rest opens in place
+KEYWORDS: Final = 5  # of an entry
+LONGEST_SEARCH: Final = 480  # characters, within what a search reads
+
+
+def short_day(day: date, *, today: date) -> str:
+    """`22 Nov`; with the year when it isn't this year's."""
+    return f"{day.day} {day:%b}" if day.year == today.year else f"{day.day} {day:%b} {day.year}"
+
+
+def days_ago(day: date, *, today: date) -> str:
+    """`today`, `yesterday`, `3 days ago`; the date itself when a week has passed."""
+    days = (today - day).days
+    if not 0 <= days < 7:
+        return f"on {short_day(day, today=today)}"
+    return ("today", "yesterday")[days] if days < 2 else f"{days} days ago"
+
+
+def hours(number: float) -> str:
+    """`24 hours`, `36.5 hours`, `7 days`."""
+    if number > 24 and number % 24 == 0:
+        return plural(int(number // 24), "day")
+    return plural(int(number), "hour") if number == int(number) else f"{number:g} hours"
+
+
+def count(number: int) -> str:
+    """`312`, `1.2k`, `24k`: as exact as a glance needs."""
+    if number < 1000:
+        return str(number)
+    if number < 10_000:
+        return f"{number / 1000:.1f}".removesuffix(".0") + "k"
+    return f"{number // 1000}k"
+
+
+def plural(number: int, one: str, many: str | None = None) -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def ago(moment: datetime | None, *, now: datetime) -> str:
+    """`6 minutes ago`, `in 3 hours`; `never` for no moment."""
+    if moment is None:
+        return "never"
+    span = now - moment
+    seconds = abs(span.total_seconds())
+    if seconds < 60:
+        return "just now" if span >= timedelta(0) else "in less than a minute"
+    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            amount = plural(int(seconds // size), unit)
+            return f"{amount} ago" if span > timedelta(0) else f"in {amount}"
+    raise AssertionError("unreachable")
+
+
+def heading(span: Span, *, today: date) -> str:
+    """`Monday, 23 November`, `Week 47`, `November`; with the year when it isn't this year's."""
+    match span.period:
+        case Period.day:
+            named = f"{span.first:%A}, {span.first.day} {span.first:%B}"
+            return named if span.first.year == today.year else f"{named} {span.first.year}"
+        case Period.week:
+            number = f"Week {int(f'{span.first:%V}')}"
+            return number if f"{span.first:%G}" == f"{today:%G}" else f"{number} of {span.first:%G}"
+        case Period.month:
+            return f"{span.first:%B}" if span.first.year == today.year else f"{span.first:%B %Y}"
+
+
+def turning(span: Span, *, today: date) -> str:
+    """A link to another edition: `Fri 20 Nov`, `Week 46`, `October`."""
+    if span.period is Period.day:
+        return f"{span.first:%a} {short_day(span.first, today=today)}"
+    return heading(span, today=today)
+
+
+def extent(span: Span) -> str:
+    """The days of a week: `16 to 22 November`, `28 September to 4 October`. Others say it themselves."""
+    if span.period is not Period.week:
+        return ""
+    month = f" {span.first:%B}" if span.first.month != span.last.month else ""
+    return f"{span.first.day}{month} to {span.last.day} {span.last:%B}"
+
+
+def anchor(span: Span, papers: Iterable[Paper], *, today: date) -> date:
+    """The day of an edition from which to look at it as a day, a week or a month: its newest with papers."""
+    listed = (paper.listed_on for paper in papers if span.first <= paper.listed_on <= span.last)
+    return max(listed, default=max(span.first, min(span.last, today)))
+
+
+def address(span: Span, category: str | None = None) -> str:
+    kinds = {Period.day: "date", Period.week: "week", Period.month: "month"}
+    chosen = f"?category={quote_plus(category)}" if category else ""
+    return f"/papers/{kinds[span.period]}/{span.key}{chosen}"
+
+
+def search_address(text: str, *, phrase: bool = False) -> str:
+    """Where `text` is searched for; with `phrase`, or where its signs would be operators, word for word."""
+    words = text.replace('"', " ").split()
+    sought = " ".join(words)[:LONGEST_SEARCH]
+    operators = any(word.startswith("-") or word.lower() == "or" for word in words)
+    return "/papers?q=" + quote_plus(f'"{sought}"' if phrase or operators else sought)
+
+
+def organization_address(name: str) -> str:
+    return f"/organizations/{quote(name, safe='')}"
+
+
+def hub_organization(organization: Organization) -> str | None:
+    """Its page on the hub, if it came from there."""
+    return f"https://huggingface.co/{quote(organization.name, safe='')}" if organization.hub_id else None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A paper in a list. Texts are HTML made safe; links are http(s).
+
+    `people`: whose work it is, where an organization stands for them in `who`. `line`: how its votes moved of
+    late, as the path of a small picture. `seen`: seconds since 1970 when it was first seen, 0 if unknown.
+    """
+
+    id: str
+    url: str
+    title: Markup
+    paragraphs: Sequence[Markup]
+    who: str
+    who_url: str | None
+    others: str
+    people: str
+    published: date
+    published_label: str
+    listed: date
+    listed_label: str
+    votes: int
+    comments: str | None
+    code_url: str | None
+    stars: int | None
+    project_url: str | None
+    keywords: Sequence[str]
+    today: int
+    line: str | None
+    seen: int
+
+
+def folded(authors: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Those shown at once and those that open in place; a handful more isn't worth the fold."""
+    if len(authors) <= FIRST_AUTHORS + 4:
+        return authors, []
+    return authors[:FIRST_AUTHORS], authors[FIRST_AUTHORS:]
+
+
+def entry(paper: Paper, *, today: date, by_people: bool = False, movement: Movement | None = None) -> Entry:
+    """`by_people`: authors are named even where an organization would stand for them."""
+    authors = paper.author_names
+    group = None if by_people else paper.organization
+    who, others = _byline(group, authors)
+    published = paper.published_at.astimezone(UTC).date()
+    return Entry(
+        id=paper.id,
+        url=f"/papers/{paper.id}",
+        title=markup(paper.title),
+        paragraphs=markup_paragraphs(paper.abstract) if paper.abstract.strip() else [],
+        who=who,
+        who_url=organization_address(group.name) if group else None,
+        others=others,
+        people=" ".join(_byline(None, authors)).strip() if group else "",
+        published=published,
+        published_label=short_day(published, today=today),
+        listed=paper.listed_on,
+        listed_label=days_ago(paper.listed_on, today=today),
+        votes=paper.votes,
+        comments=plural(paper.comments, "comment") if paper.comments else None,
+        code_url=paper.github_url,
+        stars=(paper.github_stars or None) if paper.github_url else None,
+        project_url=paper.project_url,
+        keywords=(paper.ai_keywords or [])[:KEYWORDS],
+        today=movement.today if movement else 0,
+        line=line(movement.steps) if movement else None,
+        seen=int(movement.first_seen_at.timestamp()) if movement else 0,
+    )
+
+
+def _byline(organization: Organization | None, authors: Sequence[str]) -> tuple[str, str]:
+    """The organization and how many wrote it; without one, the first author and how many others."""
+    if organization:
+        return organization.full_name, plural(len(authors), "author") if authors else ""
+    if not authors:
+        return "", ""
+    rest = len(authors) - 1
+    return authors[0], f"and {plural(rest, 'other')}" if rest else ""
+
+
+def entries(
+    papers: Iterable[Paper],
+    *,
+    today: date,
+    moved: Mapping[str, Movement] | None = None,
+    by_people: bool = False,
+) -> list[Entry]:
+    return [
+        entry(paper, today=today, by_people=by_people, movement=(moved or {}).get(paper.id))
+        for paper in papers
+    ]
+
+
+def reason(entry: Entry) -> str:
+    """Why it trends: `12 votes today · listed 2 days ago`."""
+    listed = f"listed {entry.listed_label}"
+    return f"{plural(entry.today, 'vote')} today · {listed}" if entry.today else listed
+
+
+def account_name(account: Mapping[str, Any] | None) -> str | None:
+    """A hub account in words: its full name, else its name."""
+    return (account.get("fullname") or account.get("name")) if account else None

@@ -1,0 +1,44 @@
+"""Why a paper matches a topic, in a sentence. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from markupsafe import Markup
+
+from paperround.text.markup import markup
+from paperround.topics.model.match import Kind, Match
+
+PHRASES: Final = 3
+AND: Final = Markup(" and ")
+
+
+def why(match: Match, titles: Mapping[str, str]) -> Markup:
+    """`Because of <b>rivers</b> and <b>tides</b>, and like <a>Slow Water</a>.` '' when nothing stands out.
+
+    `titles` are of the papers that reasons name.
+    """
+    by_kind: dict[Kind, list[str]] = {kind: [] for kind in Kind}
+    for reason in match.reasons:
+        by_kind[reason.kind].append(reason.text)
+    phrases = _joined([Markup("<b>{}</b>").format(text) for text in by_kind[Kind.phrase][:PHRASES]])
+    named = [key for key in by_kind[Kind.paper] if key in titles][:1]
+    authors = _joined([Markup("<bdi>{}</bdi>").format(name) for name in by_kind[Kind.author]])
+    parts = [
+        Markup("by {}, whom you follow").format(authors) if authors else "",
+        Markup("because of {}").format(phrases) if phrases else "",
+        *(Markup('like <a href="/papers/{}">{}</a>').format(key, markup(titles[key])) for key in named),
+    ]
+    told = _joined([part for part in parts if part], last=Markup(", and "))
+    return Markup("{}{}.").format(str(told[:1]).upper(), told[1:]) if told else Markup("")
+
+
+def _joined(parts: Sequence[str], last: Markup = AND) -> Markup:
+    *before, end = parts or [""]
+    return last.join([Markup(", ").join(before), end]) if before else Markup("{}").format(end)
+
+
+def named_papers(matches: Sequence[Match]) -> set[str]:
+    """Ids of the papers that reasons name."""
+    return {reason.text for match in matches for reason in match.reasons if reason.kind is Kind.paper}

@@ -1,0 +1,1 @@
+"""The worker: one function a job. What there is to do stands in the tables."""

@@ -1,0 +1,95 @@
+"""Commands as an operator types them: what they say, leave in the database and exit with."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from sqlalchemy import select
+
+from paperround.database import Database
+from paperround.embeddings.tables import Embedding, EmbeddingModel
+from paperround.papers.tables import Listing
+
+from support.arxiv_server import ArXivServer, Submission, serving_arxiv
+from support.factories import item, listed
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+class Inference(BaseHTTPRequestHandler):
+    """Speaks OpenAI's embeddings protocol: a text's vector tells how long it is."""
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        rows = [
+            {"object": "embedding", "index": n, "embedding": [1.0, float(len(text)), 2.0]}
+            for n, text in enumerate(asked["input"])
+        ]
+        body = json.dumps({"object": "list", "model": asked["model"], "data": rows}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def inference() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Inference)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def run(database_url: str, tmp_path) -> Run:
+    def command(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        given = {"database_url": database_url, "data_dir": str(tmp_path), **settings}
+        named = {f"PAPERROUND_{name.upper()}": value for name, value in given.items()}
+        return subprocess.run(
+            [sys.executable, "-m", "paperround", *arguments],
+            env=os.environ | named, capture_output=True, text=True, timeout=120, cwd=tmp_path,
+        )  # fmt: skip
+
+    return command
+
+
+async def test_ingest_reads_days_of_arxiv(run: Run, database: Database):
+    with serving_arxiv(ArXivServer(papers=[Submission()])) as arxiv:
+        said = run(
+            "ingest", "--feed", "arxiv", "--from", "2026-03-03", "--to", "2026-03-04",
+            feeds="arxiv", arxiv_url=arxiv.url, arxiv_query_url=arxiv.url, arxiv_categories="cs.CL",
+        )  # fmt: skip
+    assert said.returncode == 0, said.stderr
+    async with database.reading() as session:
+        rows = (await session.execute(select(Listing.feed, Listing.paper_id))).all()
+    assert rows == [("arxiv", "2603.00001")]
+
+
+async def test_embed_fills_a_model_of_a_foreign_server_and_switches_to_it(
+    run: Run, database: Database, inference: str
+):
+    await listed(database, "2026-03-02", item("2603.00001"), item("2603.00002"))
+    said = run("embed", "--model", "lengths", "--activate", encoder_url=inference)
+    assert said.returncode == 0, said.stderr
+    assert "lengths is the current model" in " ".join(said.stderr.split())
+    async with database.reading() as session:
+        model = (await session.scalars(select(EmbeddingModel))).one()
+        vectors = (await session.scalars(select(Embedding.vector))).all()
+    assert (model.name, model.dimensions, model.state) == ("lengths", 3, "current")
+    assert len(vectors) == 2
+
+    gone = run("embed", "--drop", "nobody", encoder_url=inference)
+    assert gone.returncode == 1
+    assert "Traceback" not in gone.stderr

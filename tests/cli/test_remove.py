@@ -1,0 +1,47 @@
+"""`paperround remove`: a paper goes and stays away, until it is let back."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from sqlalchemy import select
+
+from paperround.papers.tables import Paper
+
+from support.factories import item, listed
+
+ID = "2603.00001"
+
+
+@pytest.fixture
+def remove(database_url: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PAPERROUND_DATABASE_URL", database_url)
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "paperround", "remove", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+    return run
+
+
+async def test_a_paper_is_removed_and_let_back(remove, database):
+    await listed(database, "2026-03-02", item(ID))
+    for arguments, told, there in (
+        ([f"https://arxiv.org/abs/{ID}v1"], "is gone, and stays away", False),
+        ([ID], "wasn't here, and will be kept away", False),
+        ([ID, "--undo"], "may come back with the next reading", True),
+        ([ID, "--undo"], "had not been removed", True),
+    ):
+        done = remove(*arguments)
+        assert (done.returncode, told in done.stderr) == (0, True), done.stderr
+        await listed(database, "2026-03-02", item(ID))
+        async with database.reading() as session:
+            assert bool(await session.scalar(select(Paper.id))) is there
+
+
+def test_what_is_no_paper_is_said_to_be_none(remove):
+    done = remove("everything")
+    assert done.returncode == 1
+    assert "no arXiv id" in done.stderr

@@ -1,0 +1,214 @@
+"""The whole program, as its user starts it: taking in, embedding, and coming back from any kill -9."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from conftest import free_port
+from paperround.database import utc_now
+from paperround.postgres import EmbeddedPostgres
+
+from support.factories import item
+from support.feed_server import FeedServer, serving
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+def until(what: Callable[[], object], *, seconds: float = 180) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            if what():
+                return
+        except (httpx.HTTPError, psycopg.Error):
+            pass
+        time.sleep(0.2)
+    raise AssertionError(f"not within {seconds} s: {what}")
+
+
+def nobody() -> str:
+    """The address of an encoder that isn't there: none is then started, which takes longer than all else."""
+    return f"http://127.0.0.1:{free_port()}"
+
+
+class Up:
+    """`paperround up` on a data folder of its own."""
+
+    def __init__(self, data: Path, feed_url: str) -> None:
+        self.data, self.feed_url, self.port = data, feed_url, free_port()
+        self.encoder_url = ""
+        self.log = data.parent / "up.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PAPERROUND_")}
+        return kept | {
+            "PAPERROUND_DATA_DIR": str(self.data),
+            "PAPERROUND_HUGGINGFACE_URL": self.feed_url,
+            "PAPERROUND_PORT": str(self.port),
+            "PAPERROUND_PUBLIC_URL": f"http://127.0.0.1:{self.port}",
+            "PAPERROUND_CATCH_UP_DAYS": "2",
+            "PAPERROUND_ENCODER_URL": self.encoder_url,
+        }
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "paperround", *arguments],
+            env=self.environment, capture_output=True, text=True, timeout=120, cwd=self.data.parent,
+        )  # fmt: skip
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "paperround", "up"],
+                env=self.environment, stdout=log, stderr=log, start_new_session=True, cwd=self.data.parent,
+            )  # fmt: skip
+
+    def get(self, path: str) -> httpx.Response:
+        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=60)
+
+    def interrupt(self) -> None:
+        assert self.process
+        self.process.send_signal(signal.SIGINT)
+        assert self.process.wait(60) == 0
+
+    def processes(self, name: str = "") -> list[int]:
+        """Live processes of this data folder, found by their environment or command; zombies don't count."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and int(entry.name) != os.getpid():
+                try:
+                    about = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
+                    command = (entry / "cmdline").read_bytes()
+                except OSError:
+                    continue
+                if os.fsencode(self.data) in about and name.encode() in command and command:
+                    found.append(int(entry.name))
+        return found
+
+    def kill(self, name: str) -> None:
+        for pid in self.processes(name):
+            os.kill(pid, signal.SIGKILL)
+
+    def rows(self, query: str) -> list[tuple[object, ...]]:
+        url = EmbeddedPostgres(self.data).url.replace("postgresql+psycopg://", "postgresql://")
+        with psycopg.connect(url) as connection:
+            return connection.execute(query).fetchall()  # type: ignore[arg-type]
+
+    def embedded(self) -> int:
+        return int(str(self.rows("SELECT count(vector) FROM embeddings")[0][0]))
+
+
+@pytest.fixture
+def up(feed: FeedServer) -> Iterator[Up]:
+    folder = Path(tempfile.mkdtemp(prefix="paperround-up-"))
+    folder.chmod(0o755)
+    running = Up(folder / "data", feed.url)
+    yield running
+    if running.process and running.process.poll() is None:
+        running.process.terminate()
+        running.process.wait(60)
+    for pid in running.processes():
+        os.kill(pid, signal.SIGKILL)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def todays_list(feed: FeedServer, papers: int) -> None:
+    today = utc_now().date().isoformat()
+    feed.days[today] = [
+        item(f"2603.{n:05}", paper__summary="We wait. " * (n % 40 + 1)) for n in range(papers)
+    ]
+
+
+def test_one_command_serves_todays_papers_and_stops_without_a_trace(up: Up, feed: FeedServer):
+    todays_list(feed, 40)
+    up.start()
+    until(lambda: up.get("/readyz").status_code == 200)
+    until(lambda: len(up.get("/api/v1/papers?limit=100").json()["papers"]) == 40)
+    until(lambda: up.embedded() == 40)
+    assert len(up.get("/api/v1/papers/2603.00007/similar").json()["papers"]) == 10
+    assert "Patient Gradients" in up.get("/papers").text
+    assert "40" in up.command("status").stdout
+    up.interrupt()
+    assert up.processes() == []
+
+    up.encoder_url = nobody()
+    up.start()
+    until(lambda: len(up.get("/api/v1/papers?limit=100").json()["papers"]) == 40)
+    up.interrupt()
+    assert up.processes() == []
+    assert "Traceback" not in up.log.read_text()
+
+
+def test_kill_9_of_anything_loses_nothing_and_leaves_nothing_behind(up: Up, feed: FeedServer):
+    todays_list(feed, 160)
+    up.start()
+    until(lambda: up.embedded() > 0)
+    up.kill("worker")
+    until(lambda: up.processes("worker"))
+    before = up.embedded()
+    until(lambda: up.embedded() > before)
+    up.kill("postgres")
+    until(lambda: up.get("/readyz").status_code == 200)
+    before = up.embedded()
+    until(lambda: up.embedded() > before)
+    assert up.process
+    up.process.kill()
+    up.process.wait()
+    until(lambda: not up.processes())
+
+    up.start()
+    until(lambda: up.embedded() == 160)
+    assert up.rows("SELECT count(*), count(DISTINCT id) FROM papers") == [(160, 160)]
+    assert up.rows("SELECT count(*) FROM embeddings WHERE vector IS NULL") == [(0,)]
+    assert up.rows("SELECT count(*) FROM signals") == [(160,)]
+    for pid in up.processes():
+        os.kill(pid, signal.SIGKILL)
+    up.process.wait()
+    up.start()
+    until(lambda: up.get("/readyz").status_code == 200)
+    assert up.rows("SELECT count(*), count(DISTINCT id) FROM papers") == [(160, 160)]
+    up.interrupt()
+    assert up.processes() == []
+
+
+def test_the_sample_is_shown_while_the_feed_is_away_and_gives_way_to_it(up: Up, feed: FeedServer):
+    port = free_port()
+    up.feed_url = f"http://127.0.0.1:{port}"
+    up.encoder_url = nobody()
+    up.start()
+    until(lambda: up.get("/api/v1/papers").json()["papers"])
+    assert all(paper["sample"] for paper in up.get("/api/v1/papers").json()["papers"])
+    assert up.get("/api/daily_papers").json() == []
+    until(lambda: re.search(r"can't be\s+read", up.log.read_text()))
+
+    todays_list(feed, 3)
+    with serving(FeedServer(days=feed.days), port=port):
+        up.command("ingest", "--date", utc_now().date().isoformat())
+        until(lambda: [p["sample"] for p in up.get("/api/v1/papers").json()["papers"]] == [False] * 3)
+    up.interrupt()
+
+
+def test_a_port_in_use_is_said_plainly(up: Up):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", up.port))
+        taken.listen()
+        said = up.command("up")
+    assert said.returncode == 1
+    assert "PAPERROUND_PORT" in said.stderr
+    assert "Traceback" not in said.stderr

@@ -1,0 +1,220 @@
+"""A digest as it is read: by mail programs, by people, by relays that count characters."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from paperround.digests.items import Item, shortened
+from paperround.digests.renderer import Digest, Writer
+from paperround.digests.selection import Contents
+from paperround.digests.tables import Cadence
+from paperround.mail.mime import assembled, encoded, quoted
+
+from .conftest import LINKS
+from support.factories import at
+
+NOW = at("2026-03-02 07:00")
+WRITER = Writer(LINKS, "Paperround")
+
+
+def paper(number: int = 1, **changes: str) -> Item:
+    given = {
+        "id": f"2603.{number:05}",
+        "title": f"Patient Gradients, Part {number}",
+        "authors": "Ada Lindqvist, Benedikt Åström and 4 more",
+        "published": "1 Mar 2026",
+        "summary": "We wait for gradients and they come.",
+        "votes": "12 votes",
+        "code_url": "https://github.com/ada/patience",
+    }
+    return Item(**(given | changes))
+
+
+def digest(*papers: Item, reasons: dict | None = None) -> Digest:
+    contents = Contents([one.id for one in papers], reasons or {})
+    items = {one.id: one for one in papers}
+    return Digest(3, "ada@example.org", Cadence.daily, date(2026, 3, 2), contents, items, delivery_id=7)
+
+
+def read(one: Digest, writer: Writer = WRITER) -> EmailMessage:
+    return message_from_bytes(writer.letter(one, now=NOW).body, policy=policy.default)
+
+
+def bodies(message: EmailMessage) -> tuple[str, str]:
+    """Text and HTML; blanks at which no line breaks count as others."""
+    return tuple(message.get_body((kind,)).get_content().replace("\xa0", " ") for kind in ("plain", "html"))
+
+
+texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=300)
+items = st.builds(
+    Item,
+    id=st.just("2603.00001"),
+    title=texts.map(lambda text: shortened(text, 300)),
+    authors=texts,
+    published=st.just("1 Mar 2026"),
+    summary=texts,
+    votes=st.just("1 vote"),
+    code_url=st.none(),
+)
+
+
+@settings(max_examples=60)
+@given(items)
+def test_whatever_a_paper_is_called_the_message_is_whole(item):
+    body = WRITER.letter(digest(item, paper(2)), now=NOW).body
+    message = message_from_bytes(body, policy=policy.default)
+
+    assert not message.defects
+    assert all(not part.defects for part in message.walk())
+    assert body.isascii()
+    assert b"\n" not in body.replace(b"\r\n", b"")
+    assert b"\r" not in body.replace(b"\r\n", b"")
+    assert max(map(len, body.split(b"\r\n"))) <= 998
+    assert all(len(line) <= 78 for line in body.partition(b"\r\n\r\n")[2].split(b"\r\n"))
+    assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
+    text, _ = bodies(message)
+    assert " ".join(item.summary.split()) in " ".join(text.split())
+
+
+def test_headers_say_what_bulk_mail_must_say():
+    message = read(digest(paper(1), paper(2), paper(3)))
+
+    assert message["From"] == "Paperround <papers@example.org>"
+    assert message["To"] == "ada@example.org"
+    assert message["Subject"] == "Patient Gradients, Part 1 and 2 more"
+    assert message["Date"].datetime == NOW
+    assert message["List-Id"] == "<digest.papers.example.org>"
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert LINKS.delivery_in(message["Message-ID"]) == 7
+
+
+def test_the_unsubscribe_header_stands_on_one_line():
+    body = WRITER.letter(digest(paper()), now=NOW).body
+    (line,) = re.findall(rb"(?m)^List-Unsubscribe: .*\r$", body)
+    assert line.startswith(b"List-Unsubscribe: <https://papers.example.org/unsubscribe/3.")
+    assert b">, <mailto:bounces+7." in line
+    assert not re.search(rb"List-Unsubscribe:[^\r]*\r\n[ \t]", body)
+
+
+def test_both_forms_have_the_papers_and_the_links():
+    for body in bodies(read(digest(paper(1), paper(2)))):
+        for words in (
+            "Patient Gradients, Part 1", "Patient Gradients, Part 2", "Benedikt Åström and 4 more",
+            "12 votes",
+            "https://papers.example.org/papers/2603.00001", "https://github.com/ada/patience",
+            "https://papers.example.org/unsubscribe/3.", "https://papers.example.org/preferences/3.",
+            "https://papers.example.org/digests/7.",
+        ):  # fmt: skip
+            assert words in body
+
+
+def test_what_papers_say_is_text_in_html():
+    _, html = bodies(read(digest(paper(title="<script>alert(1)</script>", summary='"><img src=x>'))))
+    assert "<script" not in html
+    assert "<img" not in html
+    assert "&lt;script&gt;" in html
+
+
+def test_a_paper_of_a_topic_says_why_and_can_be_rated_by_a_link_to_a_page():
+    why = {"topic": 5, "name": "Planning", "why": ["language models", "by Ada"], "own": True}
+    for body in bodies(read(digest(paper(1), paper(2), reasons={"2603.00002": why}))):
+        assert "For your topic “Planning”: language models, by Ada." in body
+        assert re.search(
+            r"https://papers\.example\.org/digests/rate/7\.\w+\?paper=2603\.00002&(amp;)?value=1", body
+        )
+        assert body.index("Part 1") < body.upper().index("PLANNING") < body.index("Part 2")
+
+
+def test_html_has_its_styles_in_line_and_a_dark_side_and_no_picture():
+    _, html = bodies(read(digest(paper())))
+    assert 'class="paper" style="' in html
+    assert "@media (prefers-color-scheme: dark)" in html
+    assert '<meta name="color-scheme" content="light dark">' in html
+    assert "<img" not in html
+    assert "<link" not in html
+
+
+def titles(text: str) -> list[str]:
+    return re.findall(r"(?m)^\* (.+?)\r?$", text)
+
+
+WHY = {"topic": 5, "name": "Planning", "why": ["language models", "by Ada"], "own": True}
+LONG_WHY = WHY | {"name": "N" * 100, "why": ["p" * 60, "like “" + "q" * 60 + "”", "by " + "r" * 100]}
+
+
+def test_thirty_papers_of_each_part_fit_with_the_last_ones_summaries_left_out():
+    papers = [paper(n, summary="We wait for gradients and they come. " * 6) for n in range(60)]
+    whole = WRITER.letter(digest(*papers[:20]), now=NOW).body
+    reasons = {one.id: WHY for one in papers[30:]}
+    body = WRITER.letter(digest(*papers, reasons=reasons), now=NOW).body
+    text, html = bodies(message_from_bytes(body, policy=policy.default))
+
+    assert whole.count(b"We wait for gradients") > 20, "what fits is whole"
+    assert 90_000 < len(body) <= 100_000
+    assert titles(text) == [one.title for one in papers]
+    assert "too long for a message" not in text + html
+    summaries = [part.count("We wait") > 0 for part in re.split(r"\r?\n\* ", text)[1:]]
+    assert any(summaries)
+    assert not summaries[-1]
+    assert summaries == sorted(summaries, reverse=True), "left out from the end"
+
+
+def test_what_is_longer_still_ends_with_a_link_to_all_of_it():
+    papers = [
+        paper(
+            n,
+            title=f"{n} " + "Ω" * 290,
+            authors="Å" * 600,
+            summary="é" * 240,
+            code_url="https://example.org/" + "x" * 200,
+        )
+        for n in range(60)
+    ]
+    one = digest(*papers, reasons={each.id: LONG_WHY for each in papers[30:]})
+    body = WRITER.letter(one, now=NOW).body
+    text, html = bodies(message_from_bytes(body, policy=policy.default))
+    shown = len(titles(text))
+
+    assert len(body) <= 100_000
+    assert titles(text) == [each.title for each in papers[:shown]]
+    assert 5 < shown < 30
+    for form in (text, html):
+        assert f"{60 - shown} more are too long for a message" in form
+        assert "https://papers.example.org/digests/7." in form[form.index("too long") :]
+    assert all(each.title in WRITER.page(one).text for each in papers), "the page has all"
+
+
+def test_it_is_what_pythons_own_generator_makes():
+    text, html = "Grüße\n\nZwei\n", "<p>Grüße =</p>\n"
+    subject = "Über " * 30
+    headers = [
+        ("From", "a@example.org"),
+        ("Subject", encoded("Subject", subject)),
+        ("Date", format_datetime(NOW)),
+    ]
+    ours = message_from_bytes(assembled(headers, [quoted(text)], [quoted(html)]), policy=policy.default)
+    theirs = EmailMessage()
+    theirs["From"], theirs["Subject"], theirs["Date"] = "a@example.org", subject, format_datetime(NOW)
+    theirs.set_content(text)
+    theirs.add_alternative(html, subtype="html")
+    theirs = message_from_bytes(theirs.as_bytes(), policy=policy.default)
+
+    assert ours["Subject"].split() == theirs["Subject"].split()
+    for kind in ("plain", "html"):
+        one, other = (m.get_body((kind,)).get_content().replace("\r\n", "\n").strip() for m in (ours, theirs))
+        assert one == other
+
+
+@pytest.mark.parametrize("value", ["a\r\nBcc: eve@example.org", "a\nb", "a\0b", "ä"])
+def test_no_header_can_bring_another(value):
+    with pytest.raises(ValueError, match="header"):
+        assembled([("To", value)], [b"x\r\n"], [b"x\r\n"])

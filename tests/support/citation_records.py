@@ -1,0 +1,59 @@
+"""Invented records of the hub that leave nothing out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from support.factories import item
+
+
+def account(name: str, **more: Any) -> dict[str, Any]:
+    """As the hub's older records have it, under `user`; its newer ones say `name`."""
+    return {"_id": f"u-{name}", "user": name, "fullname": name.capitalize(), "type": "user", **more}
+
+
+def full(paper_id: str, **changes: Any) -> dict[str, Any]:
+    """A record with every field that the hub has ever given."""
+    told = {
+        "paper__authors": [
+            {
+                "_id": "a1",
+                "name": "Ada Lindqvist",
+                "hidden": False,
+                "status": "claimed_verified",
+                "statusLastChangedAt": "2026-03-02T09:30:00.125Z",
+                "user": account("ada", isPro=True, avatarUrl="/avatars/ada.svg"),
+            },
+            {"_id": "a2", "name": "Benedikt Åström", "hidden": False},
+            {"_id": "a3", "name": "Cyn Verborgen", "hidden": True},
+        ],
+        "paper__publishedAt": "2026-02-26T18:59:59.000Z",
+        "paper__submittedOnDailyAt": "2026-03-02T01:02:03.456Z",
+        "paper__submittedOnDailyBy": account("ben", isPro=False),
+        "submittedBy": {"name": "ben", "fullname": "Ben", "type": "user", "followerCount": 12},
+        "submitterOrganization": {
+            "_id": "o2",
+            "name": "tide-lab",
+            "fullname": "Tide Lab",
+            "avatar": "/o.png",
+        },
+        "paper__organization": {
+            "_id": "o1",
+            "name": "open-rivers-lab",
+            "fullname": "Open Rivers Lab",
+            "avatar": "https://cdn.example.org/rivers.png",
+        },
+        "thumbnail": f"https://cdn.example.org/social/{paper_id}.png",
+        "paper__mediaUrls": ["https://cdn.example.org/a.mp4", "https://cdn.example.org/b.png"],
+        "paper__ai_summary": "Gradients come to those who wait.",
+        "paper__ai_summary_model": "invented/Summariser-1",
+        "paper__ai_keywords": ["gradients", "patience"],
+        "paper__projectPage": "https://patience.example.org/",
+        "paper__githubRepo": "https://github.com/open-rivers/patience",
+        "paper__githubRepoAddedBy": "user",
+        "paper__githubStars": 41,
+        "paper__discussionId": "d-full",
+        "isAuthorParticipating": True,
+        "numComments": 3,
+    }
+    return item(paper_id, **(told | changes))

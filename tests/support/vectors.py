@@ -1,0 +1,59 @@
+"""Invented papers with vectors of a test's choosing, without an encoder."""
+
+from __future__ import annotations
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from paperround.database import Database
+from paperround.embeddings import models
+from paperround.embeddings.client import ModelInfo
+from paperround.embeddings.tables import Embedding
+from paperround.papers.tables import Paper
+
+from support.factories import at, item, listed
+
+NOW = at("2026-03-02 13:00")
+
+
+def paper_id(number: int) -> str:
+    return f"2603.{number:05}"
+
+
+def directions(count: int, dimensions: int, seed: int = 1) -> np.ndarray:
+    """Rows of length 1, any direction."""
+    rows = np.random.default_rng(seed).normal(size=(count, dimensions)).astype(np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+async def with_vectors(
+    database: Database,
+    count: int,
+    *,
+    model: str = "all-MiniLM-L6-v2",
+    dimensions: int = 3,
+    rows: np.ndarray | None = None,
+) -> int:
+    """Papers 1 to `count`, with `rows` as their vectors under a model; the model's id."""
+    async with database.reading() as session:
+        known = set(await session.scalars(select(Paper.id)))
+    new = [n for n in range(1, count + 1) if paper_id(n) not in known]
+    await listed(database, "2026-03-02", *(item(paper_id(n), paper__upvotes=n % 50) for n in new))
+    model_id = await models.register(database, ModelInfo(model, dimensions), now=NOW)
+    rows = directions(count, dimensions) if rows is None else rows
+    async with database.writing() as session:
+        hashes = dict((await session.execute(select(Paper.id, Paper.text_hash))).all())
+        values = [
+            {
+                "model_id": model_id,
+                "paper_id": paper_id(n),
+                "text_hash": hashes[paper_id(n)],
+                "vector": row,
+                "embedded_at": NOW,
+                "failures": 0,
+            }
+            for n, row in enumerate(rows, 1)
+        ]
+        await session.execute(insert(Embedding).on_conflict_do_nothing(), values)
+    return model_id

@@ -1,0 +1,23 @@
+"""A worker that can be killed: `worker_child.py FEED_URL DATABASE_URL`. Its heart beats fast."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from paperround.database import Database
+from paperround.settings import Settings
+from paperround.worker import jobs
+
+
+async def main(feed_url: str, database_url: str) -> None:
+    settings = Settings(
+        _env_file=None, huggingface_url=feed_url, database_url=database_url, feed_rate=0, catch_up_days=0
+    )
+    database = Database(database_url)
+    await jobs.work(jobs.Workplace(settings, database, Path("/nowhere.sock"), heartbeat=0.2, silence=1))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

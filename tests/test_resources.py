@@ -1,0 +1,60 @@
+"""What the machine grants us, with and without a container's limits."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from paperround import resources
+
+INSTALLED = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.fixture
+def limits(tmp_path, monkeypatch):
+    """A container's limits, written as the kernel writes them."""
+    monkeypatch.setattr(resources, "CONTROL_GROUP", tmp_path)
+
+    def write(name: str, words: str) -> None:
+        (tmp_path / name).write_text(f"{words}\n")
+
+    return write
+
+
+def test_without_limits_it_is_all_of_the_machine(limits):
+    assert resources.usable_memory() == INSTALLED
+    assert 1 <= resources.usable_cores() <= (os.cpu_count() or 1)
+
+
+def test_a_containers_memory_limit_holds(limits):
+    limits("memory.max", "268435456")
+    assert resources.usable_memory() == 268435456
+
+
+@pytest.mark.parametrize("words", ["max", str(2**62)])
+def test_no_limit_and_one_beyond_the_machine_grant_what_there_is(limits, words):
+    limits("memory.max", words)
+    assert resources.usable_memory() == INSTALLED
+
+
+@pytest.mark.parametrize(("words", "cores"), [("50000 100000", 1), ("100000 100000", 1)])
+def test_a_containers_share_of_the_cpus_holds_and_is_one_core_at_least(limits, words, cores):
+    limits("cpu.max", words)
+    assert resources.usable_cores() == cores
+
+
+def test_an_unlimited_share_is_every_core(limits):
+    before = resources.usable_cores()
+    limits("cpu.max", "max 100000")
+    assert resources.usable_cores() == before
+
+
+def test_hyperthreads_of_one_core_count_once(limits, tmp_path, monkeypatch):
+    monkeypatch.setattr(resources, "CPUS", tmp_path)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 3}, raising=False)
+    for cpu, siblings in enumerate(("0-1", "0-1", "2-3", "2-3")):
+        folder = tmp_path / f"cpu{cpu}/topology"
+        folder.mkdir(parents=True)
+        (folder / "thread_siblings_list").write_text(siblings)
+    assert resources.usable_cores() == 2

@@ -1,0 +1,331 @@
+"""Outside text made safe: invented titles, abstracts and formulas, hostile and harmless."""
+
+from collections import Counter
+from html.parser import HTMLParser
+from time import thread_time
+from unicodedata import normalize
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paperround.text.latex import ATTRIBUTES, TAGS
+from paperround.text.markup import (
+    folded,
+    github_repository,
+    http_link,
+    markup,
+    markup_paragraphs,
+    paragraphs,
+    plain,
+    unicode_math,
+)
+
+
+class Seen(HTMLParser):
+    """What a browser would make of it: the tags, and the text a reader sees."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.text = ""
+        self.feed(str(page))  # a slice of Markup would escape what is added to it
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert TAGS.fullmatch(tag), tag
+        for name, value in attrs:
+            assert ATTRIBUTES.fullmatch(name) or (name, value) == ("mathvariant", "normal"), (
+                tag,
+                name,
+                value,
+            )
+        self.tags.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def handle_comment(self, data: str) -> None:
+        raise AssertionError(data)
+
+    handle_decl = handle_pi = unknown_decl = handle_comment
+
+
+# Lines and paragraphs
+
+
+def test_a_title_is_one_line_without_control_characters():
+    assert plain("  Deep\n  Sheep\t\x00in \u202eRust\u2066\u200b \x85 ") == "Deep Sheep in Rust"
+    assert plain("Mu\u0308ller \ud800\ufeff") == "Müller"
+    assert plain("👩\u200d🔬 lab") == "👩\u200d🔬 lab"
+
+
+def test_an_abstract_keeps_blank_lines_alone():
+    assert paragraphs("One\nline.\r\n \r\n\n\nAnother\none.\n") == "One line.\n\nAnother one."
+    assert markup_paragraphs("a < b\n\n$x$")[0] == "a &lt; b"
+
+
+@given(st.text())
+def test_cleaning_twice_changes_nothing(text):
+    assert plain(plain(text)) == plain(text)
+    assert paragraphs(paragraphs(text)) == paragraphs(text)
+    plain(text).encode()
+
+
+# Links
+
+
+@pytest.mark.parametrize(
+    ("dirty", "clean"),
+    [
+        (" https://example.org/a\n b?c=d#e ", "https://example.org/ab?c=d#e"),
+        ("HTTP://Example.org:8080/", "http://Example.org:8080/"),
+        ("http://[::1]:80/x", "http://[::1]:80/x"),
+        ("javascript:alert(1)", None),
+        ("java\nscript:alert(1)", None),
+        ("data:text/html,x", None),
+        ("//example.org/x", None),
+        ("/avatars/x.png", None),
+        ("https:///x", None),
+        ("https://", None),
+        ("http://[", None),
+        ("http://a:99999/", None),
+        ("https://ada:secret@example.org/", None),
+        ("https://example.org\\@evil.example/", None),
+        ("https://example.org/\x00x", None),
+        ("https://exam<b>ple.org/", None),
+        ("https://example.org/" + "x" * 2_000, None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_only_absolute_http_links_pass(dirty, clean):
+    assert http_link(dirty) == clean
+
+
+def test_a_path_is_one_of_the_feed():
+    assert http_link("/avatars/x.png", base="https://hub.example/api/") == "https://hub.example/avatars/x.png"
+    assert http_link("avatars/x.png", base="https://hub.example/") is None
+    assert http_link("javascript:x", base="https://hub.example/") is None
+
+
+@pytest.mark.parametrize(
+    "dirty",
+    ["", "/", ".git", "/tree/main/src", "/blob/main/a.py#L3", "?tab=readme-ov-file", "#readme", "//", "\n"],
+)
+def test_a_repository_has_one_address(dirty):
+    for start in ("https://github.com/", "http://www.github.com/", "github.com/", "https://GitHub.com/"):
+        assert github_repository(f"{start}ada/sheep.rs{dirty}") == "https://github.com/ada/sheep.rs"
+
+
+def test_what_is_no_repository_stays_the_link_it_was():
+    for link in ("https://gitlab.com/ada/sheep/", "https://github.com/ada", "https://github.com/orgs/ada/x"):
+        assert github_repository(link) == link
+    assert github_repository("javascript:github.com/ada/sheep") is None
+    assert github_repository("https://evil.example/github.com/a/b") == "https://evil.example/github.com/a/b"
+    assert github_repository(None) is None
+
+
+@given(st.text(alphabet="htps:/.@[]\\\n#?ab%-\0é") | st.text())
+def test_no_text_breaks_a_link(text):
+    for link in (http_link(f"https://{text}"), http_link(text, base="https://a.b/"), github_repository(text)):
+        assert link is None or link.startswith(("http://", "https://"))
+
+
+# Searching
+
+
+def test_latin_accents_are_folded_and_others_kept():
+    assert folded("Müller Łukasz Søren Straße Æsir Đặng İx") == "muller lukasz soren strasse aesir dang ix"
+    assert folded("x\u030c ﬁne") == "x fine"
+    assert folded("深層学習が ΆΛΦΑ й 한국") == "深層学習が άλφα й 한국"
+
+
+# Formulas
+
+
+def test_formulas_become_mathml_and_unicode():
+    seen = Seen(markup(r"Runs in $\mathcal{O}(n \log n)$, \(x_1 \le \alpha\) and \[\frac{a}{b}\]."))
+    assert seen.tags.count("math") == 3
+    assert "mfrac" in seen.tags
+    assert "≤" in seen.text
+    assert "α" in seen.text
+
+
+@pytest.mark.parametrize(
+    ("latex", "text"),
+    [
+        (r"$\mathcal{O}(n \log n)$", "𝒪(n log n)"),
+        (r"10$\times$ faster, $\sim$20 ms, 512$\times$512", "10× faster, ~20 ms, 512×512"),
+        (r"$x \in \mathbb{R}^d$", "x ∈ ℝᵈ"),
+        (r"CO$_2$ and R$^{2}$", "CO₂ and R²"),
+        (r"$\sum_{i=1}^n \hat{x}_i$", "∑ᵢ₌₁ⁿx̂ᵢ"),
+        (r"$\frac{1}{n+1}$ and $\sqrt{2}$", "1/(n+1) and √2"),
+        (r"$\mathbf{w}^\top$ at $95\%$ or $95%$", "w^⊤ at 95% or 95%"),
+        (r"$x_{\text{max}}'$", "xₘₐₓ′"),
+        (r"$\theta$ and θ", "θ and θ"),
+        (r"a $\unicode{x2014}$ b", "a — b"),
+    ],
+)
+def test_formulas_in_mail(latex, text):
+    assert unicode_math(latex) == normalize("NFC", text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It costs $5 and $10 per run.",
+        "From $5/$10 to $20-$30, or $1,500",
+        "Only $5M and AU$6 more",
+        "US$ 5 or 10$ a day",
+        "$5 and gains 10$",
+        "worth $3 trillion ($2.5 billion in 2020)",
+    ],
+)
+def test_money_is_no_formula(text):
+    assert str(markup(text)) == text
+    assert unicode_math(text) == text
+
+
+def test_a_price_does_not_hide_the_formula_after_it():
+    assert unicode_math(r"costs $5, while $\alpha$ is \$3") == "costs $5, while α is $3"
+
+
+@pytest.mark.parametrize("source", [r"$\foo{x}$", r"$\frac{a$", r"$x^2^3$", r"$\begin{a}$", r"$\left( x$"])
+def test_unreadable_latex_stays_as_it_was(source):
+    assert unicode_math(f"so {source} here") == f"so {source} here"
+    assert Seen(markup(f"so {source} here")).text == f"so {source} here"
+
+
+# LaTeX outside formulas
+
+
+@pytest.mark.parametrize(
+    ("latex", "text"),
+    [
+        (r"\textbf{\emph{Sheep}} {\em and} \texttt{goat} at 95\% Q\&A", "Sheep and goat at 95% Q&A"),
+        (r"\textbf{S$_1$heep}", "S₁heep"),
+        (r"see \url{https://a.b/x_y~z--w}", "see https://a.b/x_y~z--w"),
+        (r"\href{https://a.b}{the code} \href{https://a.b}{https://a.b}", "the code (https://a.b) https://a.b"),
+        (r"``quoted'' 3--5 a---b, with --flag", "“quoted” 3–5 a—b, with --flag"),
+        (r"Erd\H{o}s, M\"{u}ller, na\"{\i}ve, {\'E}va, \c{c}a, S\o ren, \AA{}", "Erdős, Müller, naïve, Éva, ça, Søren, Å"),  # noqa: E501
+        (r"the sheep\'s wool", "the sheep's wool"),
+        (r"Figure~1 of RTX~5090, ~20 and 5~8", "Figure 1 of RTX 5090, ~20 and 5~8"),
+        (r"10\times more, 360{\deg}, p\approx0.1 \eg this", "10× more, 360°, p≈0.1 e.g. this"),
+        (r"we call it \method{} or \ours, \cite{ada}", r"we call it \method{} or \ours, \cite{ada}"),
+    ],
+)  # fmt: skip
+def test_latex_in_prose_becomes_plain(latex, text):
+    assert unicode_math(latex) == text
+    assert normalize("NFKC", Seen(markup(latex)).text) == normalize("NFKC", text)
+
+
+def test_markup_in_a_text_is_seen_as_text():
+    assert str(markup("a <think> b & <a href=x>")) == "a &lt;think&gt; b &amp; &lt;a href=x&gt;"
+
+
+# Hostile formulas
+
+HOSTILE = [
+    r"\text{<script>alert(1)</script>}",
+    r"\text{&#x3c;script&#x3e;alert(1)&#60;/script&#62;}",
+    r"\mbox{&lt;img src=x onerror=alert(1)&gt;}",
+    r"\href{javascript:alert(1)}{x}",
+    r"\class{evil}{x} \style{position:fixed}{x}",
+    r'\color{"onload="alert(1)}{x}',
+    r'\hspace{1em" onclick="alert(1)}',
+    r"\hspace{99999em}\raise{-50em}{x}\rule{90em}{90em}",
+    r"\unicode{x3c}script\unicode{x3e}\unicode{x202e}\unicode{x0}",
+    r"\begin{<script>}\end{<script>}",
+    r"\verb|<script>|",
+    r"\operatorname{a}\tag{<b>}\fbox{<b>}\colorbox{red}{<b>}",
+    r"\mathop{<b>}\mathord{x}",
+    "<!--<style><script>-->]]><![CDATA[x]]>",
+    "{" * 60 + "x" + "}" * 60,
+    r"\frac" * 300,
+    r"\sqrt{" * 49 + "x" + "}" * 49,
+    r"\def\a{\a\a}\a",
+    r"\sideset{_1}{_1}{" * 40 + "x" + "}" * 40,
+    "{{{x",
+    "x}}}",
+    "x" * 100_000,
+    "x_" * 900,
+]
+
+
+@pytest.mark.parametrize("formula", HOSTILE)
+@pytest.mark.parametrize("around", ["${}$", "$${}$$", r"\({}\)", r"\[{}\]", "{}"])
+def test_hostile_formulas_give_harmless_tags_in_time(formula, around):
+    start = thread_time()
+    text = around.replace("{}", formula)
+    seen = Seen(markup(text))
+    unicode_math(text)
+    assert thread_time() - start < 2
+    assert "\u202e" not in seen.text
+
+
+def test_lengths_stay_small():
+    page = str(markup(r"$\hspace{99999em}\hspace{-2em}\raise{2em}{x}\rule{9em}{1em}\hspace{1em}$"))
+    assert 'width="1em"' in page
+    assert "99999" not in page
+    assert "-2em" not in page
+    assert "voffset" not in page
+    assert "9em" not in page
+
+
+@pytest.mark.parametrize(
+    "mark", ["$", "$$", r"\(", r"\[", "{", "\\", "$x", r"\emph{", "``", "~", "--", "$x$ "]
+)
+def test_long_runs_of_marks_take_no_time(mark):
+    start = thread_time()
+    markup(mark * (100_000 // len(mark)))
+    markup(mark * (10_000 // len(mark)))
+    assert thread_time() - start < 2
+
+
+PIECES = [
+    *r"${}<>&\^_~`'\"-()[]# %",
+    "$$",
+    r"\(",
+    r"\)",
+    r"\[",
+    r"\]",
+    r"\frac",
+    r"\text{",
+    r"\alpha",
+    r"\begin{",
+]
+LATEX = st.lists(st.sampled_from(PIECES) | st.text(max_size=4), max_size=40).map("".join)
+
+
+@given(LATEX | st.text())
+def test_no_text_breaks_anything(text):
+    Seen(markup(text))
+    for paragraph in markup_paragraphs(text):
+        Seen(paragraph)
+    unicode_math(text)
+    folded(text)
+
+
+# No letter follows a backslash here: a command is there to vanish.
+WORDS = st.lists(
+    st.sampled_from(
+        [*"${}<>&^_ ()", "$$", "x", "of", "Sheep", r"\(", r"\)", r"\[", r"\]", r"\&", "n < 5", "β"]
+    )
+).map(" ".join)
+
+
+def letters(text: str) -> Counter[str]:
+    return Counter(c for c in normalize("NFKC", text) if c.isalpha())
+
+
+@given(WORDS)
+def test_every_letter_stays_visible(text):
+    assert letters(Seen(markup(text)).text) == letters(text)
+    assert letters(unicode_math(text)) == letters(text)
+
+
+def test_functions_stand_apart_from_what_they_are_applied_to():
+    spaced = str(markup(r"$O(n \log n)$ and $\log(n)$"))
+    assert '<mi>n</mi><mo lspace=".17em" rspace=".17em">log</mo><mi>n</mi>' in spaced
+    assert '<mo lspace=".17em" rspace="0">log</mo>' in spaced

@@ -1,0 +1,248 @@
+"""Matching a day for all topics: once, again, by two workers, after changes, and after a worker's death."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import func, select, text, update
+
+from paperround.accounts.tables import Reader
+from paperround.database import Database
+from paperround.embeddings.client import EncoderUnavailable
+from paperround.topics import corpus, edition_matches
+from paperround.topics.edition_matches import match_edition, match_latest
+from paperround.topics.matcher import matches
+from paperround.topics.queries import matches_of, wanted_of
+from paperround.topics.tables import Rating, Topic, TopicDay, TopicDirection, TopicExample
+
+from support.factories import at, listed
+from support.topic_corpus import MODEL, embedded, paper, paper_id, three_subjects, vector_of
+
+DAY = date(2026, 3, 2)
+NOW = at("2026-03-02 14:00")
+
+
+class InventedEncoder:
+    name = MODEL
+
+    def __init__(self, *, down: bool = False) -> None:
+        self.down = down
+        self.asked: list[str] = []
+
+    async def encode(self, texts):
+        if self.down:
+            raise EncoderUnavailable("down")
+        self.asked += texts
+        return np.stack([vector_of(text) for text in texts])
+
+
+@pytest.fixture
+async def catalogue(database: Database) -> Database:
+    await three_subjects(database)
+    await embedded(database)
+    await corpus.measure_if_grown(database, now=NOW)
+    return database
+
+
+async def topics(database: Database, *given: dict) -> list[int]:
+    """Topics of one reader, in order."""
+    async with database.writing() as session:
+        reader = Reader(
+            email=f"ada{NOW.timestamp()}@example.org", created_at=NOW, seen_at=NOW, visited_at=NOW
+        )
+        session.add(reader)
+        await session.flush()
+        made = [
+            Topic(reader_id=reader.id, name="a topic", created_at=NOW, changed_at=NOW, daily=10, **values)
+            for values in given
+        ]
+        session.add_all(made)
+        await session.flush()
+        return [topic.id for topic in made]
+
+
+async def rate(database: Database, topic_id: int, paper: str, value: int, *, minutes: int = 1) -> None:
+    now = NOW + timedelta(minutes=minutes)
+    async with database.writing() as session:
+        session.add(Rating(topic_id=topic_id, paper_id=paper, value=value, rated_at=now))
+        await session.execute(update(Topic).where(Topic.id == topic_id).values(changed_at=now))
+
+
+async def stored(database: Database, topic_id: int) -> list[str] | None:
+    async with database.reading() as session:
+        days = (await matches_of(session, [topic_id], DAY, DAY))[topic_id]
+    return [match.paper_id for match in days[DAY]] if DAY in days else None
+
+
+async def versions(database: Database) -> list:
+    """What is stored, with the transaction that wrote it."""
+    async with database.reading() as session:
+        return (await session.execute(text("SELECT topic_id, day, xmin FROM topic_days ORDER BY 1, 2"))).all()
+
+
+async def test_every_active_topic_gets_its_matches_and_a_paused_one_none(catalogue):
+    bees, clocks, paused = await topics(
+        catalogue, {"words": "honey bees"}, {"words": "pendulum clocks"}, {"words": "rivers", "paused": True}
+    )
+    assert await match_edition(catalogue, DAY, InventedEncoder()) == 2
+    assert {int(key[-5:]) % 3 for key in await stored(catalogue, bees)} == {1}
+    assert {int(key[-5:]) % 3 for key in await stored(catalogue, clocks)} == {2}
+    assert await stored(catalogue, paused) is None
+
+
+async def test_what_is_stored_is_what_a_page_would_compute(catalogue):
+    [topic] = await topics(catalogue, {"words": "honey bees", "must_not": ["hive temperature"]})
+    async with catalogue.writing() as session:
+        session.add(TopicExample(topic_id=topic, paper_id=paper_id(4)))
+    await rate(catalogue, topic, paper_id(7), 1)
+    await rate(catalogue, topic, paper_id(10), -1, minutes=2)
+    await match_edition(catalogue, DAY, InventedEncoder())
+    async with catalogue.reading() as session:
+        kept = (await matches_of(session, [topic], DAY, DAY))[topic][DAY]
+        wanted = (await wanted_of(session, [topic]))[topic]
+        vector = type("Vector", (), {"model": MODEL, "numbers": vector_of("honey bees")})()
+        live = await matches(session, wanted, text_vector=vector, first=DAY, last=DAY, limit=50, daily=10)
+    assert kept
+    assert [match.paper_id for match in kept] == [match.paper_id for match in live]
+    assert [match.score for match in kept] == pytest.approx([match.score for match in live], abs=0.02)
+    assert [[reason[:2] for reason in match.reasons] for match in kept] == [
+        [reason[:2] for reason in match.reasons] for match in live
+    ]
+    assert paper_id(10) not in {match.paper_id for match in kept}
+
+
+async def test_matching_again_writes_nothing(catalogue):
+    await topics(catalogue, {"words": "honey bees"}, {"words": "clocks"})
+    await match_edition(catalogue, DAY, InventedEncoder())
+    before = await versions(catalogue)
+    assert await match_edition(catalogue, DAY, InventedEncoder()) == 0
+    assert await versions(catalogue) == before
+
+
+async def test_a_late_paper_is_matched(catalogue):
+    [bees] = await topics(catalogue, {"words": "honey bees"})
+    await match_edition(catalogue, DAY, InventedEncoder())
+    await listed(catalogue, "2026-03-02", paper(100, "bees"))
+    assert await match_edition(catalogue, DAY, InventedEncoder()) == 1
+    assert paper_id(100) in await stored(catalogue, bees)
+
+
+async def test_only_the_topic_that_changed_is_matched_again(catalogue):
+    bees, clocks = await topics(catalogue, {"words": "honey bees"}, {"words": "clocks"})
+    await match_edition(catalogue, DAY, InventedEncoder())
+    [less, *_] = await stored(catalogue, bees)
+    before = await versions(catalogue)
+    await rate(catalogue, bees, less, -1)
+    assert await stored(catalogue, bees) is None, "what was found before the rating is not shown any more"
+    assert await match_edition(catalogue, DAY, InventedEncoder()) == 1
+    assert less not in await stored(catalogue, bees)
+    after = await versions(catalogue)
+    assert [row for row in after if row.topic_id == clocks] == [
+        row for row in before if row.topic_id == clocks
+    ]
+
+
+async def test_two_workers_share_the_blocks_and_leave_none(catalogue, monkeypatch):
+    monkeypatch.setattr(edition_matches, "BLOCK", 2)
+    made = await topics(catalogue, *({"words": "honey bees"} for _ in range(9)))
+    done = await asyncio.gather(*(match_edition(catalogue, DAY, InventedEncoder()) for _ in range(3)))
+    assert sum(done) == len(made)
+    assert all([await stored(catalogue, topic) for topic in made])
+
+
+async def test_a_worker_that_dies_in_the_middle_leaves_whole_blocks(catalogue, monkeypatch):
+    monkeypatch.setattr(edition_matches, "BLOCK", 2)
+    made = await topics(catalogue, *({"words": f"bees {n}"} for n in range(12)))
+
+    class Dying(InventedEncoder):
+        async def encode(self, texts):
+            if len(self.asked) >= 6:
+                raise RuntimeError("gone")
+            return await super().encode(texts)
+
+    with pytest.raises(RuntimeError, match="gone"):
+        await match_edition(catalogue, DAY, Dying())
+    async with catalogue.reading() as session:
+        done = await session.scalar(select(func.count()).select_from(TopicDay))
+    assert 0 < done < len(made)
+    assert await match_edition(catalogue, DAY, InventedEncoder()) == len(made) - done
+
+
+async def test_a_worker_killed_within_a_block_lets_go_of_it(catalogue, database_url):
+    made = await topics(catalogue, {"words": "honey bees"}, {"words": "clocks"})
+    child = Path(__file__).parents[1] / "support" / "matching_child.py"
+    with subprocess.Popen([sys.executable, child, database_url, str(DAY)], stdout=subprocess.PIPE) as doomed:
+        assert doomed.stdout
+        try:
+            assert await asyncio.to_thread(doomed.stdout.readline) == b"encoding\n"
+            assert await match_edition(catalogue, DAY, InventedEncoder()) == 0, "the other has it in hand"
+        finally:
+            doomed.kill()
+    done = 0
+    async with asyncio.timeout(60):
+        while not done:
+            done = await match_edition(catalogue, DAY, InventedEncoder())
+    assert done == len(made)
+    assert all([await stored(catalogue, topic) for topic in made])
+
+
+async def test_a_new_version_of_the_statistics_makes_all_scores_anew(catalogue):
+    await topics(catalogue, {"words": "honey bees"})
+    encoder = InventedEncoder()
+    await match_edition(catalogue, DAY, encoder)
+    await listed(catalogue, "2026-03-03", *(paper(n, "clocks") for n in range(200, 240)))
+    await embedded(catalogue)
+    assert await corpus.measure_if_grown(catalogue, now=NOW)
+    assert await match_edition(catalogue, DAY, encoder) == 1
+    async with catalogue.reading() as session:
+        version = await corpus.current(session)
+        of_day = await session.scalar(select(TopicDay.measured_id).where(TopicDay.day == DAY))
+        of_direction = await session.scalar(select(TopicDirection.measured_id))
+    assert of_day == of_direction == version.id
+    assert encoder.asked == ["honey bees"], "the words' vector is still good"
+
+
+async def test_an_encoder_that_is_down_is_made_up_for(catalogue):
+    [topic] = await topics(catalogue, {"words": "buzzing"})
+    assert await match_edition(catalogue, DAY, InventedEncoder(down=True)) == 1
+    assert await stored(catalogue, topic) == []
+    assert await match_edition(catalogue, DAY, None) == 1, "still due"
+
+    class Buzzing(InventedEncoder):
+        async def encode(self, texts):
+            return np.stack([vector_of("honey bees") for _ in texts])
+
+    assert await match_edition(catalogue, DAY, Buzzing()) == 1
+    assert {int(key[-5:]) % 3 for key in await stored(catalogue, topic)} == {1}
+    assert await match_edition(catalogue, DAY, Buzzing()) == 0
+
+
+async def test_before_the_catalogue_was_measured_nothing_is_stored(database):
+    await three_subjects(database)
+    await topics(database, {"words": "honey bees"})
+    assert await match_edition(database, DAY, None) == 0
+
+
+async def test_old_days_are_forgotten(catalogue):
+    await topics(catalogue, {"words": "honey bees"})
+    await match_latest(catalogue, InventedEncoder())
+    later = DAY + timedelta(days=61)
+    await listed(catalogue, str(later), paper(300, "bees"))
+    await match_latest(catalogue, InventedEncoder())
+    async with catalogue.reading() as session:
+        assert list(await session.scalars(select(TopicDay.day))) == [later]
+
+
+async def test_a_topic_that_is_deleted_takes_its_rows_along(catalogue):
+    await topics(catalogue, {"words": "honey bees"})
+    await match_edition(catalogue, DAY, InventedEncoder())
+    async with catalogue.writing() as session:
+        await session.execute(text("DELETE FROM topics"))
+        assert not await session.scalar(select(func.count()).select_from(TopicDay))
+        assert not await session.scalar(select(func.count()).select_from(TopicDirection))

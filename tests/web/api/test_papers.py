@@ -1,0 +1,542 @@
+"""/api/v1: lists and their cursors, one paper, what is like it, signals, feeds; bad input is told plainly."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import hypothesis
+import numpy as np
+import pytest
+import schemathesis
+from hypothesis import given
+from hypothesis import strategies as st
+from schemathesis import checks
+
+from conftest import new_database, running_site
+from paperround.database import Database
+from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
+from paperround.papers.tables import Paper
+from paperround.settings import Settings
+from paperround.web import cursor
+from paperround.web.app import create_app
+
+from support.citation_records import full
+from support.factories import at, item, listed
+
+LISTS = "/api/v1/papers"
+
+
+@pytest.fixture
+def client(site: str) -> Iterator[httpx.Client]:
+    """The site with three days of papers: 60 on 2 March, 3 on the 3rd, 6 on the 6th."""
+    with httpx.Client(base_url=site, timeout=60) as client:
+        yield client
+
+
+def listing(client: httpx.Client, **asked: object) -> list[dict[str, Any]]:
+    """A whole list, page by page."""
+    found: list[dict[str, Any]] = []
+    while True:
+        answer = client.get(LISTS, params=asked)
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        found += page["papers"]
+        if page["next"] is None:
+            return found
+        assert page["papers"], "a page before the last one is not empty"
+        asked["cursor"] = page["next"]
+
+
+def ids(papers: list[dict[str, Any]]) -> list[str]:
+    return [paper["id"] for paper in papers]
+
+
+def assert_problem(answer: httpx.Response, status: int, words: str = "") -> None:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    problem = answer.json()
+    assert set(problem) == {"type", "title", "status", "detail", "error"}
+    assert (problem["type"], problem["status"]) == ("about:blank", status)
+    assert problem["detail"] == problem["error"]
+    assert words in problem["detail"]
+
+
+# --- Lists -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "count"),
+    [
+        ({}, 69),
+        ({"date": "2026-03-02"}, 60),
+        ({"date": "2026-03-04"}, 0),
+        ({"week": "2026-W10"}, 69),
+        ({"month": "2026-03"}, 69),
+        ({"month": "2026-04"}, 0),
+        ({"from": "2026-03-03"}, 9),
+        ({"to": "2026-03-03"}, 63),
+        ({"from": "2026-03-03", "to": "2026-03-05"}, 3),
+        ({"from": "2026-03-06", "to": "2026-03-06"}, 6),
+    ],
+)
+def test_days_choose_the_papers(client, asked, count):
+    assert len(listing(client, **asked)) == count
+
+
+@pytest.mark.parametrize("limit", [1, 7, 59, 60, 61, 100])
+@pytest.mark.parametrize("sort", ["upvotes", "trending", "published"])
+def test_the_pages_of_a_list_hold_every_paper_once_in_order(client, sort, limit):
+    found = listing(client, date="2026-03-02", sort=sort, limit=limit)
+
+    assert sorted(ids(found)) == [f"2603.{n:05}" for n in range(1, 61)]
+    field = {"upvotes": "upvotes", "trending": "heat", "published": "published_at"}[sort]
+    assert found == sorted(sorted(found, key=lambda p: p["id"]), key=lambda p: p[field], reverse=True)
+
+
+def test_an_edition_is_by_votes_and_all_papers_by_publication_unless_asked(client):
+    assert listing(client, month="2026-03") == listing(client, month="2026-03", sort="upvotes")
+    assert listing(client) == listing(client, sort="published")
+
+
+def test_a_list_ends_without_a_cursor_even_when_its_last_page_is_full(client):
+    assert client.get(LISTS, params={"date": "2026-03-06", "limit": 6}).json()["next"] is None
+
+
+def test_a_list_goes_on_where_it_was_though_its_last_paper_is_gone(web, database_url):
+    async def put(*numbers: int) -> None:
+        database = Database(database_url)
+        await listed(database, "2026-03-02", *(item(f"2603.{n:05}", paper__upvotes=n) for n in numbers))
+        await database.close()
+
+    asyncio.run(put(1, 2, 3, 5, 6))
+    first = web.get(LISTS, params={"date": "2026-03-02", "limit": 2}).json()
+    asyncio.run(put(4, 7))
+    second = web.get(LISTS, params={"date": "2026-03-02", "limit": 2, "cursor": first["next"]}).json()
+
+    assert ids(first["papers"]) == ["2603.00006", "2603.00005"]
+    assert ids(second["papers"]) == ["2603.00004", "2603.00003"]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"date": "2026-03-02", "week": "2026-W10"},
+        {"week": "2026-W10", "month": "2026-03"},
+        {"date": "2026-03-02", "from": "2026-03-01"},
+        {"month": "2026-03", "to": "2026-03-02"},
+    ],
+)
+def test_days_named_twice_are_refused(client, asked):
+    assert_problem(client.get(LISTS, params=asked), 400, "Give one of date, week and month, or from and to.")
+
+
+def test_days_the_wrong_way_round_are_refused(client):
+    asked = {"from": "2026-03-03", "to": "2026-03-02"}
+    assert_problem(client.get(LISTS, params=asked), 400, "`from` lies after `to`.")
+
+
+@pytest.mark.parametrize(
+    "value", ["", "today", "2026-02-29", "2026-3-2", "20260302", "0000-01-01", "٢٠٢٦-٠٣-٠٢"]
+)
+@pytest.mark.parametrize("name", ["date", "from", "to"])
+def test_what_is_not_a_day_is_refused(client, name, value):
+    assert_problem(client.get(LISTS, params={name: value}), 400, "is not a date such as 2025-10-29")
+
+
+@pytest.mark.parametrize(
+    "asked", [{"week": "2026-W54"}, {"week": "2026-W00"}, {"month": "2026-13"}, {"month": "2026-00"}]
+)
+def test_what_is_not_a_week_or_month_is_refused(client, asked):
+    assert_problem(client.get(LISTS, params=asked), 400, "is not a")
+
+
+@pytest.mark.parametrize("asked", [{"date": "0001-01-01"}, {"date": "9999-12-31"}, {"week": "0001-W01"}])
+def test_the_ends_of_the_calendar_are_empty(client, asked):
+    assert listing(client, **asked) == []
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"limit": 0},
+        {"limit": 101},
+        {"limit": -1},
+        {"limit": "ten"},
+        {"limit": "9" * 300},
+        {"sort": "loudest"},
+        {"sort": ""},
+        {"cursor": "x" * 501},
+    ],
+)
+def test_what_is_out_of_bounds_is_refused(client, asked):
+    assert_problem(client.get(LISTS, params=asked), 400, next(iter(asked)))
+
+
+def crafted(*parts: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+
+
+CRAFTED = {
+    "not base64": "!",
+    "one letter": "a",
+    "not ASCII": "é",
+    "not JSON": base64.urlsafe_b64encode(b"{").decode(),
+    "not UTF-8": base64.urlsafe_b64encode(b"\xff\xfe\xfd").decode(),
+    "deep": base64.urlsafe_b64encode(b"[" * 300).decode(),
+    "no list": base64.urlsafe_b64encode(b"1").decode(),
+    "short": crafted("upvotes", 1),
+    "other order": crafted("trending", 1.5, "2603.00001"),
+    "text for a number": crafted("upvotes", "1", "2603.00001"),
+    "boolean": crafted("upvotes", True, "2603.00001"),
+    "too large": crafted("upvotes", 2**31, "2603.00001"),
+    "negative": crafted("upvotes", -1, "2603.00001"),
+    "no id": crafted("upvotes", 1, None),
+    "not an id": crafted("upvotes", 1, "' OR 1=1"),
+    "NUL": crafted("upvotes", 1, "2603.0\0001"),
+    "lone surrogate": crafted("upvotes", 1, "\ud800"),
+}
+
+
+@pytest.mark.parametrize("cursor", CRAFTED.values(), ids=CRAFTED.keys())
+def test_a_cursor_that_we_did_not_give_is_refused(client, cursor):
+    asked = {"date": "2026-03-02", "sort": "upvotes", "cursor": cursor}
+    assert_problem(client.get(LISTS, params=asked), 400, "not one that we gave")
+
+
+@pytest.mark.parametrize(
+    ("sort", "key"),
+    [
+        ("trending", float("nan")),
+        ("trending", float("inf")),
+        ("trending", 10**320),
+        ("trending", "1"),
+        ("published", 1),
+        ("published", "2026-03-02"),
+        ("published", "2026-03-02T00:00:00"),
+        ("published", "0001-01-01T00:00:00+01:00"),
+        ("published", "9999-12-31T23:59:59-01:00"),
+    ],
+)
+def test_a_crafted_key_is_refused(client, sort, key):
+    asked = {"sort": sort, "cursor": crafted(sort, key, "2603.00001")}
+    assert_problem(client.get(LISTS, params=asked), 400, "not one that we gave")
+
+
+@pytest.mark.parametrize("offset", ["+23:59", "-23:59:59.999999"])
+def test_a_cursor_s_time_may_have_any_offset_that_python_knows(client, offset):
+    """PostgreSQL refuses such offsets."""
+    key = f"2026-03-04T00:00:00{offset}"
+    assert len(listing(client, sort="published", cursor=crafted("published", key, "2603.00001"))) == 69
+
+
+def test_cursors_survive_the_way_there_and_back():
+    for sort, key in [("upvotes", 3), ("trending", 0.1 + 0.2), ("published", at("2026-03-02 01:02"))]:
+        place = cursor.Place(key, "astro-ph/0601001")
+        assert cursor.decode(cursor.Sort(sort), cursor.encode(cursor.Sort(sort), place)) == place
+
+
+# --- One paper -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def papers(server: str) -> Iterator[str]:
+    """A site with one paper of every field, an old id and a sample, and with invented vectors."""
+    with new_database(server) as url:
+        asyncio.run(_fill(url))
+        with running_site(Settings(_env_file=None, public_url="https://papers.example.org/"), url) as address:
+            yield address
+
+
+async def _fill(url: str) -> None:
+    database = Database(url)
+    await listed(
+        database,
+        "2026-03-02",
+        full("2603.00001", paper__upvotes=3),
+        *(item(f"2603.0000{n}") for n in range(2, 7)),
+        item("astro-ph/0601001"),
+    )
+    await listed(database, "2026-03-03", full("2603.00001", paper__upvotes=9))
+    await listed(database, "2026-03-03", item("0000.00001"), feed="sample")
+    await listed(database, "2025-10-29", full("2510.12345"))  # the description's example
+    angles = {"2603.00001": 0, "2603.00002": 60, "2603.00003": -20, "2603.00004": 180, "astro-ph/0601001": 20}
+    async with database.writing() as session:
+        old = EmbeddingModel(
+            name="old", dimensions=2, state=ModelState.retired, created_at=at("2026-03-01 00:00")
+        )
+        now = EmbeddingModel(
+            name="now", dimensions=2, state=ModelState.current, created_at=at("2026-03-02 00:00")
+        )
+        session.add_all([old, now])
+        await session.flush()
+        for paper_id, angle in angles.items():
+            session.add(vector(await session.get_one(Paper, paper_id), now, angle))
+        session.add(vector(await session.get_one(Paper, "2603.00001"), old, 0))
+        session.add(vector(await session.get_one(Paper, "2603.00005"), old, 0))
+        session.add(vector(await session.get_one(Paper, "2603.00006"), now, None))
+    await database.close()
+
+
+def vector(paper: Paper, model: EmbeddingModel, degrees: float | None) -> Embedding:
+    """A direction in the plane; None: the encoder refused this paper."""
+    radians = np.radians(degrees or 0)
+    return Embedding(
+        model_id=model.id,
+        paper_id=paper.id,
+        text_hash=paper.text_hash,
+        vector=None if degrees is None else np.array([np.cos(radians), np.sin(radians)], np.float32),
+        embedded_at=at("2026-03-02 13:00"),
+        failures=0 if degrees is not None else 1,
+    )
+
+
+@pytest.fixture
+def library(papers: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=papers, timeout=60) as client:
+        yield client
+
+
+def test_one_paper_tells_all_that_is_known(library):
+    found = library.get(f"{LISTS}/2603.00001").json()
+
+    assert found["authors"] == ["Ada Lindqvist", "Benedikt Åström"]
+    assert found["organization"] == {"name": "open-rivers-lab", "full_name": "Open Rivers Lab"}
+    assert found["published_at"] == "2026-02-26T18:59:59Z"
+    assert (found["listed_on"], found["upvotes"], found["comments"], found["github_stars"]) == (
+        "2026-03-02",
+        9,
+        3,
+        41,
+    )
+    assert [(row["day"], row["feed"], row["submitter"]) for row in found["listings"]] == [
+        ("2026-03-02", "huggingface", "ben"),
+        ("2026-03-03", "huggingface", "ben"),
+    ]
+    assert found["url"] == "https://papers.example.org/papers/2603.00001"
+    assert found["arxiv_url"] == "https://arxiv.org/abs/2603.00001"
+    assert found["sample"] is False
+    assert "Verborgen" not in json.dumps(found)
+
+
+def test_a_sample_is_marked_as_one(library):
+    assert library.get(f"{LISTS}/0000.00001").json()["sample"] is True
+
+
+@pytest.mark.parametrize("more", ["", "/similar", "/signals"])
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [
+        ("2603.00001v2", "2603.00001"),
+        ("astro-ph/0601001", "astro-ph/0601001"),
+        ("astro-ph/0601001v1", "astro-ph/0601001"),
+        ("astro-ph%2F0601001", "astro-ph/0601001"),
+    ],
+)
+def test_versions_and_old_ids_are_the_same_paper(library, asked, meant, more):
+    found = library.get(f"{LISTS}/{asked}{more}")
+
+    assert found.status_code == 200
+    assert found.json() == library.get(f"{LISTS}/{meant}{more}").json()
+
+
+@pytest.mark.parametrize("more", ["", "/similar", "/signals"])
+@pytest.mark.parametrize("name", ["2603.99999", "no", "2603.00001v0", "a/b/c", "%00", "..%2f..", "x" * 9000])
+def test_an_unknown_paper_is_a_404(library, name, more):
+    answer = library.get(f"{LISTS}/{name}{more}")
+
+    if name == "%00":
+        assert_problem(answer, 400, "NUL")
+    else:
+        assert_problem(answer, 404, "There is no paper")
+        assert len(answer.text) < 500
+
+
+def test_similar_papers_come_nearest_first_and_ties_by_id(library):
+    found = library.get(f"{LISTS}/2603.00001/similar").json()
+
+    assert [one["paper"]["id"] for one in found["papers"]] == [
+        "2603.00003",
+        "astro-ph/0601001",
+        "2603.00002",
+        "2603.00004",
+    ]
+    assert [one["similarity"] for one in found["papers"]] == pytest.approx([0.94, 0.94, 0.5, -1], abs=0.01)
+    assert found["next"] is None
+
+
+def test_similar_papers_are_at_most_as_many_as_asked(library):
+    assert len(library.get(f"{LISTS}/2603.00001/similar?limit=2").json()["papers"]) == 2
+    assert_problem(library.get(f"{LISTS}/2603.00001/similar?limit=0"), 400, "limit")
+
+
+@pytest.mark.parametrize("name", ["2603.00005", "2603.00006"])
+def test_a_paper_that_the_current_model_has_no_vector_of_is_like_none(library, name):
+    assert library.get(f"{LISTS}/{name}/similar").json() == {"papers": [], "next": None}
+
+
+def test_signals_are_the_changes_in_order_of_time(library):
+    found = library.get(f"{LISTS}/2603.00001/signals").json()["signals"]
+
+    assert [(row["at"], row["upvotes"]) for row in found] == [
+        ("2026-03-02T12:00:00Z", 3),
+        ("2026-03-03T12:00:00Z", 9),
+    ]
+
+
+def test_feeds_tell_how_reading_goes(library):
+    [feed] = library.get("/api/v1/feeds").json()["feeds"]
+
+    assert (feed["name"], feed["newest_day"], feed["stale"]) == ("huggingface", "2026-03-03", True)
+    assert feed["last_success"] is None
+
+
+# --- Everywhere ------------------------------------------------------------------------------------------
+
+ADDRESSES = [
+    "/api/v1/papers",
+    "/api/v1/papers/2603.00001",
+    "/api/v1/papers/2603.00001/similar",
+    "/api/v1/search",
+    "/api/v1/feeds",
+    "/api/v1/me",
+    "/api/daily_papers",
+    "/api/papers/search",
+    "/api/papers/2603.00001",
+    "/papers/2603.00001.md",
+    "/healthz",
+    "/readyz",
+    "/openapi.json",
+]
+
+
+@pytest.mark.parametrize("address", [*ADDRESSES, "/api/v1/papers/2603.77777", "/api/nowhere"])
+def test_head_is_get_without_the_body(library, address):
+    seen, asked = library.get(address), library.head(address)
+
+    assert asked.status_code == seen.status_code
+    assert asked.content == b""
+    for name in ("Content-Type", "Content-Length", "Content-Security-Policy"):
+        assert asked.headers[name] == seen.headers[name]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_other_methods_are_refused_plainly(library, address):
+    answer = library.post(address)
+
+    assert answer.status_code == 405
+    assert "GET" in answer.headers["Allow"]
+
+
+@pytest.mark.parametrize("address", ADDRESSES[:7])
+@pytest.mark.parametrize("name", ["date", "cursor", "submitter", "q", "anything"])
+def test_a_nul_byte_in_a_query_is_refused(library, address, name):
+    answer = library.get(f"{address}?{name}=a%00b")
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]
+
+
+@pytest.mark.parametrize("address", ["/api/papers/%00", "/api/papers/2603.00001%00", "/papers/%00.md"])
+def test_a_nul_byte_in_a_path_is_refused(library, address):
+    assert library.get(address).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "query", ["date=%ff", "submitter=%ed%a0%80", "submitter=" + "a" * 20_000, "&&==&%", "p=%"]
+)
+def test_a_broken_query_is_no_fault_of_ours(library, query):
+    assert library.get(f"/api/daily_papers?{query}").status_code in (200, 400)
+
+
+# --- The description -------------------------------------------------------------------------------------
+
+
+DESCRIBED = [
+    "/api/v1/papers",
+    "/api/v1/papers/{paper_id}",
+    "/api/v1/papers/{paper_id}/similar",
+    "/api/v1/papers/{paper_id}/signals",
+    "/api/v1/search",
+    "/api/v1/feeds",
+    "/api/v1/me",
+    "/api/daily_papers",
+    "/api/papers/search",
+    "/api/papers/{paper_id}",
+    "/papers/{paper_id}.md",
+    "/papers/{paper_id}.bib",
+    "/papers/{paper_id}.ris",
+    "/healthz",
+    "/readyz",
+    *(f"/feeds/{name}.{{form}}" for name in ("daily", "trending", "search", "topics/{topic_id}")),
+    "/api/v1/match",
+    "/api/v1/subscriptions",
+    "/api/v1/topics",
+    "/api/v1/topics/{topic_id}",
+    "/api/v1/topics/{topic_id}/papers",
+    "/api/v1/topics/{topic_id}/ratings",
+]
+
+
+@pytest.fixture(scope="module")
+def description() -> dict[str, Any]:
+    return create_app(Settings(_env_file=None), "postgresql:///nowhere").openapi()
+
+
+def operations(description: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, methods in description["paths"].items():
+        for operation in methods.values():
+            yield path, operation
+
+
+def test_every_operation_says_what_it_is_for_and_how_it_fails(description):
+    for path, operation in operations(description):
+        assert operation["summary"], path
+        assert operation["tags"], path
+        problem = operation["responses"]["default"]["content"]["application/problem+json"]["schema"]
+        assert set(problem["properties"]) == {"type", "title", "status", "detail", "error"}
+        assert "422" not in operation["responses"], path
+
+
+def test_every_parameter_is_described(description):
+    for path, operation in operations(description):
+        for parameter in operation.get("parameters", []):
+            told = parameter.get("description") or parameter["schema"].get("description")
+            assert told, f"{path}: {parameter['name']}"
+
+
+def test_what_is_written_in_a_form_of_its_own_has_an_example(description):
+    for path, operation in operations(description):
+        for parameter in operation.get("parameters", []):
+            if parameter["name"] in {"date", "week", "month", "from", "to", "paper_id"}:
+                assert parameter["schema"].get("examples") or parameter.get("example"), f"{path}: {parameter}"
+
+
+def test_the_description_covers_our_own_json_and_the_hubs(description):
+    assert sorted({path for path, _ in operations(description)}) == sorted(DESCRIBED)
+
+
+@pytest.fixture(scope="module")
+def described(papers: str) -> Any:
+    return schemathesis.openapi.from_url(f"{papers}/openapi.json")
+
+
+@pytest.mark.parametrize("path", DESCRIBED)
+def test_answers_are_as_described_whatever_is_asked(described, path):
+    """Not checked: that all data of a described type is taken, for not every text is a date."""
+    asked = [
+        described[path][method].as_strategy(generation_mode=mode)
+        for method in described[path]
+        for mode in schemathesis.GenerationMode
+    ]
+
+    @given(case=st.one_of(asked))
+    @hypothesis.settings(max_examples=40)
+    def check(case: schemathesis.Case) -> None:
+        case.call_and_validate(excluded_checks=[checks.positive_data_acceptance], timeout=60)
+
+    check()

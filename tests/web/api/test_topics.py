@@ -1,0 +1,274 @@
+"""Topics by programs with a key: ada's may read or write, cyn's sees nothing of hers; matching without."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import httpx
+import hypothesis
+import pytest
+import schemathesis
+from hypothesis import given
+from hypothesis import strategies as st
+from schemathesis import checks
+from topics.readings import paper_id, three_subjects
+
+from conftest import new_database, running_site
+from paperround.accounts import api_keys
+from paperround.accounts.tables import Scope
+from paperround.database import Database
+from paperround.settings import Settings
+from paperround.topics import corpus, reader_topics
+from paperround.topics.reader_topics import Wish
+from paperround.web.api import topics as topics_api
+from web.pages.test_editions import TODAY, opened
+
+from support.factories import at, reader
+
+DAY = "2026-03-10"
+BEES = {paper_id(n) for n in range(1, 61) if n % 3 == 1}
+
+
+async def key_of(database: Database, email: str, scope: Scope = Scope.write) -> dict[str, str]:
+    """The header of a new key."""
+    who = await reader(database, email)
+    async with database.writing() as session:
+        key = await api_keys.make(session, who.id, name="Test", scope=scope, now=at(TODAY))
+    return {"Authorization": f"Bearer {key}"}
+
+
+@pytest.fixture
+async def api(database_url: str, database: Database) -> AsyncIterator[httpx.AsyncClient]:
+    await three_subjects(database, day=DAY)
+    await corpus.measure_if_grown(database, now=at(TODAY))
+    async with opened(database_url) as client:
+        yield client
+
+
+@pytest.fixture
+async def ada(api: httpx.AsyncClient, database: Database) -> dict[str, str]:
+    return await key_of(database, "ada@example.org")
+
+
+async def follow(api: httpx.AsyncClient, key: dict[str, str], **said: Any) -> dict[str, Any]:
+    answer = await api.post("/api/v1/topics", json=said, headers=key)
+    assert answer.status_code == 201, answer.text
+    assert answer.headers["Location"] == f"/api/v1/topics/{answer.json()['id']}"
+    return answer.json()
+
+
+async def test_a_topic_is_followed_read_changed_and_deleted(api, ada):
+    made = await follow(api, ada, words="honey bees", examples=[paper_id(1)], must_not=["queen"], daily=7)
+    assert (made["name"], made["daily"], made["paused"]) == ("honey bees", 7, False)
+    address = f"/api/v1/topics/{made['id']}"
+    assert (await api.get(address, headers=ada)).json() == made
+    assert (await api.get("/api/v1/topics", headers=ada)).json() == {"topics": [made]}
+    changed = await api.patch(address, json={"name": "Bees", "paused": True}, headers=ada)
+    assert changed.json() == made | {
+        "name": "Bees",
+        "paused": True,
+        "changed_at": changed.json()["changed_at"],
+    }
+    assert (await api.delete(address, headers=ada)).status_code == 204
+    assert (await api.get(address, headers=ada)).status_code == 404
+
+
+async def test_pausing_and_moving_change_nothing_of_what_it_matches(api, ada):
+    first, second = [await follow(api, ada, words=words) for words in ("honey bees", "river deltas")]
+    moved = await api.patch(f"/api/v1/topics/{second['id']}", json={"place": 0, "paused": True}, headers=ada)
+    assert moved.json()["changed_at"] == second["changed_at"]
+    listed = (await api.get("/api/v1/topics", headers=ada)).json()["topics"]
+    assert [topic["id"] for topic in listed] == [second["id"], first["id"]]
+
+
+async def test_its_papers_come_with_reasons_and_a_rating_counts_at_once(api, ada):
+    made = await follow(api, ada, words="honey bees", daily=50)
+    papers = f"/api/v1/topics/{made['id']}/papers"
+    found = (await api.get(papers, headers=ada)).json()
+    assert (found["first"], found["last"]) == ("2026-03-04", DAY)
+    ids = [one["paper"]["id"] for one in found["papers"]]
+    assert ids
+    assert set(ids) <= BEES
+    assert found["papers"][0]["reasons"][0] == {
+        "kind": "phrase", "text": "honey bees", "weight": found["papers"][0]["reasons"][0]["weight"],
+    }  # fmt: skip
+    strengths = [one["strength"] for one in found["papers"]]
+    assert strengths == sorted(strengths, reverse=True)
+    ratings = f"/api/v1/topics/{made['id']}/ratings"
+    rated = await api.post(ratings, json={"paper": f"{ids[0]}v2", "value": -1}, headers=ada)
+    assert [(one["paper"], one["value"]) for one in rated.json()["ratings"]] == [(ids[0], -1)]
+    again = (await api.get(papers, headers=ada)).json()["papers"]
+    assert ids[0] not in [one["paper"]["id"] for one in again]
+    taken = await api.post(ratings, json={"paper": ids[0], "value": 0}, headers=ada)
+    assert taken.json() == {"ratings": []}
+    assert [one["paper"]["id"] for one in (await api.get(papers, headers=ada)).json()["papers"]] == ids
+
+
+async def test_another_readers_topic_is_not_there(api, database, ada):
+    made = await follow(api, ada, words="honey bees")
+    cyn = await key_of(database, "cyn@example.org")
+    assert (await api.get("/api/v1/topics", headers=cyn)).json() == {"topics": []}
+    address = f"/api/v1/topics/{made['id']}"
+    for method, path, body in (
+        ("GET", address, None), ("PATCH", address, {"name": "Mine"}), ("DELETE", address, None),
+        ("GET", f"{address}/papers", None), ("GET", f"{address}/ratings", None),
+        ("POST", f"{address}/ratings", {"paper": paper_id(1), "value": 1}),
+    ):  # fmt: skip
+        answer = await api.request(method, path, json=body, headers=cyn)
+        assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/problem+json"), path
+    assert (await api.get(address, headers=ada)).json() == made
+
+
+async def test_a_key_that_may_read_changes_nothing_and_none_sees_nothing(api, database, ada):
+    made = await follow(api, ada, words="honey bees")
+    reading = await key_of(database, "ada@example.org", Scope.read)
+    address = f"/api/v1/topics/{made['id']}"
+    assert (await api.get(address, headers=reading)).status_code == 200
+    changes = [
+        ("POST", "/api/v1/topics", {"words": "x"}), ("PATCH", address, {"name": "x"}),
+        ("DELETE", address, None), ("POST", f"{address}/ratings", {"paper": paper_id(1), "value": 1}),
+    ]  # fmt: skip
+    for method, path, body in changes:
+        assert (await api.request(method, path, json=body, headers=reading)).status_code == 403, path
+    for method, path, body in [*changes, ("GET", "/api/v1/topics", None), ("GET", f"{address}/papers", None)]:
+        assert (await api.request(method, path, json=body)).status_code == 401, path
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {}, {"words": " "}, {"words": "x" * 1001}, {"words": "x", "daily": 0}, {"words": "x", "daily": 51},
+        {"words": "x", "nonsense": 1}, {"words": 7}, {"examples": ["2603.99999"]}, {"examples": ["nonsense"]},
+        {"examples": ["x" * 61]}, {"words": "x", "must": ["m"] * 21}, [], "x", None,
+    ],
+)  # fmt: skip
+async def test_what_is_no_topic_is_refused_in_words(api, ada, said):
+    answer = await api.post("/api/v1/topics", json=said, headers=ada)
+    assert answer.status_code in (400, 422), answer.text
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["detail"]
+
+
+@pytest.mark.parametrize("text", [b"x\\ud800", b"\\u0000", b"\xff"])
+async def test_what_is_no_text_is_refused(api, ada, text):
+    headers = ada | {"Content-Type": "application/json"}
+    answer = await api.post("/api/v1/topics", content=b'{"words": "' + text + b'"}', headers=headers)
+    assert answer.status_code in (400, 422)
+
+
+@pytest.mark.parametrize(
+    "rating",
+    [{"paper": "2603.99999", "value": 1}, {"paper": paper_id(1), "value": 2}, {"paper": paper_id(1)},
+     {"paper": "nonsense", "value": 1}],
+)  # fmt: skip
+async def test_what_is_no_rating_is_refused(api, ada, rating):
+    made = await follow(api, ada, words="honey bees")
+    answer = await api.post(f"/api/v1/topics/{made['id']}/ratings", json=rating, headers=ada)
+    assert answer.status_code in (400, 404, 422)
+
+
+async def test_two_programs_at_once_make_one_topic_more_than_none(api, ada, monkeypatch):
+    monkeypatch.setattr(reader_topics, "MOST_TOPICS", 2)
+    said = {"json": {"words": "honey bees"}, "headers": ada}
+    answers = await asyncio.gather(*(api.post("/api/v1/topics", **said) for _ in range(5)))
+    assert sorted(answer.status_code for answer in answers) == [201, 201, 400, 400, 400]
+
+
+# Matching without a topic
+
+
+async def test_a_text_is_matched_without_a_key_and_nothing_is_kept(api, database, ada):
+    found = (await api.post("/api/v1/match", json={"text": "honey bees", "limit": 3})).json()
+    assert len(found["papers"]) == 3
+    assert {one["paper"]["id"] for one in found["papers"]} <= BEES
+    assert (await api.get("/api/v1/topics", headers=ada)).json() == {"topics": []}
+
+
+async def test_examples_are_matched_and_what_is_disliked_is_left_out(api):
+    asked = {"examples": [paper_id(1), f"https://arxiv.org/abs/{paper_id(4)}v1"], "less": [paper_id(7)]}
+    found = (await api.post("/api/v1/match", json=asked | {"from": DAY, "to": DAY})).json()
+    ids = {one["paper"]["id"] for one in found["papers"]}
+    assert ids & BEES
+    assert paper_id(7) not in ids
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({}, "Say what to match"),
+        ({"text": "  "}, "Say what to match"),
+        ({"text": "x", "from": "2026-03-10", "to": "2026-03-09"}, "lies after"),
+        ({"text": "x", "from": "2026-01-01", "to": "2026-03-09"}, "31 days"),
+        ({"text": "x", "from": "0001-01-01"}, "31 days"),
+        ({"text": "x", "to": "0001-01-01"}, None),
+        ({"text": "x", "from": "9999-12-31"}, "lies after"),
+        ({"text": "x", "limit": 101}, "limit"),
+        ({"text": "x" * 1001}, "text"),
+        ({"words": "x"}, "words"),
+    ],
+)
+async def test_matching_is_bounded(api, asked, told):
+    answer = await api.post("/api/v1/match", json=asked)
+    if told is None:
+        assert answer.json()["papers"] == []
+    else:
+        assert answer.status_code in (400, 422)
+        assert told in answer.json()["detail"]
+
+
+async def test_matching_too_often_is_refused_for_a_minute(api, monkeypatch):
+    monkeypatch.setattr(topics_api, "MATCHES_A_MINUTE", 2)
+    statuses = [(await api.post("/api/v1/match", json={"text": "bees"})).status_code for _ in range(3)]
+    assert statuses == [200, 200, 429]
+
+
+async def test_without_papers_nothing_matches(database_url):
+    async with opened(database_url) as api:
+        answer = await api.post("/api/v1/match", json={"text": "bees"})
+    assert answer.json() == {"papers": [], "first": None, "last": None, "next": None}
+
+
+# The description, with a key that may write
+
+
+@pytest.fixture(scope="module")
+def described(server: str) -> Iterator[Any]:
+    with new_database(server) as url:
+
+        async def filled() -> dict[str, str]:
+            database = Database(url)
+            await three_subjects(database, day=DAY, count=12)
+            key = await key_of(database, "ada@example.org")
+            who = await reader(database, "ada@example.org")
+            async with database.writing() as session:
+                await reader_topics.create(session, who.id, Wish(words="honey bees"), now=at(TODAY))
+            await database.close()
+            return key
+
+        key = asyncio.run(filled())
+        with running_site(Settings(_env_file=None), url) as address:
+            yield schemathesis.openapi.from_url(f"{address}/openapi.json"), key
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/api/v1/match"), ("GET", "/api/v1/topics"), ("POST", "/api/v1/topics"),
+        ("GET", "/api/v1/topics/{topic_id}"), ("PATCH", "/api/v1/topics/{topic_id}"),
+        ("GET", "/api/v1/topics/{topic_id}/papers"), ("GET", "/api/v1/topics/{topic_id}/ratings"),
+        ("POST", "/api/v1/topics/{topic_id}/ratings"), ("DELETE", "/api/v1/topics/{topic_id}"),
+    ],
+)  # fmt: skip
+def test_answers_are_as_described_whatever_is_asked(described, method, path):
+    schema, key = described
+    asked = [schema[path][method].as_strategy(generation_mode=mode) for mode in schemathesis.GenerationMode]
+
+    @given(case=st.one_of(asked))
+    @hypothesis.settings(max_examples=40)
+    def check(case: schemathesis.Case) -> None:
+        left_out = [checks.positive_data_acceptance, checks.ignored_auth]
+        case.call_and_validate(excluded_checks=left_out, headers=key, timeout=60)
+
+    check()

@@ -1,0 +1,252 @@
+"""Voting, saving and rating where a paper stands, by plain forms: ada, ben, and cyn who must see nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from paperround.database import Database
+from paperround.papers import votes
+from paperround.papers.tables import Paper
+from paperround.topics import reader_topics
+from paperround.topics.reader_topics import Wish
+from web.pages.test_editions import TODAY, Page, opened
+
+from support.factories import at, item, listed
+from support.people import ADA, BEN, CYN, Person, signed_in
+
+ONE, TWO = "2603.00001", "2603.00002"
+OLD = "astro-ph/0601001"
+DAY = "/papers/date/2026-03-10"
+
+
+@pytest.fixture
+async def papers(database: Database) -> None:
+    await listed(database, "2026-03-10", item(ONE), item(TWO), item(OLD))
+
+
+@pytest.fixture
+async def browser(database_url: str, papers: None) -> AsyncIterator[httpx.AsyncClient]:
+    async with opened(database_url) as client:
+        yield client
+
+
+@pytest.fixture
+async def ada(browser: httpx.AsyncClient, database: Database) -> Person:
+    return await signed_in(browser, database, ADA, now=at(TODAY))
+
+
+async def press(browser: httpx.AsyncClient, who: Person, address: str, **fields: str) -> httpx.Response:
+    """As a browser sends a form that stands on the day's page."""
+    referer = {"Referer": f"http://127.0.0.1{DAY}"}
+    return await browser.post(address, data=who.form(**fields), headers=referer)
+
+
+def buttons(page: Page, name: str) -> dict[str | None, str | None]:
+    """Value and state of a page's buttons of that name."""
+    return {
+        attrs.get("value"): attrs.get("aria-pressed")
+        for tag, attrs in page.elements
+        if tag == "button" and attrs.get("name") == name
+    }
+
+
+async def topic_of(database: Database, who: Person, words: str = "patience") -> int:
+    async with database.writing() as session:
+        return (await reader_topics.create(session, who.id, Wish(words=words), now=at(TODAY))).id
+
+
+@pytest.mark.parametrize("paper_id", [ONE, OLD])
+async def test_a_vote_is_given_and_taken_back_and_leads_back_to_the_paper(browser, database, ada, paper_id):
+    for on, pressed, count in (("true", "true", "8"), ("false", "false", "7")):
+        answer = await press(browser, ada, f"/papers/{paper_id}/upvote", on=on)
+        assert (answer.status_code, answer.headers["Location"]) == (303, f"{DAY}#paper-{paper_id}")
+        page = Page(await browser.get(f"/papers/{paper_id}"))
+        vote = next(
+            attrs
+            for tag, attrs in page.elements
+            if tag == "button" and "Vote" in (attrs.get("aria-label") or "")
+        )
+        assert vote["aria-pressed"] == pressed
+        assert vote["aria-label"] == f"Vote for it: {count} votes"
+        assert ("On the hub alone, without 1 vote given here." in page.text) is (count == "8")
+
+
+async def test_pressing_twice_at_once_is_one_vote(browser, database, ada):
+    answers = await asyncio.gather(
+        *(press(browser, ada, f"/papers/{ONE}/upvote", on="true") for _ in range(4))
+    )
+    assert {answer.status_code for answer in answers} == {303}
+    async with database.reading() as session:
+        assert (await session.get_one(Paper, ONE)).local_upvotes == 1
+
+
+async def test_an_edition_is_in_the_order_of_all_votes(browser, ada):
+    await press(browser, ada, f"/papers/{TWO}/upvote", on="true")
+    assert Page(await browser.get(DAY)).papers()[0] == TWO
+
+
+async def test_the_hubs_form_gives_the_feeds_own_votes(browser, ada):
+    await press(browser, ada, f"/papers/{ONE}/upvote", on="true")
+    assert (await browser.get(f"/api/papers/{ONE}")).json()["upvotes"] == 7
+    own = (await browser.get(f"/api/v1/papers/{ONE}")).json()
+    assert (own["upvotes"], own["local_upvotes"]) == (8, 1)
+
+
+async def test_saving_is_undone_the_same_way(browser, ada):
+    await press(browser, ada, f"/papers/{ONE}/save", on="true")
+    assert "1 paper, 1 to read" in Page(await browser.get("/saved")).text
+    assert "Saved" in Page(await browser.get(f"/papers/{ONE}")).text
+    await press(browser, ada, f"/papers/{ONE}/save", on="false")
+    assert "Nothing is saved yet" in Page(await browser.get("/saved")).text
+
+
+async def test_what_one_did_is_nobody_elses_business(browser, database, ada):
+    await press(browser, ada, f"/papers/{ONE}/upvote", on="true")
+    await press(browser, ada, f"/papers/{ONE}/save", on="true")
+    browser.cookies.clear()
+    await signed_in(browser, database, CYN, now=at(TODAY))
+    page = await browser.get(DAY)
+    assert 'aria-pressed="true"' not in page.text
+    assert "Nothing is saved yet" in Page(await browser.get("/saved")).text
+
+
+async def test_who_is_not_signed_in_is_led_to_where_they_can_and_back(browser):
+    page = Page(await browser.get(f"{DAY}?category=cs.CL"))
+    assert page.papers() == []
+    page = Page(await browser.get(DAY))
+    assert "/sign-in?next=/papers/date/2026-03-10" in page.links()
+    assert not [
+        tag for tag, attrs in page.elements if tag == "form" and "upvote" in (attrs.get("action") or "")
+    ]
+    for address in (f"/papers/{ONE}/upvote", f"/papers/{ONE}/save", "/rate", f"/saved/{ONE}/read"):
+        answer = await browser.post(address, data={"on": "true", "topic": "1", "more": ONE})
+        assert answer.status_code in (303, 401), address
+        assert "/sign-in" in answer.headers.get("Location", "/sign-in")
+
+
+@pytest.mark.parametrize("address", [f"/papers/{ONE}/upvote", f"/papers/{ONE}/save", "/rate"])
+async def test_a_form_without_its_token_changes_nothing(browser, database, ada, address):
+    answer = await browser.post(address, data={"on": "true", "topic": "1", "more": ONE})
+    assert answer.status_code == 403
+    async with database.reading() as session:
+        assert await votes.upvoted(session, ada.id, [ONE]) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("referer", "back"),
+    [
+        (None, f"/papers/{ONE}"),
+        ("https://evil.example/papers", f"/papers/{ONE}"),
+        ("http://127.0.0.1//evil.example/", f"/papers/{ONE}"),
+        ("http://127.0.0.1/papers?q=a&after=b", "/papers?q=a&after=b"),
+        ("not an address [", f"/papers/{ONE}"),
+    ],
+)
+async def test_one_is_led_back_within_this_site_alone(browser, ada, referer, back):
+    headers = {"Referer": referer} if referer else {}
+    answer = await browser.post(f"/papers/{ONE}/save", data=ada.form(on="true"), headers=headers)
+    assert answer.headers["Location"] == f"{back}#paper-{ONE}"
+
+
+@pytest.mark.parametrize("paper_id", ["2603.99999", "nonsense", "..", "2603.00001'--"])
+async def test_a_paper_that_is_not_here_is_said_not_to_be(browser, ada, paper_id):
+    for what in ("upvote", "save"):
+        assert (await press(browser, ada, f"/papers/{paper_id}/{what}", on="true")).status_code in (404, 405)
+
+
+async def test_a_button_without_its_value_is_refused(browser, ada):
+    assert (await press(browser, ada, f"/papers/{ONE}/upvote")).status_code == 422
+    assert (await press(browser, ada, f"/papers/{ONE}/upvote", on="perhaps")).status_code == 422
+
+
+# Ratings
+
+
+async def test_with_a_topic_every_list_offers_to_rate_and_to_undo(browser, database, ada):
+    assert buttons(Page(await browser.get(DAY)), "more") == {}
+    topic = await topic_of(database, ada)
+    page = Page(await browser.get(DAY))
+    assert set(buttons(page, "more")) == set(buttons(page, "less")) == {ONE, TWO, OLD}
+    answer = await press(browser, ada, "/rate", topic=str(topic), less=OLD)
+    assert answer.headers["Location"] == f"{DAY}#paper-{OLD}"
+    page = Page(await browser.get(DAY))
+    assert "Less for patience" in page.text
+    assert set(buttons(page, "more")) == {ONE, TWO}
+    assert set(buttons(page, "undo")) == {f"{topic}:{OLD}"}
+    await press(browser, ada, "/rate", topic=str(topic), undo=f"{topic}:{OLD}")
+    assert set(buttons(Page(await browser.get(DAY)), "more")) == {ONE, TWO, OLD}
+
+
+async def test_several_topics_can_be_chosen_from(browser, database, ada):
+    topics = [await topic_of(database, ada, words) for words in ("patience", "rivers")]
+    page = Page(await browser.get(f"/papers/{ONE}"))
+    assert [attrs["value"] for tag, attrs in page.elements if tag == "option"] == list(map(str, topics))
+    await press(browser, ada, "/rate", topic=str(topics[1]), more=ONE)
+    page = Page(await browser.get(f"/papers/{ONE}"))
+    assert "More for rivers" in page.text
+    assert set(buttons(page, "less")) == {ONE}, "it can be rated in the other one too"
+    await press(browser, ada, "/rate", topic=str(topics[0]), less=ONE)
+    assert buttons(Page(await browser.get(f"/papers/{ONE}")), "less") == {}
+
+
+async def test_the_topic_rated_in_last_is_chosen_already(browser, database, ada):
+    for words in ("patience", "gradients"):
+        last = await topic_of(database, ada, words)
+
+    def chosen(page: httpx.Response) -> list[str | None]:
+        options = [attrs for tag, attrs in Page(page).elements if tag == "option" and "selected" in attrs]
+        return [attrs["value"] for attrs in options]
+
+    assert chosen(await browser.get(DAY)) == []
+    await press(browser, ada, "/rate", topic=str(last), more=ONE)
+    for page in (DAY, "/papers?q=patient", f"/papers/{TWO}"):
+        assert str(last) in chosen(await browser.get(page)), page
+
+
+async def test_where_papers_stand_under_their_topics_a_button_names_the_topic(browser, database, ada):
+    chosen, named = [await topic_of(database, ada, words) for words in ("patience", "rivers")]
+    await press(browser, ada, "/rate", topic=str(chosen), more=f"{named}:{OLD}")
+    async with database.reading() as session:
+        ratings = await reader_topics.ratings_of(session, ada.id, [OLD])
+    assert [(rating.topic_id, rating.value) for rating in ratings] == [(named, 1)]
+
+
+async def test_a_page_is_hardly_heavier_for_who_is_signed_in(browser, database, ada):
+    """Each paper has five buttons; what they share stands on the page once."""
+    await topic_of(database, ada)
+    mine = await browser.get(DAY)
+    browser.cookies.clear()
+    anyones = await browser.get(DAY)
+    papers = len(Page(mine).papers()) or 3
+    assert len(mine.content) - len(anyones.content) < 1_000 + papers * 700
+    assert mine.text.count('name="csrf"') == 2, "of the papers, and of the box"
+
+
+async def test_nobody_rates_in_anothers_topic(browser, database, ada):
+    topic = await topic_of(database, ada)
+    browser.cookies.clear()
+    ben = await signed_in(browser, database, BEN, now=at(TODAY))
+    for fields in ({"more": ONE}, {"less": ONE}, {"undo": f"{topic}:{ONE}"}):
+        assert (await press(browser, ben, "/rate", topic=str(topic), **fields)).status_code == 404
+    async with database.reading() as session:
+        assert (await reader_topics.topic_of(session, ada.id, topic)).ratings == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"topic": "1"},
+        {"topic": "x", "more": ONE},
+        {"topic": "0", "more": ONE},
+        {"topic": "9" * 30, "more": ONE},
+        {"topic": "1", "undo": "9" * 40 + ":" + ONE},
+        {"topic": "1", "more": "x" * 61},
+        {"topic": "1", "more": "2603.9"},
+    ],
+)
+async def test_what_is_no_rating_is_refused(browser, ada, fields):
+    assert (await press(browser, ada, "/rate", **fields)).status_code in (404, 422)

@@ -1,0 +1,459 @@
+"""`/settings`: each reader's own, and nobody else's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from digests.conftest import subscribed
+from paperround import tokens
+from paperround.accounts import api_keys, sign_in
+from paperround.accounts.tables import ApiKey, Reader, ReaderSession, Scope, SignInLink
+from paperround.database import Database
+from paperround.digests.tables import Subscription
+from paperround.web.dependencies import KeyWriter
+from paperround.web.pages.settings import browser_name
+from web.pages.test_editions import TODAY, Page, opened
+
+from support.factories import at
+from support.people import ADA, BEN, CYN, Person, person, signed_in
+
+NOW = at(TODAY)
+
+
+@pytest.fixture
+async def browser(database_url: str) -> AsyncIterator[httpx.AsyncClient]:
+    async with opened(database_url) as client:
+        yield client
+
+
+@pytest.fixture
+async def ada(browser: httpx.AsyncClient, database: Database) -> Person:
+    """`browser` is hers."""
+    return await signed_in(browser, database, ADA, now=NOW)
+
+
+async def reader(database: Database, email: str = ADA) -> Reader:
+    async with database.reading() as session:
+        return (await session.scalars(select(Reader).where(Reader.email == email))).one()
+
+
+async def sessions_of(database: Database, reader_id: int) -> list[int]:
+    query = select(ReaderSession.id).where(ReaderSession.reader_id == reader_id)
+    async with database.reading() as session:
+        return list(await session.scalars(query))
+
+
+async def subscribers(database: Database) -> list[str]:
+    async with database.reading() as session:
+        return list(await session.scalars(select(Subscription.email)))
+
+
+async def mailed(database: Database) -> str:
+    """The token of the link that waits, as if it had been mailed."""
+    token = tokens.new_token()
+    async with database.writing() as session:
+        link = (await session.scalars(select(SignInLink).where(SignInLink.token_hash.is_(None)))).one()
+        link.token_hash = tokens.fingerprint(token)
+    return token
+
+
+# --- Who may ----------------------------------------------------------------------------------------------
+
+GETS = ["/settings", "/settings/export.json", "/settings/leave", "/settings/address/x"]
+POSTS = [
+    "/settings/profile",
+    "/settings/address",
+    "/settings/address/x",
+    "/settings/sessions/end",
+    "/settings/sessions/1/end",
+    "/settings/keys",
+    "/settings/keys/1/delete",
+    "/settings/leave",
+]
+
+
+@pytest.mark.parametrize("address", GETS)
+async def test_who_is_not_signed_in_is_led_to_do_so_and_then_back(browser, address):
+    answer = await browser.get(address)
+    page = Page(await browser.get(answer.headers["Location"]))
+
+    assert answer.status_code == 303
+    assert [a["value"] for _, a in page.elements if a.get("name") == "next"] == [address]
+
+
+@pytest.mark.parametrize("address", POSTS)
+async def test_nothing_is_done_for_who_is_not_signed_in(browser, database, address):
+    await person(database, now=NOW)
+    answer = await browser.post(address, data={"name": "Eve", "confirm": ADA})
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/sign-in")
+    assert (await reader(database)).name == ""
+
+
+async def test_who_sent_a_form_is_led_back_to_its_page(browser):
+    from_page = {"Referer": "http://127.0.0.1/papers/trending?after=x"}
+    answer = await browser.post("/settings/profile", headers=from_page)
+
+    assert answer.headers["Location"] == "/sign-in?next=%2Fpapers%2Ftrending%3Fafter%3Dx"
+
+
+@pytest.mark.parametrize("address", POSTS)
+async def test_nothing_is_done_without_the_forms_token(browser, database, ada, address):
+    answer = await browser.post(address, data={"name": "Eve", "confirm": ADA, "email": BEN})
+
+    assert answer.status_code == 403
+    assert (await reader(database)).name == ""
+
+
+# --- Name, time zone --------------------------------------------------------------------------------------
+
+
+async def test_name_and_time_zone_are_kept(browser, database, ada):
+    answer = await browser.post(
+        "/settings/profile", data=ada.form(name="  Ada\t<b>Lindqvist</b> ", time_zone="Asia/Kolkata")
+    )
+    page = Page(await browser.get(answer.headers["Location"]))
+
+    assert "are saved" in page.text
+    kept = await reader(database)
+    assert (kept.name, kept.time_zone) == ("Ada <b>Lindqvist</b>", "Asia/Kolkata")
+    shown = {a["name"]: a["value"] for tag, a in page.elements if tag == "input" and a.get("id") == "name"}
+    assert shown == {"name": "Ada <b>Lindqvist</b>"}
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../../etc/passwd", "localtime", "utc ", "Europe"])
+async def test_what_is_no_time_zone_is_refused(browser, database, ada, zone):
+    answer = await browser.post("/settings/profile", data=ada.form(name="Ada", time_zone=zone))
+
+    assert answer.status_code == 400 if zone else answer.status_code == 303
+    assert (await reader(database)).time_zone == "UTC"
+
+
+async def test_what_is_too_long_is_refused(browser, database, ada):
+    answer = await browser.post("/settings/profile", data=ada.form(name="x" * 81))
+
+    assert answer.status_code == 422
+    assert "at most 80 characters" in Page(answer).text
+
+
+# --- Address ----------------------------------------------------------------------------------------------
+
+
+async def test_the_address_changes_when_the_link_to_the_new_one_is_used(browser, database, ada):
+    await subscribed(database, "ada", now=TODAY)
+    asked = await browser.post("/settings/address", data=ada.form(email="Ada@New.example.org"))
+    token = await mailed(database)
+    page = Page(await browser.get(f"/settings/address/{token}"))
+    assert (await reader(database)).email == ADA, "not yet"
+    used = await browser.post(f"/settings/address/{token}", data=ada.form())
+
+    assert "on its way" in Page(await browser.get(asked.headers["Location"])).text
+    assert f"from {ADA} to ada@new.example.org" in page.text
+    assert "is changed" in Page(await browser.get(used.headers["Location"])).text
+    assert (await reader(database, "ada@new.example.org")).id == ada.id
+    assert await subscribers(database) == ["ada@new.example.org"]
+    assert (await browser.post(f"/settings/address/{token}", data=ada.form())).status_code == 410
+
+
+async def test_nobody_else_can_use_that_link(browser, database, database_url, ada):
+    await browser.post("/settings/address", data=ada.form(email="ada@new.example.org"))
+    token = await mailed(database)
+    async with opened(database_url) as other:
+        cyn = await signed_in(other, database, CYN, now=NOW)
+        assert (await other.get(f"/settings/address/{token}")).status_code == 410
+        assert (await other.post(f"/settings/address/{token}", data=cyn.form())).status_code == 410
+
+    assert (await reader(database)).email == ADA
+    assert (await reader(database, CYN)).id == cyn.id
+
+
+async def test_signing_out_everywhere_stops_a_change_that_somebody_else_asked_for(
+    browser, database, database_url, ada
+):
+    """As the mail to the present address says."""
+    async with opened(database_url) as thief:
+        stolen = await signed_in(thief, database, ADA, now=NOW)
+        await thief.post("/settings/address", data=stolen.form(email="eve@example.org"))
+        token = await mailed(database)
+        await browser.post("/settings/sessions/end", data=ada.form())
+        answer = await thief.post(f"/settings/address/{token}", data=stolen.form())
+
+    assert answer.headers["Location"].startswith("/sign-in")
+    assert (await reader(database)).id == ada.id
+
+
+async def test_a_sign_in_link_changes_no_address(browser, database, ada):
+    async with database.writing() as session:
+        await sign_in.ask(session, "ada@new.example.org", now=NOW)
+    token = await mailed(database)
+
+    assert (await browser.post(f"/settings/address/{token}", data=ada.form())).status_code == 410
+
+
+async def test_an_address_that_has_an_account_is_said_only_to_whom_it_belongs(browser, database, ada):
+    await person(database, BEN, now=NOW)
+    known = await browser.post("/settings/address", data=ada.form(email=BEN))
+    token = await mailed(database)
+    answer = await browser.post(f"/settings/address/{token}", data=ada.form())
+
+    assert known.headers["Location"] == "/settings?done=link"
+    assert answer.status_code == 409
+    assert "Another account has this address" in Page(answer).text
+    assert (await reader(database)).id == ada.id
+
+
+# --- Browsers ---------------------------------------------------------------------------------------------
+
+
+async def test_browsers_are_listed_and_can_be_signed_out(browser, database, database_url, ada):
+    phone = await person(database, ADA, now=NOW)
+    await person(database, CYN, now=NOW)
+    page = Page(await browser.get("/settings"))
+    assert page.text.count("Firefox on Linux") == 2
+    assert page.text.count("(this one)") == 1
+
+    await browser.post(f"/settings/sessions/{phone.session_id}/end", data=ada.form())
+
+    assert await sessions_of(database, ada.id) == [ada.session_id]
+    assert (await browser.get("/settings")).status_code == 200
+
+
+async def test_nobody_signs_anybody_else_out(browser, database, ada):
+    cyn = await person(database, CYN, now=NOW)
+    await browser.post(f"/settings/sessions/{cyn.session_id}/end", data=ada.form())
+
+    assert await sessions_of(database, cyn.id) == [cyn.session_id]
+
+
+async def test_signing_out_everywhere_leaves_no_browser_signed_in(browser, database, database_url, ada):
+    cyn = await person(database, CYN, now=NOW)
+    async with opened(database_url) as phone:
+        await signed_in(phone, database, ADA, now=NOW)
+        answer = await browser.post("/settings/sessions/end", data=ada.form())
+        assert (await phone.get("/settings")).status_code == 303
+
+    assert answer.headers["Clear-Site-Data"] == '"cache"'
+    assert (await browser.get("/settings")).status_code == 303
+    assert await sessions_of(database, ada.id) == []
+    assert await sessions_of(database, cyn.id) == [cyn.session_id]
+
+
+async def test_a_days_old_token_is_renewed_by_the_next_form(database, database_url):
+    """A GET writes nothing but that somebody was here, so it doesn't renew."""
+    async with opened(database_url, now="2026-03-12 12:00") as browser:
+        ada = await signed_in(browser, database, now=NOW)
+        before = browser.cookies["paperround"]
+        looked = await browser.get("/settings")
+        answer = await browser.post("/settings/profile", data=ada.form(name="Ada"))
+        assert "set-cookie" not in looked.headers
+        assert answer.headers["set-cookie"].startswith("paperround=")
+        assert browser.cookies["paperround"] != before
+        assert (await browser.get("/settings")).status_code == 200
+        assert (await browser.post("/settings/profile", data=ada.form(name="Ada"))).status_code == 303
+    async with opened(database_url, now="2026-03-12 12:10") as thief:
+        thief.cookies.update(ada.cookies)
+        assert (await thief.get("/settings")).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("agent", "name"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Linux"),
+        (
+            "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/143.0 Safari/537.36 Edg/143",
+            "Edge on Windows",
+        ),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19 Safari/604.1",
+            "Safari on an iPhone",
+        ),
+        ("Mozilla/5.0 (Linux; Android 16) AppleWebKit Chrome/143 Mobile Safari/537.36", "Chrome on Android"),
+        ("curl/8", "A browser"),
+        ("", "A browser"),
+    ],
+)
+def test_a_browser_is_named_by_what_it_says(agent, name):
+    assert browser_name(agent) == name
+
+
+# --- Keys -------------------------------------------------------------------------------------------------
+
+
+async def made(browser: httpx.AsyncClient, who: Person, scope: str = "read", name: str = "script") -> str:
+    answer = await browser.post("/settings/keys", data=who.form(name=name, scope=scope))
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["Cache-Control"] == "no-store"
+    return next(word for word in Page(answer).text.split() if word.startswith("pr_") and len(word) > 20)
+
+
+def bearing(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+async def test_a_key_is_shown_once_and_kept_as_a_hash(browser, database, ada):
+    key = await made(browser, ada)
+    async with database.reading() as session:
+        kept = (await session.scalars(select(ApiKey))).one()
+
+    page = await browser.get("/settings")
+    assert key not in page.text
+    assert f"{key[:8]}…" in page.text
+    assert kept.token_hash == tokens.fingerprint(key)
+    assert key not in str(vars(kept))
+
+
+async def test_a_key_speaks_in_its_readers_name(browser, database, database_url, ada):
+    key = await made(browser, ada)
+    async with opened(database_url) as program:
+        answer = await program.get("/api/v1/me", headers=bearing(key))
+
+    assert answer.json() == {"email": ADA, "name": "", "time_zone": "UTC", "scope": "read"}
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer x",
+        "Bearer pr_",
+        "Basic pr_x",
+        "bearer pr_ü",
+        "Bearer pr_" + "x" * 9000,
+    ],
+)
+async def test_without_a_good_key_there_is_a_problem_that_says_how(browser, database, ada, header):
+    """The browser's cookie is no key: another site's page could send it along."""
+    answer = await browser.get("/api/v1/me", headers={"Authorization": header.encode()} if header else {})
+
+    assert answer.status_code == 401
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert "Authorization: Bearer pr_" in answer.json()["detail"]
+
+
+async def test_nothing_but_the_key_itself_opens(browser, database, ada):
+    key = await made(browser, ada)
+    session_token = next(iter(ada.cookies.values()))
+    for wrong in [key[:-1], key + "x", key.swapcase(), tokens.fingerprint(key), session_token, ada.csrf]:
+        assert (await browser.get("/api/v1/me", headers=bearing(wrong))).status_code == 401
+    browser.cookies.set("paperround", key, domain="127.0.0.1")
+    assert (await browser.get("/settings", headers=bearing(key))).status_code == 303, "nor does it sign in"
+
+
+async def test_a_key_that_may_read_may_not_write(database, database_url):
+    ada = await person(database, now=NOW)
+    async with database.writing() as session:
+        read = await api_keys.make(session, ada.id, name="a", scope=Scope.read, now=NOW)
+        write = await api_keys.make(session, ada.id, name="b", scope=Scope.write, now=NOW)
+    async with opened(database_url) as program:
+        application = program._transport.app  # type: ignore[attr-defined]
+
+        @application.post("/api/v1/try")
+        async def attempt(reader: KeyWriter) -> str:
+            return reader.email
+
+        refused = await program.post("/api/v1/try", headers=bearing(read))
+        taken = await program.post("/api/v1/try", headers=bearing(write))
+        looked = await program.get("/api/v1/me", headers=bearing(write))
+
+    assert (refused.status_code, taken.json(), looked.status_code) == (403, ADA, 200)
+    assert "may only read" in refused.json()["detail"]
+
+
+async def test_a_key_taken_back_opens_nothing_and_only_its_own_reader_can(browser, database, ada):
+    key = await made(browser, ada)
+    cyn = await person(database, CYN, now=NOW)
+    async with database.writing() as session:
+        (key_id,) = await session.scalars(select(ApiKey.id))
+        await api_keys.take_back(session, cyn.id, key_id)
+    assert (await browser.get("/api/v1/me", headers=bearing(key))).status_code == 200
+
+    await browser.post(f"/settings/keys/{key_id}/delete", data=ada.form())
+
+    assert (await browser.get("/api/v1/me", headers=bearing(key))).status_code == 401
+
+
+async def test_the_use_of_a_key_is_noted_at_most_once_a_minute(database):
+    ada = await person(database, now=NOW)
+    async with database.writing() as session:
+        key = await api_keys.make(session, ada.id, name="a", scope=Scope.read, now=NOW)
+    for seconds, noted in [(0, 0), (59, 0), (60, 60), (100, 60)]:
+        await api_keys.holder(database, key, now=NOW + timedelta(seconds=seconds))
+        async with database.reading() as session:
+            used = (await session.scalars(select(ApiKey.used_at))).one()
+        assert used == NOW + timedelta(seconds=noted)
+
+
+async def test_a_key_needs_a_name_and_there_are_twenty_at_most(browser, database, ada):
+    assert (await browser.post("/settings/keys", data=ada.form(name=" \t "))).status_code == 400
+    assert (await browser.post("/settings/keys", data=ada.form(name="a", scope="root"))).status_code == 422
+    for number in range(api_keys.MOST):
+        await made(browser, ada, name=f"key {number}")
+    answer = await browser.post("/settings/keys", data=ada.form(name="one more"))
+
+    assert answer.status_code == 409
+    assert "You have 20 keys" in Page(answer).text
+
+
+async def test_the_api_describes_its_keys(browser):
+    described = (await browser.get("/openapi.json")).json()
+
+    assert described["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+    assert described["paths"]["/api/v1/me"]["get"]["security"] == [{"key": []}]
+    assert "security" not in described["paths"]["/api/v1/papers"]["get"]
+    assert "Needs a key" in Page(await browser.get("/docs")).text
+
+
+# --- Data, leaving ----------------------------------------------------------------------------------------
+
+
+async def test_the_export_is_a_file_of_ones_own(browser, database, ada):
+    await made(browser, ada)
+    await person(database, CYN, now=NOW)
+    answer = await browser.get("/settings/export.json")
+
+    assert "attachment" in answer.headers["Content-Disposition"]
+    assert answer.headers["Cache-Control"] == "no-store"
+    data = json.loads(answer.content)
+    assert [row["email"] for row in data["readers"]] == [ADA]
+    assert len(data["api_keys"]) == 1
+    assert CYN not in answer.text
+
+
+async def test_exports_are_bounded(browser, database, ada):
+    answers = [(await browser.get("/settings/export.json")).status_code for _ in range(21)]
+
+    assert answers == [200] * 20 + [429]
+
+
+@pytest.mark.parametrize("confirm", ["", "yes", "delete", CYN, "ada@example"])
+async def test_an_account_is_not_deleted_by_a_slip(browser, database, ada, confirm):
+    answer = await browser.post("/settings/leave", data=ada.form(confirm=confirm))
+
+    assert answer.status_code == 400
+    assert "Nothing was deleted" in Page(answer).text
+    assert (await reader(database)).id == ada.id
+
+
+async def test_an_account_is_deleted_by_typing_its_address(browser, database, ada):
+    key = await made(browser, ada)
+    await person(database, CYN, now=NOW)
+    for name in ("ada", "cyn"):
+        await subscribed(database, name, now=TODAY)
+    answer = await browser.post("/settings/leave", data=ada.form(confirm=" ADA@example.org "))
+
+    assert "Your account is deleted" in Page(answer).text
+    assert 'name="csrf"' not in answer.text
+    assert (await browser.get("/settings")).status_code == 303
+    assert (await browser.get("/api/v1/me", headers=bearing(key))).status_code == 401
+    async with database.reading() as session:
+        assert list(await session.scalars(select(Reader.email))) == [CYN]
+    assert await subscribers(database) == [CYN]

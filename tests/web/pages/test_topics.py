@@ -1,0 +1,305 @@
+"""The pages of topics by plain forms, as ada uses them; cyn must see nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from markupsafe import Markup
+from sqlalchemy import update
+from topics.readings import paper_id, three_subjects
+
+from paperround.accounts.tables import Reader
+from paperround.database import Database
+from paperround.papers.tables import Listing
+from paperround.topics import corpus
+from paperround.topics.model.match import Kind, Match, Reason
+from paperround.web.views.reasons import why
+from web.pages.test_editions import TODAY, Page, opened
+
+from support.factories import at
+from support.people import ADA, CYN, Person, signed_in
+
+DAY = "2026-03-10"
+BEES = {f"2603.{n:05}" for n in range(1, 61) if n % 3 == 1}
+
+
+@pytest.fixture
+async def browser(database_url: str, database: Database) -> AsyncIterator[httpx.AsyncClient]:
+    await three_subjects(database, day=DAY)
+    await corpus.measure_if_grown(database, now=at(TODAY))
+    async with opened(database_url) as client:
+        yield client
+
+
+@pytest.fixture
+async def ada(browser: httpx.AsyncClient, database: Database) -> Person:
+    return await signed_in(browser, database, ADA, now=at(TODAY))
+
+
+async def send(browser: httpx.AsyncClient, who: Person, address: str, **fields: str) -> httpx.Response:
+    return await browser.post(address, data=who.form(**fields))
+
+
+async def follow(browser: httpx.AsyncClient, who: Person, **fields: str) -> int:
+    """The number of a new topic."""
+    answer = await send(browser, who, "/topics/new", **fields)
+    assert answer.status_code == 303, Page(answer).text
+    found = re.fullmatch(r"/topics/(\d+)\?days=7", answer.headers["Location"])
+    assert found
+    return int(found[1])
+
+
+def papers(page: Page) -> list[str]:
+    """The ids of a page's cards, in order."""
+    ids = (attrs.get("id") or "" for tag, attrs in page.elements if tag == "li")
+    return [one.removeprefix("paper-") for one in ids if one.startswith("paper-")]
+
+
+async def test_without_topics_the_page_says_what_they_are_for(browser, ada):
+    page = Page(await browser.get("/topics"))
+    assert "in your own words" in page.text
+    assert "/topics/new" in page.links()
+    assert papers(page) == []
+
+
+async def test_a_topic_is_previewed_followed_and_says_why(browser, ada):
+    look = await send(browser, ada, "/topics/new", words="honey bees", do="preview")
+    page = Page(look)
+    assert look.status_code == 200
+    assert re.search(r"[1-9]\d* match(es)? in the last 7 days", page.text)
+    assert "Because of honey bees" in page.text
+    assert "Your topics" not in page.text
+    assert "in your own words" in Page(await browser.get("/topics")).text, "nothing is kept by a preview"
+    topic = await follow(browser, ada, words="honey bees")
+    page = Page(await browser.get(f"/topics/{topic}"))
+    assert set(papers(page)) <= BEES
+    assert 1 <= len(papers(page)) <= 5
+    assert "Because of honey bees" in page.text
+    assert "Your words: honey bees" in page.text
+
+
+async def test_the_script_gets_the_preview_alone(browser, ada):
+    answer = await send(browser, ada, "/topics/preview", words="honey bees")
+    assert "<html" not in answer.text
+    assert "Because of <b>honey bees</b>" in answer.text
+    nothing = await send(browser, ada, "/topics/preview", words="")
+    assert "Say what it is about" in nothing.text
+
+
+async def test_papers_are_given_by_id_and_link(browser, ada):
+    given = f"https://arxiv.org/abs/{paper_id(1)}v2, {paper_id(4)}\n2603.99999 nonsense"
+    page = Page(await send(browser, ada, "/topics/new", papers=given, do="preview"))
+    assert "Not in the catalogue: 2 papers" in page.text
+    topic = await follow(browser, ada, papers=given)
+    page = Page(await browser.get(f"/topics/{topic}?days=7"))
+    assert f"/papers/{paper_id(1)}" in page.links()
+    assert page.text.count("Example:") == 2
+
+
+async def test_a_library_is_looked_at_first_then_followed_by_its_papers(browser, database, ada):
+    bibtex = (
+        "".join(f"@misc{{k{n}, eprint={{{paper_id(n)}}}}}\n" for n in (1, 4)) + "@misc{x, title={Lost One}}"
+    )
+    files = {"library": ("mine.bib", bibtex.encode())}
+    answer = await browser.post("/topics/new", data=ada.form(), files=files)
+    page = Page(answer)
+    assert answer.status_code == 200
+    assert "Not in the catalogue: 1 paper" in page.text
+    assert "Lost One" in page.text
+    assert f"{paper_id(1)}\n{paper_id(4)}" in answer.text, "a browser would not send the file again"
+    whole = {"library": ("mine.bib", bibtex.rpartition("@")[0].encode())}
+    answer = await browser.post("/topics/new", data=ada.form(), files=whole)
+    assert answer.status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("content", "told"), [(b"%PDF-1.7", "No entry of a BibTeX or RIS"), (b"x" * 2_000_001, "at most 2 MB")]
+)
+async def test_a_file_that_is_no_library_is_refused_in_words(browser, ada, content, told):
+    answer = await browser.post("/topics/new", data=ada.form(), files={"library": ("x.bib", content)})
+    assert answer.status_code == 400
+    assert told in Page(answer).text
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({}, "Say what it is about"),
+        ({"words": "x" * 1001}, "too long"),
+        ({"words": "x", "daily": "0"}, "From 1 to 50"),
+        ({"words": "x", "daily": "many"}, "From 1 to 50"),
+        ({"words": "x", "name": "n" * 101}, "too long"),
+        ({"words": "x", "must": ",".join("abcdefghijklmnopqrstuvwxyz")}, "At most 20"),
+    ],
+)
+async def test_what_is_no_topic_is_said_beside_what_was_written(browser, ada, fields, told):
+    answer = await send(browser, ada, "/topics/new", **fields)
+    assert answer.status_code == 400
+    page = Page(answer)
+    assert told in page.text
+    assert fields.get("words", "") in answer.text
+
+
+async def test_ratings_change_the_next_look_and_can_be_undone(browser, ada):
+    topic = await follow(browser, ada, words="honey bees")
+    address = f"/topics/{topic}"
+    before = papers(Page(await browser.get(address)))
+    await send(browser, ada, "/rate", topic=str(topic), less=before[0])
+    page = Page(await browser.get(address))
+    assert before[0] not in papers(page)
+    assert "Less like" in page.text
+    await send(browser, ada, "/rate", topic=str(topic), more=before[1])
+    assert "More like" in Page(await browser.get(address)).text
+    assert before[0] not in papers(Page(await browser.get(f"{address}?days=7")))
+    for rated in before[:2]:
+        await send(browser, ada, "/rate", topic=str(topic), undo=f"{topic}:{rated}")
+    page = Page(await browser.get(address))
+    assert papers(page) == before
+    assert "More like On" not in page.text
+
+
+async def test_all_topics_stand_together_each_paper_once_with_some_from_outside(browser, database, ada):
+    bees = await follow(browser, ada, words="honey bees")
+    dances = await follow(browser, ada, words="waggle dances of honey bees", name="Dances")
+    async with database.writing() as session:
+        await session.execute(update(Reader).values(visited_at=at(f"{DAY} 11:00")))
+        await session.execute(
+            update(Listing).where(Listing.paper_id == paper_id(1)).values(first_seen_at=at(f"{DAY} 11:30"))
+        )
+        await session.execute(
+            update(Listing).where(Listing.paper_id != paper_id(1)).values(first_seen_at=at(f"{DAY} 10:30"))
+        )
+    page = Page(await browser.get("/topics"))
+    shown = papers(page)
+    assert len(shown) == len(set(shown))
+    assert {f"/topics/{bees}", f"/topics/{dances}"} <= set(page.links())
+    assert "Also in" in page.text
+    assert "Outside your usual" in page.text
+    assert set(shown) - BEES, "what lies outside"
+    assert ("1 new since your last visit" in page.text) == (paper_id(1) in shown)
+
+
+async def test_a_paused_topic_is_not_on_the_list_and_goes_on_when_told(browser, ada):
+    topic = await follow(browser, ada, words="honey bees")
+    await send(browser, ada, f"/topics/{topic}/pause", on="true")
+    page = Page(await browser.get("/topics"))
+    assert "0 matches" in page.text
+    assert "paused" in page.text
+    await send(browser, ada, f"/topics/{topic}/pause", on="false")
+    assert papers(Page(await browser.get("/topics")))[0] in BEES
+
+
+async def test_topics_are_renamed_moved_changed_and_deleted(browser, ada):
+    first = await follow(browser, ada, words="honey bees")
+    second = await follow(browser, ada, words="river deltas")
+    await send(browser, ada, f"/topics/{first}/rename", name="<b>Bees</b>")
+    answer = await browser.get("/topics")
+    assert "&lt;b&gt;Bees" in answer.text
+    assert "<b>Bees" not in answer.text
+    await send(browser, ada, f"/topics/{second}/move", to="0")
+    order = [
+        link for link in Page(await browser.get("/topics")).links() if re.fullmatch(r"/topics/\d+", link)
+    ]
+    assert order[-2:] == [f"/topics/{second}", f"/topics/{first}"]
+    form = await browser.get(f"/topics/{second}/edit")
+    assert "river deltas" in form.text
+    await send(
+        browser, ada, f"/topics/{second}/edit", words="leap seconds", daily="3", must_not="quartz, drift"
+    )
+    page = Page(await browser.get(f"/topics/{second}"))
+    assert "leap seconds" in page.text
+    assert "Must not appear: quartz, drift" in page.text
+    await send(browser, ada, f"/topics/{first}/delete")
+    assert (await browser.get(f"/topics/{first}")).status_code == 404
+
+
+async def test_another_readers_topic_is_not_there(browser, database, ada):
+    topic = await follow(browser, ada, words="honey bees")
+    browser.cookies.clear()
+    cyn = await signed_in(browser, database, CYN, now=at(TODAY))
+    for address in (f"/topics/{topic}", f"/topics/{topic}/edit", f"/topics/{topic + 1}"):
+        assert (await browser.get(address)).status_code == 404
+    for what, fields in {
+        "edit": {"words": "mine"}, "rename": {"name": "mine"}, "pause": {"on": "true"}, "move": {"to": "0"},
+        "delete": {}, "feed-key": {},
+    }.items():  # fmt: skip
+        assert (await send(browser, cyn, f"/topics/{topic}/{what}", **fields)).status_code == 404, what
+    assert "honey bees" not in (await browser.get("/topics")).text
+
+
+@pytest.mark.parametrize("what", ["edit", "rename", "pause", "move", "delete", "feed-key"])
+async def test_no_topic_changes_without_the_forms_token(browser, ada, what):
+    topic = await follow(browser, ada, words="honey bees")
+    answer = await browser.post(
+        f"/topics/{topic}/{what}", data={"on": "true", "to": "0", "name": "x", "words": "x"}
+    )
+    assert answer.status_code == 403
+    assert "honey bees" in (await browser.get(f"/topics/{topic}")).text
+
+
+@pytest.mark.parametrize("address", ["/topics", "/topics/new", "/topics/1", "/topics/1/edit"])
+async def test_who_is_not_signed_in_is_led_to_where_they_can(browser, address):
+    answer = await browser.get(address)
+    assert answer.status_code in (303, 307, 401)
+    assert "sign-in" in answer.headers.get("Location", "sign-in")
+
+
+@pytest.mark.parametrize(
+    "address", ["/topics/0", "/topics/x", "/topics/99999999999", "/topics/1?days=0", "/topics/1?days=9"]
+)
+async def test_odd_addresses_are_refused_plainly(browser, ada, address):
+    assert (await browser.get(address)).status_code in (400, 404)
+
+
+async def test_without_papers_the_pages_say_so(database_url, database):
+    async with opened(database_url) as browser:
+        ada = await signed_in(browser, database, ADA, now=at(TODAY))
+        topic = await follow(browser, ada, words="honey bees")
+        for address in ("/topics", f"/topics/{topic}", f"/topics/{topic}?days=7"):
+            assert "There are no papers yet" in Page(await browser.get(address)).text
+
+
+# The feed of a topic
+
+
+async def test_a_feed_has_a_key_of_its_own_that_is_shown_once(browser, database, ada):
+    topic = await follow(browser, ada, words="honey bees")
+    answer = await send(browser, ada, f"/topics/{topic}/feed-key")
+    assert answer.headers["Cache-Control"] == "no-store"
+    address = next(link for link in Page(answer).links() if "key=" in link).removeprefix(
+        "http://127.0.0.1:8000"
+    )
+    assert "key=" not in (await browser.get(f"/topics/{topic}")).text
+    browser.cookies.clear()
+    feed = await browser.get(address)
+    assert feed.status_code == 200
+    assert feed.headers["Content-Type"].startswith("application/atom+xml")
+    assert "private" in feed.headers["Cache-Control"]
+    assert "On honey bees" in feed.text
+    as_json = (await browser.get(address.replace(".atom", ".json"))).json()
+    assert as_json["items"]
+    for wrong in (address[:-1], address.split("?")[0], address.replace(f"/{topic}.", f"/{topic + 1}.")):
+        assert (await browser.get(wrong)).status_code in (400, 404), wrong
+    await signed_in(browser, database, ADA, now=at(TODAY))
+
+
+# Reasons
+
+
+def test_reasons_are_told_in_a_sentence_as_text():
+    reasons = (
+        Reason(Kind.author, "Ada <i>", 0),
+        Reason(Kind.phrase, "honey <b>", 2.0),
+        Reason(Kind.phrase, "bees", 1.0),
+        Reason(Kind.paper, "2603.00001", 0.5),
+        Reason(Kind.paper, "2603.00009", 0.1),
+    )
+    match = Match("2603.00002", 3.0, 80, reasons)
+    assert why(match, {"2603.00001": "A <script>"}) == Markup(
+        "By <bdi>Ada &lt;i&gt;</bdi>, whom you follow, because of <b>honey &lt;b&gt;</b> and <b>bees</b>"
+        ', and like <a href="/papers/2603.00001">A &lt;script&gt;</a>.'
+    )
+    assert why(Match("2603.00002", 3.0, 80, ()), {}) == ""

@@ -1,0 +1,63 @@
+"""Whom a request comes from: a header is believed only as far as trusted proxies wrote it."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paperround.web.security.client_ip import client_address, network_of
+
+PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
+
+proxies = st.one_of(
+    st.ip_addresses(network="10.0.0.0/8"), st.ip_addresses(network="fd00::/8"), st.just("::ffff:10.1.2.3")
+).map(str)
+strangers = st.ip_addresses().filter(lambda a: not any(a in n for n in PROXIES) and not _mapped(a))
+rubbish = st.text(st.characters(blacklist_characters=","), max_size=20)
+anything = st.lists(st.one_of(proxies, strangers.map(str), rubbish), max_size=6)
+
+
+def _mapped(address: IPv4Address | IPv6Address) -> bool:
+    return isinstance(address, IPv6Address) and address.ipv4_mapped is not None
+
+
+@given(client=strangers, written=anything, chain=st.lists(proxies, max_size=4), front=proxies)
+def test_behind_trusted_proxies_it_is_the_last_stranger_whatever_the_client_wrote(
+    client, written, chain, front
+):
+    forwarded = ", ".join([*written, str(client), *chain])
+    assert client_address(front, forwarded, PROXIES) == client
+
+
+@given(peer=strangers, forwarded=anything.map(",".join))
+def test_a_stranger_is_not_believed(peer, forwarded):
+    assert client_address(str(peer), forwarded, PROXIES) == peer
+
+
+@given(peer=st.one_of(proxies, strangers.map(str), rubbish), forwarded=anything.map(",".join))
+def test_with_nobody_trusted_it_is_the_peer(peer, forwarded):
+    assert client_address(peer, forwarded, ()) == client_address(peer, "", ())
+
+
+@given(peer=st.one_of(proxies, strangers.map(str), rubbish), forwarded=st.text(max_size=80))
+def test_nothing_that_is_sent_raises(peer, forwarded):
+    network_of(client_address(peer, forwarded, PROXIES))
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.77", "192.0.2.0/24"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        (None, "unknown"),
+    ],
+)
+def test_a_network_is_what_one_party_commonly_has(address, network):
+    assert network_of(ip_address(address) if address else None) == network
+
+
+def test_ipv4_in_ipv6s_clothes_is_ipv4():
+    assert client_address("::ffff:192.0.2.1", "", ()) == ip_address("192.0.2.1")

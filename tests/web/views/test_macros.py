@@ -1,0 +1,72 @@
+"""What macros make of what they are given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from jinja2 import Environment
+
+from paperround.web.app import templates
+from paperround.web.views import presenters
+from paperround.web.views.viewer_state import Marks
+from web.views.test_presenters import paper
+
+
+@dataclass(frozen=True)
+class Mark:
+    upvoted: bool
+    saved: bool
+    token: str
+    ratings: tuple[()] = ()
+    rateable: bool = False
+    here: str = ""
+
+
+def rendered(source: str, **context: object) -> str:
+    environment: Environment = templates()
+    return environment.from_string(source).render(**context)
+
+
+ENTRY = '{% from "macros/paper.html" import entry %}{{ entry(paper, mark=mark) }}'
+
+
+def an_entry() -> presenters.Entry:
+    return presenters.entry(paper(), today=date(2026, 11, 24))
+
+
+def test_without_a_reader_votes_are_a_number_and_nothing_can_be_sent() -> None:
+    html = rendered(ENTRY, paper=an_entry(), mark=None)
+
+    assert "<form" not in html
+    assert 'name="csrf"' not in html
+    assert '<p class="votes">' in html
+
+
+def test_a_reader_votes_and_saves_through_the_one_form_of_the_page() -> None:
+    mark = Mark(upvoted=True, saved=False, token="t<1>")
+    form = '{% from "macros/marks.html" import marking_form %}{{ marking_form(marks) }}'
+    html = rendered(form + ENTRY, paper=an_entry(), mark=mark, marks=Marks({}, token=mark.token))
+
+    assert html.count("<form") == html.count('<form id="mark"') == 1
+    assert html.count('name="csrf" value="t&lt;1&gt;"') == 1
+    assert 'form="mark" formaction="/papers/2611.00001/upvote"' in html
+    assert 'form="mark" formaction="/papers/2611.00001/save"' in html
+    assert [part[:4] for part in html.split('aria-pressed="')[1:]] == ["fals", "true"]
+
+
+def test_what_the_body_gives_stands_with_the_actions() -> None:
+    source = '{% from "macros/paper.html" import entry %}{% call entry(paper) %}<b>more</b>{% endcall %}'
+
+    assert '<div class="actions">' in (html := rendered(source, paper=an_entry()))
+    assert html.index("<b>more</b>") > html.index("actions")
+
+
+FIELD = """{% from "macros/forms.html" import described, field %}
+{% call field("email", "Your address", hint="Nobody sees it.", error=error) %}
+<input id="email"{{ described("email", "Nobody sees it.", error) }}>{% endcall %}"""
+
+
+def test_a_field_is_described_by_its_hint_and_by_its_error_if_there_is_one() -> None:
+    assert 'aria-describedby="email-hint"' in rendered(FIELD, error="")
+    assert 'aria-invalid="true" aria-describedby="email-error"' in rendered(FIELD, error="Not an address.")
