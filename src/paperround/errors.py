@@ -8,9 +8,9 @@ from typing import ClassVar
 class PaperroundError(Exception):
     """What went wrong, with what, and what to do about it, in words for the person who meets it.
 
-    The text says what was wrong and with what. `title` names the kind of problem in a few words, `status` is the
-    HTTP status that a web answer has, and `advice` says what to do next; it is '' where the text says so already.
-    The web and the command line read these four and keep no list of errors of their own.
+    The text says what was wrong and with what. `title` names the kind of problem in a few words. `status` is
+    the HTTP status of an answer on the web. `advice` says what to do next; it is empty where the text says so
+    already. The web and the command line read these four and keep no list of errors of their own.
     """
 
     title: ClassVar[str] = "Something went wrong"

@@ -20,7 +20,7 @@ MIGRATION_LOCK: Final = 0x70617065  # any number that no other program takes: "p
 COMPATIBLE_CODE: Final = "compatible_code"
 TABLES: Final = (
     "papers.tables", "feeds.tables", "embeddings.tables", "search.tables", "accounts.tables", "topics.tables",
-    "library.tables", "digests.tables", "signing", "limits", "pace",
+    "library.tables", "digests.tables", "tokens", "rate_limits", "throttle",
 )  # fmt: skip
 
 
