@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import FrameLocator, Page, expect
-from topics.readings import three_subjects
 
 from paperround.database import Database, utc_now
 from paperround.mail import outbox
@@ -18,6 +17,7 @@ from .test_accessibility import faults_everywhere
 from .test_pages import FAINT
 from .test_topics import fits, scripted
 from support.sites import Site, filled_site, link_in
+from support.topic_corpus import three_subjects
 
 pytestmark = pytest.mark.browser
 WAYS: dict[str, tuple[dict[str, int], dict[str, Any]]] = {

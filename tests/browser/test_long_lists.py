@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from topics.readings import three_subjects
 
 from paperround.database import Database, utc_now
 
 from .conftest import PHONE, Opener
 from support.people import Person, person
 from support.sites import Site, filled_site
+from support.topic_corpus import three_subjects
 
 pytestmark = pytest.mark.browser
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
-from topics.readings import paper_id, three_subjects
 
 from paperround.database import Database, utc_now
 from paperround.topics import corpus
@@ -16,6 +15,7 @@ from paperround.topics import corpus
 from .conftest import DESK, PHONE, Opener, click_through
 from support.people import Person, person
 from support.sites import Site, filled_site
+from support.topic_corpus import paper_id, three_subjects
 
 pytestmark = pytest.mark.browser
 WAYS: dict[str, tuple[dict[str, int], dict[str, Any]]] = {

@@ -6,7 +6,6 @@ from datetime import date
 
 import pytest
 from sqlalchemy import func, select, text
-from topics.readings import paper_id, three_subjects
 
 from paperround.accounts import sign_in
 from paperround.database import Database
@@ -19,6 +18,7 @@ from paperround.topics.tables import Topic, TopicDay
 
 from .conftest import Post, subscribed
 from support.factories import at
+from support.topic_corpus import paper_id, three_subjects
 
 SUNDAY, MONDAY = date(2026, 3, 1), "2026-03-02 07:00"
 BEFORE = "2026-03-01 12:00"

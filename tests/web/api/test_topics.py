@@ -13,7 +13,6 @@ import schemathesis
 from hypothesis import given
 from hypothesis import strategies as st
 from schemathesis import checks
-from topics.readings import paper_id, three_subjects
 
 from conftest import new_database, running_site
 from paperround.accounts import api_keys
@@ -26,6 +25,7 @@ from paperround.web.api import topics as topics_api
 from web.pages.test_editions import TODAY, opened
 
 from support.factories import at, reader
+from support.topic_corpus import paper_id, three_subjects
 
 DAY = "2026-03-10"
 BEES = {paper_id(n) for n in range(1, 61) if n % 3 == 1}

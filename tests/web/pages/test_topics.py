@@ -9,7 +9,6 @@ import httpx
 import pytest
 from markupsafe import Markup
 from sqlalchemy import update
-from topics.readings import paper_id, three_subjects
 
 from paperround.accounts.tables import Reader
 from paperround.database import Database
@@ -21,6 +20,7 @@ from web.pages.test_editions import TODAY, Page, opened
 
 from support.factories import at
 from support.people import ADA, CYN, Person, signed_in
+from support.topic_corpus import paper_id, three_subjects
 
 DAY = "2026-03-10"
 BEES = {f"2603.{n:05}" for n in range(1, 61) if n % 3 == 1}
