@@ -24,6 +24,7 @@ lint: .venv/.installed-dev ## ruff, mypy, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	MYPYPATH=benchmarks $(BIN)/mypy benchmarks docs/screenshots
 	$(BIN)/lint-imports
 
 format: .venv/.installed-dev ## put the code into its one form

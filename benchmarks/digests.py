@@ -16,11 +16,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import aiosmtplib
 from sqlalchemy import insert
@@ -29,20 +31,20 @@ from paperround import schema
 from paperround.accounts.tables import Reader
 from paperround.database import Database, WriteSession
 from paperround.digests import scheduler
-from paperround.digests.delivery import Desk, send_due
-from paperround.digests.links import Links
-from paperround.digests.renderer import Writer
-from paperround.digests.tables import Progress, State, Subscription
+from paperround.digests.delivery import SendingContext, send_due_digests
+from paperround.digests.links import DigestLinks
+from paperround.digests.renderer import DigestRenderer
+from paperround.digests.tables import DeliveryState, Subscription, SubscriptionState
 from paperround.mail import Mailer
-from paperround.mail.smtp import smtp
+from paperround.mail.smtp import open_smtp
 from paperround.mail.smtp_url import SmtpServer
 from paperround.papers import catalogue
 from paperround.papers.record import FeedAuthor, FeedPaper
 from paperround.postgres import EmbeddedPostgres
-from paperround.throttle import Pace
+from paperround.throttle import Throttle
 from paperround.tokens import Signer
 from paperround.topics.tables import MeasuredCatalogue, Topic, TopicDay
-from paperround.worker.jobs import COLLECTING
+from paperround.worker.jobs import GC_THRESHOLDS
 
 CONNECTIONS = 4
 TURNS = 10
@@ -51,13 +53,13 @@ TRENDING = 10  # of them in everybody's digest
 WITH_TOPICS = 4  # each fourth has topics, whose papers and reasons are nobody else's
 SINK = Path(__file__).parents[1] / "tests" / "support" / "sink_child.py"
 NOW = datetime(2026, 3, 2, 7, tzinfo=UTC)
-LINKS = Links(
+LINKS = DigestLinks(
     Signer(["a key"]),
     "https://papers.example.org",
     "Paperround <papers@example.org>",
     "example.org",
     "bounces@example.org",
-    a_path_each=True,
+    separate_return_paths=True,
 )
 
 
@@ -87,8 +89,8 @@ async def fill(database: Database, subscriptions: int) -> None:
         )
         for n in range(PAPERS)
     ]
-    async with database.writing() as session:
-        await catalogue.store(
+    async with database.write_session() as session:
+        await catalogue.store_papers(
             session, invented, feed="huggingface", day=NOW.date(), seen_at=NOW, half_life=timedelta(days=1)
         )
         await follow(session, range(0, subscriptions, WITH_TOPICS))
@@ -96,12 +98,12 @@ async def fill(database: Database, subscriptions: int) -> None:
             {
                 "email": f"reader{n}@example.org",
                 "reader_id": None if n % WITH_TOPICS else n + 1,
-                "state": State.active,
+                "state": SubscriptionState.active,
                 "asked_at": NOW,
                 "changed_at": NOW,
                 "hour": NOW.hour + n % TURNS,
                 "next_due_at": NOW + timedelta(hours=n % TURNS),
-                "most": TRENDING,
+                "max_papers": TRENDING,
             }
             for n in range(subscriptions)
         ]
@@ -117,7 +119,7 @@ async def follow(session: WriteSession, numbers: range) -> None:
         for n in numbers
     ]
     await session.execute(insert(Reader), readers)
-    topics = [
+    topics: list[dict[str, Any]] = [
         {
             "id": 2 * n + t,
             "reader_id": n + 1,
@@ -173,35 +175,41 @@ class Kept:
         self.mail = mail
         self.messages: list[bytes] = []
 
-    async def send(self, message: bytes, *, sender: str, recipient: str) -> str:
+    async def send(self, message: EmailMessage | bytes, *, sender: str, recipient: str) -> str:
+        assert isinstance(message, bytes)
         self.messages.append(message)
         return await self.mail.send(message, sender=sender, recipient=recipient)
 
 
-async def ours(desk: Desk, number: int) -> float:
+def stopped_clock(now: datetime) -> Callable[[], datetime]:
+    return lambda: now
+
+
+async def ours(desk: SendingContext, number: int) -> float:
     """Seconds for that many digests, planned before."""
-    await scheduler.plan(desk.database, now=desk.clock())
+    await scheduler.plan_deliveries(desk.database, now=desk.clock())
     began = time.perf_counter()
-    tally = await send_due(desk)
-    assert tally == {Progress.sent: number}, tally
+    tally = await send_due_digests(desk)
+    assert tally == {DeliveryState.sent: number}, tally
     return time.perf_counter() - began
 
 
 async def measure(url: str, port: int, number: int) -> None:
-    gc.set_threshold(*COLLECTING)  # as a worker does
-    database = Database(url, pool_size=8)
-    await fill(database, number)
-    mine = theirs = size = 0.0
-    async with smtp(SmtpServer.parse(f"smtp://127.0.0.1:{port}"), connections=CONNECTIONS) as mail:
-        kept = Kept(mail)
-        desk = Desk(database, kept, Writer(LINKS, "Paperround"), Pace(database, "mail", 0))
-        for turn in range(TURNS):
-            now = NOW + timedelta(hours=turn)
-            mine += await ours(replace(desk, clock=lambda now=now: now), number // TURNS)
-            theirs += await bare(port, kept.messages)
-            size += sum(map(len, kept.messages)) / number
-            kept.messages.clear()
-    await database.close()
+    gc.set_threshold(*GC_THRESHOLDS)  # as a worker does
+    async with Database(url, pool_size=8) as database:
+        await fill(database, number)
+        mine = theirs = size = 0.0
+        async with open_smtp(SmtpServer.parse(f"smtp://127.0.0.1:{port}"), connections=CONNECTIONS) as mail:
+            kept = Kept(mail)
+            desk = SendingContext(
+                database, kept, DigestRenderer(LINKS, "Paperround"), Throttle(database, "mail", 0)
+            )
+            for turn in range(TURNS):
+                now = NOW + timedelta(hours=turn)
+                mine += await ours(replace(desk, clock=stopped_clock(now)), number // TURNS)
+                theirs += await bare(port, kept.messages)
+                size += sum(map(len, kept.messages)) / number
+                kept.messages.clear()
     print(f"{number:,} digests of {size:,.0f} bytes, {CONNECTIONS} connections, one process")
     print(
         f"ours: {number / mine:,.0f} a second; bare loop: {number / theirs:,.0f}; ratio {theirs / mine:.2f}"

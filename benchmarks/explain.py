@@ -21,17 +21,17 @@ from paperround.database import Database, ReadSession, utc_now
 from paperround.embeddings import backfill
 from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
 from paperround.papers import editions
-from paperround.papers.editions import Choice, Sort
-from paperround.papers.period import Period, Span
+from paperround.papers.editions import EditionQuery, Sort
+from paperround.papers.period import EditionPeriod, Period
 from paperround.papers.tables import Listing, Paper
-from paperround.papers.vote_history import movements
+from paperround.papers.vote_history import load_vote_histories
 from paperround.postgres import EmbeddedPostgres
-from paperround.search.filters import Filters
-from paperround.search.query import search
-from paperround.search.query_syntax import read
+from paperround.search.filters import SearchFilters
+from paperround.search.engine import search
+from paperround.search.query_syntax import parse_query
 from paperround.search.query_vectors import QueryVector
-from paperround.search.similar import similar
-from paperround.search.vectors import nearest
+from paperround.search.similar import find_similar_papers
+from paperround.search.vectors import find_nearest
 
 Work = Callable[[ReadSession], Awaitable[Any]]
 NODE = re.compile(
@@ -47,7 +47,7 @@ async def explain(database: Database, name: str, work: Work) -> None:
         sent.append((statement, parameters))
 
     engine = database.engine.sync_engine
-    async with database.reading() as session:
+    async with database.read_session() as session:
         event.listen(engine, "before_cursor_execute", note)
         await work(session)
         event.remove(engine, "before_cursor_execute", note)
@@ -63,44 +63,61 @@ async def explain(database: Database, name: str, work: Work) -> None:
 
 async def main(kept: Path) -> None:
     with EmbeddedPostgres(kept / "data").attached() as server:
-        database = Database(server.url, pool_size=1)
-        async with database.reading() as session:
-            by_size = select(Listing.day).group_by(Listing.day).order_by(func.count().desc()).limit(1)
-            day = (await session.execute(by_size)).scalar_one()
-            own = select(Embedding.paper_id, Embedding.vector, Paper.title, EmbeddingModel.name).limit(1)
-            own = own.join(EmbeddingModel).join(Paper, Paper.id == Embedding.paper_id)
-            row = (await session.execute(own.where(EmbeddingModel.state == ModelState.current))).one()
-            some = (await editions.papers(session, Choice(), sort=Sort.trending, limit=30)).papers
-        vector = np.array(row.vector, np.float32)
-        question, known = read(" ".join(row.title.split()[:8])), QueryVector(row.name, vector)
-        choices = {period: Choice.of(Span.of(period, day)) for period in Period}
-        works: dict[str, Work] = {
-            "trending": lambda s: editions.papers(s, Choice(), sort=Sort.trending, limit=50),
-            "sort=published": lambda s: editions.papers(s, Choice(), sort=Sort.published, limit=50),
-            "sort=upvotes": lambda s: editions.papers(s, Choice(), sort=Sort.upvotes, limit=50),
-            "newest day": editions.newest_day,
-            "neighbours": lambda s: editions.neighbours(s, Span.of(Period.day, day)),
-            "one paper": lambda s: editions.paper(s, row.paper_id),
-            "its listings": lambda s: editions.listings(s, [row.paper_id]),
-            "its signals": lambda s: editions.signals(s, row.paper_id, limit=100),
-            "similar": lambda s: similar(s, row.paper_id, limit=8),
-            "nearest": lambda s: nearest(s, vector, limit=50),
-            "nearest, 1 %": lambda s: nearest(s, vector, limit=50, where=[Paper.organization_name == "lab"]),
-            "search": lambda s: search(s, question, known, limit=20),
-            "search, with code": lambda s: search(s, question, known, filters=Filters(has_code=True)),
-            "how votes moved": lambda s: movements(s, some, now=utc_now()),
-            "state of vectors": backfill.state,
-            "nearest, 5 %": lambda s: nearest(s, vector, limit=50, where=[Paper.votes >= 40]),
-            "nearest, 20 %": lambda s: nearest(s, vector, limit=50, where=[Paper.github_url.is_not(None)]),
-        }
-        for period, choice in choices.items():
-            works[f"{period} page"] = lambda s, c=choice: editions.papers(  # type: ignore[misc]
-                s, c, sort=Sort.upvotes, limit=50
-            )
-            works[f"{period} totals"] = lambda s, p=period: editions.totals(s, Span.of(p, day))  # type: ignore[misc]
-        for name, work in works.items():
-            await explain(database, name, work)
-        await database.close()
+        async with Database(server.url, pool_size=1) as database:
+            async with database.read_session() as session:
+                by_size = select(Listing.day).group_by(Listing.day).order_by(func.count().desc()).limit(1)
+                day = (await session.execute(by_size)).scalar_one()
+                own = select(Embedding.paper_id, Embedding.vector, Paper.title, EmbeddingModel.name).limit(1)
+                own = own.join(EmbeddingModel).join(Paper, Paper.id == Embedding.paper_id)
+                row = (await session.execute(own.where(EmbeddingModel.state == ModelState.current))).one()
+                some = (
+                    await editions.list_papers(session, EditionQuery(), sort=Sort.trending, limit=30)
+                ).papers
+            vector = np.array(row.vector, np.float32)
+            question, known = parse_query(" ".join(row.title.split()[:8])), QueryVector(row.name, vector)
+            choices = {
+                period: EditionQuery.for_period(EditionPeriod.containing(period, day)) for period in Period
+            }
+            works: dict[str, Work] = {
+                "trending": lambda s: editions.list_papers(s, EditionQuery(), sort=Sort.trending, limit=50),
+                "sort=published": lambda s: editions.list_papers(
+                    s, EditionQuery(), sort=Sort.published, limit=50
+                ),
+                "sort=upvotes": lambda s: editions.list_papers(
+                    s, EditionQuery(), sort=Sort.upvotes, limit=50
+                ),
+                "newest day": editions.find_newest_day,
+                "neighbours": lambda s: editions.find_neighbour_days(
+                    s, EditionPeriod.containing(Period.day, day)
+                ),
+                "one paper": lambda s: editions.find_paper(s, row.paper_id),
+                "its listings": lambda s: editions.load_listings(s, [row.paper_id]),
+                "its signals": lambda s: editions.list_signals(s, row.paper_id, limit=100),
+                "similar": lambda s: find_similar_papers(s, row.paper_id, limit=8),
+                "nearest": lambda s: find_nearest(s, vector, limit=50),
+                "nearest, 1 %": lambda s: find_nearest(
+                    s, vector, limit=50, where=[Paper.organization_name == "lab"]
+                ),
+                "search": lambda s: search(s, question, known, limit=20),
+                "search, with code": lambda s: search(
+                    s, question, known, filters=SearchFilters(has_code=True)
+                ),
+                "how votes moved": lambda s: load_vote_histories(s, some, now=utc_now()),
+                "state of vectors": backfill.load_embedding_state,
+                "nearest, 5 %": lambda s: find_nearest(s, vector, limit=50, where=[Paper.votes >= 40]),
+                "nearest, 20 %": lambda s: find_nearest(
+                    s, vector, limit=50, where=[Paper.github_url.is_not(None)]
+                ),
+            }
+            for period, choice in choices.items():
+                works[f"{period} page"] = lambda s, c=choice: editions.list_papers(  # type: ignore[misc]
+                    s, c, sort=Sort.upvotes, limit=50
+                )
+                works[f"{period} totals"] = lambda s, p=period: editions.count_edition(
+                    s, EditionPeriod.containing(p, day)
+                )  # type: ignore[misc]
+            for name, work in works.items():
+                await explain(database, name, work)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from datetime import date, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -30,11 +31,11 @@ import structlog
 from paperround import schema
 from paperround.database import Database
 from paperround.feeds import backfill, ingestion
-from paperround.feeds.huggingface.feed import PAGE, huggingface
+from paperround.feeds.huggingface.feed import PAGE_SIZE, open_huggingface
 from paperround.postgres import EmbeddedPostgres
 from paperround.settings import Settings
 
-RULES = ingestion.Rules(every=timedelta(hours=1), half_life=timedelta(hours=24))
+RULES = ingestion.IngestionPolicy(reading_interval=timedelta(hours=1), half_life=timedelta(hours=24))
 
 
 def recorded(folder: Path) -> dict[str, list[object]]:
@@ -48,9 +49,9 @@ def recorded(folder: Path) -> dict[str, list[object]]:
 
 def serve(days: dict[str, list[object]], port: Connection) -> None:
     pages = {
-        (day, n): json.dumps(items[n * PAGE : (n + 1) * PAGE]).encode()
+        (day, n): json.dumps(items[n * PAGE_SIZE : (n + 1) * PAGE_SIZE]).encode()
         for day, items in days.items()
-        for n in range(len(items) // PAGE + 2)
+        for n in range(len(items) // PAGE_SIZE + 2)
     }
 
     class Handler(BaseHTTPRequestHandler):
@@ -95,27 +96,26 @@ async def bare(address: str, days: list[date]) -> float:
             while waiting:
                 day, number = waiting.pop().isoformat(), 0
                 while True:
-                    parameters = {"date": day, "p": number, "limit": PAGE}
+                    parameters: dict[str, Any] = {"date": day, "p": number, "limit": PAGE_SIZE}
                     answer = await client.get("/api/daily_papers", params=parameters)
                     if not json.loads(answer.content):
                         break
                     number += 1
 
-        await asyncio.gather(*(reader() for _ in range(backfill.AT_ONCE)))
+        await asyncio.gather(*(reader() for _ in range(backfill.MAX_CONCURRENT_READERS)))
     return time.perf_counter() - started
 
 
 async def taken_in(settings: Settings, url: str, days: list[date]) -> tuple[float, int]:
     """Seconds and papers, `paperround ingest`'s way."""
-    database = Database(url, pool_size=2 * backfill.AT_ONCE)
-    papers = []
-    started = time.perf_counter()
-    async with huggingface(settings, database) as feed:
-        missing = await backfill.read_days(
-            database, feed, RULES, days, told=lambda reading: papers.append(reading.papers)
-        )
-    seconds = time.perf_counter() - started
-    await database.close()
+    async with Database(url, pool_size=2 * backfill.MAX_CONCURRENT_READERS) as database:
+        papers = []
+        started = time.perf_counter()
+        async with open_huggingface(settings, database) as feed:
+            missing = await backfill.read_days(
+                database, feed, RULES, days, on_reading=lambda reading: papers.append(reading.papers)
+            )
+        seconds = time.perf_counter() - started
     assert not missing, missing
     return seconds, sum(papers)
 

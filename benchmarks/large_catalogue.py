@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import psycopg
 
-from paperround.database import Database, conninfo
-from paperround.embeddings.client import Encoder, Vectors
+from paperround.database import Database, build_conninfo
+from paperround.embeddings.client import EncoderClient, Vectors
 from paperround.papers import catalogue
 from paperround.papers.record import FeedAuthor, FeedOrganization, FeedPaper
 from paperround.search import word_counts
-from paperround.text.markup import paragraphs, plain
+from paperround.text.markup import to_plain_paragraphs, to_plain_text
 
 Record = Mapping[str, Any]
 SEEDS = 3000  # abstracts that are really embedded
@@ -59,8 +59,8 @@ def as_read(record: Record, paper_id: str, dice: random.Random, n: int) -> FeedP
     """With votes, code and organizations spread about as the hub has them; every hundredth is one lab's."""
     return FeedPaper(
         id=paper_id,
-        title=plain(record["title"]),
-        abstract=paragraphs(record["summary"]),
+        title=to_plain_text(record["title"]),
+        abstract=to_plain_paragraphs(record["summary"]),
         authors=tuple(FeedAuthor(name=name) for name in record["authors"][:100]),
         categories=tuple(record["categories"]),
         published_at=datetime(2025, 1, 1, tzinfo=UTC) + timedelta(minutes=7 * n),
@@ -76,16 +76,16 @@ async def store(database: Database, folder: Path, count: int) -> None:
         by_day.setdefault(day, []).append(paper)
     now = datetime.now(UTC)
     for day, listed in sorted(by_day.items()):
-        async with database.writing() as session:
-            await catalogue.store(
+        async with database.write_session() as session:
+            await catalogue.store_papers(
                 session, listed, feed="huggingface", day=day, seen_at=now, half_life=HALF_LIFE
             )
-    await word_counts.refresh(database)
+    await word_counts.refresh_word_counts(database)
 
 
-async def seeds(database: Database, encoder: Encoder) -> Vectors:
+async def seeds(database: Database, encoder: EncoderClient) -> Vectors:
     """Real vectors of some papers, spread over the catalogue."""
-    with psycopg.connect(conninfo(database.url)) as connection:
+    with psycopg.connect(build_conninfo(database.url)) as connection:
         rows = connection.execute(
             "SELECT title || '. ' || abstract FROM papers ORDER BY md5(id) LIMIT %s", [SEEDS]
         ).fetchall()
@@ -105,9 +105,9 @@ def spread(real: Vectors, count: int) -> Vectors:
     return np.concatenate([real, rows])[:count]
 
 
-def keep(url: str, model: str, vectors: Sequence[np.ndarray[Any, Any]]) -> None:
+def keep(url: str, model: str, vectors: Sequence[np.ndarray[Any, Any]] | Vectors) -> None:
     """Give every paper a vector, in an order of no meaning, under a model that is then the current one."""
-    with psycopg.connect(conninfo(url)) as connection, connection.cursor() as cursor:
+    with psycopg.connect(build_conninfo(url)) as connection, connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO embedding_models (name, dimensions, state, created_at)"
             " VALUES (%s, %s, 'current', now())",
@@ -123,5 +123,5 @@ def keep(url: str, model: str, vectors: Sequence[np.ndarray[Any, Any]]) -> None:
             FROM (SELECT id, text_hash, row_number() OVER (ORDER BY md5(id)) AS place FROM papers) AS paper
             JOIN given USING (place)
         """)
-    with psycopg.connect(conninfo(url), autocommit=True) as connection:
+    with psycopg.connect(build_conninfo(url), autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")

@@ -16,6 +16,7 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -25,13 +26,14 @@ import structlog
 from large_catalogue import keep, store
 
 from paperround import schema
-from paperround.database import Database, conninfo
+from paperround.database import Database, build_conninfo
+from paperround.embeddings.client import Vectors
 from paperround.postgres import EmbeddedPostgres
 from paperround.topics import corpus
 from paperround.topics.edition_matches import match_edition
-from paperround.topics.matcher import matches
-from paperround.topics.queries import matches_of, wanted_of
-from paperround.worker.jobs import COLLECTING
+from paperround.topics.matcher import match_papers
+from paperround.topics.queries import load_matches, load_topic_queries
+from paperround.worker.jobs import GC_THRESHOLDS
 
 CATALOGUE = 5000
 A_DAY = 100
@@ -80,28 +82,28 @@ DAY = """
 class InventedEncoder:
     name = "invented"
 
-    async def encode(self, texts: list[str]) -> np.ndarray:
+    async def encode(self, texts: Sequence[str]) -> Vectors:
         return directions(len(texts), seed=len(texts))
 
 
-def directions(count: int, *, seed: int) -> np.ndarray:
+def directions(count: int, *, seed: int) -> Vectors:
     """Rows of length 1, around a hundred centres."""
     dice = np.random.default_rng(seed)
     rows = np.random.default_rng(1).normal(size=(100, DIMENSIONS))[dice.integers(100, size=count)]
     rows = rows + dice.normal(size=rows.shape)
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
 def execute(url: str, *statements: str) -> None:
-    with psycopg.connect(conninfo(url), autocommit=True) as connection:
+    with psycopg.connect(build_conninfo(url), autocommit=True) as connection:
         for statement in statements:
-            connection.execute(statement)  # type: ignore[call-overload]
+            connection.execute(statement)
 
 
 async def fill(database: Database, folder: Path) -> None:
     await store(database, folder, CATALOGUE)
     keep(database.url, InventedEncoder.name, list(directions(CATALOGUE, seed=2)))
-    with psycopg.connect(conninfo(database.url)) as connection:
+    with psycopg.connect(build_conninfo(database.url)) as connection:
         for day in (FIRST, SECOND):
             connection.execute(DAY, [day, str(day), A_DAY])
     await corpus.measure_if_grown(database, now=datetime.now(UTC))
@@ -116,32 +118,33 @@ async def timed_edition(database: Database, day: date) -> tuple[int, float]:
 
 async def one_by_one(database: Database, day: date) -> float:
     """Seconds for a topic; the papers' texts have been read before."""
-    async with database.reading() as session:
-        asked = await wanted_of(session, range(1, ASKED + 1))
+    async with database.read_session() as session:
+        asked = await load_topic_queries(session, range(1, ASKED + 1))
     began = time.perf_counter()
     for wanted in asked.values():
-        async with database.reading() as session:
-            await matches(session, wanted, text_vector=None, first=day, last=day, limit=50, daily=5)
+        async with database.read_session() as session:
+            await match_papers(session, wanted, text_vector=None, first=day, last=day, limit=50, daily=5)
     return (time.perf_counter() - began) / len(asked)
 
 
 async def main(url: str, folder: Path, topics: int) -> None:
-    gc.set_threshold(*COLLECTING)
-    database = Database(url)
-    await fill(database, folder)
-    done, seconds = await timed_edition(database, FIRST)
-    print(f"{done:,} topics, directions made anew: {seconds:.1f} s, {1000 * seconds / done:.1f} ms each")
-    execute(url, COPIES.format(copies=topics // DIFFERENT), "ANALYZE")
-    done, seconds = await timed_edition(database, SECOND)
-    each = await one_by_one(database, SECOND)
-    async with database.reading() as session:
-        found = await matches_of(session, range(1, 2001), SECOND, SECOND)
-    each_has = np.mean([len(days.get(SECOND, ())) for days in found.values()])
-    print(f"{done:,} topics × {A_DAY} papers: {seconds:.1f} s in one worker, {each_has:.1f} matches a topic")
-    print(f"a query a topic: {1000 * each:.1f} ms, {each * done:,.0f} s for all of them")
-    print(f"ratio: {each * done / seconds:.0f}")
-    print(f"most memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
-    await database.close()
+    gc.set_threshold(*GC_THRESHOLDS)
+    async with Database(url) as database:
+        await fill(database, folder)
+        done, seconds = await timed_edition(database, FIRST)
+        print(f"{done:,} topics, directions made anew: {seconds:.1f} s, {1000 * seconds / done:.1f} ms each")
+        execute(url, COPIES.format(copies=topics // DIFFERENT), "ANALYZE")
+        done, seconds = await timed_edition(database, SECOND)
+        each = await one_by_one(database, SECOND)
+        async with database.read_session() as session:
+            found = await load_matches(session, range(1, 2001), SECOND, SECOND)
+        each_has = np.mean([len(days.get(SECOND, ())) for days in found.values()])
+        print(
+            f"{done:,} topics × {A_DAY} papers: {seconds:.1f} s in one worker, {each_has:.1f} matches a topic"
+        )
+        print(f"a query a topic: {1000 * each:.1f} ms, {each * done:,.0f} s for all of them")
+        print(f"ratio: {each * done / seconds:.0f}")
+        print(f"most memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 
 
 if __name__ == "__main__":

@@ -13,12 +13,16 @@ import argparse
 import shutil
 import statistics
 import sys
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
 PATHS = ("/papers", "/papers/trending", "/papers?q=video+agents", "/about", "/status", "/papers/{paper}")
-PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True}
+PHONE: dict[str, Any] = {
+    "viewport": {"width": 390, "height": 844},
+    "device_scale_factor": 2,
+    "has_touch": True,
+}
 SLOW_4G = {
     "offline": False,
     "latency": 150,

@@ -80,11 +80,11 @@ def found(
     last = papers.days[reader.papers[known - 1]]
     later = np.setdiff1d(np.flatnonzero(np.array(papers.days) > last), own[:known])
     good = np.isin(later, rest)
-    place = np.array(ranks)
+    ranked_at = np.array(ranks)
     return Found(
-        float((1 / place).mean()),
+        float((1 / ranked_at).mean()),
         float(np.mean(areas)),
-        float((place <= 3).mean()),
+        float((ranked_at <= 3).mean()),
         ndcg(scores[later], good.astype(float), 50),
         auc(scores[later][good], scores[later][~good]),
     )

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
 from paperround.topics.model import scorer
-from paperround.topics.model.scorer import Shelf, Taste
+from paperround.topics.model.scorer import PaperMatrix, TopicProfile
 from paperround.topics.model.statistics import Statistics
 
 Numbers = np.ndarray[Any, Any]
@@ -29,27 +29,27 @@ class Ours:
     """What serves readers, on statistics of the pool."""
 
     def __init__(self, papers: Pool) -> None:
-        self.statistics = Statistics.unpacked(Statistics.counted(papers.texts, 1, papers.vectors).packed())
+        self.statistics = Statistics.decode(Statistics.measure(papers.texts, 1, papers.vectors).encode())
         self.views = [
-            self.statistics.view(text, vector)
+            self.statistics.view_of_paper(text, vector)
             for text, vector in zip(papers.texts, papers.vectors, strict=True)
         ]
-        self.shelf = Shelf.of(self.statistics, self.views)
+        self.shelf = PaperMatrix.build(self.statistics, self.views)
 
     def by_example(self, known: Sequence[int]) -> Numbers:
-        return self._scores(Taste(likes=self._views(known)))
+        return self._scores(TopicProfile(liked=self._views(known)))
 
     def by_words(
         self, words: str, vector: Numbers, known: Sequence[int] = (), disliked: Sequence[int] = ()
     ) -> Numbers:
-        own, literal = self.statistics.asked(words, vector), scorer.literal(self.statistics, words)
-        return self._scores(Taste(own, literal, self._views(known), [self.views[one] for one in disliked]))
+        own, literal = self.statistics.view_of_words(words, vector), scorer.is_phrase_in_catalogue(self.statistics, words)
+        return self._scores(TopicProfile(own, literal, self._views(known), [self.views[one] for one in disliked]))
 
     def _views(self, known: Sequence[int]) -> Mapping[str, Any]:
         return {str(one): self.views[one] for one in known}
 
-    def _scores(self, taste: Taste) -> Numbers:
-        return scorer.scored([scorer.direct(self.statistics, taste)], self.shelf).scores[0]
+    def _scores(self, taste: TopicProfile) -> Numbers:
+        return scorer.score_papers([scorer.build_direction(self.statistics, taste)], self.shelf).scores[0]
 
 
 class Others:
@@ -113,7 +113,10 @@ class Others:
         return self.vectors @ vector
 
     def fused(self, words: str, vector: Numbers) -> Numbers:
-        return sum(1 / (FLAT + _ranks(one(words, vector))) for one in (self.words_asked, self.vector_asked))
+        return np.asarray(
+            1 / (FLAT + _ranks(self.words_asked(words, vector)))
+            + 1 / (FLAT + _ranks(self.vector_asked(words, vector)))
+        )
 
     @property
     def by_example(self) -> Mapping[str, ByExample]:

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from paperround.embeddings.backfill import text_of as embedded_text
-from paperround.text.markup import paragraphs, plain
-from paperround.topics.model.statistics import text_of
+from paperround.embeddings.backfill import embedding_text as embedded_text
+from paperround.text.markup import to_plain_paragraphs, to_plain_text
+from paperround.topics.model.statistics import join_text
 from search import KeptEncoder, records
 
 Record = Mapping[str, Any]
@@ -38,14 +38,19 @@ class Pool:
 
 async def pool(folder: Path, encoder: KeptEncoder) -> Pool:
     papers = [
-        (record["id"], record.get("day", ""), plain(record["title"]), paragraphs(record["abstract"] or ""))
+        (
+            record["id"],
+            record.get("day", ""),
+            to_plain_text(record["title"]),
+            to_plain_paragraphs(record["abstract"] or ""),
+        )
         for record in records(folder / "papers.jsonl.gz")
     ]
     vectors = await encoder.encode([embedded_text(title, abstract) for _, _, title, abstract in papers])
     return Pool(
         [key for key, *_ in papers],
         [day for _, day, *_ in papers],
-        [text_of(title, abstract) for *_, title, abstract in papers],
+        [join_text(title, abstract) for *_, title, abstract in papers],
         vectors,
     )
 

@@ -31,20 +31,20 @@ import structlog
 from sqlalchemy import text
 
 from paperround import schema
-from paperround.database import Database, conninfo
+from paperround.database import Database, build_conninfo
 from paperround.embeddings import bundled_model
-from paperround.embeddings.backfill import fill
+from paperround.embeddings.backfill import backfill_vectors
 from paperround.embeddings.client import ModelInfo, Vectors
 from paperround.papers import catalogue
 from paperround.papers.record import FeedPaper
 from paperround.postgres import EmbeddedPostgres
-from paperround.search import query, word_counts
-from paperround.search.filters import Filters
-from paperround.search.query_syntax import meaning, read
-from paperround.search.query_vectors import QueryVectors
-from paperround.search.vectors import nearest
+from paperround.search import engine, word_counts
+from paperround.search.filters import SearchFilters
+from paperround.search.query_syntax import parse_query, text_to_encode
+from paperround.search.query_vectors import QueryEncoder
+from paperround.search.vectors import find_nearest
 from paperround.settings import Settings
-from paperround.text.markup import paragraphs, plain
+from paperround.text.markup import to_plain_paragraphs, to_plain_text
 
 Record = Mapping[str, Any]
 CACHE = Path(tempfile.gettempdir()) / "paperround-bench-vectors.npz"
@@ -71,9 +71,9 @@ class KeptEncoder:
 
     @cached_property
     def loaded(self) -> Any:
-        from paperround.embeddings.encoder import load
+        from paperround.embeddings.encoder import load_model
 
-        return load(Settings(_env_file=None))
+        return load_model(Settings(_env_file=None))
 
     async def model(self) -> ModelInfo:
         return ModelInfo(self.name, (await self.encode(["How long?"])).shape[1])
@@ -94,28 +94,28 @@ class KeptEncoder:
             np.savez(CACHE, keys=np.array(list(self.kept)), rows=rows)
 
 
-async def filled(url: str, papers: Sequence[Record], encoder: KeptEncoder) -> Database:
+async def fill_database(database: Database, papers: Sequence[Record], encoder: KeptEncoder) -> None:
     """The papers as a feed would have told them; ids that aren't arXiv's are kept as they are."""
-    database = Database(url)
     by_day: dict[date, list[FeedPaper]] = {}
     for paper in papers:
         day = date.fromisoformat(paper.get("day", "2026-01-01"))
         by_day.setdefault(day, []).append(
             FeedPaper(
-                id=paper["id"], title=plain(paper["title"]), abstract=paragraphs(paper["abstract"] or "")
+                id=paper["id"],
+                title=to_plain_text(paper["title"]),
+                abstract=to_plain_paragraphs(paper["abstract"] or ""),
             )
         )
     now = datetime.now(UTC)
     for day, listed in sorted(by_day.items()):
-        async with database.writing() as session:
-            await catalogue.store(
+        async with database.write_session() as session:
+            await catalogue.store_papers(
                 session, listed, feed="huggingface", day=day, seen_at=now, half_life=timedelta(hours=24)
             )
-    await fill(database, encoder)  # type: ignore[arg-type]
-    await word_counts.refresh(database)
+    await backfill_vectors(database, encoder)  # type: ignore[arg-type]
+    await word_counts.refresh_word_counts(database)
     async with database.engine.connect() as connection:
         await (await connection.execution_options(isolation_level="AUTOCOMMIT")).execute(text("ANALYZE"))
-    return database
 
 
 def ndcg(ranked: Sequence[str], gains: Mapping[str, float], depth: int) -> float:
@@ -139,18 +139,22 @@ Asks = Callable[[str, date | None], Any]
 
 def views(database: Database, encoder: KeptEncoder) -> dict[str, Asks]:
     """The three rankings that are compared. All but the last are the product's search as it stands."""
-    with_vectors, without = QueryVectors(encoder), QueryVectors(None)
+    with_vectors, without = QueryEncoder(encoder), QueryEncoder(None)
 
-    async def ask(vectors: QueryVectors, words: str, last: date | None) -> list[str]:
-        async with database.reading() as session:
-            vector = await vectors.of(meaning(read(words)))
-            found = await query.search(session, read(words), vector, filters=Filters(last=last))
-        return [match.paper_id for match in found.matches]
+    async def ask(vectors: QueryEncoder, words: str, last: date | None) -> list[str]:
+        async with database.read_session() as session:
+            vector = await vectors.encode(text_to_encode(parse_query(words)))
+            found = await engine.search(
+                session, parse_query(words), vector, filters=SearchFilters(last_day=last)
+            )
+        return [match.paper_id for match in found.results]
 
     async def vectors_alone(words: str, last: date | None) -> list[str]:
-        [vector] = await encoder.encode([" ".join(read(words).text.split())])
-        async with database.reading() as session:
-            near = await nearest(session, vector, limit=50, where=Filters(last=last).conditions)
+        [vector] = await encoder.encode([" ".join(parse_query(words).text.split())])
+        async with database.read_session() as session:
+            near = await find_nearest(
+                session, vector, limit=50, where=SearchFilters(last_day=last).conditions
+            )
         return [key for key, _ in near]
 
     return {
@@ -166,33 +170,33 @@ async def mean(asked: Sequence[Record], score: Callable[[Record], Any]) -> float
 
 async def pool_figures(folder: Path, url: str, encoder: KeptEncoder, *, tune: bool) -> None:
     papers = records(folder / "relevance/papers.jsonl.gz")
-    database = await filled(url, papers, encoder)
-    sets = {
-        name: [r for r in records(folder / name / "topics.jsonl") if tuned_on(r["topic"]) == tune]
-        for name in ("relevance", "relevance_curated")
-    }
-    summaries = known_items(folder, {paper["id"] for paper in papers})
-    for view, ask in views(database, encoder).items():
-        for name, topics in sets.items():
+    async with Database(url) as database:
+        await fill_database(database, papers, encoder)
+        sets = {
+            name: [r for r in records(folder / name / "topics.jsonl") if tuned_on(r["topic"]) == tune]
+            for name in ("relevance", "relevance_curated")
+        }
+        summaries = known_items(folder, {paper["id"] for paper in papers})
+        for view, ask in views(database, encoder).items():
+            for name, topics in sets.items():
 
-            async def topic_score(r: Record, ask: Asks = ask) -> float:
-                last = date.fromisoformat(r["until"]) if "until" in r else None
-                return ndcg(await ask(r["topic"], last), dict.fromkeys(r["papers"], 1.0), 10)
+                async def topic_score(r: Record, ask: Asks = ask) -> float:
+                    last = date.fromisoformat(r["until"]) if "until" in r else None
+                    return ndcg(await ask(r["topic"], last), dict.fromkeys(r["papers"], 1.0), 10)
 
-            print(f"{name:20} nDCG@10 {view:8} {await mean(topics, topic_score):.3f}  ({len(topics)} topics)")
+                figure = await mean(topics, topic_score)
+                print(f"{name:20} nDCG@10 {view:8} {figure:.3f}  ({len(topics)} topics)")
 
-        async def known(r: Record, ask: Asks = ask) -> float:
-            return mrr(await ask(r["summary"], None), r["id"])
+            async def known(r: Record, ask: Asks = ask) -> float:
+                return mrr(await ask(r["summary"], None), r["id"])
 
-        print(
-            f"{'known item':20} MRR@10 {view:8} {await mean(summaries, known):.3f}  ({len(summaries)} papers)"
-        )
-    await database.close()
+            figure = await mean(summaries, known)
+            print(f"{'known item':20} MRR@10 {view:8} {figure:.3f}  ({len(summaries)} papers)")
 
 
 def known_items(folder: Path, ids: set[str]) -> list[Record]:
     """One-sentence summaries of the feed, each to find its paper."""
-    told = {}
+    told: dict[str, Any] = {}
     for path in sorted((folder / "hf_daily").glob("*.json.gz")):
         with gzip.open(path, "rt", encoding="utf-8") as file:
             told |= {r["paper"]["id"]: r["paper"].get("ai_summary") for r in json.load(file)}
@@ -204,19 +208,19 @@ async def judged_figures(folder: Path, name: str, url: str, encoder: KeptEncoder
     """Sets that judge a handful of papers a query: those alone are ranked, the ones not found last."""
     by_id = {paper["id"]: paper for paper in records(folder / name / "papers.jsonl.gz")}
     asked = records(folder / name / "queries.jsonl")
-    database = await filled(url, list(by_id.values()), encoder)
-    depth, grade = (10, "clicks") if name == "relevance_search" else (20, "grade")
-    for view, ask in views(database, encoder).items():
+    async with Database(url) as database:
+        await fill_database(database, list(by_id.values()), encoder)
+        depth, grade = (10, "clicks") if name == "relevance_search" else (20, "grade")
+        for view, ask in views(database, encoder).items():
 
-        async def score(r: Record, ask: Asks = ask) -> float:
-            example = by_id.get(r["query"])
-            words = f"{example['title']} {example['abstract']}" if example else r["query"]
-            gains = {j["id"]: float(j[grade]) for j in r["judged"]}
-            ranked = [key for key in await ask(words, None) if key in gains and key != r["query"]]
-            return ndcg([*ranked, *(key for key in sorted(gains) if key not in ranked)], gains, depth)
+            async def score(r: Record, ask: Asks = ask) -> float:
+                example = by_id.get(r["query"])
+                words = f"{example['title']} {example['abstract']}" if example else r["query"]
+                gains = {j["id"]: float(j[grade]) for j in r["judged"]}
+                ranked = [key for key in await ask(words, None) if key in gains and key != r["query"]]
+                return ndcg([*ranked, *(key for key in sorted(gains) if key not in ranked)], gains, depth)
 
-        print(f"{name:20} nDCG@{depth} {view:8} {await mean(asked, score):.3f}  ({len(asked)} queries)")
-    await database.close()
+            print(f"{name:20} nDCG@{depth} {view:8} {await mean(asked, score):.3f}  ({len(asked)} queries)")
 
 
 def main() -> None:
@@ -237,7 +241,7 @@ def main() -> None:
 
 
 def new_database(server: str, name: str) -> str:
-    with psycopg.connect(conninfo(server), autocommit=True) as connection:
+    with psycopg.connect(build_conninfo(server), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE bench_{name}")
     url = server.replace("/paperround?", f"/bench_{name}?")
     schema.upgrade(url)

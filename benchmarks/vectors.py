@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +31,14 @@ from large_catalogue import keep, seeds, spread, store
 from sqlalchemy import select, text
 
 from paperround import schema
-from paperround.database import Database, conninfo
+from paperround.database import Database, build_conninfo
 from paperround.embeddings import bundled_model, index
-from paperround.embeddings.client import Encoder
+from paperround.embeddings.client import EncoderClient
 from paperround.embeddings.tables import Embedding
 from paperround.papers.tables import Paper
 from paperround.postgres import EmbeddedPostgres
-from paperround.search.similar import similar
-from paperround.search.vectors import nearest
+from paperround.search.similar import find_similar_papers
+from paperround.search.vectors import find_nearest
 from paperround.settings import Settings, environment_with
 
 QUESTIONS = 200
@@ -69,26 +70,24 @@ def process(*arguments: str, health: str, **settings: str) -> Iterator[None]:
 
 
 async def fill(url: str, folder: Path, count: int, encoder_url: str) -> None:
-    database = Database(url)
-    began = time.monotonic()
-    await store(database, folder, count)
-    print(f"{count:,} papers stored in {time.monotonic() - began:.0f} s")
-    began = time.monotonic()
-    async with Encoder(Settings(_env_file=None, encoder_url=encoder_url)) as encoder:
-        real = await seeds(database, encoder)
-    print(f"{len(real):,} really embedded, {len(real) / (time.monotonic() - began):.0f} a second")
-    await asyncio.to_thread(keep, url, bundled_model.NAME, spread(real, count))
-    await database.close()
+    async with Database(url) as database:
+        began = time.monotonic()
+        await store(database, folder, count)
+        print(f"{count:,} papers stored in {time.monotonic() - began:.0f} s")
+        began = time.monotonic()
+        async with EncoderClient(Settings(_env_file=None, encoder_url=encoder_url)) as encoder:
+            real = await seeds(database, encoder)
+        print(f"{len(real):,} really embedded, {len(real) / (time.monotonic() - began):.0f} a second")
+        await asyncio.to_thread(keep, url, bundled_model.NAME, spread(real, count))
 
 
 async def make_index(url: str) -> None:
-    database = Database(url)
-    with psycopg.connect(conninfo(url)) as connection:
-        ((model_id,),) = connection.execute("SELECT id FROM embedding_models").fetchall()
-    began = time.monotonic()
-    await index.ensure(database, model_id)
-    print(f"index made in {time.monotonic() - began:.0f} s")
-    await database.close()
+    async with Database(url) as database:
+        with psycopg.connect(build_conninfo(url)) as connection:
+            ((model_id,),) = connection.execute("SELECT id FROM embedding_models").fetchall()
+        began = time.monotonic()
+        await index.ensure(database, model_id)
+        print(f"index made in {time.monotonic() - began:.0f} s")
 
 
 # --- Vectors ---------------------------------------------------------------------------------------------
@@ -96,7 +95,7 @@ async def make_index(url: str) -> None:
 
 def questions(url: str) -> np.ndarray[Any, Any]:
     """Papers' own vectors, moved a little: near to many, equal to none."""
-    with psycopg.connect(conninfo(url)) as connection:
+    with psycopg.connect(build_conninfo(url)) as connection:
         rows = connection.execute(
             "SELECT vector::text FROM embeddings ORDER BY md5(paper_id || 'q') LIMIT %s", [QUESTIONS]
         ).fetchall()
@@ -114,7 +113,7 @@ async def exact(session: Any, vector: np.ndarray[Any, Any], **more: Any) -> Sequ
 
 
 async def timed(database: Database, work: Callable[[Any], Awaitable[Any]]) -> tuple[Any, float]:
-    async with database.reading() as session:
+    async with database.read_session() as session:
         began = time.perf_counter()
         answer = await work(session)
         return answer, 1000 * (time.perf_counter() - began)
@@ -137,36 +136,35 @@ FILTERS: dict[str, list[Any]] = {
 
 
 async def vectors(url: str) -> None:
-    database = Database(url, pool_size=1)
-    asked = questions(url)
-    took: dict[str, list[float]] = {"all one by one": [], "by index": [], "similar papers": []}
-    recall, alike = [], []
-    for vector in asked[:5]:  # warm
-        await timed(database, lambda s, v=vector: exact(s, v))
-        await timed(database, lambda s, v=vector: nearest(s, v, limit=RESULTS))
-    answers = []
-    for vector in asked:
-        found, ms = await timed(database, lambda s, v=vector: nearest(s, v, limit=RESULTS))
-        took["by index"].append(ms)
-        answers.append(found)
-    for vector, found in zip(asked[::4], answers[::4], strict=True):
-        truth, ms = await timed(database, lambda s, v=vector: exact(s, v))
-        took["all one by one"].append(ms)
-        recall.append(len(ids(found) & ids(truth)) / RESULTS)
-    for n, found in enumerate(answers):
-        key = found[0][0]
-        near, ms = await timed(database, lambda s, k=key: similar(s, k, limit=8))
-        took["similar papers"].append(ms)
-        if n % 8 == 0:
-            alike.append(await similar_recall(database, key, {match.paper.id for match in near}))
-    for name, times in took.items():
-        print(f"{name:28} {percentiles(times)}")
-    ratio = np.median(took["all one by one"]) / np.median(took["by index"])
-    print(f"recall@{RESULTS} {np.mean(recall):.3f}, {ratio:.1f} times as fast as one by one")
-    print(f"similar papers: recall@8 {np.mean(alike):.3f}")
-    for name, where in FILTERS.items():
-        await filtered(database, asked, name, where, float(np.median(took["by index"])))
-    await database.close()
+    async with Database(url, pool_size=1) as database:
+        asked = questions(url)
+        took: dict[str, list[float]] = {"all one by one": [], "by index": [], "similar papers": []}
+        recall, alike = [], []
+        for vector in asked[:5]:  # warm
+            await timed(database, partial(exact, vector=vector))
+            await timed(database, partial(find_nearest, vector=vector, limit=RESULTS))
+        answers = []
+        for vector in asked:
+            found, ms = await timed(database, partial(find_nearest, vector=vector, limit=RESULTS))
+            took["by index"].append(ms)
+            answers.append(found)
+        for vector, found in zip(asked[::4], answers[::4], strict=True):
+            truth, ms = await timed(database, partial(exact, vector=vector))
+            took["all one by one"].append(ms)
+            recall.append(len(ids(found) & ids(truth)) / RESULTS)
+        for n, found in enumerate(answers):
+            key = found[0][0]
+            near, ms = await timed(database, partial(find_similar_papers, paper_id=key, limit=8))
+            took["similar papers"].append(ms)
+            if n % 8 == 0:
+                alike.append(await similar_recall(database, key, {match.paper.id for match in near}))
+        for name, times in took.items():
+            print(f"{name:28} {percentiles(times)}")
+        ratio = np.median(took["all one by one"]) / np.median(took["by index"])
+        print(f"recall@{RESULTS} {np.mean(recall):.3f}, {ratio:.1f} times as fast as one by one")
+        print(f"similar papers: recall@8 {np.mean(alike):.3f}")
+        for name, where in FILTERS.items():
+            await filtered(database, asked, name, where, float(np.median(took["by index"])))
 
 
 async def similar_recall(database: Database, key: str, found: set[str]) -> float:
@@ -174,7 +172,7 @@ async def similar_recall(database: Database, key: str, found: set[str]) -> float
         "SELECT other.paper_id FROM embeddings AS other, embeddings AS own WHERE own.paper_id = :key"
         " AND other.paper_id <> :key ORDER BY other.vector <=> own.vector LIMIT 8"
     )
-    async with database.reading() as session:
+    async with database.read_session() as session:
         return len(found & set(await session.scalars(truth, {"key": key}))) / 8
 
 
@@ -184,11 +182,11 @@ async def filtered(
     times, recall, counts = [], [], []
     kept = Embedding.paper_id.in_(select(Paper.id).where(*where))
     for n, vector in enumerate(asked):
-        found, ms = await timed(database, lambda s, v=vector: nearest(s, v, limit=RESULTS, where=where))
+        found, ms = await timed(database, partial(find_nearest, vector=vector, limit=RESULTS, where=where))
         times.append(ms)
         counts.append(len(found))
         if n % 10 == 0:
-            truth, _ = await timed(database, lambda s, v=vector: exact(s, v, where=[kept]))
+            truth, _ = await timed(database, partial(exact, vector=vector, where=[kept]))
             recall.append(len(ids(found) & ids(truth)) / RESULTS)
     ratio = np.median(times) / unfiltered
     print(
@@ -201,7 +199,7 @@ async def filtered(
 
 
 def pages(url: str, site: str) -> None:
-    with psycopg.connect(conninfo(url)) as connection:
+    with psycopg.connect(build_conninfo(url)) as connection:
         biggest = "SELECT day FROM listings GROUP BY day ORDER BY count(*) DESC LIMIT 1"
         ((day,),) = connection.execute(biggest).fetchall()
         some = connection.execute("SELECT id, title FROM papers ORDER BY md5(id) LIMIT 100").fetchall()
@@ -246,7 +244,7 @@ def milliseconds(client: httpx.Client, path: str) -> float:
 
 async def encoding(encoder_url: str) -> None:
     times = []
-    async with Encoder(Settings(_env_file=None, encoder_url=encoder_url)) as encoder:
+    async with EncoderClient(Settings(_env_file=None, encoder_url=encoder_url)) as encoder:
         for n in range(100):
             began = time.perf_counter()
             await encoder.encode([f"planning with learned world models, part {n}"])

@@ -7,7 +7,7 @@ from logging import getLogger
 from alembic import context
 from sqlalchemy import Connection, NullPool, create_engine, text
 
-from paperround.database import psycopg_url
+from paperround.database import to_psycopg_url
 from paperround.schema import COMPATIBLE_CODE, MIGRATION_LOCK, metadata
 from paperround.settings import Settings
 
@@ -56,7 +56,7 @@ def migrate(connection: Connection) -> None:
 def run(url: str) -> None:
     # Only `public` in sight: the queue's own schema is frozen SQL, not ours to compare.
     engine = create_engine(
-        psycopg_url(url), poolclass=NullPool, connect_args={"options": "-csearch_path=public -ctimezone=UTC"}
+        to_psycopg_url(url), poolclass=NullPool, connect_args={"options": "-csearch_path=public -ctimezone=UTC"}
     )
     with engine.connect() as connection:
         wait_for_our_turn(connection)

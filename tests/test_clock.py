@@ -7,25 +7,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC
 from itertools import count
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from conftest import run_sql
 from paperround import clock, queue
 from paperround.database import Database
 from paperround.worker import jobs
 
+from support.databases import run_sql
+
 
 async def waiting(database: Database) -> list[str]:
-    async with database.reading() as session:
+    async with database.read_session() as session:
         query = "SELECT task_name FROM jobs.procrastinate_jobs WHERE status = 'todo' ORDER BY task_name"
         return list(await session.scalars(text(query)))
 
 
 @pytest.fixture
-def run_for(monkeypatch):
+def run_for(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Runs a clock on each database until there have been so many ticks."""
 
     async def run(ticks: int, *databases: Database) -> None:
@@ -44,34 +46,37 @@ def run_for(monkeypatch):
     return run
 
 
-def test_every_name_on_the_timetable_is_a_task():
-    assert jobs.queue.app is queue.app
+def test_every_name_on_the_timetable_is_a_task() -> None:
+    assert jobs.queue.app is queue.app  # type: ignore[attr-defined]
     assert set(clock.TIMETABLE) <= set(queue.app.tasks)
 
 
-async def test_every_task_is_queued_at_once_and_once(database, run_for):
+async def test_every_task_is_queued_at_once_and_once(database: Database, run_for: Any) -> None:
     await run_for(len(clock.TIMETABLE), database)
     assert await waiting(database) == sorted(clock.TIMETABLE)
 
 
-async def test_ticks_go_on_and_still_queue_each_task_once(database, monkeypatch, run_for):
+async def test_ticks_go_on_and_still_queue_each_task_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch, run_for: Any
+) -> None:
     monkeypatch.setattr(clock, "TIMETABLE", {"rescue_jobs": 0.05})
     await run_for(4, database)
     assert await waiting(database) == ["rescue_jobs"]
-    async with database.writing() as session:
+    async with database.write_session() as session:
         await session.execute(text("DELETE FROM jobs.procrastinate_jobs"))
     await run_for(4, database)
     assert await waiting(database) == ["rescue_jobs"]
 
 
-async def test_two_clocks_do_no_harm(database, database_url, run_for):
-    other = Database(database_url)
-    await run_for(2 * len(clock.TIMETABLE), database, other)
-    await other.close()
+async def test_two_clocks_do_no_harm(database: Database, database_url: str, run_for: Any) -> None:
+    async with Database(database_url) as other:
+        await run_for(2 * len(clock.TIMETABLE), database, other)
     assert await waiting(database) == sorted(clock.TIMETABLE)
 
 
-async def test_a_late_tick_comes_late_rather_than_never_and_many_late_ones_come_once(database):
+async def test_a_late_tick_comes_late_rather_than_never_and_many_late_ones_come_once(
+    database: Database,
+) -> None:
     timetable = clock.scheduler(database)
     assert timetable.timezone == UTC or str(timetable.timezone) == "UTC"
     timetable.start(paused=True)
@@ -94,7 +99,9 @@ def away(server: str, url: str) -> Iterator[None]:
     run_sql(server, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
 
-async def test_a_database_that_is_away_for_a_moment_is_got_over(database, database_url, server):
+async def test_a_database_that_is_away_for_a_moment_is_got_over(
+    database: Database, database_url: str, server: str
+) -> None:
     await clock.tick(database, "rescue_jobs")
     with away(server, database_url):
         await clock.tick(database, "embed_papers")
@@ -102,7 +109,9 @@ async def test_a_database_that_is_away_for_a_moment_is_got_over(database, databa
     assert await waiting(database) == ["read_feeds", "rescue_jobs"]
 
 
-async def test_a_clock_goes_on_when_the_database_comes_back(database, database_url, server, monkeypatch):
+async def test_a_clock_goes_on_when_the_database_comes_back(
+    database: Database, database_url: str, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(clock, "TIMETABLE", {"rescue_jobs": 0.1})
     stop = asyncio.Event()
     with away(server, database_url):
@@ -117,11 +126,13 @@ async def test_a_clock_goes_on_when_the_database_comes_back(database, database_u
     assert await waiting(database) == ["rescue_jobs"]
 
 
-async def test_a_queue_that_cannot_be_written_to_is_told_and_tried_at_the_next_tick(database, capsys):
-    async with database.writing() as session:
+async def test_a_queue_that_cannot_be_written_to_is_told_and_tried_at_the_next_tick(
+    database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with database.write_session() as session:
         await session.execute(text("ALTER TABLE jobs.procrastinate_jobs RENAME TO away"))
     await clock.tick(database, "read_feeds")
-    async with database.writing() as session:
+    async with database.write_session() as session:
         await session.execute(text("ALTER TABLE jobs.away RENAME TO procrastinate_jobs"))
     await clock.tick(database, "read_feeds")
     assert await waiting(database) == ["read_feeds"]
@@ -129,9 +140,9 @@ async def test_a_queue_that_cannot_be_written_to_is_told_and_tried_at_the_next_t
 
 
 @pytest.mark.parametrize("task", list(clock.TIMETABLE))
-async def test_a_tick_queues_under_the_tasks_own_name(database, task):
+async def test_a_tick_queues_under_the_tasks_own_name(database: Database, task: str) -> None:
     await clock.tick(database, task)
-    async with database.reading() as session:
+    async with database.read_session() as session:
         row = (
             await session.execute(text("SELECT task_name, queueing_lock FROM jobs.procrastinate_jobs"))
         ).one()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,7 @@ INSTALLED = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.fixture
-def limits(tmp_path, monkeypatch):
+def limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A container's limits, written as the kernel writes them."""
     monkeypatch.setattr(resources, "CONTROL_GROUP", tmp_path)
 
@@ -22,35 +24,39 @@ def limits(tmp_path, monkeypatch):
     return write
 
 
-def test_without_limits_it_is_all_of_the_machine(limits):
+def test_without_limits_it_is_all_of_the_machine(limits: Any) -> None:
     assert resources.usable_memory() == INSTALLED
     assert 1 <= resources.usable_cores() <= (os.cpu_count() or 1)
 
 
-def test_a_containers_memory_limit_holds(limits):
+def test_a_containers_memory_limit_holds(limits: Any) -> None:
     limits("memory.max", "268435456")
     assert resources.usable_memory() == 268435456
 
 
 @pytest.mark.parametrize("words", ["max", str(2**62)])
-def test_no_limit_and_one_beyond_the_machine_grant_what_there_is(limits, words):
+def test_no_limit_and_one_beyond_the_machine_grant_what_there_is(limits: Any, words: str) -> None:
     limits("memory.max", words)
     assert resources.usable_memory() == INSTALLED
 
 
 @pytest.mark.parametrize(("words", "cores"), [("50000 100000", 1), ("100000 100000", 1)])
-def test_a_containers_share_of_the_cpus_holds_and_is_one_core_at_least(limits, words, cores):
+def test_a_containers_share_of_the_cpus_holds_and_is_one_core_at_least(
+    limits: Any, words: str, cores: int
+) -> None:
     limits("cpu.max", words)
     assert resources.usable_cores() == cores
 
 
-def test_an_unlimited_share_is_every_core(limits):
+def test_an_unlimited_share_is_every_core(limits: Any) -> None:
     before = resources.usable_cores()
     limits("cpu.max", "max 100000")
     assert resources.usable_cores() == before
 
 
-def test_hyperthreads_of_one_core_count_once(limits, tmp_path, monkeypatch):
+def test_hyperthreads_of_one_core_count_once(
+    limits: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(resources, "CPUS", tmp_path)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 3}, raising=False)
     for cpu, siblings in enumerate(("0-1", "0-1", "2-3", "2-3")):

@@ -9,12 +9,12 @@ import sys
 import pytest
 from sqlalchemy import select, text
 
-from conftest import run_sql
 from paperround import schema
 from paperround.database import Database
 from paperround.papers.tables import Paper
 
-from support.factories import item, listed
+from support.databases import run_sql
+from support.factories import feed_record, store_listing
 
 UPGRADE = "import sys; from paperround import schema; schema.upgrade(sys.argv[1])"
 
@@ -22,7 +22,7 @@ UPGRADE = "import sys; from paperround import schema; schema.upgrade(sys.argv[1]
 async def found_state(url: str) -> schema.SchemaState:
     database = Database(url)
     try:
-        async with database.reading() as session:
+        async with database.read_session() as session:
             return await schema.state(session)
     finally:
         await database.close()
@@ -31,7 +31,7 @@ async def found_state(url: str) -> schema.SchemaState:
 async def refusal(url: str) -> str:
     database = Database(url)
     try:
-        async with database.reading() as session:
+        async with database.read_session() as session:
             with pytest.raises(schema.SchemaError) as error:
                 await schema.require(session)
     finally:
@@ -39,7 +39,7 @@ async def refusal(url: str) -> str:
     return str(error.value)
 
 
-def test_an_empty_database_is_brought_up_to_date_and_again_changes_nothing(bare_database_url):
+def test_an_empty_database_is_brought_up_to_date_and_again_changes_nothing(bare_database_url: str) -> None:
     for _ in range(2):
         schema.upgrade(bare_database_url)
         state = asyncio.run(found_state(bare_database_url))
@@ -48,33 +48,35 @@ def test_an_empty_database_is_brought_up_to_date_and_again_changes_nothing(bare_
         )
 
 
-def test_tables_and_migrations_agree(database_url):
+def test_tables_and_migrations_agree(database_url: str) -> None:
     schema.compare(database_url)
 
 
-async def test_down_and_up_again_leaves_a_working_schema(database_url, database):
-    await listed(database, "2026-03-02", item())
+async def test_down_and_up_again_leaves_a_working_schema(database_url: str, database: Database) -> None:
+    await store_listing(database, "2026-03-02", feed_record())
     await database.close()
     await asyncio.to_thread(schema.downgrade, database_url, "base")
     assert "no Paperround schema" in await refusal(database_url)
     await asyncio.to_thread(schema.upgrade, database_url)
     schema.compare(database_url)
-    await listed(database, "2026-03-02", item())
+    await store_listing(database, "2026-03-02", feed_record())
 
 
-async def test_a_step_down_and_up_keeps_the_rows_of_the_tables_that_stay(database_url, database):
-    await listed(database, "2026-03-02", item())
+async def test_a_step_down_and_up_keeps_the_rows_of_the_tables_that_stay(
+    database_url: str, database: Database
+) -> None:
+    await store_listing(database, "2026-03-02", feed_record())
     await database.close()
     await asyncio.to_thread(schema.downgrade, database_url, "-1")
     assert f"expects {schema.expected_revision()}" in await refusal(database_url)
     await asyncio.to_thread(schema.upgrade, database_url)
-    async with database.reading() as session:
+    async with database.read_session() as session:
         await schema.require(session)
         assert await session.scalar(select(Paper.id)) == "2603.00001"
         assert await session.scalar(text("SELECT count(*) FROM jobs.procrastinate_jobs")) == 0
 
 
-def test_migrators_at_once_take_turns(bare_database_url):
+def test_migrators_at_once_take_turns(bare_database_url: str) -> None:
     migrators = [
         subprocess.Popen([sys.executable, "-c", UPGRADE, bare_database_url], stderr=subprocess.PIPE)
         for _ in range(2)
@@ -86,7 +88,7 @@ def test_migrators_at_once_take_turns(bare_database_url):
     assert asyncio.run(found_state(bare_database_url)).usable
 
 
-async def test_an_empty_database_is_refused(bare_database_url):
+async def test_an_empty_database_is_refused(bare_database_url: str) -> None:
     told = await refusal(bare_database_url)
     assert "no Paperround schema" in told
     assert schema.expected_revision() in told
@@ -94,7 +96,9 @@ async def test_an_empty_database_is_refused(bare_database_url):
 
 
 @pytest.mark.parametrize("half_made", ["", "DROP TABLE compatible_code"])
-async def test_an_unknown_revision_is_refused_by_what_was_found_and_what_is_expected(database_url, half_made):
+async def test_an_unknown_revision_is_refused_by_what_was_found_and_what_is_expected(
+    database_url: str, half_made: str
+) -> None:
     run_sql(
         database_url, "UPDATE alembic_version SET version_num = 'feedc0ffee00'", *filter(None, [half_made])
     )
@@ -103,7 +107,7 @@ async def test_an_unknown_revision_is_refused_by_what_was_found_and_what_is_expe
     assert schema.expected_revision() in told
 
 
-async def test_a_newer_revision_that_names_ours_as_one_that_works_is_used(database_url):
+async def test_a_newer_revision_that_names_ours_as_one_that_works_is_used(database_url: str) -> None:
     run_sql(
         database_url,
         "UPDATE alembic_version SET version_num = 'feedc0ffee00'",
@@ -113,12 +117,12 @@ async def test_a_newer_revision_that_names_ours_as_one_that_works_is_used(databa
     assert (state.found, state.usable) == ("feedc0ffee00", True)
 
 
-def test_indexes_of_vectors_made_while_running_are_no_difference(database_url):
+def test_indexes_of_vectors_made_while_running_are_no_difference(database_url: str) -> None:
     run_sql(database_url, "CREATE INDEX embeddings_model_7_idx ON embeddings (model_id)")
     schema.compare(database_url)
 
 
-def test_every_migration_of_tables_bounds_its_wait_for_a_lock():
+def test_every_migration_of_tables_bounds_its_wait_for_a_lock() -> None:
     """One queued behind a long reader would stop everybody who comes after it."""
     for migration in (schema.project_file("migrations") / "versions").glob("*.py"):
         source = migration.read_text(encoding="utf-8")

@@ -30,7 +30,9 @@ asyncio.run(main())
 
 
 @pytest.mark.slow
-def test_an_installed_wheel_migrates_and_serves_without_the_checkout(tmp_path: Path, bare_database_url: str):
+def test_an_installed_wheel_migrates_and_serves_without_the_checkout(
+    tmp_path: Path, bare_database_url: str
+) -> None:
     built = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
     subprocess.run(built, check=True, capture_output=True, cwd=ROOT)
     (wheel,) = tmp_path.glob("*.whl")

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import context, op
 from sqlalchemy.dialects import postgresql
 
-from paperround.papers.search_column import searchable
+from paperround.papers.search_column import normalise_words
 
 revision = "7d1f0a52c3be"
 down_revision = "4b7e1c90d2aa"
@@ -82,9 +82,9 @@ def fill(connection: sa.Connection) -> None:
             FILL,
             {
                 "ids": [paper.id for paper in papers],
-                "titles": [searchable(paper.title) for paper in papers],
-                "abstracts": [searchable(paper.abstract) for paper in papers],
-                "names": [searchable(paper.names) for paper in papers],
+                "titles": [normalise_words(paper.title) for paper in papers],
+                "abstracts": [normalise_words(paper.abstract) for paper in papers],
+                "names": [normalise_words(paper.names) for paper in papers],
             },
         )
         after = papers[-1].id

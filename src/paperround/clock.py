@@ -37,8 +37,8 @@ MOST_LATE: Final = None  # late is better than never: what is due stands in the 
 async def tick(database: Database, task: str) -> None:
     """Put `task` on the queue, unless it waits there already."""
     try:
-        async with database.writing() as session:
-            await queue.defer(session, task, once=task)
+        async with database.write_session() as session:
+            await queue.defer(session, task, queueing_lock=task)
     except (SQLAlchemyError, queue.QueueError) as error:
         reason = str(error.__cause__ or error)
         logger.warning("could not queue; next try at the next tick", task=task, error=reason)

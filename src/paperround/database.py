@@ -1,33 +1,37 @@
-"""Engine, sessions for reading and for writing, the declarative base. Knows no table."""
+"""The database engine, read-only and writing sessions, and the declarative base. Knows no tables."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import ClassVar, NewType
+from typing import ClassVar, NewType, Self
 
 from psycopg.conninfo import make_conninfo
-from sqlalchemy import URL, DateTime, Dialect, MetaData, TypeDecorator, make_url
+from sqlalchemy import URL, DateTime, Dialect, MetaData, TypeDecorator, event, make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.pool import ConnectionPoolEntry
 
-# A page reads some hundreds of rows, mostly from memory: PostgreSQL's costs, made for turning disks, would
-# rather read a whole table, and compile the query first.
-PLANNING = "-crandom_page_cost=1.1 -cjit=off"
-OPTIONS = f"-csearch_path=public,jobs -ctimezone=UTC {PLANNING}"
+from paperround.errors import PaperroundError
+
+# A page reads a few hundred rows, mostly from memory. With its default costs, which are made for spinning
+# disks, PostgreSQL would rather read whole tables and compile the query first.
+PLANNER_OPTIONS = "-crandom_page_cost=1.1 -cjit=off"
+CONNECTION_OPTIONS = f"-csearch_path=public,jobs -ctimezone=UTC {PLANNER_OPTIONS}"
 
 ReadSession = NewType("ReadSession", AsyncSession)
-WriteSession = NewType("WriteSession", ReadSession)  # what may write may also read
+WriteSession = NewType("WriteSession", ReadSession)  # also usable wherever reading is enough
 
 
 def utc_now() -> datetime:
-    """The clock; read at the edge only and passed in as `now`."""
+    """The current time in UTC. It is read at the edges only and passed on as `now`."""
     return datetime.now(UTC)
 
 
-class Utc(TypeDecorator[datetime]):
-    """An instant. Refuses naive times, answers in UTC."""
+class UtcDateTime(TypeDecorator[datetime]):
+    """A point in time, returned in UTC. Raises `ValueError` for a time without a time zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -42,6 +46,8 @@ class Utc(TypeDecorator[datetime]):
 
 
 class Base(DeclarativeBase):
+    """The base class of all tables."""
+
     metadata = MetaData(
         naming_convention={
             "ix": "%(table_name)s_%(column_0_N_name)s_idx",
@@ -51,51 +57,83 @@ class Base(DeclarativeBase):
             "pk": "%(table_name)s_pkey",
         }
     )
-    type_annotation_map: ClassVar = {datetime: Utc()}
+    type_annotation_map: ClassVar = {datetime: UtcDateTime()}
 
 
-def psycopg_url(url: str) -> URL:
-    """`url` with psycopg 3 as its driver, whichever of PostgreSQL's usual forms it has."""
+def to_psycopg_url(url: str) -> URL:
+    """Turn any of the usual forms of a PostgreSQL URL into SQLAlchemy's, with psycopg 3 as the driver."""
     return make_url(url).set(drivername="postgresql+psycopg")
 
 
-def conninfo(url: str) -> str:
-    """`url` as libpq reads it, with our search path: tables in `public`, the queue's in `jobs`."""
-    parts = psycopg_url(url)
+def build_conninfo(url: str) -> str:
+    """Turn `url` into a libpq connection string with our search path: `public`, then the queue's `jobs`."""
+    parts = to_psycopg_url(url)
     arguments = {**parts.translate_connect_args(username="user", database="dbname"), **parts.query}
-    return make_conninfo(**{"application_name": "paperround", **arguments, "options": OPTIONS})
+    return make_conninfo(**{"application_name": "paperround", **arguments, "options": CONNECTION_OPTIONS})
+
+
+class DatabaseUnavailable(PaperroundError):
+    """The database refuses what we ask of it, or does not answer."""
+
+    title = "No database"
+    status = 503
+    advice = "Check PAPERROUND_DATABASE_URL."
+
+    @classmethod
+    def from_driver(cls, error: DBAPIError) -> DatabaseUnavailable:
+        """Say it in the driver's words."""
+        return cls(f"The database can't be used: {str(error.orig).strip()}")
 
 
 class Database:
-    """A pool of connections and the two kinds of session on it."""
+    """A pool of connections, and the two kinds of session on it.
+
+    Use it with `async with`, or call `close` on every path: an open connection that is left to the garbage
+    collector is a leak.
+    """
 
     def __init__(self, url: str, *, pool_size: int = 5, application: str = "paperround") -> None:
         self.url = url
         self.engine = create_async_engine(
-            psycopg_url(url),
+            to_psycopg_url(url),
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_pre_ping=True,
             connect_args={
-                "options": OPTIONS,
+                "options": CONNECTION_OPTIONS,
                 "application_name": application,
                 "connect_timeout": 10,
             },
         )
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._is_closed = False
+        event.listen(self.engine.sync_engine, "checkin", self._close_late_connection)
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[ReadSession]:
-        """A transaction that PostgreSQL itself keeps from writing."""
+    async def read_session(self) -> AsyncIterator[ReadSession]:
+        """Open a session in a transaction in which PostgreSQL itself refuses to write."""
         async with self._sessions() as session, session.begin():
             await session.connection(execution_options={"postgresql_readonly": True})
             yield ReadSession(session)
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[WriteSession]:
-        """Commits on leaving, rolls back when what is inside raises."""
+    async def write_session(self) -> AsyncIterator[WriteSession]:
+        """Open a session in a transaction that is committed at the end, or rolled back on an exception."""
         async with self._sessions.begin() as session:
             yield WriteSession(ReadSession(session))
 
     async def close(self) -> None:
+        """Close all connections. One that a session still uses is closed at the session's end."""
+        self._is_closed = True
         await self.engine.dispose()
+
+    def _close_late_connection(self, _connection: object, record: ConnectionPoolEntry) -> None:
+        """Close a connection that comes back after `close`: nobody would take it from the pool again."""
+        if self._is_closed:
+            record.invalidate()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()

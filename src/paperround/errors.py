@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 
@@ -10,12 +12,13 @@ class PaperroundError(Exception):
 
     The text says what was wrong and with what. `title` names the kind of problem in a few words. `status` is
     the HTTP status of an answer on the web. `advice` says what to do next; it is empty where the text says so
-    already. The web and the command line read these four and keep no list of errors of their own.
+    already. `headers` go with the answer. The web and the command line read these and keep no list of errors.
     """
 
     title: ClassVar[str] = "Something went wrong"
     status: ClassVar[int] = 500
     advice: str = ""
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, text: str = "", *, advice: str | None = None) -> None:
         super().__init__(text)

@@ -1,13 +1,13 @@
-"""The queue: defers a task by name inside a session's transaction, and rescues jobs whose worker died.
+"""The job queue: adds jobs by name within a session's transaction, and rescues jobs whose worker died.
 
-A job is a hint; what there is to do stands in the tables. So a job too many does nothing, and a lost one
-is made up for by the clock's next tick. No task uses Procrastinate's own retry: one that meets its queued
-twin breaks.
+A job is only a hint; the tables say what there is to do. So a superfluous job does nothing, and the
+clock's next tick makes up for a lost one. No job uses Procrastinate's own retry, which breaks when a job with
+the same queueing lock is already waiting.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from copy import copy
 from dataclasses import dataclass
@@ -20,73 +20,82 @@ from procrastinate.jobs import Job, Status
 from procrastinate.manager import JobManager
 from sqlalchemy import text
 
-from paperround.database import ReadSession, WriteSession, conninfo
+from paperround.database import ReadSession, WriteSession, build_conninfo
+from paperround.errors import PaperroundError
 
 logger = structlog.get_logger(__name__)
 
-FAILED_KEPT_HOURS: Final = 7 * 24
+FAILED_JOB_RETENTION_HOURS: Final = 7 * 24
 
-Argument = str | int | float | bool | None
+JobArgument = str | int | float | bool | None
 app = procrastinate.App(connector=procrastinate.PsycopgConnector())
 
 
-class QueueError(RuntimeError):
-    """The queue could not be written to."""
+class QueueError(PaperroundError):
+    """A job could not be added to the queue."""
+
+    title = "The queue can't be used"
 
 
 @asynccontextmanager
-async def connected(url: str, *, connections: int = 4) -> AsyncIterator[procrastinate.App]:
-    """An app with the same tasks on a pool of its own, for a worker; several may be open at once.
+async def open_app(url: str, *, connections: int = 4) -> AsyncIterator[procrastinate.App]:
+    """Open an app for a worker, with the same tasks but its own pool of connections.
 
-    Everything else defers on a session's connection.
+    Several apps may be open at once. Adding a job needs no open app: `defer` uses the session's connection.
     """
-    pool = procrastinate.PsycopgConnector(conninfo=conninfo(url), min_size=1, max_size=connections)
-    live = copy(app)  # the tasks they share point back to `app`: only deferring through a task would notice
-    live.connector, live.job_manager = pool, JobManager(connector=pool)
-    async with live.open_async():
-        yield live
+    pool = procrastinate.PsycopgConnector(conninfo=build_conninfo(url), min_size=1, max_size=connections)
+    # The shared tasks still point to `app`, which would matter only if a job were added through a task.
+    worker_app = copy(app)
+    worker_app.connector, worker_app.job_manager = pool, JobManager(connector=pool)
+    try:
+        async with worker_app.open_async():
+            yield worker_app
+    finally:
+        await pool.close_async()  # open_async itself doesn't close a pool that could not be opened
 
 
-async def defer(session: WriteSession, task: str, *, once: str | None = None, **arguments: Argument) -> None:
-    """Queue `task` in the session's transaction; while one with this `once` waits, do nothing.
+async def defer(
+    session: WriteSession, job: str, *, queueing_lock: str | None = None, **arguments: JobArgument
+) -> None:
+    """Add a job to the queue within the session's transaction.
 
-    Raises `QueueError`.
+    Nothing happens while another job with the same `queueing_lock` is waiting. Raises `QueueError`.
     """
     try:
         async with session.begin_nested():
-            connection = await session.connection()  # this, not begin_nested, sets the savepoint
-            driver = (await connection.get_raw_connection()).driver_connection
-            job = app.configure_task(task, connection=driver, queueing_lock=once)
-            await job.defer_async(**arguments)
+            connection = await session.connection()  # this call, not begin_nested, sets the savepoint
+            driver_connection = (await connection.get_raw_connection()).driver_connection
+            deferrer = app.configure_task(job, connection=driver_connection, queueing_lock=queueing_lock)
+            await deferrer.defer_async(**arguments)
     except AlreadyEnqueued:
-        logger.debug("already queued", task=task, once=once)
+        logger.debug("already queued", task=job, queueing_lock=queueing_lock)
     except ConnectorException as error:
         raise QueueError(str(error.__cause__ or error)) from error
 
 
-async def rescue_stalled(worker_app: procrastinate.App, *, silent_for: float) -> int:
-    """Queue again the jobs whose worker has not been heard of for `silent_for` seconds; how many.
+async def rescue_stalled_jobs(worker_app: procrastinate.App, *, silence_seconds: float) -> int:
+    """Queue the jobs of workers that have sent no heartbeat for `silence_seconds` again. Returns how many.
 
-    One whose twin already waits under the same queueing lock is ended instead: the twin does its work.
+    A job is deleted instead when another one with the same queueing lock is waiting, which does its work.
     """
-    rescued = 0
-    for job in await worker_app.job_manager.get_stalled_jobs(seconds_since_heartbeat=silent_for):
+    rescued_count = 0
+    for job in await worker_app.job_manager.get_stalled_jobs(seconds_since_heartbeat=silence_seconds):
         try:
-            await _queue_again(worker_app, job)
-        except ConnectorException as error:  # mostly that another rescuer was quicker
+            await _requeue(worker_app, job)
+        except ConnectorException as error:  # usually because another worker rescued it first
             logger.info("could not rescue a job", task=job.task_name, job=job.id, error=str(error.__cause__))
         else:
-            rescued += 1
+            rescued_count += 1
             logger.warning("rescued a job whose worker died", task=job.task_name, job=job.id)
-    return rescued
+    return rescued_count
 
 
-async def forget_failed(worker_app: procrastinate.App) -> None:
-    """Drop the record of jobs that failed a week ago; those that succeed leave none."""
-    await worker_app.job_manager.delete_old_jobs(nb_hours=FAILED_KEPT_HOURS, include_failed=True)
+async def delete_failed_jobs(worker_app: procrastinate.App) -> None:
+    """Delete jobs that failed more than a week ago. Jobs that succeed are deleted by the worker at once."""
+    await worker_app.job_manager.delete_old_jobs(nb_hours=FAILED_JOB_RETENTION_HOURS, include_failed=True)
 
 
-async def _queue_again(worker_app: procrastinate.App, job: Job) -> None:
+async def _requeue(worker_app: procrastinate.App, job: Job) -> None:
     try:
         await worker_app.job_manager.retry_job(job)
     except UniqueViolation:
@@ -95,13 +104,19 @@ async def _queue_again(worker_app: procrastinate.App, job: Job) -> None:
 
 @dataclass(frozen=True)
 class QueueState:
+    """The number of jobs by state."""
+
     waiting: int
     running: int
     failed: int
 
 
-async def state(session: ReadSession) -> QueueState:
-    """How many jobs wait, run and have failed."""
-    query = text("SELECT status::text, count(*) FROM jobs.procrastinate_jobs GROUP BY status")
-    counts: Mapping[str, int] = {row[0]: row[1] for row in await session.execute(query)}
-    return QueueState(counts.get("todo", 0), counts.get("doing", 0), counts.get("failed", 0))
+async def load_queue_state(session: ReadSession) -> QueueState:
+    """Count the jobs that are waiting, are running and have failed."""
+    query = text(
+        "SELECT status::text AS status, count(*) AS jobs FROM jobs.procrastinate_jobs GROUP BY status"
+    )
+    counts = {row.status: row.jobs for row in await session.execute(query)}
+    return QueueState(
+        waiting=counts.get("todo", 0), running=counts.get("doing", 0), failed=counts.get("failed", 0)
+    )

@@ -1,4 +1,4 @@
-"""How often something may be done, counted in PostgreSQL so that all web processes share it."""
+"""Rate limits, counted in PostgreSQL so that all web processes share the counts."""
 
 from __future__ import annotations
 
@@ -11,48 +11,48 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from paperround.database import Base, Database, WriteSession
 
-LONGEST: Final = timedelta(days=1)  # of all windows; older counts are forgotten
+MAX_WINDOW: Final = timedelta(days=1)  # of all rate limits; older counts are deleted
 
 
-class Attempts(Base):
-    """How often `key` was tried in the window that began at `since`."""
+class RateLimitCount(Base):
+    """How many attempts were made at `key` in the window that began at `window_start`."""
 
     __tablename__ = "attempts"
 
     key: Mapped[str] = mapped_column(Text, primary_key=True)
-    since: Mapped[datetime] = mapped_column(primary_key=True, index=True)
+    window_start: Mapped[datetime] = mapped_column("since", primary_key=True, index=True)
     count: Mapped[int] = mapped_column(Integer)
 
 
-class Limit(NamedTuple):
-    """At most `most` times in each window of `per` (a day at most)."""
+class RateLimit(NamedTuple):
+    """At most `max_attempts` in each `window`, which is at most a day long."""
 
     key: str
-    most: int
-    per: timedelta
+    max_attempts: int
+    window: timedelta
 
 
-async def allowed(database: Database, *limits: Limit, now: datetime) -> bool:
-    """Count an attempt against each limit; whether it is within all of them.
+async def is_allowed(database: Database, *limits: RateLimit, now: datetime) -> bool:
+    """Count an attempt against each limit, and tell whether all of them still allow it.
 
-    In a transaction of its own, so that it counts whatever becomes of the request.
+    The attempt is counted in a transaction of its own, so that it counts whatever becomes of the request.
     """
-    async with database.writing() as session:
-        counts = [await _count(session, limit, now) for limit in sorted(limits)]  # sorted: no deadlock
-    return all(count <= limit.most for count, limit in zip(counts, sorted(limits), strict=True))
+    ordered_limits = sorted(limits)  # one order for all transactions, so that they can't deadlock
+    async with database.write_session() as session:
+        counts = [await _count_attempt(session, limit, now) for limit in ordered_limits]
+    return all(count <= limit.max_attempts for count, limit in zip(counts, ordered_limits, strict=True))
 
 
-async def _count(session: WriteSession, limit: Limit, now: datetime) -> int:
-    since = datetime.fromtimestamp(
-        now.timestamp() // limit.per.total_seconds() * limit.per.total_seconds(), now.tzinfo
-    )
-    mine = insert(Attempts).values(key=limit.key, since=since, count=1)
-    counted = mine.on_conflict_do_update(
-        index_elements=["key", "since"], set_={"count": Attempts.count + 1}
-    ).returning(Attempts.count)
-    return (await session.execute(counted)).scalar_one()
+async def _count_attempt(session: WriteSession, limit: RateLimit, now: datetime) -> int:
+    seconds = limit.window.total_seconds()
+    window_start = datetime.fromtimestamp(now.timestamp() // seconds * seconds, now.tzinfo)
+    first_attempt = insert(RateLimitCount).values(key=limit.key, since=window_start, count=1)
+    statement = first_attempt.on_conflict_do_update(
+        index_elements=["key", "since"], set_={"count": RateLimitCount.count + 1}
+    ).returning(RateLimitCount.count)
+    return (await session.execute(statement)).scalar_one()
 
 
-async def forget_old(session: WriteSession, *, now: datetime) -> None:
-    """Drop the counts of windows that have passed."""
-    await session.execute(delete(Attempts).where(Attempts.since < now - LONGEST))
+async def delete_expired_counts(session: WriteSession, *, now: datetime) -> None:
+    """Delete the counts of windows that have passed."""
+    await session.execute(delete(RateLimitCount).where(RateLimitCount.window_start < now - MAX_WINDOW))

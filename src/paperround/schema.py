@@ -15,6 +15,7 @@ from sqlalchemy import MetaData, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from paperround.database import Base
+from paperround.errors import PaperroundError
 
 MIGRATION_LOCK: Final = 0x70617065  # any number that no other program takes: "pape"
 COMPATIBLE_CODE: Final = "compatible_code"
@@ -24,8 +25,10 @@ TABLES: Final = (
 )  # fmt: skip
 
 
-class SchemaError(RuntimeError):
+class SchemaError(PaperroundError):
     """The database has another schema than this program was written for."""
+
+    title = "Wrong schema"
 
 
 @dataclass(frozen=True)

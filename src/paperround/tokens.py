@@ -1,4 +1,4 @@
-"""Signed tokens that say what they are for, and the secret that signs them. Knows no reader and no route."""
+"""Signed tokens, each for one purpose, and the keys that sign them. Knows no readers and no routes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
 from paperround.database import Base, Database
+from paperround.errors import PaperroundError
 from paperround.settings import Settings
 
-Signed = str | int | list[str | int]
+SignableValue = str | int | list[str | int]
 
 
 class SigningKey(Base):
-    """One row: the secret made when none was set; every host and a restored backup share it."""
+    """One row: the secret that was made because none is set. All hosts and restored backups share it."""
 
     __tablename__ = "signing_keys"
 
@@ -28,41 +29,47 @@ class SigningKey(Base):
     secret: Mapped[str] = mapped_column(Text)
 
 
-class BadToken(ValueError):
-    """Not ours, for something else, or too old."""
+class BadToken(PaperroundError):
+    """The token is not ours, is for another purpose, or is too old."""
+
+    title = "This link is not valid"
+    status = 404
 
 
 class Signer:
-    """The first key signs, all verify, so that keys can be changed without breaking links already sent."""
+    """Signs and verifies tokens.
+
+    The first key signs and all keys verify, so that keys can be changed without breaking links already sent.
+    """
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._keys = list(reversed(keys))  # itsdangerous signs with the last
 
-    def sign(self, purpose: str, value: Signed) -> str:
-        """A token for an address or a cookie; only `read` with the same purpose opens it."""
+    def sign(self, purpose: str, value: SignableValue) -> str:
+        """Make a token for a URL or a cookie. Only `read` with the same purpose accepts it."""
         return str(self._serializer(purpose).dumps(value))
 
-    def read(self, purpose: str, token: str, *, max_age: timedelta | None = None) -> Signed:
-        """The value that was signed. Raises `BadToken`."""
+    def read(self, purpose: str, token: str, *, max_age: timedelta | None = None) -> SignableValue:
+        """Return the value that was signed. Raises `BadToken`."""
         seconds = int(max_age.total_seconds()) if max_age is not None else None
         try:
-            value: Signed = self._serializer(purpose).loads(token, max_age=seconds)
+            value: SignableValue = self._serializer(purpose).loads(token, max_age=seconds)
         except BadData as error:
             raise BadToken("This link is not valid, or too old.") from error
         return value
 
     def seal(self, purpose: str, value: str) -> str:
-        """`value.tag`: short, in small letters and without an end, for what has to fit into a mail address.
+        """Return `value.tag`: short, in lower case and without an expiry, so that it fits a mail address.
 
-        The tag has 80 bits: enough against somebody who must ask us about every guess.
+        The tag has 80 bits, which is enough against somebody who must try every guess on our server.
         """
         return f"{value}.{self._tag(self._keys[-1], purpose, value)}"
 
     def unseal(self, purpose: str, sealed: str) -> str:
-        """The value that was sealed. Raises `BadToken`."""
+        """Return the value that was sealed. Raises `BadToken`."""
         value, _, tag = sealed.rpartition(".")
-        tags = [self._tag(key, purpose, value) for key in self._keys]
-        if not any(hmac.compare_digest(tag.encode(errors="replace"), ours.encode()) for ours in tags):
+        valid_tags = [self._tag(key, purpose, value) for key in self._keys]
+        if not any(hmac.compare_digest(tag.encode(errors="replace"), valid.encode()) for valid in valid_tags):
             raise BadToken("This link is not valid.")
         return value
 
@@ -75,22 +82,22 @@ class Signer:
         return URLSafeTimedSerializer(self._keys, salt=f"paperround.{purpose}")
 
 
-async def signer(database: Database, settings: Settings) -> Signer:
-    """With the keys of the settings, else with the one that the database keeps (made at the first call)."""
+async def load_signer(database: Database, settings: Settings) -> Signer:
+    """Load the keys from the settings, or else the key in the database, which the first call makes."""
     if settings.secret_key:
-        given = settings.secret_key.get_secret_value().split(",")
-        return Signer([key.strip() for key in given if key.strip()])
-    async with database.writing() as session:
-        fresh = insert(SigningKey).values(id=1, secret=secrets.token_urlsafe(48))
-        await session.execute(fresh.on_conflict_do_nothing())
+        keys = settings.secret_key.get_secret_value().split(",")
+        return Signer([key.strip() for key in keys if key.strip()])
+    async with database.write_session() as session:
+        new_key = insert(SigningKey).values(id=1, secret=secrets.token_urlsafe(48))
+        await session.execute(new_key.on_conflict_do_nothing())
         return Signer([(await session.execute(select(SigningKey.secret))).scalar_one()])
 
 
-def new_token() -> str:
-    """256 random bits, for an address or a header."""
+def generate_token() -> str:
+    """Generate a token of 256 random bits for a URL or a header."""
     return secrets.token_urlsafe(32)
 
 
-def fingerprint(token: str) -> str:
-    """What is kept of a token. Tokens are random and long, so that a plain SHA-256 can't be searched."""
+def hash_token(token: str) -> str:
+    """Hash a token for storage. Tokens are long and random, so a plain SHA-256 is safe from search."""
     return hashlib.sha256(token.encode()).hexdigest()

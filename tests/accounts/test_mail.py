@@ -1,4 +1,4 @@
-"""Links are mailed once, tried again when the server wants them later, and kept only as hashes."""
+"""Sign-in links are mailed once, tried again if the server defers them, and kept only as hashes."""
 
 from __future__ import annotations
 
@@ -7,156 +7,167 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.message import EmailMessage
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from paperround.accounts import mail, sign_in
 from paperround.accounts.tables import SignInLink
-from paperround.database import Database
-from paperround.mail import Deferred, MailError, Refused, Uncertain, Unreachable, outbox
+from paperround.database import Database, utc_now
+from paperround.mail import (
+    MailError,
+    MailServerUnreachable,
+    MessageDeferred,
+    MessageRefused,
+    MessageUncertain,
+    open_outbox,
+)
 from paperround.settings import Settings
-from paperround.tokens import fingerprint
-from paperround.worker import jobs
+from paperround.tokens import hash_token
 
-from support.factories import at
-from support.jobs import work_off
-from support.people import ADA, BEN, CYN, person
+from support.factories import utc
+from support.jobs import run_waiting_jobs
+from support.people import ADA, BEN, CYN, add_person
 
-NOW = at("2026-03-10 12:00")
+NOW = utc("2026-03-10 12:00")
 SETTINGS = Settings(
     _env_file=None, public_url="https://papers.example.org", mail_from="Papers <p@example.org>"
 )
 
 
 @dataclass
-class Postbox:
-    """Takes mail, or fails with what is set for an address."""
+class FakeMailer:
+    """Accepts messages, or fails with the error that is set for an address."""
 
-    failing: dict[str, MailError] = field(default_factory=dict)
-    taken: list[EmailMessage] = field(default_factory=list)
-    tried: list[str] = field(default_factory=list)
+    errors: dict[str, MailError] = field(default_factory=dict)
+    messages: list[EmailMessage] = field(default_factory=list)
+    recipients: list[str] = field(default_factory=list)
     delay: float = 0
 
     async def send(self, message: EmailMessage | bytes, *, sender: str, recipient: str) -> str:
         assert isinstance(message, EmailMessage)
         assert sender == "p@example.org"
-        self.tried.append(recipient)
+        self.recipients.append(recipient)
         await asyncio.sleep(self.delay)
-        if recipient in self.failing:
-            raise self.failing[recipient]
-        self.taken.append(message)
+        if recipient in self.errors:
+            raise self.errors[recipient]
+        self.messages.append(message)
         return "250 taken"
 
 
-async def asked(database: Database, *emails: str, now: datetime = NOW) -> None:
+async def request_links(database: Database, *emails: str, now: datetime = NOW) -> None:
     for email in emails:
-        async with database.writing() as session:
-            await sign_in.ask(session, email, now=now)
+        async with database.write_session() as session:
+            await sign_in.request_link(session, email, now=now)
 
 
-async def send(database: Database, box: Postbox, *, now: datetime = NOW) -> None:
-    await mail.send_due(database, box, SETTINGS, now=now)
+async def send(database: Database, mailer: FakeMailer, *, now: datetime = NOW) -> None:
+    await mail.send_due_links(database, mailer, SETTINGS, now=now)
 
 
 def link_in(message: EmailMessage, kind: str = "plain") -> str:
     body = message.get_body((kind,))
     assert body is not None
-    found = set(re.findall(r"https://papers\.example\.org/[\w/-]+", body.get_content()))
-    assert len(found) == 1, found
-    return found.pop()
+    links = set(re.findall(r"https://papers\.example\.org/[\w/-]+", body.get_content()))
+    assert len(links) == 1, links
+    return links.pop()
 
 
-async def test_the_mail_has_a_link_that_signs_in_and_the_database_its_hash(database):
-    box = Postbox()
-    await asked(database, ADA)
-    await send(database, box)
+async def test_the_mail_has_a_link_that_signs_in_and_the_database_its_hash(database: Database) -> None:
+    mailer = FakeMailer()
+    await request_links(database, ADA)
+    await send(database, mailer)
 
-    (message,) = box.taken
+    (message,) = mailer.messages
     assert (message["To"], message["From"]) == (ADA, "Papers <p@example.org>")
     assert message["Subject"] == "Sign in to Paperround"
     link = link_in(message)
     assert link == link_in(message, "html")
     token = link.removeprefix("https://papers.example.org/sign-in/")
-    async with database.writing() as session:
-        kept = (await session.scalars(select(SignInLink))).one()
-        assert kept.token_hash == fingerprint(token)
-        assert (await sign_in.use(session, token, now=NOW)).email == ADA
+    async with database.write_session() as session:
+        stored_link = (await session.scalars(select(SignInLink))).one()
+        assert stored_link.token_hash == hash_token(token)
+        assert (await sign_in.use_link(session, token, now=NOW)).email == ADA
 
 
-async def test_a_link_is_sent_once(database):
-    box = Postbox()
-    await asked(database, ADA, BEN)
+async def test_a_link_is_sent_once(database: Database) -> None:
+    mailer = FakeMailer()
+    await request_links(database, ADA, BEN)
     for _ in range(3):
-        await send(database, box)
+        await send(database, mailer)
 
-    assert sorted(box.tried) == [ADA, BEN]
-
-
-async def test_two_workers_share_the_links(database):
-    box = Postbox(delay=0.02)
-    await asked(database, *(f"reader{n}@example.org" for n in range(6)))
-    await asyncio.gather(*(send(database, box) for _ in range(3)))
-
-    assert sorted(box.tried) == [f"reader{n}@example.org" for n in range(6)]
+    assert sorted(mailer.recipients) == [ADA, BEN]
 
 
-@pytest.mark.parametrize("error", [Deferred("later", code=451), Unreachable("no server")])
-async def test_what_the_server_does_not_take_now_is_tried_again_with_a_new_token(database, error):
-    box = Postbox({ADA: error})
-    await asked(database, ADA)
-    await send(database, box)
-    async with database.reading() as session:
+async def test_two_workers_share_the_links(database: Database) -> None:
+    mailer = FakeMailer(delay=0.02)
+    await request_links(database, *(f"reader{n}@example.org" for n in range(6)))
+    await asyncio.gather(*(send(database, mailer) for _ in range(3)))
+
+    assert sorted(mailer.recipients) == [f"reader{n}@example.org" for n in range(6)]
+
+
+@pytest.mark.parametrize("error", [MessageDeferred("later", code=451), MailServerUnreachable("no server")])
+async def test_a_link_that_was_not_sent_is_tried_again_with_a_new_token(
+    database: Database, error: MessageDeferred | MailServerUnreachable
+) -> None:
+    mailer = FakeMailer({ADA: error})
+    await request_links(database, ADA)
+    await send(database, mailer)
+    async with database.read_session() as session:
         assert (await session.scalars(select(SignInLink.token_hash))).all() == [None]
 
-    box.failing.clear()
-    await send(database, box, now=NOW + timedelta(minutes=1))
-    assert len(box.taken) == 1
+    mailer.errors.clear()
+    await send(database, mailer, now=NOW + timedelta(minutes=1))
+    assert len(mailer.messages) == 1
 
 
-async def test_one_that_is_put_off_does_not_hold_up_the_rest(database):
-    box = Postbox({ADA: Deferred("later", code=451), BEN: Refused("no", code=550)})
-    await asked(database, ADA, BEN, CYN)
-    await send(database, box)
+async def test_a_deferred_link_does_not_hold_up_the_others(database: Database) -> None:
+    mailer = FakeMailer({ADA: MessageDeferred("later", code=451), BEN: MessageRefused("no", code=550)})
+    await request_links(database, ADA, BEN, CYN)
+    await send(database, mailer)
 
-    assert box.tried == [ADA, BEN, CYN]
-    assert [message["To"] for message in box.taken] == [CYN]
-
-
-async def test_no_server_is_asked_once_not_for_each(database):
-    box = Postbox({ADA: Unreachable("no server")})
-    await asked(database, ADA, BEN, CYN)
-    await send(database, box)
-
-    assert box.tried == [ADA]
+    assert mailer.recipients == [ADA, BEN, CYN]
+    assert [message["To"] for message in mailer.messages] == [CYN]
 
 
-@pytest.mark.parametrize("error", [Refused("no such mailbox", code=550), Uncertain("lost")])
-async def test_what_was_refused_or_may_have_arrived_is_not_sent_again(database, error):
-    box = Postbox({ADA: error})
-    await asked(database, ADA)
+async def test_an_unreachable_server_is_tried_once(database: Database) -> None:
+    mailer = FakeMailer({ADA: MailServerUnreachable("no server")})
+    await request_links(database, ADA, BEN, CYN)
+    await send(database, mailer)
+
+    assert mailer.recipients == [ADA]
+
+
+@pytest.mark.parametrize("error", [MessageRefused("no such mailbox", code=550), MessageUncertain("lost")])
+async def test_a_link_that_was_refused_or_may_have_arrived_is_not_sent_again(
+    database: Database, error: MessageRefused | MessageUncertain
+) -> None:
+    mailer = FakeMailer({ADA: error})
+    await request_links(database, ADA)
     for _ in range(3):
-        await send(database, box)
+        await send(database, mailer)
 
-    assert box.tried == [ADA]
-
-
-async def test_an_expired_link_is_not_sent_any_more(database):
-    box = Postbox()
-    await asked(database, ADA)
-    await send(database, box, now=NOW + sign_in.GOOD_FOR)
-
-    assert box.tried == []
+    assert mailer.recipients == [ADA]
 
 
-async def test_a_new_address_has_a_mail_of_its_own(database):
-    box = Postbox()
-    ada = await person(database, now=NOW)
-    async with database.writing() as session:
-        await sign_in.ask(session, "ada@new.example.org", now=NOW, reader_id=ada.id)
-    await send(database, box)
+async def test_an_expired_link_is_not_sent(database: Database) -> None:
+    mailer = FakeMailer()
+    await request_links(database, ADA)
+    await send(database, mailer, now=NOW + sign_in.LINK_LIFETIME)
 
-    warning, letter = box.taken
+    assert mailer.recipients == []
+
+
+async def test_a_new_address_gets_its_link_after_the_present_one_was_warned(database: Database) -> None:
+    mailer = FakeMailer()
+    ada = await add_person(database, now=NOW)
+    async with database.write_session() as session:
+        await sign_in.request_link(session, "ada@new.example.org", now=NOW, reader_id=ada.id)
+    await send(database, mailer)
+
+    warning, letter = mailer.messages
     assert letter["To"] == "ada@new.example.org"
     assert letter["Subject"] == "Your new address at Paperround"
     assert link_in(letter).startswith("https://papers.example.org/settings/address/")
@@ -167,38 +178,42 @@ async def test_a_new_address_has_a_mail_of_its_own(database):
 
 
 @pytest.mark.parametrize(
-    ("error", "tried"),
+    ("error", "recipients"),
     [
-        (Refused("no such mailbox", code=550), [ADA, BEN]),
-        (Deferred("later", code=451), [ADA]),
-        (Unreachable("no server"), [ADA]),
+        (MessageRefused("no such mailbox", code=550), [ADA, BEN]),
+        (MessageDeferred("later", code=451), [ADA]),
+        (MailServerUnreachable("no server"), [ADA]),
     ],
 )
-async def test_an_old_address_that_is_dead_stands_in_nobodys_way_and_a_busy_one_waits(database, error, tried):
-    box = Postbox({ADA: error})
-    ada = await person(database, now=NOW)
-    async with database.writing() as session:
-        await sign_in.ask(session, BEN, now=NOW, reader_id=ada.id)
-    await send(database, box)
+async def test_the_link_waits_for_a_warning_that_is_deferred_but_not_for_a_refused_one(
+    database: Database, error: MessageRefused | MessageDeferred | MailServerUnreachable, recipients: list[str]
+) -> None:
+    mailer = FakeMailer({ADA: error})
+    ada = await add_person(database, now=NOW)
+    async with database.write_session() as session:
+        await sign_in.request_link(session, BEN, now=NOW, reader_id=ada.id)
+    await send(database, mailer)
 
-    assert box.tried == tried
+    assert mailer.recipients == recipients
 
 
-async def test_a_hostile_site_name_stays_text(database):
-    box = Postbox()
+async def test_a_hostile_site_name_stays_text(database: Database) -> None:
+    mailer = FakeMailer()
     settings = SETTINGS.model_copy(update={"site_name": "<b>Papers</b>\r\nBcc: eve@example.org"})
-    await asked(database, ADA)
-    await mail.send_due(database, box, settings, now=NOW)
+    await request_links(database, ADA)
+    await mail.send_due_links(database, mailer, settings, now=NOW)
 
-    assert box.taken[0]["Bcc"] is None
-    assert "<b>" not in box.taken[0].get_body(("html",)).get_content()
+    assert mailer.messages[0]["Bcc"] is None
+    assert "<b>" not in mailer.messages[0].get_body(("html",)).get_content()
 
 
-async def test_the_task_sends_to_the_outbox_when_there_is_no_server(database, settings, tmp_path):
-    here = settings.model_copy(update={"data_dir": tmp_path})
-    async with database.writing() as session:
-        await sign_in.ask(session, ADA, now=jobs.utc_now())
-    await work_off(database, here)
+async def test_the_task_sends_to_the_outbox_when_there_is_no_server(
+    database: Database, settings: Settings, tmp_path: Path
+) -> None:
+    outbox_settings = settings.model_copy(update={"data_dir": tmp_path})
+    async with database.write_session() as session:
+        await sign_in.request_link(session, ADA, now=utc_now())
+    await run_waiting_jobs(database, outbox_settings)
 
-    (stored,) = outbox(here).newest(10)
+    (stored,) = open_outbox(outbox_settings).list_newest(10)
     assert stored.message["To"] == ADA

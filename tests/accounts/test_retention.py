@@ -1,4 +1,4 @@
-"""What is over is forgotten; what still counts is kept."""
+"""Expired links, sessions and counts are deleted, and no others."""
 
 from __future__ import annotations
 
@@ -7,40 +7,42 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from paperround import queue
-from paperround.accounts import retention, sign_in
+from paperround.accounts import sign_in
 from paperround.accounts.tables import Reader, ReaderSession, SignInLink
-from paperround.rate_limits import Attempts, Limit, allowed
+from paperround.database import Database
+from paperround.rate_limits import RateLimit, RateLimitCount, is_allowed
+from paperround.settings import Settings
 
-from support.factories import at
-from support.jobs import work_off
-from support.people import ADA, BEN, person
+from support.factories import utc
+from support.jobs import run_waiting_jobs
+from support.people import ADA, BEN, add_person
 
-NOW = at("2026-03-10 12:00")
+NOW = utc("2026-03-10 12:00")
 HOUR = timedelta(hours=1)
 
 
-async def test_expired_links_ended_sessions_and_old_counts_go(database):
-    for email, when in [(ADA, NOW - timedelta(days=40)), (BEN, NOW - timedelta(minutes=5))]:
-        await person(database, email, now=when)
-        await allowed(database, Limit(email, 1, HOUR), now=when)
-        async with database.writing() as session:
-            await sign_in.ask(session, email, now=when)
+async def test_expired_links_ended_sessions_and_old_counts_are_deleted(database: Database) -> None:
+    for email, then in [(ADA, NOW - timedelta(days=40)), (BEN, NOW - timedelta(minutes=5))]:
+        await add_person(database, email, now=then)
+        await is_allowed(database, RateLimit(email, 1, HOUR), now=then)
+        async with database.write_session() as session:
+            await sign_in.request_link(session, email, now=then)
 
-    await retention.tidy(database, now=NOW)
+    await sign_in.delete_expired(database, now=NOW)
 
-    async with database.reading() as session:
+    async with database.read_session() as session:
         assert list(await session.scalars(select(SignInLink.email))) == [BEN]
-        assert list(await session.scalars(select(Attempts.key))) == [BEN]
-        kept = select(Reader.email).join(ReaderSession, ReaderSession.reader_id == Reader.id)
-        assert list(await session.scalars(kept)) == [BEN]
+        assert list(await session.scalars(select(RateLimitCount.key))) == [BEN]
+        emails_with_session = select(Reader.email).join(ReaderSession, ReaderSession.reader_id == Reader.id)
+        assert list(await session.scalars(emails_with_session)) == [BEN]
         assert len(list(await session.scalars(select(Reader.id)))) == 2, "an account is not over"
 
 
-async def test_the_task_tidies(database, settings):
-    async with database.writing() as session:
-        await sign_in.ask(session, ADA, now=NOW)
+async def test_the_job_deletes_expired_links(database: Database, settings: Settings) -> None:
+    async with database.write_session() as session:
+        await sign_in.request_link(session, ADA, now=NOW)
         await queue.defer(session, "tidy_accounts")
-    await work_off(database, settings)
+    await run_waiting_jobs(database, settings)
 
-    async with database.reading() as session:
+    async with database.read_session() as session:
         assert list(await session.scalars(select(SignInLink.email))) == []

@@ -16,22 +16,22 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from conftest import new_database, run_sql
 from paperround import backups, sample, schema
 from paperround.backups import BackupError, Programs
-from paperround.database import Database, conninfo
+from paperround.database import Database, build_conninfo
 from paperround.embeddings import index
 from paperround.feeds import schedule
-from paperround.feeds.ingestion import Rules
-from paperround.feeds.tables import Outcome, Reading
+from paperround.feeds.ingestion import IngestionPolicy
+from paperround.feeds.tables import Reading, ReadingOutcome
 from paperround.postgres.binaries import installed
-from paperround.search.filters import Filters
-from paperround.search.query import search
-from paperround.search.query_syntax import read
+from paperround.search.engine import search
+from paperround.search.filters import SearchFilters
+from paperround.search.query_syntax import parse_query
 
-from support.factories import HALF_LIFE, at, item, listed
-from support.people import person
-from support.vectors import paper_id, with_vectors
+from support.databases import new_database, run_sql
+from support.factories import HALF_LIFE, feed_record, store_listing, utc
+from support.people import add_person
+from support.vectors import add_papers_with_vectors, paper_id
 
 FOLDER = installed(18) / "bin"
 OLDER = "-1"  # the release before, as Alembic writes it
@@ -43,7 +43,7 @@ def programs(url: str) -> Programs:
 
 def content(url: str) -> dict[str, tuple[Any, ...]]:
     """Every table with its number of rows and a digest of them; sequences; indexes, and whether valid."""
-    with psycopg.connect(conninfo(url)) as connection:
+    with psycopg.connect(build_conninfo(url)) as connection:
         names = connection.execute(
             "SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('public', 'jobs')"
         ).fetchall()
@@ -66,9 +66,9 @@ def content(url: str) -> dict[str, tuple[Any, ...]]:
 async def filled(database: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
     """Twelve papers with vectors and their index, jobs that wait, and ada."""
     monkeypatch.setattr(index, "WORTH_IT", 10)
-    model = await with_vectors(database, 12)
+    model = await add_papers_with_vectors(database, 12)
     assert await index.ensure(database, model)
-    await person(database)
+    await add_person(database)
     return database
 
 
@@ -82,7 +82,7 @@ def dump(tmp_path: Path, server: str) -> Path:
 
 async def test_a_restored_backup_has_every_row_and_index_and_can_be_searched(
     filled: Database, bare_database_url: str, tmp_path: Path
-):
+) -> None:
     file = tmp_path / "papers.dump"
     size = backups.save(programs(filled.url), file)
     assert file.stat().st_size == size
@@ -94,24 +94,22 @@ async def test_a_restored_backup_has_every_row_and_index_and_can_be_searched(
     assert content(bare_database_url) == content(filled.url)
     assert content(filled.url)["public.embeddings"][0] == 12
     schema.compare(bare_database_url)
-    restored = Database(bare_database_url)
-    async with restored.reading() as session:
-        found = await search(session, read("patient gradients"), None, filters=Filters())
-    await restored.close()
-    assert len(found.matches) == 12
+    async with Database(bare_database_url) as restored, restored.read_session() as session:
+        found = await search(session, parse_query("patient gradients"), None, filters=SearchFilters())
+    assert len(found.results) == 12
 
 
 async def test_a_backup_is_of_one_moment_while_others_write(
     database: Database, bare_database_url: str, tmp_path: Path
-):
+) -> None:
     stop = asyncio.Event()
 
     async def write() -> int:
         """Two papers a transaction."""
         written = 0
         while not stop.is_set():
-            pair = (item(paper_id(written + 1)), item(paper_id(written + 2)))
-            await listed(database, "2026-03-02", *pair)
+            pair = (feed_record(paper_id(written + 1)), feed_record(paper_id(written + 2)))
+            await store_listing(database, "2026-03-02", *pair)
             written += 2
         return written
 
@@ -128,7 +126,7 @@ async def test_a_backup_is_of_one_moment_while_others_write(
     assert kept["public.papers"][0] == kept["public.listings"][0]
 
 
-def test_a_file_that_is_there_is_never_overwritten(database_url: str, tmp_path: Path):
+def test_a_file_that_is_there_is_never_overwritten(database_url: str, tmp_path: Path) -> None:
     file = tmp_path / "papers.dump"
     file.write_text("precious")
     with pytest.raises(BackupError, match="already there"):
@@ -136,7 +134,7 @@ def test_a_file_that_is_there_is_never_overwritten(database_url: str, tmp_path: 
     assert file.read_text() == "precious"
 
 
-def test_a_pg_dump_that_is_killed_leaves_no_file(database_url: str, tmp_path: Path):
+def test_a_pg_dump_that_is_killed_leaves_no_file(database_url: str, tmp_path: Path) -> None:
     broken = stand_in(tmp_path / "bin", "printf PGDMP > ${file#--file=}; kill -9 $$")
     (tmp_path / "kept").mkdir()
     with pytest.raises(BackupError, match="no backup was made"):
@@ -144,7 +142,7 @@ def test_a_pg_dump_that_is_killed_leaves_no_file(database_url: str, tmp_path: Pa
     assert list((tmp_path / "kept").iterdir()) == []
 
 
-def test_a_backup_that_is_killed_leaves_no_file_under_its_name(database_url: str, tmp_path: Path):
+def test_a_backup_that_is_killed_leaves_no_file_under_its_name(database_url: str, tmp_path: Path) -> None:
     slow = stand_in(tmp_path / "bin", "printf PGDMP > ${file#--file=}; exec sleep 2")
     ours = subprocess.Popen(
         [sys.executable, "-m", "paperround", "db", "backup", "papers.dump"],
@@ -172,7 +170,7 @@ def stand_in(folder: Path, body: str) -> Path:
 
 
 @pytest.mark.parametrize("spoil", ["cut", "flip", "text", "empty"])
-def test_a_damaged_file_leaves_the_database_as_it_was(dump: Path, other_url: str, spoil: str):
+def test_a_damaged_file_leaves_the_database_as_it_was(dump: Path, other_url: str, spoil: str) -> None:
     whole = dump.read_bytes()
     data = whole.index(b"x\x9c")  # where the first compressed rows begin
     damaged = {
@@ -188,52 +186,58 @@ def test_a_damaged_file_leaves_the_database_as_it_was(dump: Path, other_url: str
     assert content(other_url) == before
 
 
-def test_a_copy_of_another_program_is_refused(bare_database_url: str, other_url: str, tmp_path: Path):
+def test_a_copy_of_another_program_is_refused(bare_database_url: str, other_url: str, tmp_path: Path) -> None:
     run_sql(bare_database_url, "CREATE TABLE invoices (id int)")
     file = tmp_path / "invoices.dump"
-    command = [FOLDER / "pg_dump", "--format=custom", f"--file={file}", conninfo(bare_database_url)]
+    command = [
+        str(FOLDER / "pg_dump"),
+        "--format=custom",
+        f"--file={file}",
+        build_conninfo(bare_database_url),
+    ]
     subprocess.run(command, check=True)
     with pytest.raises(BackupError, match="not of Paperround's"):
         backups.restore(programs(other_url), file)
 
 
 @pytest.mark.parametrize("what", ["papers", "readers", "tables"])
-async def test_a_database_that_holds_something_is_not_replaced(dump: Path, other_url: str, what: str):
-    held = Database(other_url)
-    if what == "papers":
-        await listed(held, "2026-03-02", item())
-    elif what == "readers":
-        await person(held)
-    else:
-        run_sql(other_url, "CREATE TABLE invoices (id int)")
-    await held.close()
+async def test_a_database_that_holds_something_is_not_replaced(dump: Path, other_url: str, what: str) -> None:
+    async with Database(other_url) as held:
+        if what == "papers":
+            await store_listing(held, "2026-03-02", feed_record())
+        elif what == "readers":
+            await add_person(held)
+        else:
+            run_sql(other_url, "CREATE TABLE invoices (id int)")
     before = content(other_url)
     with pytest.raises(BackupError, match=f"{'invoices' if what == 'tables' else '1 ' + what}.*empty"):
         backups.restore(programs(other_url), dump)
     assert content(other_url) == before
 
 
-async def test_the_sample_edition_gives_way_to_a_backup(filled: Database, other_url: str, tmp_path: Path):
-    empty = Database(other_url)
-    async with empty.writing() as session:
+async def test_the_sample_edition_gives_way_to_a_backup(
+    filled: Database, other_url: str, tmp_path: Path
+) -> None:
+    async with Database(other_url) as empty, empty.write_session() as session:
         assert await show_sample(session)
-    await empty.close()
     backups.save(programs(filled.url), tmp_path / "papers.dump")
     backups.restore(programs(other_url), tmp_path / "papers.dump")
     assert content(other_url) == content(filled.url)
 
 
-async def show_sample(session) -> bool:
-    now = at("2026-03-02 12:00")
-    await schedule.ask_for(session, "huggingface", [now.date()], now=now)
-    session.add(Reading(feed="huggingface", day=now.date(), at=now, outcome=Outcome.failed))
+async def show_sample(session: Any) -> bool:
+    now = utc("2026-03-02 12:00")
+    await schedule.make_days_due(session, "huggingface", [now.date()], now=now)
+    session.add(Reading(feed="huggingface", day=now.date(), at=now, outcome=ReadingOutcome.failed))
     await session.flush()
-    return await sample.show_if_empty(session, Rules(every=HALF_LIFE, half_life=HALF_LIFE), now=now)
+    return await sample.show_if_empty(
+        session, IngestionPolicy(reading_interval=HALF_LIFE, half_life=HALF_LIFE), now=now
+    )
 
 
-def test_a_restore_waits_for_nobody_who_is_connected(dump: Path, other_url: str):
+def test_a_restore_waits_for_nobody_who_is_connected(dump: Path, other_url: str) -> None:
     with (
-        psycopg.connect(conninfo(other_url), application_name="paperround worker"),
+        psycopg.connect(build_conninfo(other_url), application_name="paperround worker"),
         pytest.raises(BackupError, match=r"in use: paperround worker \(1\)"),
     ):
         backups.restore(programs(other_url), dump)
@@ -241,7 +245,7 @@ def test_a_restore_waits_for_nobody_who_is_connected(dump: Path, other_url: str)
 
 def test_a_backup_of_an_older_release_is_brought_up_to_date(
     bare_database_url: str, other_url: str, tmp_path: Path
-):
+) -> None:
     expected = content(other_url)
     schema.upgrade(bare_database_url)
     schema.downgrade(bare_database_url, OLDER)
@@ -259,7 +263,9 @@ def test_a_backup_of_an_older_release_is_brought_up_to_date(
     schema.compare(other_url)
 
 
-def test_a_backup_of_a_newer_release_is_refused(bare_database_url: str, other_url: str, tmp_path: Path):
+def test_a_backup_of_a_newer_release_is_refused(
+    bare_database_url: str, other_url: str, tmp_path: Path
+) -> None:
     schema.upgrade(bare_database_url)
     run_sql(bare_database_url, "UPDATE alembic_version SET version_num = 'ffffffffffff'")
     backups.save(programs(bare_database_url), tmp_path / "papers.dump")
@@ -269,12 +275,12 @@ def test_a_backup_of_a_newer_release_is_refused(bare_database_url: str, other_ur
     assert content(other_url) == before
 
 
-def test_programs_older_than_the_server_are_refused(database_url: str, tmp_path: Path):
+def test_programs_older_than_the_server_are_refused(database_url: str, tmp_path: Path) -> None:
     with pytest.raises(BackupError, match=r"of PostgreSQL 16, the server of 18.*postgresql-client-18"):
         backups.save(Programs(database_url, installed(16) / "bin"), tmp_path / "papers.dump")
 
 
-def test_a_password_is_on_no_command_line():
+def test_a_password_is_on_no_command_line() -> None:
     found = Programs("postgresql://ada:geheim@db.example.org:5433/papers?sslmode=require", FOLDER)
     command = found.connecting("pg_dump")
     assert "geheim" not in " ".join(command)

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from conftest import new_database, running_site
 from paperround.database import Database, utc_now
 from paperround.library import reading_list
 from paperround.settings import Settings
-from paperround.topics import corpus, reader_topics
-from paperround.topics.reader_topics import Wish
+from paperround.topics import corpus, ratings, reader_topics
+from paperround.topics.reader_topics import TopicDraft
 
-from .conftest import DESK, ODD, PHONE, Opener
-from .test_pages import SMALL
-from support.factories import listed
-from support.people import Person, person
-from support.sites import elsewhere
+from support.browser import DESK, ODD, PHONE, SMALL, Opener, faults, faults_everywhere
+from support.databases import new_database
+from support.factories import store_listing
+from support.people import Person, add_person
+from support.sites import run_in_thread, running_site
 
 pytestmark = pytest.mark.browser
 
@@ -45,31 +43,6 @@ PAGES = [
 def address(request: pytest.FixtureRequest) -> str:
     site, path = request.param
     return f"{request.getfixturevalue(site)}{path}"
-
-
-COLOURS = {"runOnly": ["color-contrast"]}  # all that differs by night
-
-
-def faults(page: Page, **options: object) -> list[str]:
-    """In a letter's frame no script runs, so that axe would wait there for ever.
-
-    Axe describes what is right as well unless told otherwise, and takes three times as long.
-    """
-    asked = {"iframes": False, "resultTypes": ["violations"], **options}
-    found = Axe().run(page, options=asked).response["violations"]
-    return [f"{fault['id']} ({fault['impact']}): {fault['nodes'][0]['html'][:200]}" for fault in found]
-
-
-def faults_everywhere(page: Page) -> list[str]:
-    """On a phone and on a desk, by day and by night."""
-    found = []
-    for viewport in (PHONE, DESK):
-        page.set_viewport_size(viewport)
-        page.emulate_media(color_scheme="light")
-        found += faults(page)
-        page.emulate_media(color_scheme="dark")
-        found += faults(page, **COLOURS)
-    return found
 
 
 def test_axe_finds_nothing(open_page: Opener, address: str) -> None:
@@ -119,7 +92,7 @@ def signed_in_page(open_page: Opener, server: str) -> Iterator[Callable[[str], P
     """Opens a page on a phone as Ada sees it, who is signed in."""
     with new_database(server) as url, running_site(Settings(_env_file=None), url) as address:
         found: list[Person] = []
-        elsewhere(lambda: _ada(url, found))
+        run_in_thread(lambda: _ada(url, found))
         page = open_page(f"{address}/about", PHONE, has_touch=True, reduced_motion="reduce")
         page.context.add_cookies(
             [{"name": name, "value": value, "url": address} for name, value in found[0].cookies.items()]
@@ -135,18 +108,19 @@ def signed_in_page(open_page: Opener, server: str) -> Iterator[Callable[[str], P
 
 
 async def _ada(url: str, found: list[Person]) -> None:
-    database = Database(url)
-    await listed(database, "2026-03-04", *ODD)
-    found.append(await person(database))
-    await corpus.measure_if_grown(database, now=utc_now())
-    async with database.writing() as session:
-        for words in ("waiting for gradients with patience", "barriers"):
-            topic = await reader_topics.create(session, found[0].id, Wish(words=words), now=utc_now())
-        await reader_topics.rate(session, topic, "2603.00104", 1, now=utc_now())
-        for paper_id in ("2603.00101", "2603.00103"):
-            await reading_list.save(session, found[0].id, paper_id, now=utc_now())
-        await reading_list.note(session, found[0].id, "2603.00101", "On the train.")
-    await database.close()
+    async with Database(url) as database:
+        await store_listing(database, "2026-03-04", *ODD)
+        found.append(await add_person(database))
+        await corpus.measure_if_grown(database, now=utc_now())
+        async with database.write_session() as session:
+            for words in ("waiting for gradients with patience", "barriers"):
+                topic = await reader_topics.create_topic(
+                    session, found[0].id, TopicDraft(words=words), now=utc_now()
+                )
+            await ratings.rate_paper(session, topic, "2603.00104", 1, now=utc_now())
+            for paper_id in ("2603.00101", "2603.00103"):
+                await reading_list.save_paper(session, found[0].id, paper_id, now=utc_now())
+            await reading_list.set_note(session, found[0].id, "2603.00101", "On the train.")
 
 
 def test_axe_finds_nothing_on_a_reader_s_own_pages(signed_in_page: Callable[[str], Page]) -> None:

@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from conftest import new_database, running_site
 from paperround.settings import Settings
 
-from .conftest import NEIGHBOUR, PHONE, Opener, click_through
-from .test_pages import FAINT, HEADINGS, SMALL
-from support.sites import Site
+from support.browser import FAINT, HEADINGS, NEIGHBOUR, PHONE, SMALL, Opener, click_through
+from support.databases import new_database
+from support.sites import Site, running_site
 
 pytestmark = pytest.mark.browser
 
@@ -30,7 +29,7 @@ def sign_in(page: Page, own: Site, email: str = "ada@example.org") -> None:
     page.get_by_label("Your address").fill(email)
     click_through(page.get_by_role("button", name="Send me a link"))
     expect(page.get_by_role("heading", level=1)).to_have_text("Look at your mail")
-    page.goto(own.address + own.mailed())
+    page.goto(own.address + own.send_mail())
     click_through(page.get_by_role("main").get_by_role("button", name="Sign in"))
 
 
@@ -106,7 +105,7 @@ def test_the_pages_are_as_good_as_the_papers(own: Site, open_page: Opener) -> No
     page.get_by_label("Your address").fill("ada@example.org")
     click_through(page.get_by_role("button", name="Send me a link"))
     is_good(page)
-    page.goto(own.address + own.mailed())
+    page.goto(own.address + own.send_mail())
     is_good(page)
     click_through(page.get_by_role("main").get_by_role("button", name="Sign in"))
     for path in ("/settings", "/settings/leave"):

@@ -6,27 +6,24 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import FrameLocator, Page, expect
+from playwright.sync_api import FrameLocator, Page, ViewportSize, expect
 
 from paperround.database import Database, utc_now
-from paperround.mail import outbox
+from paperround.mail import open_outbox
 from paperround.topics import corpus
 
-from .conftest import DESK, PHONE, Opener, click_through
-from .test_accessibility import faults_everywhere
-from .test_pages import FAINT
-from .test_topics import fits, scripted
-from support.sites import Site, filled_site, link_in
-from support.topic_corpus import three_subjects
+from support.browser import DESK, FAINT, PHONE, Opener, click_through, faults_everywhere, fits, scripted
+from support.sites import Site, find_link, running_filled_site
+from support.topic_corpus import add_three_subjects
 
 pytestmark = pytest.mark.browser
-WAYS: dict[str, tuple[dict[str, int], dict[str, Any]]] = {
+WAYS: dict[str, tuple[ViewportSize, dict[str, Any]]] = {
     "desk": (DESK, {"timezone_id": "Europe/Stockholm"}),
     "dark phone without scripts": (PHONE, {"java_script_enabled": False, "color_scheme": "dark"}),
 }
 
 
-@pytest.fixture(params=WAYS.values(), ids=WAYS)
+@pytest.fixture(params=[*WAYS.values()], ids=[*WAYS])
 def opened(request: pytest.FixtureRequest, post: Site, open_page: Opener) -> Callable[[str], Page]:
     viewport, options = request.param
     return lambda path: open_page(post.address + path, viewport, **options)
@@ -35,12 +32,12 @@ def opened(request: pytest.FixtureRequest, post: Site, open_page: Opener) -> Cal
 @pytest.fixture
 def post(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A site with papers listed today and an outbox of its own; it stops after the pages are closed."""
-    with filled_site(server, tmp_path_factory.mktemp("post"), _papers) as site:
+    with running_filled_site(server, tmp_path_factory.mktemp("post"), _papers) as site:
         yield site
 
 
 async def _papers(database: Database) -> None:
-    await three_subjects(database, day=utc_now().date().isoformat(), count=45)
+    await add_three_subjects(database, day=utc_now().date().isoformat(), count=45)
     await corpus.measure_if_grown(database, now=utc_now())
 
 
@@ -64,7 +61,7 @@ def subscribe(page: Page, post: Site) -> None:
     click_through(page.get_by_role("button", name="Subscribe"))
     expect(page.get_by_role("heading", level=1)).to_have_text("One step left")
     assert fits(page)
-    post.mailed()
+    post.send_mail()
     page.goto(address_of(read(page, post, "One step left"), "Confirm", post))
     click_through(page.get_by_role("button", name="Yes, send them"))
 
@@ -117,12 +114,12 @@ def test_a_mail_program_s_one_click_ends_it_at_once(opened: Callable[[str], Page
     page = opened("/papers/trending")
     subscribe(page, post)
     post.deliver()
-    newest = outbox(post.settings).newest(1)[0].message
+    newest = open_outbox(post.settings).list_newest(1)[0].message
     assert newest["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    path = link_in(newest["List-Unsubscribe"], "/unsubscribe")
+    path = find_link(newest["List-Unsubscribe"], "/unsubscribe")
     answer = page.request.post(post.address + path, form={"List-Unsubscribe": "One-Click"})
     assert answer.ok
-    page.goto(post.address + link_in(newest.get_body(("plain",)).get_content(), "/preferences"))
+    page.goto(post.address + find_link(newest.get_body(("plain",)).get_content(), "/preferences"))
     expect(page.locator(".head")).to_contain_text("No digest goes to bea@example.org any more.")
     page.get_by_text("Delete everything", exact=True).click()
     click_through(page.get_by_role("button", name="Delete everything about this address"))
@@ -138,7 +135,7 @@ def test_a_topic_in_words_comes_with_its_reasons_and_is_rated_from_the_mail(
     page.get_by_text("Choose days, hour and contents").click()
     page.get_by_label("What is trending").uncheck()
     click_through(page.get_by_role("button", name="Subscribe"))
-    post.mailed()
+    post.send_mail()
     page.goto(address_of(read(page, post, "One step left"), "Confirm", post))
     click_through(page.get_by_role("button", name="Yes, send them"))
     post.deliver()
@@ -160,15 +157,15 @@ def addresses(post: Site, open_page: Opener) -> list[str]:
     page.get_by_label("Your address").fill("bea@example.org")
     page.get_by_label("A topic in plain words").fill("honey bees")
     click_through(page.get_by_role("button", name="Subscribe"))
-    confirm = post.mailed()
+    confirm = post.send_mail()
     page.goto(post.address + confirm)
     click_through(page.get_by_role("button", name="Yes, send them"))
     post.deliver()
-    name = outbox(post.settings).newest(1)[0].name
-    text = outbox(post.settings).newest(1)[0].message.get_body(("plain",))
+    name = open_outbox(post.settings).list_newest(1)[0].name
+    text = open_outbox(post.settings).list_newest(1)[0].message.get_body(("plain",))
     assert text is not None
     kinds = ("/digests/rate", "/digests(?!/rate)", "/preferences", "/unsubscribe")
-    links = [link_in(text.get_content(), kind) for kind in kinds]
+    links = [find_link(text.get_content(), kind) for kind in kinds]
     own = [confirm, *links, "/outbox", f"/outbox/{name}"]
     return [post.address + path for path in ("/subscribe", *own)]
 
@@ -187,7 +184,7 @@ def test_axe_finds_nothing_where_subscribers_come(open_page: Opener, addresses: 
 def test_a_letter_is_readable_without_pictures_by_day_and_by_night(
     post: Site, open_page: Opener, addresses: list[str]
 ) -> None:
-    names = [stored.name for stored in outbox(post.settings).newest(10)]
+    names = [stored.name for stored in open_outbox(post.settings).list_newest(10)]
     assert len(names) == 2
     for name in names:
         page = open_page(f"{post.address}/outbox/{name}/html")

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
-from .conftest import DESK, PHONE, Opener, click_through
+from support.browser import DESK, PHONE, Opener, click_through
 
 pytestmark = pytest.mark.browser
-WAYS: dict[str, tuple[dict[str, int], dict[str, Any]]] = {
+WAYS: dict[str, tuple[ViewportSize, dict[str, Any]]] = {
     "desk": (DESK, {}),
     "phone": (PHONE, {"has_touch": True}),
     "without scripts": (DESK, {"java_script_enabled": False}),
@@ -20,7 +20,7 @@ WAYS: dict[str, tuple[dict[str, int], dict[str, Any]]] = {
 }
 
 
-@pytest.fixture(params=WAYS.values(), ids=WAYS)
+@pytest.fixture(params=[*WAYS.values()], ids=[*WAYS])
 def opened(request: pytest.FixtureRequest, open_page: Opener) -> Callable[[str], Page]:
     viewport, options = request.param
     return lambda address: open_page(address, viewport, **options)

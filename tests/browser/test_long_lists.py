@@ -9,10 +9,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from paperround.database import Database, utc_now
 
-from .conftest import PHONE, Opener
-from support.people import Person, person
-from support.sites import Site, filled_site
-from support.topic_corpus import three_subjects
+from support.browser import PHONE, Opener
+from support.people import Person, add_person
+from support.sites import Site, running_filled_site
+from support.topic_corpus import add_three_subjects
 
 pytestmark = pytest.mark.browser
 
@@ -20,12 +20,12 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def long_list(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Sixty papers, listed today."""
-    with filled_site(server, tmp_path_factory.mktemp("long"), _listed_today) as site:
+    with running_filled_site(server, tmp_path_factory.mktemp("long"), _listed_today) as site:
         yield site
 
 
 async def _listed_today(database: Database) -> None:
-    await three_subjects(database, day=utc_now().date().isoformat())
+    await add_three_subjects(database, day=utc_now().date().isoformat())
 
 
 def rendered(page: Page) -> int:
@@ -72,9 +72,9 @@ def test_without_a_connection_one_stays_and_is_told(browser: Browser, long_list:
     found: list[Person] = []
 
     async def signed_in(database: Database) -> None:
-        found.append(await person(database, "offline@example.org"))
+        found.append(await add_person(database, "offline@example.org"))
 
-    long_list.do(signed_in)
+    long_list.run_with_database(signed_in)
     context = browser.new_context(viewport=PHONE)
     cookies = found[0].cookies.items()
     context.add_cookies([{"name": name, "value": value, "url": long_list.address} for name, value in cookies])

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from playwright.sync_api import expect
 
-from .conftest import DESK, PHONE, Opener, click_through
+from support.browser import DESK, FAINT, HEADINGS, PHONE, SMALL, Opener, click_through
 
 pytestmark = pytest.mark.browser
 
@@ -37,43 +37,6 @@ PAGES = [("site", path) for path in USUAL] + [("odd_site", path) for path in ODD
 def address(request: pytest.FixtureRequest) -> str:
     site, path = request.param
     return f"{request.getfixturevalue(site)}{path}"
-
-
-HEADINGS = "[...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map((h) => Number(h.tagName[1]))"
-
-# Text whose colour is too near to what lies behind it (WCAG AA).
-FAINT = """() => {
-  const parse = (colour) => {
-    const [r, g, b, a = 1] = colour.match(/[\\d.]+/g).map(Number);
-    return {r, g, b, a};
-  };
-  const light = ({r, g, b}) => {
-    const [R, G, B] = [r, g, b].map((c) => (c /= 255) <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4);
-    return .2126 * R + .7152 * G + .0722 * B;
-  };
-  const behind = (element) => {
-    for (let at = element; at; at = at.parentElement) {
-      const colour = parse(getComputedStyle(at).backgroundColor);
-      if (colour.a === 1) return colour;
-    }
-    return {r: 255, g: 255, b: 255};
-  };
-  const faint = new Set();
-  for (const element of document.querySelectorAll('body *')) {
-    const says = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
-    if (!says || !element.checkVisibility()) continue;
-    const [a, b] = [light(parse(getComputedStyle(element).color)), light(behind(element))];
-    const contrast = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
-    if (contrast < 4.5) faint.add(`${element.tagName}.${element.className} ${contrast.toFixed(2)}`);
-  }
-  return [...faint];
-}"""
-
-# Things to tap that are lower than 44 px; links within sentences aside, and boxes, whose labels are tapped.
-SMALL = """() => [...document.querySelectorAll(
-    'nav a, .brand a, .links a, summary, button, .button, input:not([type=checkbox])')]
-  .filter((element) => element.checkVisibility() && element.getBoundingClientRect().height < 43.5)
-  .map((element) => `${element.outerHTML.slice(0, 80)} ${element.getBoundingClientRect().height}`)"""
 
 
 # How much of the page moved by itself until its second frame from now.

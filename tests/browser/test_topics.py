@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from paperround.database import Database, utc_now
 from paperround.topics import corpus
 
-from .conftest import DESK, PHONE, Opener, click_through
-from support.people import Person, person
-from support.sites import Site, filled_site
-from support.topic_corpus import paper_id, three_subjects
+from support.browser import DESK, PHONE, Opener, click_through, fits, scripted
+from support.people import Person, add_person
+from support.sites import Site, running_filled_site
+from support.topic_corpus import add_three_subjects, paper_id
 
 pytestmark = pytest.mark.browser
-WAYS: dict[str, tuple[dict[str, int], dict[str, Any]]] = {
+WAYS: dict[str, tuple[ViewportSize, dict[str, Any]]] = {
     "desk": (DESK, {}),
     "dark phone without scripts": (PHONE, {"java_script_enabled": False, "color_scheme": "dark"}),
 }
@@ -30,16 +30,16 @@ LIBRARY = """@article{hives, title={On honey bees, part 10}, author={Somebody}}
 @pytest.fixture(scope="module")
 def bees(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Sixty papers of three subjects, listed today. Every test has a reader of its own."""
-    with filled_site(server, tmp_path_factory.mktemp("bees"), _three_subjects) as site:
+    with running_filled_site(server, tmp_path_factory.mktemp("bees"), _three_subjects) as site:
         yield site
 
 
 async def _three_subjects(database: Database) -> None:
-    await three_subjects(database, day=utc_now().date().isoformat())
+    await add_three_subjects(database, day=utc_now().date().isoformat())
     await corpus.measure_if_grown(database, now=utc_now())
 
 
-@pytest.fixture(params=WAYS.values(), ids=WAYS)
+@pytest.fixture(params=[*WAYS.values()], ids=[*WAYS])
 def opened(request: pytest.FixtureRequest, open_page: Opener, bees: Site) -> Callable[[str], Page]:
     """A page of the site as a reader sees it who has just come, in each way."""
     viewport, options = request.param
@@ -47,10 +47,10 @@ def opened(request: pytest.FixtureRequest, open_page: Opener, bees: Site) -> Cal
     found: list[Person] = []
 
     async def signed_in(database: Database) -> None:
-        found.append(await person(database, email))
+        found.append(await add_person(database, email))
 
     def opened(path: str) -> Page:
-        bees.do(signed_in)
+        bees.run_with_database(signed_in)
         page = open_page(f"{bees.address}/about", viewport, **options)
         cookies = found[0].cookies.items()
         page.context.add_cookies([{"name": n, "value": v, "url": bees.address} for n, v in cookies])
@@ -60,21 +60,11 @@ def opened(request: pytest.FixtureRequest, open_page: Opener, bees: Site) -> Cal
     return opened
 
 
-def scripted(page: Page) -> bool:
-    return page.locator("html.js").count() == 1
-
-
 def previewed(page: Page) -> None:
     """Wait for the preview; without scripts it is asked for."""
     if not scripted(page):
         click_through(page.get_by_role("button", name="Preview"))
     expect(page.locator(".previewed li").first).to_be_visible()
-
-
-def fits(page: Page) -> bool:
-    size = page.viewport_size
-    assert size is not None
-    return bool(page.evaluate("document.documentElement.scrollWidth") == size["width"])
 
 
 def follow(page: Page, words: str) -> None:

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -17,8 +18,8 @@ from paperround.database import Database
 from paperround.embeddings.tables import Embedding, EmbeddingModel
 from paperround.papers.tables import Listing
 
-from support.arxiv_server import ArXivServer, Submission, serving_arxiv
-from support.factories import item, listed
+from support.arxiv_server import ArxivPaper, ArxivServer, running_arxiv_server
+from support.factories import feed_record, store_listing
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -53,7 +54,7 @@ def inference() -> Iterator[str]:
 
 
 @pytest.fixture
-def run(database_url: str, tmp_path) -> Run:
+def run(database_url: str, tmp_path: Path) -> Run:
     def command(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         given = {"database_url": database_url, "data_dir": str(tmp_path), **settings}
         named = {f"PAPERROUND_{name.upper()}": value for name, value in given.items()}
@@ -65,26 +66,26 @@ def run(database_url: str, tmp_path) -> Run:
     return command
 
 
-async def test_ingest_reads_days_of_arxiv(run: Run, database: Database):
-    with serving_arxiv(ArXivServer(papers=[Submission()])) as arxiv:
+async def test_ingest_reads_days_of_arxiv(run: Run, database: Database) -> None:
+    with running_arxiv_server(ArxivServer(papers=[ArxivPaper()])) as arxiv:
         said = run(
             "ingest", "--feed", "arxiv", "--from", "2026-03-03", "--to", "2026-03-04",
             feeds="arxiv", arxiv_url=arxiv.url, arxiv_query_url=arxiv.url, arxiv_categories="cs.CL",
         )  # fmt: skip
     assert said.returncode == 0, said.stderr
-    async with database.reading() as session:
+    async with database.read_session() as session:
         rows = (await session.execute(select(Listing.feed, Listing.paper_id))).all()
     assert rows == [("arxiv", "2603.00001")]
 
 
 async def test_embed_fills_a_model_of_a_foreign_server_and_switches_to_it(
     run: Run, database: Database, inference: str
-):
-    await listed(database, "2026-03-02", item("2603.00001"), item("2603.00002"))
+) -> None:
+    await store_listing(database, "2026-03-02", feed_record("2603.00001"), feed_record("2603.00002"))
     said = run("embed", "--model", "lengths", "--activate", encoder_url=inference)
     assert said.returncode == 0, said.stderr
     assert "lengths is the current model" in " ".join(said.stderr.split())
-    async with database.reading() as session:
+    async with database.read_session() as session:
         model = (await session.scalars(select(EmbeddingModel))).one()
         vectors = (await session.scalars(select(Embedding.vector))).all()
     assert (model.name, model.dimensions, model.state) == ("lengths", 3, "current")

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from paperround.database import Database
 from paperround.papers.tables import Paper
 
-from support.factories import item, listed
+from support.factories import feed_record, store_listing
 
 ID = "2603.00001"
 
 
 @pytest.fixture
-def remove(database_url: str, monkeypatch: pytest.MonkeyPatch):
+def remove(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("PAPERROUND_DATABASE_URL", database_url)
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -26,8 +28,8 @@ def remove(database_url: str, monkeypatch: pytest.MonkeyPatch):
     return run
 
 
-async def test_a_paper_is_removed_and_let_back(remove, database):
-    await listed(database, "2026-03-02", item(ID))
+async def test_a_paper_is_removed_and_let_back(remove: Any, database: Database) -> None:
+    await store_listing(database, "2026-03-02", feed_record(ID))
     for arguments, told, there in (
         ([f"https://arxiv.org/abs/{ID}v1"], "is gone, and stays away", False),
         ([ID], "wasn't here, and will be kept away", False),
@@ -36,12 +38,12 @@ async def test_a_paper_is_removed_and_let_back(remove, database):
     ):
         done = remove(*arguments)
         assert (done.returncode, told in done.stderr) == (0, True), done.stderr
-        await listed(database, "2026-03-02", item(ID))
-        async with database.reading() as session:
+        await store_listing(database, "2026-03-02", feed_record(ID))
+        async with database.read_session() as session:
             assert bool(await session.scalar(select(Paper.id))) is there
 
 
-def test_what_is_no_paper_is_said_to_be_none(remove):
+def test_what_is_no_paper_is_said_to_be_none(remove: Any) -> None:
     done = remove("everything")
     assert done.returncode == 1
     assert "no arXiv id" in done.stderr

@@ -18,12 +18,12 @@ import httpx
 import psycopg
 import pytest
 
-from conftest import free_port
 from paperround.database import utc_now
 from paperround.postgres import EmbeddedPostgres
 
-from support.factories import item
-from support.feed_server import FeedServer, serving
+from support.factories import feed_record
+from support.feed_server import FeedServer, running_feed_server
+from support.sites import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -108,7 +108,7 @@ class Up:
     def rows(self, query: str) -> list[tuple[object, ...]]:
         url = EmbeddedPostgres(self.data).url.replace("postgresql+psycopg://", "postgresql://")
         with psycopg.connect(url) as connection:
-            return connection.execute(query).fetchall()  # type: ignore[arg-type]
+            return connection.execute(query).fetchall()
 
     def embedded(self) -> int:
         return int(str(self.rows("SELECT count(vector) FROM embeddings")[0][0]))
@@ -131,11 +131,11 @@ def up(feed: FeedServer) -> Iterator[Up]:
 def todays_list(feed: FeedServer, papers: int) -> None:
     today = utc_now().date().isoformat()
     feed.days[today] = [
-        item(f"2603.{n:05}", paper__summary="We wait. " * (n % 40 + 1)) for n in range(papers)
+        feed_record(f"2603.{n:05}", paper__summary="We wait. " * (n % 40 + 1)) for n in range(papers)
     ]
 
 
-def test_one_command_serves_todays_papers_and_stops_without_a_trace(up: Up, feed: FeedServer):
+def test_one_command_serves_todays_papers_and_stops_without_a_trace(up: Up, feed: FeedServer) -> None:
     todays_list(feed, 40)
     up.start()
     until(lambda: up.get("/readyz").status_code == 200)
@@ -155,7 +155,7 @@ def test_one_command_serves_todays_papers_and_stops_without_a_trace(up: Up, feed
     assert "Traceback" not in up.log.read_text()
 
 
-def test_kill_9_of_anything_loses_nothing_and_leaves_nothing_behind(up: Up, feed: FeedServer):
+def test_kill_9_of_anything_loses_nothing_and_leaves_nothing_behind(up: Up, feed: FeedServer) -> None:
     todays_list(feed, 160)
     up.start()
     until(lambda: up.embedded() > 0)
@@ -187,7 +187,7 @@ def test_kill_9_of_anything_loses_nothing_and_leaves_nothing_behind(up: Up, feed
     assert up.processes() == []
 
 
-def test_the_sample_is_shown_while_the_feed_is_away_and_gives_way_to_it(up: Up, feed: FeedServer):
+def test_the_sample_is_shown_while_the_feed_is_away_and_gives_way_to_it(up: Up, feed: FeedServer) -> None:
     port = free_port()
     up.feed_url = f"http://127.0.0.1:{port}"
     up.encoder_url = nobody()
@@ -198,13 +198,13 @@ def test_the_sample_is_shown_while_the_feed_is_away_and_gives_way_to_it(up: Up, 
     until(lambda: re.search(r"can't be\s+read", up.log.read_text()))
 
     todays_list(feed, 3)
-    with serving(FeedServer(days=feed.days), port=port):
+    with running_feed_server(FeedServer(days=feed.days), port=port):
         up.command("ingest", "--date", utc_now().date().isoformat())
         until(lambda: [p["sample"] for p in up.get("/api/v1/papers").json()["papers"]] == [False] * 3)
     up.interrupt()
 
 
-def test_a_port_in_use_is_said_plainly(up: Up):
+def test_a_port_in_use_is_said_plainly(up: Up) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", up.port))
         taken.listen()

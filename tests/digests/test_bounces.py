@@ -7,20 +7,25 @@ from email.message import EmailMessage
 from email.mime.message import MIMEMessage
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from digests.conftest import Post
+from paperround.database import Database
 from paperround.digests import bounces
-from paperround.digests.bounces import Unreadable, refusal, verdict
-from paperround.digests.tables import Bounce, Delivery, State, Subscription
+from paperround.digests.bounces import ReportUnreadable, classify_refusal, classify_status
+from paperround.digests.tables import Bounce, Delivery, Subscription, SubscriptionState
 
-from .conftest import LINKS, papers, subscribed
-from support.factories import at
+from .conftest import papers
+from support.factories import utc
+from support.sender_child import LINKS
+from support.subscriptions import subscribed
 
-NOW = at("2026-03-02 09:00")
+NOW = utc("2026-03-02 09:00")
 
 
 def report(
@@ -79,8 +84,8 @@ def complaint(message_id: str) -> bytes:
         ("5.1.8", Bounce.content), ("2.1.5", None), ("no code", None), ("192.5.1.1", None),
     ],
 )  # fmt: skip
-def test_what_a_status_says_of_the_address(status, bounce):
-    assert verdict(status) is bounce
+def test_what_a_status_says_of_the_address(status: str, bounce: Bounce | None) -> None:
+    assert classify_status(status) is bounce
 
 
 @pytest.mark.parametrize(
@@ -93,32 +98,34 @@ def test_what_a_status_says_of_the_address(status, bounce):
         (550, "5.1.1 unknown", False, Bounce.hard),
     ],
 )
-def test_what_a_refusal_says_of_the_address(code, words, of_recipient, bounce):
-    assert refusal(code, words, of_recipient=of_recipient) is bounce
+def test_what_a_refusal_says_of_the_address(
+    code: int, words: str, of_recipient: bool, bounce: Bounce
+) -> None:
+    assert classify_refusal(code, words, of_recipient=of_recipient) is bounce
 
 
 @pytest.mark.parametrize("status", ["5.1.1", "5.2.2", "5.7.1"])
-def test_a_report_is_matched_by_the_address_it_came_to(status):
-    found = bounces.read(report(status=status), LINKS)
-    assert (found.delivery_id, found.bounce) == (7, verdict(status))
-    assert "what the server said" in found.words
+def test_a_report_is_matched_by_the_address_it_came_to(status: str) -> None:
+    found = bounces.parse_report(report(status=status), LINKS)
+    assert (found.delivery_id, found.bounce) == (7, classify_status(status))
+    assert "what the server said" in found.explanation
 
 
-def test_a_report_is_matched_by_the_message_that_returned():
-    found = bounces.read(report(to="papers@example.org", returned=LINKS.message_id(8)), LINKS)
+def test_a_report_is_matched_by_the_message_that_returned() -> None:
+    found = bounces.parse_report(report(to="papers@example.org", returned=LINKS.message_id(8)), LINKS)
     assert found.delivery_id == 8
 
 
-def test_a_complaint_is_matched_by_the_message_that_returned():
-    found = bounces.read(complaint(LINKS.message_id(9)), LINKS)
+def test_a_complaint_is_matched_by_the_message_that_returned() -> None:
+    found = bounces.parse_report(complaint(LINKS.message_id(9)), LINKS)
     assert (found.delivery_id, found.bounce) == (9, Bounce.complaint)
 
 
-def test_a_wish_to_unsubscribe_may_come_by_mail():
+def test_a_wish_to_unsubscribe_may_come_by_mail() -> None:
     message = EmailMessage()
     message["To"] = LINKS.return_path(7)
     message["Subject"] = "unsubscribe"
-    found = bounces.read(message.as_bytes(), LINKS)
+    found = bounces.parse_report(message.as_bytes(), LINKS)
     assert (found.delivery_id, found.bounce) == (7, None)
 
 
@@ -133,30 +140,30 @@ def test_a_wish_to_unsubscribe_may_come_by_mail():
         b"\xff\xfe\x00",
     ],
 )
-def test_what_is_no_failure_or_not_ours_is_left_alone(body):
-    with pytest.raises(Unreadable):
-        bounces.read(body, LINKS)
+def test_what_is_no_failure_or_not_ours_is_left_alone(body: bytes) -> None:
+    with pytest.raises(ReportUnreadable):
+        bounces.parse_report(body, LINKS)
 
 
 @given(st.binary(max_size=400), st.integers(0, 600))
-def test_no_message_makes_it_stumble(noise, place):
+def test_no_message_makes_it_stumble(noise: bytes, place: int) -> None:
     whole = report()
     for body in (noise, whole[:place] + noise + whole[place:], whole[:place]):
-        with contextlib.suppress(Unreadable):
-            bounces.read(body, LINKS)
+        with contextlib.suppress(ReportUnreadable):
+            bounces.parse_report(body, LINKS)
 
 
-async def state(database) -> State:
-    async with database.reading() as session:
+async def state(database: Database) -> SubscriptionState:
+    async with database.read_session() as session:
         return (await session.scalars(select(Subscription.state))).one()
 
 
-async def taken(post, body: bytes) -> None:
-    async with post.database.writing() as session:
-        assert await bounces.take(session, bounces.read(body, LINKS), now=NOW)
+async def taken(post: Any, body: bytes) -> None:
+    async with post.database.write_session() as session:
+        assert await bounces.process_report(session, bounces.parse_report(body, LINKS), now=NOW)
 
 
-async def sent_days(post, days: int) -> list[int]:
+async def sent_days(post: Any, days: int) -> list[int]:
     """The deliveries of so many days, all sent well."""
     await subscribed(post.database, "ada", now="2026-03-01 12:00")
     for day in range(2, 2 + days):
@@ -165,36 +172,36 @@ async def sent_days(post, days: int) -> list[int]:
     return [one.id for one in await post.deliveries()]
 
 
-async def test_a_hard_bounce_stops_the_subscription_at_once(post):
+async def test_a_hard_bounce_stops_the_subscription_at_once(post: Post) -> None:
     (delivery,) = await sent_days(post, 1)
     await taken(post, report(delivery))
-    assert await state(post.database) is State.bounced
-    async with post.database.reading() as session:
+    assert await state(post.database) is SubscriptionState.bounced
+    async with post.database.read_session() as session:
         assert (await session.get(Delivery, delivery)).bounce is Bounce.hard
 
 
-async def test_soft_bounces_stop_it_after_five_in_a_row(post):
+async def test_soft_bounces_stop_it_after_five_in_a_row(post: Post) -> None:
     deliveries = await sent_days(post, 6)
     for delivery in [*deliveries[:3], *deliveries[4:]]:
         await taken(post, report(delivery, status="5.2.2"))
-    assert await state(post.database) is State.active
+    assert await state(post.database) is SubscriptionState.active
     await taken(post, report(deliveries[3], status="4.2.2"))
-    assert await state(post.database) is State.bounced
+    assert await state(post.database) is SubscriptionState.bounced
 
 
-async def test_a_rejection_of_the_content_never_stops_it(post):
+async def test_a_rejection_of_the_content_never_stops_it(post: Post) -> None:
     for delivery in await sent_days(post, 6):
         await taken(post, report(delivery, status="5.7.1"))
-    assert await state(post.database) is State.active
+    assert await state(post.database) is SubscriptionState.active
 
 
-async def test_a_complaint_and_a_wish_by_mail_unsubscribe(post):
+async def test_a_complaint_and_a_wish_by_mail_unsubscribe(post: Post) -> None:
     (delivery,) = await sent_days(post, 1)
     await taken(post, complaint(LINKS.message_id(delivery)))
-    assert await state(post.database) is State.unsubscribed
+    assert await state(post.database) is SubscriptionState.unsubscribed
     await taken(post, complaint(LINKS.message_id(delivery)))
 
 
-async def test_a_report_of_a_delivery_that_is_gone_changes_nothing(database):
-    async with database.writing() as session:
-        assert not await bounces.take(session, bounces.read(report(), LINKS), now=NOW)
+async def test_a_report_of_a_delivery_that_is_gone_changes_nothing(database: Database) -> None:
+    async with database.write_session() as session:
+        assert not await bounces.process_report(session, bounces.parse_report(report(), LINKS), now=NOW)

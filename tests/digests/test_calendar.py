@@ -13,18 +13,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paperround.digests.calendar import (
-    CATCH_UP,
-    Rhythm,
-    exists,
-    first_day,
-    latest_due,
-    let_go_at,
-    moment_of,
-    next_due,
+    CATCH_UP_WINDOWS,
+    DeliverySchedule,
+    day_exists,
+    expires_at,
+    find_first_day,
+    find_latest_due,
+    find_next_due,
+    hour_start,
 )
 from paperround.digests.tables import Cadence
 
-from support.factories import at
+from support.factories import utc
 
 
 def rules_of(zone: str) -> bytes:
@@ -39,50 +39,52 @@ ZONES = sorted(available_timezones())
 DIFFERENT = sorted({rules_of(zone): zone for zone in ZONES}.values())
 zones = st.sampled_from(ZONES)
 hours = st.integers(0, 23)
-seconds = st.integers(int(at("1971-01-01 00:00").timestamp()), int(at("2037-12-01 00:00").timestamp()))
+seconds = st.integers(int(utc("1971-01-01 00:00").timestamp()), int(utc("2037-12-01 00:00").timestamp()))
 moments = seconds.map(lambda s: datetime.fromtimestamp(s, UTC))
 rhythms = st.builds(
-    Rhythm, cadence=st.sampled_from(Cadence), weekday=st.integers(0, 6), hour=hours, time_zone=zones
+    DeliverySchedule, cadence=st.sampled_from(Cadence), weekday=st.integers(0, 6), hour=hours, time_zone=zones
 )
 
 
-def daily(zone: str, hour: int) -> Rhythm:
-    return Rhythm(Cadence.daily, 0, hour, zone)
+def daily(zone: str, hour: int) -> DeliverySchedule:
+    return DeliverySchedule(Cadence.daily, 0, hour, zone)
 
 
-def run(rhythm: Rhythm, start: datetime, times: int) -> list[tuple[date, datetime]]:
+def run(rhythm: DeliverySchedule, start: datetime, times: int) -> list[tuple[date, datetime]]:
     found = []
     for _ in range(times):
-        day, start = next_due(rhythm, after=start)
+        day, start = find_next_due(rhythm, after=start)
         found.append((day, start))
     return found
 
 
 @settings(max_examples=150)
 @given(zones, hours, moments)
-def test_a_year_of_daily_digests_has_each_day_once_in_order(zone, hour, start):
+def test_a_year_of_daily_digests_has_each_day_once_in_order(zone: str, hour: int, start: datetime) -> None:
     found = run(daily(zone, hour), start, 380)
     days = [day for day, _ in found]
 
     missing = {days[0] + timedelta(days=n) for n in range((days[-1] - days[0]).days + 1)} - set(days)
     assert len(set(days)) == len(days)
     assert all(one < other for (_, one), (_, other) in pairwise(found))
-    assert all(not exists(day, hour, ZoneInfo(zone)) for day in missing)
+    assert all(not day_exists(day, hour, ZoneInfo(zone)) for day in missing)
     assert len(missing) <= 1  # the one day that an island left out
 
 
 @pytest.mark.parametrize("year", [1975, 1995, 2011, 2024, 2026, 2030])
 @pytest.mark.parametrize("hour", [0, 2, 23])
-def test_every_zone_has_its_digest_every_day_of_the_year_at_the_hour_the_clock_shows(year, hour):
+def test_every_zone_has_its_digest_every_day_of_the_year_at_the_hour_the_clock_shows(
+    year: int, hour: int
+) -> None:
     for zone in DIFFERENT:
         here = ZoneInfo(zone)
         days = [date(year, 1, 1) + timedelta(days=n) for n in range(366)]
-        moments = [moment_of(day, hour, here) for day in days]
+        moments = [hour_start(day, hour, here) for day in days]
         for day, moment, following in zip(days, moments, moments[1:], strict=False):
             local = moment.astimezone(here)
             late = local.replace(tzinfo=None) - datetime.combine(day, time(hour))
-            assert moment < following or not exists(day, hour, here), (zone, day)
-            assert timedelta(0) <= late <= timedelta(hours=3) or not exists(day, hour, here), (zone, day)
+            assert moment < following or not day_exists(day, hour, here), (zone, day)
+            assert timedelta(0) <= late <= timedelta(hours=3) or not day_exists(day, hour, here), (zone, day)
 
 
 @pytest.mark.parametrize(
@@ -95,36 +97,42 @@ def test_every_zone_has_its_digest_every_day_of_the_year_at_the_hour_the_clock_s
         ("Pacific/Kiritimati", 7, date(2026, 3, 8), "2026-03-07 17:00"),
     ],
 )
-def test_the_hour_is_the_readers_own(zone, hour, day, moment):
-    assert next_due(daily(zone, hour), after=at(moment) - timedelta(seconds=1)) == (day, at(moment))
+def test_the_hour_is_the_readers_own(zone: str, hour: int, day: date, moment: str) -> None:
+    assert find_next_due(daily(zone, hour), after=utc(moment) - timedelta(seconds=1)) == (day, utc(moment))
 
 
-def test_a_day_that_an_island_left_out_has_no_digest():
-    days = [day for day, _ in run(daily("Pacific/Apia", 7), at("2011-12-28 00:00"), 4)]
+def test_a_day_that_an_island_left_out_has_no_digest() -> None:
+    days = [day for day, _ in run(daily("Pacific/Apia", 7), utc("2011-12-28 00:00"), 4)]
     assert days == [date(2011, 12, 28), date(2011, 12, 29), date(2011, 12, 31), date(2012, 1, 1)]
 
 
 @given(rhythms, moments)
-def test_only_the_rhythms_days_are_chosen_and_none_of_them_is_left_out(rhythm, start):
+def test_only_the_rhythms_days_are_chosen_and_none_of_them_is_left_out(
+    rhythm: DeliverySchedule, start: datetime
+) -> None:
     found = [day for day, _ in run(rhythm, start, 12)]
     every = [day for day, _ in run(daily(rhythm.time_zone, rhythm.hour), start, 7 * 13)]
-    assert found == [day for day in every if rhythm.comes_on(day)][:12]
+    assert found == [day for day in every if rhythm.is_due_on(day)][:12]
 
 
 @given(rhythms, moments, st.timedeltas(timedelta(0), timedelta(days=30)))
-def test_a_sender_that_was_down_sends_the_last_one_or_lets_go(rhythm, start, away):
-    _, due_at = next_due(rhythm, after=start)
+def test_a_sender_that_was_down_sends_the_last_one_or_lets_go(
+    rhythm: DeliverySchedule, start: datetime, away: timedelta
+) -> None:
+    _, due_at = find_next_due(rhythm, after=start)
     now = due_at + away
-    found = latest_due(rhythm, due_at=due_at, now=now)
+    found = find_latest_due(rhythm, due_at=due_at, now=now)
 
     passed = [(day, moment) for day, moment in run(rhythm, start, 35) if moment <= now]
-    still_good = now < let_go_at(rhythm, passed[-1][1])
+    still_good = now < expires_at(rhythm, passed[-1][1])
     assert found == (passed[-1] if still_good else None)
-    assert not still_good or now - passed[-1][1] < CATCH_UP[rhythm.cadence]
+    assert not still_good or now - passed[-1][1] < CATCH_UP_WINDOWS[rhythm.cadence]
 
 
-def test_a_digest_begins_where_the_one_before_it_began():
-    weekdays = Rhythm(Cadence.weekdays, 0, 7, "UTC")
-    assert first_day(weekdays, date(2026, 11, 23)) == date(2026, 11, 20)  # Monday: Friday's list on
-    assert first_day(daily("UTC", 7), date(2026, 11, 23)) == date(2026, 11, 22)
-    assert first_day(Rhythm(Cadence.weekly, 2, 7, "UTC"), date(2026, 11, 25)) == date(2026, 11, 18)
+def test_a_digest_begins_where_the_one_before_it_began() -> None:
+    weekdays = DeliverySchedule(Cadence.weekdays, 0, 7, "UTC")
+    assert find_first_day(weekdays, date(2026, 11, 23)) == date(2026, 11, 20)  # Monday: Friday's list on
+    assert find_first_day(daily("UTC", 7), date(2026, 11, 23)) == date(2026, 11, 22)
+    assert find_first_day(DeliverySchedule(Cadence.weekly, 2, 7, "UTC"), date(2026, 11, 25)) == date(
+        2026, 11, 18
+    )

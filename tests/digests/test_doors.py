@@ -11,12 +11,12 @@ from sqlalchemy import select, update
 from paperround import queue
 from paperround.database import Database, utc_now
 from paperround.digests import subscriptions
-from paperround.digests.subscriptions import Wishes
-from paperround.digests.tables import State, Subscription, WhenEmpty
-from paperround.mail import Outbox, outbox
+from paperround.digests.subscriptions import SubscriptionPreferences
+from paperround.digests.tables import Subscription, SubscriptionState, WhenEmpty
+from paperround.mail import Outbox, open_outbox
 from paperround.settings import Settings
 
-from support.jobs import work_off
+from support.jobs import run_waiting_jobs
 
 ADA = "ada@example.org"
 
@@ -27,43 +27,45 @@ def here(settings: Settings, tmp_path: Path) -> Settings:
 
 
 async def ask(database: Database) -> None:
-    async with database.writing() as session:
-        await subscriptions.ask(session, ADA, Wishes(when_empty=WhenEmpty.note), now=utc_now())
+    async with database.write_session() as session:
+        await subscriptions.request(
+            session, ADA, SubscriptionPreferences(when_empty=WhenEmpty.note), now=utc_now()
+        )
 
 
 async def work(here: Settings, database: Database) -> Outbox:
     """Do every job that is queued; where mail goes."""
-    await work_off(database, here)
-    return outbox(here)
+    await run_waiting_jobs(database, here)
+    return open_outbox(here)
 
 
-async def test_asking_has_the_letter_sent(here, database):
+async def test_asking_has_the_letter_sent(here: Settings, database: Database) -> None:
     await ask(database)
-    (stored,) = (await work(here, database)).newest(10)
+    (stored,) = (await work(here, database)).list_newest(10)
     assert stored.message["To"] == ADA
     assert stored.message["Subject"].startswith("One step left")
 
 
-async def test_a_digest_that_is_due_is_sent(here, database):
+async def test_a_digest_that_is_due_is_sent(here: Settings, database: Database) -> None:
     await ask(database)
     hour = utc_now().replace(minute=0, second=0, microsecond=0)
-    async with database.writing() as session:
+    async with database.write_session() as session:
         due = update(Subscription).values(
-            state=State.active, letter_due_at=None, next_due_at=hour, hour=hour.hour
+            state=SubscriptionState.active, letter_due_at=None, next_due_at=hour, hour=hour.hour
         )
         await session.execute(due)
         await queue.defer(session, "send_digests")
-    (stored,) = (await work(here, database)).newest(10)
+    (stored,) = (await work(here, database)).list_newest(10)
     assert stored.message["To"] == ADA
     assert stored.message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
 
 
-async def test_an_address_that_nobody_confirmed_is_forgotten(here, database):
+async def test_an_address_that_nobody_confirmed_is_forgotten(here: Settings, database: Database) -> None:
     await ask(database)
-    async with database.writing() as session:
+    async with database.write_session() as session:
         old = update(Subscription).values(asked_at=utc_now() - timedelta(days=31), letter_due_at=None)
         await session.execute(old)
         await queue.defer(session, "tidy_mail")
     await work(here, database)
-    async with database.reading() as session:
+    async with database.read_session() as session:
         assert (await session.scalars(select(Subscription))).all() == []

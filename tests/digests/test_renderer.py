@@ -7,25 +7,26 @@ from datetime import date
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paperround.digests.items import Item, shortened
-from paperround.digests.renderer import Digest, Writer
-from paperround.digests.selection import Contents
+from paperround.digests.items import DigestItem, shorten
+from paperround.digests.renderer import Digest, DigestRenderer
+from paperround.digests.selection import Selection
 from paperround.digests.tables import Cadence
-from paperround.mail.mime import assembled, encoded, quoted
+from paperround.mail.mime import HeaderInvalid, assemble_message, encode_header, quote_printable
 
-from .conftest import LINKS
-from support.factories import at
+from support.factories import utc
+from support.sender_child import LINKS
 
-NOW = at("2026-03-02 07:00")
-WRITER = Writer(LINKS, "Paperround")
+NOW = utc("2026-03-02 07:00")
+WRITER = DigestRenderer(LINKS, "Paperround")
 
 
-def paper(number: int = 1, **changes: str) -> Item:
+def paper(number: int = 1, **changes: str) -> DigestItem:
     given = {
         "id": f"2603.{number:05}",
         "title": f"Patient Gradients, Part {number}",
@@ -35,17 +36,17 @@ def paper(number: int = 1, **changes: str) -> Item:
         "votes": "12 votes",
         "code_url": "https://github.com/ada/patience",
     }
-    return Item(**(given | changes))
+    return DigestItem(**(given | changes))
 
 
-def digest(*papers: Item, reasons: dict | None = None) -> Digest:
-    contents = Contents([one.id for one in papers], reasons or {})
+def digest(*papers: DigestItem, reasons: dict[str, Any] | None = None) -> Digest:
+    contents = Selection([one.id for one in papers], reasons or {})
     items = {one.id: one for one in papers}
     return Digest(3, "ada@example.org", Cadence.daily, date(2026, 3, 2), contents, items, delivery_id=7)
 
 
-def read(one: Digest, writer: Writer = WRITER) -> EmailMessage:
-    return message_from_bytes(writer.letter(one, now=NOW).body, policy=policy.default)
+def read(one: Digest, writer: DigestRenderer = WRITER) -> EmailMessage:
+    return message_from_bytes(writer.render_message(one, now=NOW).body, policy=policy.default)
 
 
 def bodies(message: EmailMessage) -> tuple[str, str]:
@@ -55,9 +56,9 @@ def bodies(message: EmailMessage) -> tuple[str, str]:
 
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=300)
 items = st.builds(
-    Item,
+    DigestItem,
     id=st.just("2603.00001"),
-    title=texts.map(lambda text: shortened(text, 300)),
+    title=texts.map(lambda text: shorten(text, 300)),
     authors=texts,
     published=st.just("1 Mar 2026"),
     summary=texts,
@@ -68,8 +69,8 @@ items = st.builds(
 
 @settings(max_examples=60)
 @given(items)
-def test_whatever_a_paper_is_called_the_message_is_whole(item):
-    body = WRITER.letter(digest(item, paper(2)), now=NOW).body
+def test_whatever_a_paper_is_called_the_message_is_whole(item: DigestItem) -> None:
+    body = WRITER.render_message(digest(item, paper(2)), now=NOW).body
     message = message_from_bytes(body, policy=policy.default)
 
     assert not message.defects
@@ -84,7 +85,7 @@ def test_whatever_a_paper_is_called_the_message_is_whole(item):
     assert " ".join(item.summary.split()) in " ".join(text.split())
 
 
-def test_headers_say_what_bulk_mail_must_say():
+def test_headers_say_what_bulk_mail_must_say() -> None:
     message = read(digest(paper(1), paper(2), paper(3)))
 
     assert message["From"] == "Paperround <papers@example.org>"
@@ -94,18 +95,18 @@ def test_headers_say_what_bulk_mail_must_say():
     assert message["List-Id"] == "<digest.papers.example.org>"
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    assert LINKS.delivery_in(message["Message-ID"]) == 7
+    assert LINKS.find_delivery_id(message["Message-ID"]) == 7
 
 
-def test_the_unsubscribe_header_stands_on_one_line():
-    body = WRITER.letter(digest(paper()), now=NOW).body
+def test_the_unsubscribe_header_stands_on_one_line() -> None:
+    body = WRITER.render_message(digest(paper()), now=NOW).body
     (line,) = re.findall(rb"(?m)^List-Unsubscribe: .*\r$", body)
     assert line.startswith(b"List-Unsubscribe: <https://papers.example.org/unsubscribe/3.")
     assert b">, <mailto:bounces+7." in line
     assert not re.search(rb"List-Unsubscribe:[^\r]*\r\n[ \t]", body)
 
 
-def test_both_forms_have_the_papers_and_the_links():
+def test_both_forms_have_the_papers_and_the_links() -> None:
     for body in bodies(read(digest(paper(1), paper(2)))):
         for words in (
             "Patient Gradients, Part 1", "Patient Gradients, Part 2", "Benedikt Åström and 4 more",
@@ -117,14 +118,14 @@ def test_both_forms_have_the_papers_and_the_links():
             assert words in body
 
 
-def test_what_papers_say_is_text_in_html():
+def test_what_papers_say_is_text_in_html() -> None:
     _, html = bodies(read(digest(paper(title="<script>alert(1)</script>", summary='"><img src=x>'))))
     assert "<script" not in html
     assert "<img" not in html
     assert "&lt;script&gt;" in html
 
 
-def test_a_paper_of_a_topic_says_why_and_can_be_rated_by_a_link_to_a_page():
+def test_a_paper_of_a_topic_says_why_and_can_be_rated_by_a_link_to_a_page() -> None:
     why = {"topic": 5, "name": "Planning", "why": ["language models", "by Ada"], "own": True}
     for body in bodies(read(digest(paper(1), paper(2), reasons={"2603.00002": why}))):
         assert "For your topic “Planning”: language models, by Ada." in body
@@ -134,7 +135,7 @@ def test_a_paper_of_a_topic_says_why_and_can_be_rated_by_a_link_to_a_page():
         assert body.index("Part 1") < body.upper().index("PLANNING") < body.index("Part 2")
 
 
-def test_html_has_its_styles_in_line_and_a_dark_side_and_no_picture():
+def test_html_has_its_styles_in_line_and_a_dark_side_and_no_picture() -> None:
     _, html = bodies(read(digest(paper())))
     assert 'class="paper" style="' in html
     assert "@media (prefers-color-scheme: dark)" in html
@@ -151,11 +152,11 @@ WHY = {"topic": 5, "name": "Planning", "why": ["language models", "by Ada"], "ow
 LONG_WHY = WHY | {"name": "N" * 100, "why": ["p" * 60, "like “" + "q" * 60 + "”", "by " + "r" * 100]}
 
 
-def test_thirty_papers_of_each_part_fit_with_the_last_ones_summaries_left_out():
+def test_thirty_papers_of_each_part_fit_with_the_last_ones_summaries_left_out() -> None:
     papers = [paper(n, summary="We wait for gradients and they come. " * 6) for n in range(60)]
-    whole = WRITER.letter(digest(*papers[:20]), now=NOW).body
+    whole = WRITER.render_message(digest(*papers[:20]), now=NOW).body
     reasons = {one.id: WHY for one in papers[30:]}
-    body = WRITER.letter(digest(*papers, reasons=reasons), now=NOW).body
+    body = WRITER.render_message(digest(*papers, reasons=reasons), now=NOW).body
     text, html = bodies(message_from_bytes(body, policy=policy.default))
 
     assert whole.count(b"We wait for gradients") > 20, "what fits is whole"
@@ -168,7 +169,7 @@ def test_thirty_papers_of_each_part_fit_with_the_last_ones_summaries_left_out():
     assert summaries == sorted(summaries, reverse=True), "left out from the end"
 
 
-def test_what_is_longer_still_ends_with_a_link_to_all_of_it():
+def test_what_is_longer_still_ends_with_a_link_to_all_of_it() -> None:
     papers = [
         paper(
             n,
@@ -180,7 +181,7 @@ def test_what_is_longer_still_ends_with_a_link_to_all_of_it():
         for n in range(60)
     ]
     one = digest(*papers, reasons={each.id: LONG_WHY for each in papers[30:]})
-    body = WRITER.letter(one, now=NOW).body
+    body = WRITER.render_message(one, now=NOW).body
     text, html = bodies(message_from_bytes(body, policy=policy.default))
     shown = len(titles(text))
 
@@ -190,18 +191,20 @@ def test_what_is_longer_still_ends_with_a_link_to_all_of_it():
     for form in (text, html):
         assert f"{60 - shown} more are too long for a message" in form
         assert "https://papers.example.org/digests/7." in form[form.index("too long") :]
-    assert all(each.title in WRITER.page(one).text for each in papers), "the page has all"
+    assert all(each.title in WRITER.render_page(one).text for each in papers), "the page has all"
 
 
-def test_it_is_what_pythons_own_generator_makes():
+def test_it_is_what_pythons_own_generator_makes() -> None:
     text, html = "Grüße\n\nZwei\n", "<p>Grüße =</p>\n"
     subject = "Über " * 30
     headers = [
         ("From", "a@example.org"),
-        ("Subject", encoded("Subject", subject)),
+        ("Subject", encode_header("Subject", subject)),
         ("Date", format_datetime(NOW)),
     ]
-    ours = message_from_bytes(assembled(headers, [quoted(text)], [quoted(html)]), policy=policy.default)
+    ours = message_from_bytes(
+        assemble_message(headers, [quote_printable(text)], [quote_printable(html)]), policy=policy.default
+    )
     theirs = EmailMessage()
     theirs["From"], theirs["Subject"], theirs["Date"] = "a@example.org", subject, format_datetime(NOW)
     theirs.set_content(text)
@@ -215,6 +218,6 @@ def test_it_is_what_pythons_own_generator_makes():
 
 
 @pytest.mark.parametrize("value", ["a\r\nBcc: eve@example.org", "a\nb", "a\0b", "ä"])
-def test_no_header_can_bring_another(value):
-    with pytest.raises(ValueError, match="header"):
-        assembled([("To", value)], [b"x\r\n"], [b"x\r\n"])
+def test_no_header_can_bring_another(value: str) -> None:
+    with pytest.raises(HeaderInvalid, match="header"):
+        assemble_message([("To", value)], [b"x\r\n"], [b"x\r\n"])

@@ -10,15 +10,16 @@ from sqlalchemy import func, select, text
 from paperround.accounts import sign_in
 from paperround.database import Database
 from paperround.digests import topic_matches as digest_topics
-from paperround.digests.tables import Progress
+from paperround.digests.tables import DeliveryState
 from paperround.topics import corpus, edition_matches, queries, reader_topics
-from paperround.topics.model.match import Kind
-from paperround.topics.reader_topics import Wish
+from paperround.topics.model.match import ReasonKind
+from paperround.topics.reader_topics import TopicDraft
 from paperround.topics.tables import Topic, TopicDay
 
-from .conftest import Post, subscribed
-from support.factories import at
-from support.topic_corpus import paper_id, three_subjects
+from .conftest import Post
+from support.factories import utc
+from support.subscriptions import subscribed
+from support.topic_corpus import add_three_subjects, paper_id
 
 SUNDAY, MONDAY = date(2026, 3, 1), "2026-03-02 07:00"
 BEFORE = "2026-03-01 12:00"
@@ -28,23 +29,23 @@ BEES, RIVERS = "Honey bees", "Water"
 @pytest.fixture
 async def catalogue(database: Database) -> Database:
     """Sixty papers on Sunday's list, measured: 3n is of rivers, 3n + 1 of bees, 3n + 2 of clocks."""
-    await three_subjects(database, day=f"{SUNDAY}")
-    await corpus.measure_if_grown(database, now=at(BEFORE))
+    await add_three_subjects(database, day=f"{SUNDAY}")
+    await corpus.measure_if_grown(database, now=utc(BEFORE))
     return database
 
 
 async def reader(database: Database, name: str = "ada", **wishes: object) -> int:
     """With a subscription to topics alone."""
-    async with database.writing() as session:
-        found = await sign_in.reader_of(session, f"{name}@example.org", now=at(BEFORE))
+    async with database.write_session() as session:
+        found = await sign_in.get_or_create_reader(session, f"{name}@example.org", now=utc(BEFORE))
     await subscribed(database, name, now=BEFORE, **{"trending": False, **wishes})
     return found
 
 
 async def topic(database: Database, reader_id: int, name: str, words: str) -> Topic:
-    async with database.writing() as session:
-        wish = Wish(name=name, words=words, examples=(paper_id(1),) if name == BEES else (), daily=3)
-        return await reader_topics.create(session, reader_id, wish, now=at(BEFORE))
+    async with database.write_session() as session:
+        wish = TopicDraft(name=name, words=words, examples=(paper_id(1),) if name == BEES else (), daily=3)
+        return await reader_topics.create_topic(session, reader_id, wish, now=utc(BEFORE))
 
 
 def subjects(found: list[str]) -> set[int]:
@@ -52,22 +53,24 @@ def subjects(found: list[str]) -> set[int]:
 
 
 async def text_of(post: Post) -> str:
-    (taken,) = post.sink.taken
+    (taken,) = post.sink.received
     return taken.message.get_body(("plain",)).get_content()
 
 
-async def test_what_a_worker_matched_arrives_with_the_topics_name_and_reasons(post: Post, catalogue):
+async def test_what_a_worker_matched_arrives_with_the_topics_name_and_reasons(
+    post: Post, catalogue: Database
+) -> None:
     made = await topic(catalogue, await reader(catalogue), BEES, "honey bees and waggle dances")
     assert await edition_matches.match_edition(catalogue, SUNDAY, None) == 1
 
-    assert await post.send(MONDAY) == {Progress.sent: 1}
+    assert await post.send(MONDAY) == {DeliveryState.sent: 1}
     (found,) = post.papers_of("ada")
     assert 1 <= len(found) <= 3
     assert subjects(found) == {1}
-    async with catalogue.reading() as session:
-        (days,) = (await queries.matches_of(session, [made.id], SUNDAY, SUNDAY)).values()
+    async with catalogue.read_session() as session:
+        (days,) = (await queries.load_matches(session, [made.id], SUNDAY, SUNDAY)).values()
     first = days[SUNDAY][0]
-    phrases = [reason.text for reason in first.reasons[:3] if reason.kind is Kind.phrase]
+    phrases = [reason.text for reason in first.reasons[:3] if reason.kind is ReasonKind.phrase]
     words = " ".join((await text_of(post)).split())
     assert found == [match.paper_id for match in days[SUNDAY]]
     assert phrases
@@ -75,8 +78,10 @@ async def test_what_a_worker_matched_arrives_with_the_topics_name_and_reasons(po
     assert "HONEY BEES" in words
 
 
-async def test_what_is_trending_and_matches_a_topic_stands_once_with_the_reason(post: Post, catalogue):
-    await topic(catalogue, await reader(catalogue, trending=True, most=30), BEES, "honey bees")
+async def test_what_is_trending_and_matches_a_topic_stands_once_with_the_reason(
+    post: Post, catalogue: Database
+) -> None:
+    await topic(catalogue, await reader(catalogue, trending=True, max_papers=30), BEES, "honey bees")
     await edition_matches.match_edition(catalogue, SUNDAY, None)
     await post.send(MONDAY)
     (found,) = post.papers_of("ada")
@@ -84,21 +89,25 @@ async def test_what_is_trending_and_matches_a_topic_stands_once_with_the_reason(
     assert "For your topic “Honey bees”: " in await text_of(post)
 
 
-async def test_a_topic_that_nobody_matched_yet_is_matched_for_the_digest(post: Post, catalogue):
+async def test_a_topic_that_nobody_matched_yet_is_matched_for_the_digest(
+    post: Post, catalogue: Database
+) -> None:
     await topic(catalogue, await reader(catalogue), BEES, "honey bees")
     await post.send(MONDAY)
     (found,) = post.papers_of("ada")
     assert subjects(found) == {1}
 
 
-async def test_a_topic_that_changed_since_it_was_matched_comes_as_it_is_now(post: Post, catalogue):
+async def test_a_topic_that_changed_since_it_was_matched_comes_as_it_is_now(
+    post: Post, catalogue: Database
+) -> None:
     who = await reader(catalogue)
     made = await topic(catalogue, who, BEES, "honey bees")
     await edition_matches.match_edition(catalogue, SUNDAY, None)
-    async with catalogue.writing() as session:
-        mine = await reader_topics.topic_of(session, who, made.id)
-        await reader_topics.change(
-            session, mine, Wish(name=RIVERS, words="river deltas, sediment transport"), now=at(MONDAY)
+    async with catalogue.write_session() as session:
+        mine = await reader_topics.get_topic(session, who, made.id)
+        await reader_topics.change_topic(
+            session, mine, TopicDraft(name=RIVERS, words="river deltas, sediment transport"), now=utc(MONDAY)
         )
 
     await post.send(MONDAY)
@@ -107,23 +116,25 @@ async def test_a_topic_that_changed_since_it_was_matched_comes_as_it_is_now(post
     assert "For your topic “Water”: " in await text_of(post)
 
 
-async def test_a_paused_topic_is_left_out_and_costs_no_matching(post: Post, catalogue):
+async def test_a_paused_topic_is_left_out_and_costs_no_matching(post: Post, catalogue: Database) -> None:
     who = await reader(catalogue)
     made = await topic(catalogue, who, BEES, "honey bees")
-    async with catalogue.writing() as session:
-        await reader_topics.pause(session, await reader_topics.topic_of(session, who, made.id), True)
+    async with catalogue.write_session() as session:
+        await reader_topics.set_paused(session, await reader_topics.get_topic(session, who, made.id), True)
 
     assert await post.send(MONDAY) == {}
-    async with catalogue.reading() as session:
+    async with catalogue.read_session() as session:
         assert await session.scalar(select(func.count()).select_from(TopicDay)) == 0
 
 
-async def test_a_digest_goes_out_even_while_nothing_can_be_matched(post: Post, catalogue, monkeypatch):
+async def test_a_digest_goes_out_even_while_nothing_can_be_matched(
+    post: Post, catalogue: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Another worker holds the topics for long: it is waited for a little."""
-    monkeypatch.setattr(digest_topics, "PAUSE", 0)
+    monkeypatch.setattr(digest_topics, "MATCHING_RETRY_INTERVAL", 0)
     await topic(catalogue, await reader(catalogue, trending=True), BEES, "honey bees")
-    async with catalogue.writing() as session:
+    async with catalogue.write_session() as session:
         key = {"day": SUNDAY.toordinal()}
         await session.execute(text("SELECT pg_advisory_xact_lock(:day, 0)"), key)
-        assert await post.send(MONDAY) == {Progress.sent: 1}
+        assert await post.send(MONDAY) == {DeliveryState.sent: 1}
     assert "For your topic" not in await text_of(post)

@@ -20,12 +20,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, insert, select, text
 
-from conftest import free_port
 from paperround.database import Database
-from paperround.digests.tables import Delivery, State, Subscription
+from paperround.digests.tables import Delivery, Subscription, SubscriptionState
 
-from .conftest import LINKS, papers
-from support.factories import at
+from .conftest import papers
+from support.factories import utc
+from support.sender_child import LINKS
+from support.sites import free_port
 
 HERE = Path(__file__).parents[1] / "support"
 NOW = "2026-03-02 07:00"
@@ -37,14 +38,14 @@ DELAY = "0.02"  # seconds for which a message that was taken is not yet answered
 
 
 async def subscriptions(database: Database, number: int) -> None:
-    async with database.writing() as session:
+    async with database.write_session() as session:
         rows = [
             {
                 "email": f"reader{n}@example.org",
-                "state": State.active,
-                "asked_at": at("2026-03-01 12:00"),
-                "changed_at": at("2026-03-01 12:00"),
-                "next_due_at": at(NOW),
+                "state": SubscriptionState.active,
+                "asked_at": utc("2026-03-01 12:00"),
+                "changed_at": utc("2026-03-01 12:00"),
+                "next_due_at": utc(NOW),
             }
             for n in range(number)
         ]
@@ -60,7 +61,7 @@ class Sink:
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, HERE / "sink_child.py", str(self.port), self.file, DELAY]
+        command = [sys.executable, str(HERE / "sink_child.py"), str(self.port), str(self.file), DELAY]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout
         self.port = int(self.process.stdout.readline())
@@ -97,7 +98,7 @@ class Senders:
         self.running = [self.start(), self.start()]
 
     def start(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(self.command)
+        return subprocess.Popen([str(argument) for argument in self.command])
 
     def kill_one(self) -> None:
         victim = self.running.pop(chance.randrange(2))
@@ -112,7 +113,7 @@ class Senders:
 
 
 async def counts(database: Database) -> dict[str, int]:
-    async with database.reading() as session:
+    async with database.read_session() as session:
         rows = await session.execute(select(Delivery.state, func.count()).group_by(Delivery.state))
         return {state.value: number for state, number in rows}
 
@@ -135,7 +136,9 @@ async def until_done(database: Database) -> dict[str, int]:
 
 
 @pytest.mark.timeout(600)
-async def test_whatever_is_killed_each_gets_one_message_or_is_in_doubt(database, database_url, tmp_path):
+async def test_whatever_is_killed_each_gets_one_message_or_is_in_doubt(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
     await papers(database, "2026-03-01", *range(1, 13))
     await subscriptions(database, SUBSCRIPTIONS)
     events = ["kill"] * KILLS + ["restart"] * RESTARTS
@@ -156,7 +159,7 @@ async def test_whatever_is_killed_each_gets_one_message_or_is_in_doubt(database,
             senders.kill_all()
         taken = sink.taken()
 
-    async with database.reading() as session:
+    async with database.read_session() as session:
         rows = (await session.execute(select(Delivery.id, Delivery.state))).all()
         subscribers = await session.scalar(text("SELECT count(DISTINCT subscription_id) FROM deliveries"))
     ids = {

@@ -5,78 +5,57 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import os
 import shutil
 import signal
 import stat
-import subprocess
-import sys
 import tempfile
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from socket import AF_UNIX
-from socket import socket as Socket  # noqa: N812 - a type here; `socket` is a path
+from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 
 from paperround.embeddings import bundled_model
-from paperround.embeddings.client import Encoder, EncoderRefused, ModelInfo
-from paperround.embeddings.encoder import MAX_WAITING, EncoderRunning, Model, create_app, listener_at
-from paperround.embeddings.protocol import MAX_BODY, MAX_CHARACTERS, MAX_TEXTS
+from paperround.embeddings.client import EncoderClient, EncoderRefused, ModelInfo
+from paperround.embeddings.encoder import (
+    MAX_CONCURRENT_REQUESTS,
+    EncoderAlreadyRunning,
+    LoadedModel,
+    create_app,
+    open_listener,
+)
+from paperround.embeddings.protocol import MAX_BODY_BYTES, MAX_CHARACTERS, MAX_TEXTS
 from paperround.settings import Settings
 
-SERVE = """
-import sys
-from pathlib import Path
-from socket import AF_UNIX
-from socket import socket as Socket  # noqa: N812 - a type here; `socket` is a path
-import numpy as np
-from paperround.embeddings import encoder
-from paperround.settings import Settings
-{prelude}
-encoder.serve(Settings(_env_file=None), socket=Path(sys.argv[1]))
-"""
+from support.encoders import ABSTRACT, SERVE_ENCODER, start_encoder_process, wait_for_encoder
+
 TOY = """
 import time
 def encode(texts):
     time.sleep(.05 * len(texts) if texts[0].startswith("slow") else 0)
     return np.ones((len(texts), 2), np.float32)
-encoder.load = lambda settings: encoder.Model("toy", 2, encode)
+encoder.load_model = lambda settings: encoder.LoadedModel("toy", 2, encode)
 """
 PLAIN_FIRST = """
 import json
-from paperround.embeddings import packaged
-load = encoder.load
+from paperround.embeddings import bundled_model
+load_model = encoder.load_model
 def load_and_save(settings):
-    model = load(settings)
+    model = load_model(settings)
     from sentence_transformers import SentenceTransformer
-    np.save(sys.argv[2], SentenceTransformer(str(packaged.folder())).encode(json.loads(sys.argv[3])))
+    np.save(sys.argv[2], SentenceTransformer(str(bundled_model.find_folder())).encode(json.loads(sys.argv[3])))
     return model
-encoder.load = load_and_save
+encoder.load_model = load_and_save
 """
 
 CATS = "We measure how house cats purr when they are fed."
 KITTENS = "A study of the sounds that kittens make at meal times."
 LATTICES = "Quantum chromodynamics on a lattice of four dimensions."
-ABSTRACT = "We present a method that learns from few labelled examples and holds on many tasks. " * 14
 MIXED = [ABSTRACT, CATS, ABSTRACT * 3, "Graphs", KITTENS * 5, "naïve Σ 模型 \x00 emoji 🙂", LATTICES] * 5
-
-
-@contextmanager
-def process(code: str, *arguments: object, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("PAPERROUND_")}
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    with subprocess.Popen(command, env=clean | environment, stderr=subprocess.PIPE) as running:
-        try:
-            yield running
-        finally:
-            running.kill()
 
 
 @pytest.fixture(scope="module")
@@ -87,47 +66,40 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(path)
 
 
-def wait_for(socket: Path, running: subprocess.Popen[bytes], seconds: float = 150) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and running.poll() is None:
-        with Socket(AF_UNIX) as caller:
-            if caller.connect_ex(str(socket)) == 0:
-                return
-        time.sleep(0.05)
-    running.kill()
-    pytest.fail(f"no encoder: {running.communicate()[1].decode()}")
-
-
 @pytest.fixture(scope="module")
-def real(folder) -> Iterator[tuple[Path, np.ndarray]]:
+def real(folder: Path) -> Iterator[tuple[Path, np.ndarray]]:
     """The packaged model's socket, and what sentence-transformers itself makes of MIXED."""
     socket, plain = folder / "real", folder / "plain.npy"
-    with process(SERVE.format(prelude=PLAIN_FIRST), socket, plain, json.dumps(MIXED)) as running:
-        wait_for(socket, running)
+    with start_encoder_process(
+        SERVE_ENCODER.format(prelude=PLAIN_FIRST), socket, plain, json.dumps(MIXED)
+    ) as running:
+        wait_for_encoder(socket, running)
         yield socket, np.load(plain)
 
 
 @pytest.fixture
-async def client(real) -> AsyncIterator[Encoder]:
-    async with Encoder(Settings(_env_file=None), real[0], patience=60) as client:
+async def client(real: tuple[Path, np.ndarray]) -> AsyncIterator[EncoderClient]:
+    async with EncoderClient(Settings(_env_file=None), real[0], timeout=60) as client:
         yield client
 
 
 @pytest.fixture
-async def http(real) -> AsyncIterator[httpx.AsyncClient]:
+async def http(real: tuple[Path, np.ndarray]) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.AsyncHTTPTransport(uds=str(real[0]))
     async with httpx.AsyncClient(transport=transport, base_url="http://encoder", timeout=60) as http:
         yield http
 
 
-async def test_texts_that_are_alike_are_near(client):
+async def test_texts_that_are_alike_are_near(client: EncoderClient) -> None:
     cats, kittens, lattices = await client.encode([CATS, KITTENS, LATTICES])
 
     assert cats @ kittens > cats @ lattices + 0.3
-    assert await client.model() == ModelInfo("all-MiniLM-L6-v2", 384)
+    assert await client.describe_model() == ModelInfo("all-MiniLM-L6-v2", 384)
 
 
-async def test_vectors_are_those_of_sentence_transformers_in_the_order_of_the_texts(client, real):
+async def test_vectors_are_those_of_sentence_transformers_in_the_order_of_the_texts(
+    client: EncoderClient, real: tuple[Path, np.ndarray]
+) -> None:
     rows = await client.encode(MIXED)
 
     assert rows.shape == (len(MIXED), 384)
@@ -135,7 +107,7 @@ async def test_vectors_are_those_of_sentence_transformers_in_the_order_of_the_te
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
 
 
-async def test_base64_and_floats_are_the_same_numbers(http):
+async def test_base64_and_floats_are_the_same_numbers(http: httpx.AsyncClient) -> None:
     ask = {"model": "all-MiniLM-L6-v2", "input": CATS}
     floats = (await http.post("/v1/embeddings", json=ask)).json()
     coded = (await http.post("/v1/embeddings", json=ask | {"encoding_format": "base64"})).json()
@@ -146,11 +118,13 @@ async def test_base64_and_floats_are_the_same_numbers(http):
     np.testing.assert_array_equal(np.array(floats["data"][0]["embedding"], np.float32), decoded)
 
 
-async def test_the_model_is_listed(http):
+async def test_the_model_is_listed(http: httpx.AsyncClient) -> None:
     assert [model["id"] for model in (await http.get("/v1/models")).json()["data"]] == ["all-MiniLM-L6-v2"]
 
 
-async def test_a_big_batch_keeps_neither_health_nor_a_search_waiting(client, http):
+async def test_a_big_batch_keeps_neither_health_nor_a_search_waiting(
+    client: EncoderClient, http: httpx.AsyncClient
+) -> None:
     ask = {"model": "all-MiniLM-L6-v2", "input": [ABSTRACT] * MAX_TEXTS}
     big = asyncio.create_task(http.post("/v1/embeddings", json=ask))
     try:
@@ -177,8 +151,10 @@ async def busy(http: httpx.AsyncClient) -> None:
 # --- The protocol, with a toy model ------------------------------------------------------------------------
 
 
-def toy(encode: Callable[[list[str]], object] | None = None, key: str | None = None) -> httpx.AsyncClient:
-    model = Model("toy", 2, encode or (lambda texts: np.array([[len(t), 1] for t in texts], np.float32)))
+def toy(encode: Callable[..., Any] | None = None, key: str | None = None) -> httpx.AsyncClient:
+    model = LoadedModel(
+        "toy", 2, encode or (lambda texts: np.array([[len(t), 1] for t in texts], np.float32))
+    )
     transport = httpx.ASGITransport(create_app(model, key=key), raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://encoder")
 
@@ -201,10 +177,10 @@ def toy(encode: Callable[[list[str]], object] | None = None, key: str | None = N
         (400, "encoding_format", {"model": "toy", "input": "a", "encoding_format": "int8"}),
         (400, "dimensions", {"model": "toy", "input": "a", "dimensions": 3}),
         (404, "the model here is 'toy', not 'other'", {"model": "other", "input": "a"}),
-        (413, "at most 8388608 bytes", b" " * (MAX_BODY + 1)),
+        (413, "at most 8388608 bytes", b" " * (MAX_BODY_BYTES + 1)),
     ],
 )
-async def test_bad_input_gets_a_clear_error(status, words, body):
+async def test_bad_input_gets_a_clear_error(status: int, words: str, body: bytes | dict[str, Any]) -> None:
     async with toy() as http:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         answer = await http.post("/v1/embeddings", content=content)
@@ -214,7 +190,7 @@ async def test_bad_input_gets_a_clear_error(status, words, body):
     assert answer.json()["error"]["type"] == "invalid_request_error"
 
 
-async def test_the_limits_themselves_are_taken():
+async def test_the_limits_themselves_are_taken() -> None:
     async with toy() as http:
         texts = ["a" * (i + 1) for i in range(MAX_TEXTS)]
         rows = (await http.post("/v1/embeddings", json={"model": "toy", "input": texts})).json()["data"]
@@ -224,11 +200,14 @@ async def test_the_limits_themselves_are_taken():
     assert long.status_code == 200
 
 
-async def test_too_many_waiting_requests_are_told_to_come_back():
+async def test_too_many_waiting_requests_are_told_to_come_back() -> None:
     go_on = threading.Event()
     async with toy(lambda texts: go_on.wait(60) and np.ones((len(texts), 2), np.float32)) as http:
         ask = {"model": "toy", "input": "a"}
-        asked = [asyncio.create_task(http.post("/v1/embeddings", json=ask)) for _ in range(MAX_WAITING + 3)]
+        asked = [
+            asyncio.create_task(http.post("/v1/embeddings", json=ask))
+            for _ in range(MAX_CONCURRENT_REQUESTS + 3)
+        ]
         refused = [await answer for answer in islice(asyncio.as_completed(asked), 3)]
         go_on.set()
         taken = [answer for answer in await asyncio.gather(*asked) if answer.status_code == 200]
@@ -236,23 +215,23 @@ async def test_too_many_waiting_requests_are_told_to_come_back():
 
     assert [answer.status_code for answer in refused] == [503] * 3
     assert refused[0].headers["Retry-After"] == "2"
-    assert len(taken) == MAX_WAITING
+    assert len(taken) == MAX_CONCURRENT_REQUESTS
     assert later.status_code == 200
 
 
-async def test_an_encoder_with_a_key_asks_for_it():
+async def test_an_encoder_with_a_key_asks_for_it() -> None:
     async with toy(key="s3cret") as http:
         assert (await http.get("/health")).status_code == 200
         assert (await http.get("/v1/models")).status_code == 401
         assert (
-            await http.get("/v1/models", headers={"Authorization": "Bearer näh".encode()})
+            await http.get("/v1/models", headers={b"Authorization": "Bearer näh".encode()})
         ).status_code == 401
         known = await http.get("/v1/models", headers={"Authorization": "Bearer s3cret"})
         assert known.status_code == 200
 
 
-async def test_a_model_that_fails_is_a_server_error_and_the_next_request_goes_on():
-    def encode(texts):
+async def test_a_model_that_fails_is_a_server_error_and_the_next_request_goes_on() -> None:
+    def encode(texts: Any) -> Any:
         if texts == ["bad"]:
             raise MemoryError
         return np.ones((len(texts), 2), np.float32)
@@ -269,18 +248,18 @@ async def test_a_model_that_fails_is_a_server_error_and_the_next_request_goes_on
 # --- The process -------------------------------------------------------------------------------------------
 
 
-async def test_the_client_hears_the_encoders_words(folder):
-    with process(SERVE.format(prelude=TOY), folder / "words") as running:
-        wait_for(folder / "words", running)
-        async with Encoder(Settings(_env_file=None, embedding_model="toy"), folder / "words") as client:
+async def test_the_client_hears_the_encoders_words(folder: Path) -> None:
+    with start_encoder_process(SERVE_ENCODER.format(prelude=TOY), folder / "words") as running:
+        wait_for_encoder(folder / "words", running)
+        async with EncoderClient(Settings(_env_file=None, embedding_model="toy"), folder / "words") as client:
             with pytest.raises(EncoderRefused, match=r"input\.1: Value error, text is blank"):
                 await client.encode(["a", " "])
 
 
-def test_the_socket_is_for_this_user_alone_and_goes_with_the_process(folder):
+def test_the_socket_is_for_this_user_alone_and_goes_with_the_process(folder: Path) -> None:
     socket = folder / "own"
-    with process(SERVE.format(prelude=TOY), socket) as running:
-        wait_for(socket, running)
+    with start_encoder_process(SERVE_ENCODER.format(prelude=TOY), socket) as running:
+        wait_for_encoder(socket, running)
         assert stat.S_IMODE(socket.stat().st_mode) == 0o600
         running.send_signal(signal.SIGTERM)
         assert running.wait(5) == 0
@@ -288,10 +267,10 @@ def test_the_socket_is_for_this_user_alone_and_goes_with_the_process(folder):
     assert not socket.exists()
 
 
-async def test_sigterm_does_not_wait_for_a_long_batch(folder):
+async def test_sigterm_does_not_wait_for_a_long_batch(folder: Path) -> None:
     socket = folder / "term"
-    with process(SERVE.format(prelude=TOY), socket) as running:
-        wait_for(socket, running)
+    with start_encoder_process(SERVE_ENCODER.format(prelude=TOY), socket) as running:
+        wait_for_encoder(socket, running)
         transport = httpx.AsyncHTTPTransport(uds=str(socket))
         async with httpx.AsyncClient(transport=transport, base_url="http://encoder") as http:
             ask = {"model": "toy", "input": ["slow"] * MAX_TEXTS}  # 12.8 s
@@ -303,27 +282,30 @@ async def test_sigterm_does_not_wait_for_a_long_batch(folder):
                 (await big).raise_for_status()
 
 
-def test_a_killed_encoders_socket_is_taken_over(folder):
+def test_a_killed_encoders_socket_is_taken_over(folder: Path) -> None:
     socket = folder / "killed"
-    with process(SERVE.format(prelude=TOY), socket) as running:
-        wait_for(socket, running)
+    with start_encoder_process(SERVE_ENCODER.format(prelude=TOY), socket) as running:
+        wait_for_encoder(socket, running)
         running.kill()
     assert socket.exists()
 
-    with process(SERVE.format(prelude=TOY), socket) as running:
-        wait_for(socket, running)
+    with start_encoder_process(SERVE_ENCODER.format(prelude=TOY), socket) as running:
+        wait_for_encoder(socket, running)
 
 
-def test_of_two_encoders_at_one_socket_the_second_is_refused(folder):
-    with listener_at(folder / "two"):
-        with pytest.raises(EncoderRunning, match="another encoder serves"), listener_at(folder / "two"):
+def test_of_two_encoders_at_one_socket_the_second_is_refused(folder: Path) -> None:
+    with open_listener(folder / "two"):
+        with (
+            pytest.raises(EncoderAlreadyRunning, match="another encoder serves"),
+            open_listener(folder / "two"),
+        ):
             pass
         assert (folder / "two").is_socket()
 
 
-def test_a_file_that_is_no_socket_is_left_alone(folder):
+def test_a_file_that_is_no_socket_is_left_alone(folder: Path) -> None:
     (folder / "file").write_text("mine")
-    with pytest.raises(OSError, match="in use"), listener_at(folder / "file"):
+    with pytest.raises(OSError, match="in use"), open_listener(folder / "file"):
         pass
     assert (folder / "file").read_text() == "mine"
 
@@ -332,12 +314,12 @@ def test_a_file_that_is_no_socket_is_left_alone(folder):
 
 
 @pytest.fixture
-def copied(tmp_path) -> Path:
+def copied(tmp_path: Path) -> Path:
     """A package of the same name whose model folder points to the real files."""
     model = tmp_path / bundled_model.PACKAGE / "model"
     for name in bundled_model.SHA256:
         (model / name).parent.mkdir(parents=True, exist_ok=True)
-        (model / name).symlink_to(bundled_model.folder() / name)
+        (model / name).symlink_to(bundled_model.find_folder() / name)
     (tmp_path / bundled_model.PACKAGE / "__init__.py").touch()
     return model
 
@@ -349,27 +331,29 @@ def flip_a_byte(file: Path) -> None:
     file.write_bytes(content)
 
 
-def test_the_packaged_files_are_the_expected_ones(copied):
-    bundled_model.check(copied)
+def test_the_packaged_files_are_the_expected_ones(copied: Path) -> None:
+    bundled_model.verify_files(copied)
 
 
 @pytest.mark.parametrize("name", bundled_model.SHA256)
-def test_a_file_that_differs_is_named(copied, name):
+def test_a_file_that_differs_is_named(copied: Path, name: str) -> None:
     flip_a_byte(copied / name)
     with pytest.raises(bundled_model.ModelDamaged, match=name):
-        bundled_model.check(copied)
+        bundled_model.verify_files(copied)
 
 
-def test_a_missing_file_is_named(copied):
+def test_a_missing_file_is_named(copied: Path) -> None:
     (copied / "vocab.txt").unlink()
     with pytest.raises(bundled_model.ModelDamaged, match=r"vocab\.txt"):
-        bundled_model.check(copied)
+        bundled_model.verify_files(copied)
 
 
-def test_an_encoder_with_a_damaged_model_does_not_start(copied, folder):
+def test_an_encoder_with_a_damaged_model_does_not_start(copied: Path, folder: Path) -> None:
     flip_a_byte(copied / "model.safetensors")
     path = str(copied.parent.parent)
-    with process(SERVE.format(prelude=""), folder / "damaged", PYTHONPATH=path) as running:
+    with start_encoder_process(
+        SERVE_ENCODER.format(prelude=""), folder / "damaged", PYTHONPATH=path
+    ) as running:
         errors = running.communicate(timeout=30)[1].decode()
 
     assert running.returncode != 0

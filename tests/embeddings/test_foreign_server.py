@@ -16,13 +16,11 @@ import httpx
 import numpy as np
 import pytest
 
-from conftest import free_port, running_site
-from embeddings.test_encoder import ABSTRACT, SERVE, process, wait_for
 from paperround.database import Database
 from paperround.embeddings import bundled_model
-from paperround.embeddings.backfill import fill
+from paperround.embeddings.backfill import backfill_vectors
 from paperround.embeddings.client import (
-    Encoder,
+    EncoderClient,
     EncoderMisconfigured,
     EncoderRefused,
     EncoderUnavailable,
@@ -30,7 +28,9 @@ from paperround.embeddings.client import (
 )
 from paperround.settings import Settings
 
-from support.factories import item, listed
+from support.encoders import ABSTRACT, SERVE_ENCODER, start_encoder_process, wait_for_encoder
+from support.factories import feed_record, store_listing
+from support.sites import free_port, running_site
 
 INFINITY = Path(__file__).parents[2] / ".venv-infinity"
 pytestmark = pytest.mark.skipif(
@@ -63,10 +63,10 @@ class Server(NamedTuple):
 def infinity(folder: Path, *models: str) -> Iterator[Server]:
     """It serves the packaged model under each of these names, and asks for a key."""
     port = free_port()
-    command = [INFINITY / "bin" / "infinity_emb", "v2", "--host", "127.0.0.1", "--port", str(port)]
+    command = [str(INFINITY / "bin" / "infinity_emb"), "v2", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--url-prefix", "/v1", "--device", "cpu", "--no-model-warmup"]
     for name in models:
-        command += ["--model-id", str(bundled_model.folder()), "--served-model-name", name]
+        command += ["--model-id", str(bundled_model.find_folder()), "--served-model-name", name]
     environment = os.environ | {
         "INFINITY_API_KEY": KEY,
         "INFINITY_MAX_CLIENT_BATCH_SIZE": "32",  # as text-embeddings-inference has it by default
@@ -110,8 +110,8 @@ def own() -> Iterator[Path]:
     """The socket of Paperround's encoder."""
     with tempfile.TemporaryDirectory(prefix="pr-", dir="/tmp") as folder:  # a socket's path must be short
         socket = Path(folder) / "own"
-        with process(SERVE.format(prelude=""), socket) as running:
-            wait_for(socket, running)
+        with start_encoder_process(SERVE_ENCODER.format(prelude=""), socket) as running:
+            wait_for_encoder(socket, running)
             yield socket
 
 
@@ -119,21 +119,21 @@ def settings_for(url: str, *, key: str = KEY, model: str = "") -> Settings:
     return Settings(_env_file=None, encoder_url=url, encoder_key=key, embedding_model=model)
 
 
-async def test_vectors_are_those_of_our_own_encoder(foreign, own):
-    async with Encoder(Settings(_env_file=None), own) as ours:
+async def test_vectors_are_those_of_our_own_encoder(foreign: str, own: Path) -> None:
+    async with EncoderClient(Settings(_env_file=None), own) as ours:
         wanted = await ours.encode(MIXED)
-    async with Encoder(settings_for(foreign)) as client:
+    async with EncoderClient(settings_for(foreign)) as client:
         rows = await client.encode(MIXED)
-        assert await client.model() == ModelInfo("all-MiniLM-L6-v2", 384)
+        assert await client.describe_model() == ModelInfo("all-MiniLM-L6-v2", 384)
 
     assert (rows * wanted).sum(axis=1).min() > 0.999
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
 
 
-async def test_many_texts_come_back_in_order_though_it_takes_few_at_once(foreign):
+async def test_many_texts_come_back_in_order_though_it_takes_few_at_once(foreign: str) -> None:
     """It sorts a batch by length before it encodes it."""
     texts = [f"{'very ' * (i * 37 % 11)}short text {i}" for i in range(150)]
-    async with Encoder(settings_for(foreign)) as client:
+    async with EncoderClient(settings_for(foreign)) as client:
         rows = await client.encode(texts)
         alone = [(await client.encode([texts[i]]))[0] for i in range(0, 150, 7)]
 
@@ -142,42 +142,44 @@ async def test_many_texts_come_back_in_order_though_it_takes_few_at_once(foreign
     assert cosines.max(axis=1).min() > 0.9999
 
 
-async def test_a_text_at_its_limit_is_taken_and_a_longer_one_refused_in_its_words(foreign):
-    async with Encoder(settings_for(foreign)) as client:
+async def test_a_text_at_its_limit_is_taken_and_a_longer_one_refused_in_its_words(foreign: str) -> None:
+    async with EncoderClient(settings_for(foreign)) as client:
         assert (await client.encode(["a " * (LONGEST // 2 - 1) + "ab"])).shape == (1, 384)
         with pytest.raises(EncoderRefused, match=r"\.1: String should have at most 122880 characters"):
             await client.encode([PURRING, "a" * (LONGEST + 1)])
 
 
-async def test_a_model_that_it_has_not_is_named(foreign):
-    async with Encoder(settings_for(foreign, model="e5-small")) as client:
+async def test_a_model_that_it_has_not_is_named(foreign: str) -> None:
+    async with EncoderClient(settings_for(foreign, model="e5-small")) as client:
         with pytest.raises(EncoderMisconfigured, match=r"`e5-small` not found.*all-MiniLM-L6-v2"):
-            await client.model()
+            await client.describe_model()
 
 
 @pytest.mark.parametrize("key", ["wrong", ""])
-async def test_its_key_is_needed(foreign, key):
-    async with Encoder(settings_for(foreign, key=key)) as client:
+async def test_its_key_is_needed(foreign: str, key: str) -> None:
+    async with EncoderClient(settings_for(foreign, key=key)) as client:
         with pytest.raises(EncoderMisconfigured, match="answers 401: Unauthorized"):
             await client.encode([PURRING])
 
 
-async def test_an_address_at_which_it_serves_nothing_is_told(foreign):
+async def test_an_address_at_which_it_serves_nothing_is_told(foreign: str) -> None:
     """Without `--url-prefix /v1` Infinity is where nobody asks; so is every other path than its own."""
-    async with Encoder(settings_for(f"{foreign}/infinity")) as client:
+    async with EncoderClient(settings_for(f"{foreign}/infinity")) as client:
         with pytest.raises(EncoderMisconfigured, match=r"404: Not Found \(asked at /infinity/v1/embed"):
             await client.encode([PURRING])
 
 
-async def test_a_catalogue_is_filled_by_it_and_searched_by_meaning(foreign, database: Database, database_url):
-    papers = [item(f"2603.{n:05}") for n in range(100, 140)]
-    cats = item("2603.00001", title="Felis catus at dinner", paper__title="Felis catus at dinner")
+async def test_a_catalogue_is_filled_by_it_and_searched_by_meaning(
+    foreign: str, database: Database, database_url: str
+) -> None:
+    papers = [feed_record(f"2603.{n:05}") for n in range(100, 140)]
+    cats = feed_record("2603.00001", title="Felis catus at dinner", paper__title="Felis catus at dinner")
     cats |= {"summary": PURRING}
     cats["paper"]["summary"] = PURRING
-    await listed(database, "2026-03-02", *papers, cats)
-    async with Encoder(settings_for(foreign)) as client:
-        assert await fill(database, client) == 41
-        assert await fill(database, client) == 0
+    await store_listing(database, "2026-03-02", *papers, cats)
+    async with EncoderClient(settings_for(foreign)) as client:
+        assert await backfill_vectors(database, client) == 41
+        assert await backfill_vectors(database, client) == 0
 
     with running_site(settings_for(foreign), database_url) as site:
         async with httpx.AsyncClient(base_url=site, timeout=60) as reader:
@@ -190,19 +192,21 @@ async def test_a_catalogue_is_filled_by_it_and_searched_by_meaning(foreign, data
     assert "Patient Gradients" in page.text  # what is nearest to it, though far
 
 
-async def test_papers_of_our_own_encoder_and_of_this_one_stand_together(foreign, own, database: Database):
-    await listed(database, "2026-03-02", item("2603.00001"))
-    async with Encoder(Settings(_env_file=None), own) as ours:
-        assert await fill(database, ours) == 1
-    await listed(database, "2026-03-03", item("2603.00002"))
+async def test_papers_of_our_own_encoder_and_of_this_one_stand_together(
+    foreign: str, own: Path, database: Database
+) -> None:
+    await store_listing(database, "2026-03-02", feed_record("2603.00001"))
+    async with EncoderClient(Settings(_env_file=None), own) as ours:
+        assert await backfill_vectors(database, ours) == 1
+    await store_listing(database, "2026-03-03", feed_record("2603.00002"))
 
-    async with Encoder(settings_for(foreign)) as client:
-        assert await fill(database, client) == 1
+    async with EncoderClient(settings_for(foreign)) as client:
+        assert await backfill_vectors(database, client) == 1
 
 
-async def test_a_server_that_dies_in_the_middle_is_unavailable(tmp_path):
+async def test_a_server_that_dies_in_the_middle_is_unavailable(tmp_path: Path) -> None:
     with infinity(tmp_path, bundled_model.NAME) as running:
-        async with Encoder(settings_for(running.url), patience=60) as client:
+        async with EncoderClient(settings_for(running.url), timeout=60) as client:
             many = asyncio.create_task(client.encode([ABSTRACT] * 320))
             await asyncio.sleep(0.3)  # of some seconds
             running.process.kill()

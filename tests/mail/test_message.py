@@ -1,34 +1,35 @@
-"""Simple messages: headers as they should be, whatever text goes into them."""
+"""Composed messages: their headers are right, whatever text goes into them."""
 
 from __future__ import annotations
 
 from email import message_from_bytes, policy
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperround.mail import MailSettingsError, compose
-from paperround.mail.message import address_of, as_bytes
+from paperround.mail import MailSettingsError, compose_message
+from paperround.mail.message import parse_address, to_bytes
 
-from support.factories import at
+from support.factories import utc
 
-NOW = at("2026-03-02 08:00")
+NOW = utc("2026-03-02 08:00")
 
 
-def read(**changes):
-    given = {
+def compose_and_parse(**changes: Any) -> Any:
+    arguments: dict[str, Any] = {
         "sender": "Paperround <papers@example.org>",
         "recipient": "ada@example.org",
         "subject": "Hello",
         "text": "Good morning.\n",
         "now": NOW,
     } | changes
-    return message_from_bytes(as_bytes(compose(**given)), policy=policy.default)
+    return message_from_bytes(to_bytes(compose_message(**arguments)), policy=policy.default)
 
 
-def test_a_message_has_what_a_program_should_send():
-    message = read(html="<p>Good morning.</p>\n", headers={"Reply-To": "ben@example.org"})
+def test_a_message_has_the_headers_of_automatic_mail() -> None:
+    message = compose_and_parse(html="<p>Good morning.</p>\n", headers={"Reply-To": "ben@example.org"})
 
     assert message["From"] == "Paperround <papers@example.org>"
     assert message["To"] == "ada@example.org"
@@ -41,11 +42,11 @@ def test_a_message_has_what_a_program_should_send():
 
 
 @given(st.text(max_size=300), st.text(max_size=300), st.text(max_size=2_000))
-def test_no_text_becomes_a_header_or_a_long_line(subject, name, text):
+def test_no_text_becomes_a_header_or_a_long_line(subject: str, name: str, text: str) -> None:
     sender = f'"{name.replace(chr(34), "").replace(chr(92), "")}" <papers@example.org>'
     text = text.encode(errors="replace").decode()
-    body = as_bytes(
-        compose(
+    body = to_bytes(
+        compose_message(
             sender=sender,
             recipient="ada@example.org",
             subject=f"{subject}\r\nBcc: eve@example.org",
@@ -65,6 +66,6 @@ def test_no_text_becomes_a_header_or_a_long_line(subject, name, text):
 @pytest.mark.parametrize(
     "sender", ["Paperround", "", "Paperround <>", "papers@", "Päper <päper@example.org>"]
 )
-def test_a_sender_without_an_address_is_told(sender):
+def test_a_sender_without_an_address_is_refused(sender: str) -> None:
     with pytest.raises(MailSettingsError, match="MAIL_FROM"):
-        address_of(sender)
+        parse_address(sender)

@@ -1,69 +1,75 @@
-"""Handing over: what the sender knows after each way that a conversation can go."""
+"""Sending by SMTP: what the sender knows after each way in which a dialogue can end."""
 
 from __future__ import annotations
 
 import asyncio
 import subprocess
-from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
 from ssl import PROTOCOL_TLS_SERVER, SSLContext
+from typing import Any
 
 import pytest
 
-from paperround.mail import Deferred, Refused, Uncertain, Unreachable, compose
-from paperround.mail.smtp import Patience, Smtp, smtp
+from paperround.mail import (
+    MailServerUnreachable,
+    MessageDeferred,
+    MessageRefused,
+    MessageUncertain,
+    compose_message,
+)
+from paperround.mail.smtp import SmtpMailer, SmtpTimeouts, open_smtp
 from paperround.mail.smtp_url import SmtpServer
 
-from support.factories import at
-from support.mail_sink import HANG_UP, SILENCE, Sink
+from support.factories import utc
+from support.mail_sink import HANG_UP, SILENCE, MailSink
 
-PATIENT = Patience(connect=60, command=60, outcome=60)
+PATIENT = SmtpTimeouts(connect=60, command=60, outcome=60)
 IMPATIENT = {"connect": replace(PATIENT, connect=0.3), "MAIL": replace(PATIENT, command=0.3),
              "body": replace(PATIENT, outcome=0.3)}  # fmt: skip
 
 
 def message(subject: str = "Hello", text: str = "Good morning.\n") -> bytes:
-    return compose(
+    return compose_message(
         sender="Paperround <papers@example.org>",
         recipient="ada@example.org",
         subject=subject,
         text=text,
-        now=at("2026-03-02 08:00"),
+        now=utc("2026-03-02 08:00"),
     ).as_bytes()
 
 
-def connected(
-    sink: Sink, query: str = "", connections: int = 4, patience: Patience = PATIENT
-) -> AbstractAsyncContextManager[Smtp]:
-    return smtp(SmtpServer.parse(sink.url + query), connections=connections, patience=patience)
+def open_mailer_to(
+    sink: MailSink, query: str = "", connections: int = 4, timeouts: SmtpTimeouts = PATIENT
+) -> AbstractAsyncContextManager[SmtpMailer]:
+    return open_smtp(SmtpServer.parse(sink.url + query), connections=connections, timeouts=timeouts)
 
 
-async def send(mail: Smtp, recipient: str = "ada@example.org", body: bytes | None = None) -> str:
+async def send(mail: SmtpMailer, recipient: str = "ada@example.org", body: bytes | None = None) -> str:
     return await mail.send(body or message(), sender="bounces@example.org", recipient=recipient)
 
 
-def told(stage: str, answer: str, *, once: bool = False):
-    """An answer for one stage; `once`: only for the first time it comes."""
+def answer_at(stage: str, answer: str, *, once: bool = False) -> Any:
+    """Make the sink give this answer at one stage, either always or only the first time."""
     left = [1 if once else 10**9]
 
-    def say(at_stage: str, argument: str) -> str | None:
+    def choose_answer(at_stage: str, argument: str) -> str | None:
         if at_stage != stage or not left[0]:
             return None
         left[0] -= 1
         return answer
 
-    return say
+    return choose_answer
 
 
-async def test_a_message_arrives_as_it_was_with_its_envelope():
+async def test_a_message_arrives_unchanged_with_its_envelope() -> None:
     text = "A line.\n.\n.hidden\n..two\nThe end.\n"
-    async with Sink().running() as sink, connected(sink) as mail:
-        words = await send(mail, body=message(text=text))
+    async with MailSink().running() as sink, open_mailer_to(sink) as mail:
+        response = await send(mail, body=message(text=text))
 
-    assert words == "250 taken"
-    (taken,) = sink.taken
+    assert response == "250 taken"
+    (taken,) = sink.received
     assert (taken.sender, taken.recipient) == ("bounces@example.org", "ada@example.org")
     assert taken.message.get_content() == text.replace("\n", "\r\n")
     assert taken.message["Subject"] == "Hello"
@@ -72,59 +78,61 @@ async def test_a_message_arrives_as_it_was_with_its_envelope():
 @pytest.mark.parametrize(
     ("stage", "answer", "outcome", "code"),
     [
-        ("connect", HANG_UP, Unreachable, None),
-        ("connect", "554 no service", Unreachable, None),
-        ("connect", SILENCE, Unreachable, None),
-        ("EHLO", HANG_UP, Unreachable, None),
-        ("MAIL", HANG_UP, Unreachable, None),
-        ("MAIL", SILENCE, Unreachable, None),
-        ("MAIL", "421 closing", Unreachable, 421),
-        ("MAIL", "451 later", Deferred, 451),
-        ("MAIL", "550 not from you", Refused, 550),
-        ("RCPT", HANG_UP, Unreachable, None),
-        ("RCPT", "450 mailbox busy", Deferred, 450),
-        ("RCPT", "550 5.1.1 nobody here", Refused, 550),
-        ("DATA", HANG_UP, Unreachable, None),
-        ("DATA", "451 later", Deferred, 451),
-        ("DATA", "554 no", Refused, 554),
-        ("body", "451 4.3.0 later", Deferred, 451),
-        ("body", "421 closing", Deferred, 421),
-        ("body", "554 5.7.1 spam", Refused, 554),
-        ("body", HANG_UP, Uncertain, None),
-        ("body", SILENCE, Uncertain, None),
-        ("body", "nonsense", Uncertain, None),
+        ("connect", HANG_UP, MailServerUnreachable, None),
+        ("connect", "554 no service", MailServerUnreachable, None),
+        ("connect", SILENCE, MailServerUnreachable, None),
+        ("EHLO", HANG_UP, MailServerUnreachable, None),
+        ("MAIL", HANG_UP, MailServerUnreachable, None),
+        ("MAIL", SILENCE, MailServerUnreachable, None),
+        ("MAIL", "421 closing", MailServerUnreachable, 421),
+        ("MAIL", "451 later", MessageDeferred, 451),
+        ("MAIL", "550 not from you", MessageRefused, 550),
+        ("RCPT", HANG_UP, MailServerUnreachable, None),
+        ("RCPT", "450 mailbox busy", MessageDeferred, 450),
+        ("RCPT", "550 5.1.1 nobody here", MessageRefused, 550),
+        ("DATA", HANG_UP, MailServerUnreachable, None),
+        ("DATA", "451 later", MessageDeferred, 451),
+        ("DATA", "554 no", MessageRefused, 554),
+        ("body", "451 4.3.0 later", MessageDeferred, 451),
+        ("body", "421 closing", MessageDeferred, 421),
+        ("body", "554 5.7.1 spam", MessageRefused, 554),
+        ("body", HANG_UP, MessageUncertain, None),
+        ("body", SILENCE, MessageUncertain, None),
+        ("body", "nonsense", MessageUncertain, None),
     ],
 )
 @pytest.mark.parametrize("pipelining", [False, True])
-async def test_each_way_to_fail_is_told_apart(stage, answer, outcome, code, pipelining):
-    patience = IMPATIENT[stage] if answer is SILENCE else PATIENT
-    sink = Sink(told(stage, answer), pipelining=pipelining)
-    async with sink.running(), connected(sink, patience=patience) as mail:
+async def test_each_failure_raises_its_own_error(
+    stage: str, answer: str, outcome: type[Any], code: int | None, pipelining: bool
+) -> None:
+    timeouts = IMPATIENT[stage] if answer is SILENCE else PATIENT
+    sink = MailSink(answer_at(stage, answer), pipelining=pipelining)
+    async with sink.running(), open_mailer_to(sink, timeouts=timeouts) as mail:
         with pytest.raises(outcome) as error:
             await send(mail)
 
     assert type(error.value) is outcome
     assert error.value.code == code
     if code:
-        assert error.value.words == answer[4:]
+        assert error.value.response == answer[4:]
 
 
 @pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA", "body"])
 @pytest.mark.parametrize("answer", ["451 later", "550 never", HANG_UP])
 @pytest.mark.parametrize("pipelining", [False, True])
-async def test_after_a_failure_the_next_message_goes_out(stage, answer, pipelining):
-    sink = Sink(told(stage, answer, once=True), pipelining=pipelining)
-    async with sink.running(), connected(sink, connections=1) as mail:
-        with pytest.raises((Deferred, Refused, Unreachable, Uncertain)):
+async def test_after_a_failure_the_next_message_goes_out(stage: str, answer: str, pipelining: bool) -> None:
+    sink = MailSink(answer_at(stage, answer, once=True), pipelining=pipelining)
+    async with sink.running(), open_mailer_to(sink, connections=1) as mail:
+        with pytest.raises((MessageDeferred, MessageRefused, MailServerUnreachable, MessageUncertain)):
             await send(mail, "ada@example.org")
         await send(mail, "ben@example.org")
 
-    assert sink.taken[-1].recipient == "ben@example.org"
-    assert [taken.recipient for taken in sink.taken].count("ben@example.org") == 1
+    assert sink.received[-1].recipient == "ben@example.org"
+    assert [taken.recipient for taken in sink.received].count("ben@example.org") == 1
 
 
-async def test_a_connection_that_was_cut_off_before_the_dot_is_uncertain_about_nothing():
-    """The server stops reading in the middle of a long message: it can't have taken it."""
+async def test_a_connection_lost_before_the_final_dot_leaves_no_doubt() -> None:
+    """The server stops reading in the middle of a long message, so it can't have accepted it."""
 
     async def stop_reading(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 hi\r\n")
@@ -138,36 +146,36 @@ async def test_a_connection_that_was_cut_off_before_the_dot_is_uncertain_about_n
 
     server = await asyncio.start_server(stop_reading, "127.0.0.1", 0, limit=4096)
     port = server.sockets[0].getsockname()[1]
-    async with smtp(SmtpServer.parse(f"smtp://127.0.0.1:{port}"), patience=PATIENT) as mail:
-        with pytest.raises(Unreachable):
+    async with open_smtp(SmtpServer.parse(f"smtp://127.0.0.1:{port}"), timeouts=PATIENT) as mail:
+        with pytest.raises(MailServerUnreachable):
             await send(mail, body=message(text="x" * 70 + "\n") + b"y\r\n" * 9_000_000)
     server.close()
 
 
-async def test_connections_are_reused_and_bounded():
-    async with Sink().running() as sink, connected(sink, connections=3) as mail:
+async def test_connections_are_reused_and_bounded() -> None:
+    async with MailSink().running() as sink, open_mailer_to(sink, connections=3) as mail:
         await asyncio.gather(*(send(mail, f"reader{n}@example.org") for n in range(40)))
 
-    assert len(sink.taken) == 40
-    assert sink.connections == sink.most_open == 3
+    assert len(sink.received) == 40
+    assert sink.connections == sink.max_open_connections == 3
 
 
-async def test_a_connection_gone_stale_is_replaced_without_a_word():
-    async with Sink().running() as first, connected(first, connections=1) as mail:
+async def test_a_stale_connection_is_replaced_silently() -> None:
+    async with MailSink().running() as first, open_mailer_to(first, connections=1) as mail:
         await send(mail)
         port = first.port
-        first.answer = told("MAIL", "421 idle too long", once=True)
+        first.answer = answer_at("MAIL", "421 idle too long", once=True)
         await send(mail, "ben@example.org")
 
-    assert [taken.recipient for taken in first.taken] == ["ada@example.org", "ben@example.org"]
+    assert [taken.recipient for taken in first.received] == ["ada@example.org", "ben@example.org"]
     assert first.connections == 2
     assert port
 
 
-async def test_nobody_there_is_unreachable():
-    mail_to_nobody = smtp(SmtpServer.parse("smtp://127.0.0.1:1"), patience=PATIENT)
+async def test_no_server_is_unreachable() -> None:
+    mail_to_nobody = open_smtp(SmtpServer.parse("smtp://127.0.0.1:1"), timeouts=PATIENT)
     async with mail_to_nobody as mail:
-        with pytest.raises(Unreachable, match=r"127\.0\.0\.1:1 does not take our mail"):
+        with pytest.raises(MailServerUnreachable, match=r"127\.0\.0\.1:1 does not take our mail"):
             await send(mail)
 
 
@@ -175,16 +183,16 @@ async def test_nobody_there_is_unreachable():
     "address",
     ["a da@example.org", "ada@exa>mple.org", "ada@example.org\r\nRSET", "ädа@example.org", "ada", ""],
 )
-async def test_an_address_that_could_change_the_conversation_is_refused(address):
-    async with Sink().running() as sink, connected(sink) as mail:
-        with pytest.raises(Refused):
+async def test_an_address_that_could_inject_commands_is_refused(address: str) -> None:
+    async with MailSink().running() as sink, open_mailer_to(sink) as mail:
+        with pytest.raises(MessageRefused):
             await send(mail, address)
         assert sink.commands == []
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, SSLContext]]:
-    """A certificate for 127.0.0.1 that vouches for itself, and a server's context with it."""
+def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SSLContext]:
+    """A self-signed certificate for 127.0.0.1, and a server's context with it."""
     folder = tmp_path_factory.mktemp("tls")
     key, certificate = folder / "key.pem", folder / "cert.pem"
     command = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=sink -addext subjectAltName=IP:127.0.0.1"
@@ -197,32 +205,34 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, 
 
 
 @pytest.mark.parametrize("implicit", [False, True])
-async def test_mail_goes_out_over_tls_that_is_verified(authority, monkeypatch, implicit):
+async def test_mail_is_sent_over_verified_tls(
+    authority: tuple[Path, SSLContext], monkeypatch: pytest.MonkeyPatch, implicit: bool
+) -> None:
     certificate, context = authority
-    async with Sink(tls=context, implicit_tls=implicit).running() as sink:
+    async with MailSink(tls=context, implicit_tls=implicit).running() as sink:
         url = f"smtps://127.0.0.1:{sink.port}" if implicit else f"{sink.url}?tls=required"
-        async with smtp(SmtpServer.parse(url), patience=PATIENT) as mail:
-            with pytest.raises(Unreachable, match="certificate"):
+        async with open_smtp(SmtpServer.parse(url), timeouts=PATIENT) as mail:
+            with pytest.raises(MailServerUnreachable, match="certificate"):
                 await send(mail)
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        async with smtp(SmtpServer.parse(url), patience=PATIENT) as mail:
+        async with open_smtp(SmtpServer.parse(url), timeouts=PATIENT) as mail:
             await send(mail)
 
-    assert len(sink.taken) == 1
+    assert len(sink.received) == 1
     assert ("STARTTLS" in sink.commands) is not implicit
 
 
-async def test_a_server_without_tls_gets_nothing_where_tls_is_demanded():
-    async with Sink().running() as sink, connected(sink, "?tls=required") as mail:
-        with pytest.raises(Unreachable):
+async def test_a_server_without_tls_gets_nothing_if_tls_is_required() -> None:
+    async with MailSink().running() as sink, open_mailer_to(sink, "?tls=required") as mail:
+        with pytest.raises(MailServerUnreachable):
             await send(mail)
 
     assert "MAIL" not in sink.commands
 
 
-async def test_a_server_that_refuses_our_password_is_unreachable_and_no_recipients_fault():
-    async with Sink(told("AUTH", "535 5.7.8 wrong")).running() as sink:
+async def test_a_refused_password_counts_as_an_unreachable_server() -> None:
+    async with MailSink(answer_at("AUTH", "535 5.7.8 wrong")).running() as sink:
         server = SmtpServer.parse(f"smtp://ada:secret@127.0.0.1:{sink.port}")
-        async with smtp(server, patience=PATIENT) as mail:
-            with pytest.raises(Unreachable, match="535"):
+        async with open_smtp(server, timeouts=PATIENT) as mail:
+            with pytest.raises(MailServerUnreachable, match="535"):
                 await send(mail)

@@ -1,4 +1,4 @@
-"""What an SMTP_URL says."""
+"""Parsing SMTP_URL."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from paperround.mail.smtp_url import SmtpServer
         ("smtp://127.0.0.1:25?tls=required", SmtpServer("127.0.0.1", 25, "starttls")),
     ],
 )
-def test_an_address_says_where_and_how(url, server):
+def test_a_url_gives_the_server_and_its_protection(url: str, server: SmtpServer) -> None:
     assert SmtpServer.parse(url) == server
 
 
@@ -41,7 +41,7 @@ def test_an_address_says_where_and_how(url, server):
         "smtps://mail.example.org?tls=off",
     ],
 )
-def test_what_cannot_be_meant_is_refused(url):
+def test_an_invalid_url_is_refused_without_showing_its_password(url: str) -> None:
     with pytest.raises(MailSettingsError, match="SMTP_URL") as error:
         SmtpServer.parse(url)
     assert "secret" not in str(error.value)

@@ -1,4 +1,4 @@
-"""Papers as BibTeX and RIS: what reference managers read, whatever feeds write."""
+"""Papers as BibTeX and RIS can be read by reference managers, whatever text the feeds have."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from paperround.papers import citations
 from paperround.papers.tables import Paper
-from paperround.text.markup import plain
+from paperround.text.markup import to_plain_text
 
 URL = "https://arxiv.org/abs/2603.00001"
 
@@ -28,17 +28,17 @@ def paper(*names: str, **changes: object) -> Paper:
 
 
 def parsed(entry: str) -> tuple[str, dict[str, str]]:
-    """Key and fields of one @misc entry, its braces counted as BibTeX counts them."""
+    """Parses the key and fields of one @misc entry, counting braces as BibTeX does."""
     head = re.match(r"@misc\{([^,\s{}]+),", entry)
     assert head
     fields, at = {}, head.end()
-    while found := re.compile(r"\s*(\w+) = \{").match(entry, at):
-        start = at = found.end()
+    while match := re.compile(r"\s*(\w+) = \{").match(entry, at):
+        start = at = match.end()
         depth = 1
         while depth:
             depth += {"{": 1, "}": -1}.get(entry[at], 0)
             at += 1
-        fields[found[1]] = entry[start : at - 1]
+        fields[match[1]] = entry[start : at - 1]
         if entry[at] == ",":
             at += 1
     assert entry[at:] == "\n}\n"
@@ -46,7 +46,7 @@ def parsed(entry: str) -> tuple[str, dict[str, str]]:
 
 
 def people(author: str) -> list[str]:
-    """Names as BibTeX parts them: at `and` between spaces, outside of braces."""
+    """Splits names as BibTeX does: at `and` between spaces and outside of braces."""
     names, depth, start = [], 0, 0
     for at, sign in enumerate(author):
         depth += (sign == "{") - (sign == "}")
@@ -57,12 +57,12 @@ def people(author: str) -> list[str]:
 
 
 def bibtex(given_paper: Paper) -> tuple[str, dict[str, str]]:
-    return parsed(citations.bibtex(given_paper, url=URL))
+    return parsed(citations.render_bibtex(given_paper, url=URL))
 
 
 def test_a_paper_in_bibtex() -> None:
     given_paper = paper("Ada Lindqvist", "Benedikt Åström", categories=["cs.LG", "cs.CL"])
-    assert citations.bibtex(given_paper, url=URL) == (
+    assert citations.render_bibtex(given_paper, url=URL) == (
         "@misc{lindqvist2026patient,\n"
         "  title = {{Patient Gradients}},\n"
         "  author = {Ada Lindqvist and Benedikt Åström},\n"
@@ -77,7 +77,7 @@ def test_a_paper_in_bibtex() -> None:
 
 def test_a_paper_in_ris() -> None:
     title = r"The $O(n^2)$ \emph{Barrier}"
-    assert citations.ris(paper("Ada Lindqvist", "Tide Lab", title=title), url=URL).split("\r\n") == [
+    assert citations.render_ris(paper("Ada Lindqvist", "Tide Lab", title=title), url=URL).split("\r\n") == [
         "TY  - UNPB",
         "ID  - lindqvist2026barrier",
         "TI  - The O(n²) Barrier",
@@ -95,15 +95,15 @@ def test_a_paper_in_ris() -> None:
 def test_the_publishers_doi_is_cited_as_it_is() -> None:
     published = paper("Ada Lindqvist", doi="10.1000/a_b%20#c&d")
     assert bibtex(published)[1]["doi"] == published.doi
-    assert f"\r\nDO  - {published.doi}\r\nUR  - " in citations.ris(published, url=URL)
+    assert f"\r\nDO  - {published.doi}\r\nUR  - " in citations.render_ris(published, url=URL)
 
 
 def test_without_categories_there_is_no_primary_class() -> None:
     assert "primaryClass" not in bibtex(paper("Ada Lindqvist"))[1]
 
 
-def test_a_sample_claims_no_place_on_arxiv() -> None:
-    written = citations.bibtex(paper("Ada Lindqvist"), url="http://127.0.0.1:8000/p", on_arxiv=False)
+def test_a_sample_paper_has_no_arxiv_id_in_bibtex() -> None:
+    written = citations.render_bibtex(paper("Ada Lindqvist"), url="http://127.0.0.1:8000/p", on_arxiv=False)
     fields = parsed(written)[1]
     assert fields["note"] == "A sample, invented"
     assert "eprint" not in fields
@@ -143,7 +143,7 @@ def test_titles_as_latex(title: str, written: str) -> None:
         ("王小明", "王小明"),
     ],
 )
-def test_names_stay_whole(name: str, written: str) -> None:
+def test_names_that_bibtex_would_split_are_in_braces(name: str, written: str) -> None:
     assert bibtex(paper(name))[1]["author"] == written
 
 
@@ -165,14 +165,14 @@ def test_all_of_many_authors_are_there() -> None:
     names = [f"Ada Lindqvist-{'x' * number}" for number in range(1, 665)]
     given_paper = paper(*names)
     assert people(bibtex(given_paper)[1]["author"]) == names
-    assert citations.ris(given_paper, url=URL).count("AU  - ") == len(names)
+    assert citations.render_ris(given_paper, url=URL).count("AU  - ") == len(names)
 
 
 def test_a_paper_without_authors_has_none() -> None:
     key, fields = bibtex(paper())
     assert key == "arxiv2026patient"
     assert "author" not in fields
-    assert "AU  - " not in citations.ris(paper(), url=URL)
+    assert "AU  - " not in citations.render_ris(paper(), url=URL)
 
 
 LATEX = st.text(alphabet='{}\\$%#&_^~@", anx(0)[]\n\u2028\x85\r', max_size=40)
@@ -180,11 +180,11 @@ TEXTS = st.one_of(st.text(max_size=60), LATEX)
 
 
 @given(title=TEXTS, names=st.lists(TEXTS, max_size=5))
-def test_whatever_the_texts_bibtex_parses(title: str, names: list[str]) -> None:
+def test_bibtex_of_any_texts_can_be_parsed(title: str, names: list[str]) -> None:
     key, fields = bibtex(paper(*names, title=title))
-    shown = [name for name in names if plain(name)]
+    visible_names = [name for name in names if to_plain_text(name)]
     assert re.fullmatch("[a-z0-9]+", key)
-    assert len(people(fields["author"])) == len(shown) if shown else "author" not in fields
+    assert len(people(fields["author"])) == len(visible_names) if visible_names else "author" not in fields
     assert set(fields) <= {"title", "author", "year", "eprint", "archivePrefix", "url"}
     unescaped = re.sub(r"\\\\|\\[%#]", "", fields["title"] + fields.get("author", ""))
     assert not re.search("[%#]", unescaped)
@@ -192,8 +192,8 @@ def test_whatever_the_texts_bibtex_parses(title: str, names: list[str]) -> None:
 
 
 @given(title=TEXTS, abstract=TEXTS, names=st.lists(TEXTS, max_size=5))
-def test_whatever_the_texts_a_line_of_ris_is_one_value(title: str, abstract: str, names: list[str]) -> None:
-    lines = citations.ris(paper(*names, title=title, abstract=abstract), url=URL).split("\r\n")
+def test_each_line_of_ris_is_one_value_for_any_texts(title: str, abstract: str, names: list[str]) -> None:
+    lines = citations.render_ris(paper(*names, title=title, abstract=abstract), url=URL).split("\r\n")
     assert lines.pop() == ""
     assert all(re.fullmatch(r"(TY|ID|TI|AU|PY|DA|AB|UR|ER)  - .*", line) for line in lines)
     assert all(len(line.splitlines()) == 1 for line in lines)

@@ -1,4 +1,4 @@
-"""DOIs as arXiv and libraries write them, in one form."""
+"""DOIs as arXiv and libraries write them are brought into one form."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from paperround.papers import doi
     ("10.1000/" + "x" * 193, None),
     ("10.1000/\u202eevil", None),
 ])  # fmt: skip
-def test_a_doi_is_found_in_what_is_written(written, read):
-    assert doi.named(written) == read
+def test_a_doi_is_found_in_a_text(written: str, read: str | None) -> None:
+    assert doi.find_doi(written) == read
 
 
 @given(
@@ -37,17 +37,17 @@ def test_a_doi_is_found_in_what_is_written(written, read):
         "".join
     )
 )
-def test_any_text_names_a_doi_of_one_form_or_none(text):
-    found = doi.named(text)
-    if found is not None:
-        assert doi.named(found) == found
-        assert len(found) <= doi.LONGEST
-        assert re.fullmatch(r"10\.[\d.]+/[!-~]+", found)
-        assert not set(found) & set("\\{}ABCXYZ")
+def test_a_doi_found_in_any_text_is_in_normal_form(text: str) -> None:
+    identifier = doi.find_doi(text)
+    if identifier is not None:
+        assert doi.find_doi(identifier) == identifier
+        assert len(identifier) <= doi.MAX_DOI_LENGTH
+        assert re.fullmatch(r"10\.[\d.]+/[!-~]+", identifier)
+        assert not set(identifier) & set("\\{}ABCXYZ")
 
 
-def test_its_address_is_quoted():
+def test_the_url_of_a_doi_is_quoted() -> None:
     assert (
-        doi.address("10.1000/a(b);2?c#d\"<e>%'&")
+        doi.doi_url("10.1000/a(b);2?c#d\"<e>%'&")
         == "https://doi.org/10.1000/a(b);2%3Fc%23d%22%3Ce%3E%25%27%26"
     )

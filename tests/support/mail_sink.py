@@ -1,4 +1,4 @@
-"""An SMTP server for tests: takes what comes, or answers as it is told to at a stage of the conversation."""
+"""An SMTP server that accepts everything, or answers as a test wants at some stage of the conversation."""
 
 from __future__ import annotations
 
@@ -17,35 +17,38 @@ USUAL = {"DATA": "354 go on", "QUIT": "221 bye", "STARTTLS": "220 go ahead", "AU
 
 
 @dataclass(frozen=True)
-class Taken:
+class ReceivedMessage:
     sender: str
     recipient: str
     body: bytes
 
     @property
     def message(self) -> EmailMessage:
-        return message_from_bytes(self.body, policy=policy.default)  # type: ignore[return-value]
+        return message_from_bytes(self.body, policy=policy.default)
 
 
 @dataclass
-class Sink:
-    """`answer` gets a stage (connect, EHLO, MAIL, RCPT, DATA, body …) and the command's argument; what it
-    gives is said instead of the usual, or HANG_UP or SILENCE is done."""
+class MailSink:
+    """An SMTP server.
+
+    `answer` gets a stage (connect, EHLO, MAIL, RCPT, DATA, body …) and the command's argument. What it
+    returns is sent instead of the usual answer. HANG_UP closes the connection, and SILENCE never answers.
+    """
 
     answer: Callable[[str, str], str | None] = lambda stage, argument: None
     tls: ssl.SSLContext | None = None
     implicit_tls: bool = False
     port: int = 0
     pipelining: bool = False
-    taken: list[Taken] = field(default_factory=list)
+    received: list[ReceivedMessage] = field(default_factory=list)
     connections: int = 0
-    open_now: int = 0
-    most_open: int = 0
+    open_connections: int = 0
+    max_open_connections: int = 0
     commands: list[str] = field(default_factory=list)
-    on_taken: Callable[[Taken], None] | None = None
+    on_received: Callable[[ReceivedMessage], object] | None = None
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[Sink]:
+    async def running(self) -> AsyncIterator[MailSink]:
         server = await asyncio.start_server(
             self._talk, "127.0.0.1", self.port, ssl=self.tls if self.implicit_tls else None, limit=2**20
         )
@@ -63,22 +66,22 @@ class Sink:
     def url(self) -> str:
         return f"smtp://127.0.0.1:{self.port}"
 
-    def counted(self) -> Counter[str]:
-        """How often each Message-ID was taken."""
-        return Counter(taken.message["Message-ID"] for taken in self.taken)
+    def count_by_message_id(self) -> Counter[str]:
+        """How often each Message-ID was received."""
+        return Counter(message.message["Message-ID"] for message in self.received)
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
         self.connections += 1
-        self.open_now += 1
-        self.most_open = max(self.most_open, self.open_now)
+        self.open_connections += 1
+        self.max_open_connections = max(self.max_open_connections, self.open_connections)
         try:
             with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 await self._conversation(reader, writer)
         finally:
-            self.open_now -= 1
+            self.open_connections -= 1
             self._tasks.discard(task)
             writer.transport.abort()
 
@@ -97,33 +100,33 @@ class Sink:
                 usual = "220 go ahead"
             if verb == "AUTH":
                 usual = "235 welcome"
-            said = await self._say(writer, verb, argument, usual)
-            if not said or verb == "QUIT":
+            answer = await self._say(writer, verb, argument, usual)
+            if not answer or verb == "QUIT":
                 return
-            if verb == "STARTTLS" and said.startswith("220"):
+            if verb == "STARTTLS" and answer.startswith("220"):
                 assert self.tls is not None
                 await writer.start_tls(self.tls)
             envelope[verb] = argument.partition("<")[2].partition(">")[0]
-            if said.startswith("354"):
+            if answer.startswith("354"):
                 body = (await reader.readuntil(b"\r\n.\r\n"))[:-3].replace(b"\r\n..", b"\r\n.")
-                if not await self._end(writer, Taken(envelope["MAIL"], envelope["RCPT"], body)):
+                if not await self._end(writer, ReceivedMessage(envelope["MAIL"], envelope["RCPT"], body)):
                     return
 
-    async def _end(self, writer: asyncio.StreamWriter, taken: Taken) -> bool:
-        answer = self.answer("body", taken.recipient) or "250 taken"
+    async def _end(self, writer: asyncio.StreamWriter, message: ReceivedMessage) -> bool:
+        answer = self.answer("body", message.recipient) or "250 taken"
         if answer.startswith("250") or answer in (HANG_UP, SILENCE):
-            self.taken.append(taken)
-            if self.on_taken:
-                self.on_taken(taken)
+            self.received.append(message)
+            if self.on_received:
+                self.on_received(message)
         return bool(await self._do(writer, answer))
 
     def _features(self, writer: asyncio.StreamWriter) -> str:
-        secured = writer.get_extra_info("sslcontext") is not None
-        offered = ["STARTTLS"] if self.tls and not secured else []
+        is_encrypted = writer.get_extra_info("sslcontext") is not None
+        extensions = ["STARTTLS"] if self.tls and not is_encrypted else []
         return (
             "\r\n".join(
                 f"250-{line}"
-                for line in ["sink", *offered, *(["PIPELINING"] if self.pipelining else []), "AUTH PLAIN"]
+                for line in ["sink", *extensions, *(["PIPELINING"] if self.pipelining else []), "AUTH PLAIN"]
             )
             + "\r\n250 8BITMIME"
         )

@@ -1,4 +1,4 @@
-"""Three people in tests: ada owns, ben may too, cyn must see nothing of theirs."""
+"""The three readers of the tests: Ada and Ben have things, and Cyn must see nothing of theirs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ADA, BEN, CYN = "ada@example.org", "ben@example.org", "cyn@example.org"
 
 @dataclass(frozen=True)
 class Person:
-    """A reader with a browser that is signed in. `csrf`: the token of its forms."""
+    """A reader with a signed-in browser. `csrf` is the token of its forms."""
 
     id: int
     email: str
@@ -30,32 +30,32 @@ class Person:
     csrf: str
 
     def form(self, **fields: str) -> dict[str, str]:
-        """What the browser sends when a form of its own page is sent off."""
+        """What the browser sends with a form of one of our pages."""
         return {"csrf": self.csrf, **fields}
 
 
-async def person(database: Database, email: str = ADA, *, now: datetime | None = None) -> Person:
-    """Somebody with an account (made when missing) and a new session."""
+async def add_person(database: Database, email: str = ADA, *, now: datetime | None = None) -> Person:
+    """Add a session, and an account where there is none."""
     settings, moment = Settings(_env_file=None), now or utc_now()
-    signer = await tokens.signer(database, settings)
-    async with database.writing() as session:
-        reader_id = await sign_in.reader_of(session, email, now=moment)
-        token = await sessions.begin(session, reader_id, agent=FIREFOX, now=moment)
-        mine = select(ReaderSession.id).where(ReaderSession.token_hash == tokens.fingerprint(token))
-        session_id = (await session.execute(mine)).scalar_one()
+    signer = await tokens.load_signer(database, settings)
+    async with database.write_session() as session:
+        reader_id = await sign_in.get_or_create_reader(session, email, now=moment)
+        token = await sessions.begin_session(session, reader_id, agent=FIREFOX, now=moment)
+        query = select(ReaderSession.id).where(ReaderSession.token_hash == tokens.hash_token(token))
+        session_id = (await session.execute(query)).scalar_one()
     cookie = {cookies.cookie_name(settings): signer.sign(cookies.PURPOSE, token)}
     return Person(reader_id, email, session_id, cookie, cookies.form_token(signer, session_id))
 
 
-async def signed_in(
+async def sign_in_browser(
     web: httpx.Client | httpx.AsyncClient,
     database: Database,
     email: str = ADA,
     *,
     now: datetime | None = None,
 ) -> Person:
-    """Make `web` the browser of somebody who is signed in. `now`: the site's time, if not the clock's."""
-    who = await person(database, email, now=now)
-    for name, value in who.cookies.items():
+    """Sign in with `web` as the browser. `now` is the site's time, by default the clock's."""
+    person = await add_person(database, email, now=now)
+    for name, value in person.cookies.items():
         web.cookies.set(name, value, domain=web.base_url.host)
-    return who
+    return person

@@ -1,6 +1,6 @@
 """A process that uses the embedded PostgreSQL and can be killed: `postgres_child.py attach|up DATA_DIR`.
 
-Prints a line once the database answers; leaves in good order when its standard input ends.
+It prints a line once the database answers, and leaves in good order when its standard input ends.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A sender in a process of its own, to be killed: sends what is due until its input closes.
+"""A process that sends the digests that are due until it is killed.
 
 python sender_child.py DATABASE_URL SMTP_URL NOW LEASE_IN_SECONDS
 """
@@ -14,37 +14,39 @@ from datetime import datetime, timedelta
 import structlog
 
 from paperround.database import Database
-from paperround.digests.delivery import Desk, Rules, send_due
-from paperround.digests.links import Links
-from paperround.digests.renderer import Writer
-from paperround.mail.smtp import Patience, smtp
+from paperround.digests.delivery import SendingContext, SendingPolicy, send_due_digests
+from paperround.digests.links import DigestLinks
+from paperround.digests.renderer import DigestRenderer
+from paperround.mail.smtp import SmtpTimeouts, open_smtp
 from paperround.mail.smtp_url import SmtpServer
-from paperround.throttle import Pace
+from paperround.throttle import Throttle
 from paperround.tokens import Signer
 
-LINKS = Links(
+LINKS = DigestLinks(
     Signer(["a key of the tests"]),
     "https://papers.example.org",
     "Paperround <papers@example.org>",
     "example.org",
     "bounces@example.org",
-    a_path_each=True,
+    separate_return_paths=True,
 )
 
 
 async def main(url: str, smtp_url: str, now: datetime, lease: timedelta) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    database = Database(url, application="a sender of the tests")
     began = time.monotonic()
-    rules = Rules(lease=lease, server_retry=timedelta(seconds=0.2))
-    async with smtp(SmtpServer.parse(smtp_url), connections=4, patience=Patience(60, 60, 60)) as mail:
-        writer = Writer(LINKS, "Paperround")
+    policy = SendingPolicy(lease=lease, server_retry_delay=timedelta(seconds=0.2))
+    server, timeouts = SmtpServer.parse(smtp_url), SmtpTimeouts(60, 60, 60)
+    async with (
+        Database(url, application="a sender of the tests") as database,
+        open_smtp(server, connections=4, timeouts=timeouts) as mail,
+    ):
+        context = SendingContext(
+            database, mail, DigestRenderer(LINKS, "Paperround"), Throttle(database, "mail", 0), policy,
+            lambda: now + timedelta(seconds=time.monotonic() - began),
+        )  # fmt: skip
         while True:
-            desk = Desk(
-                database, mail, writer, Pace(database, "mail", 0), rules,
-                lambda: now + timedelta(seconds=time.monotonic() - began),
-            )  # fmt: skip
-            await send_due(desk)
+            await send_due_digests(context)
             await asyncio.sleep(0.1)
 
 

@@ -1,9 +1,9 @@
-"""An SMTP server in a process of its own, to be killed: it writes down each message before it says 250.
+"""An SMTP server in a process to be killed. It records each message before it answers 250.
 
     python sink_child.py PORT FILE DELAY
 
-PORT 0: any; the port is printed. FILE gets a line with the Message-ID of each message taken; `-`: none.
-The 250 comes DELAY seconds after that.
+With PORT 0 it takes any port. The port is printed. FILE gets a line with the Message-ID of each message,
+unless it is `-`. The answer 250 comes DELAY seconds after that.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from typing import cast
 
 TAKEN = b"250 taken\r\n"
 OK = b"250 ok\r\n"
@@ -25,7 +26,7 @@ class Conversation(asyncio.Protocol):
         self.in_body = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)
         self.say(b"220 sink\r\n")
 
     def say(self, answer: bytes) -> None:

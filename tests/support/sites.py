@@ -1,91 +1,151 @@
-"""Sites of their own for tests that change things, and what their workers would do."""
+"""Running sites, and what their workers would do."""
 
 from __future__ import annotations
 
 import asyncio
 import re
+import socket
+import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from random import SystemRandom
 from typing import Any
 
+import uvicorn
+from fastapi import FastAPI
 from sqlalchemy import func, select
 
-from conftest import new_database, running_site
 from paperround.accounts import mail as accounts_mail
 from paperround.database import Database, utc_now
 from paperround.digests import confirmation, delivery
-from paperround.digests.links import Links
+from paperround.digests.links import DigestLinks
 from paperround.digests.tables import Subscription
-from paperround.mail import mailer, outbox
+from paperround.mail import open_mailer, open_outbox
 from paperround.settings import Settings
-from paperround.tokens import signer
+from paperround.tokens import load_signer
 from paperround.topics import edition_matches
+from paperround.web.app import create_app
 
-Work = Callable[[Database], Coroutine[Any, Any, object]]
+from support.databases import new_database
+
+DatabaseWork = Callable[[Database], Coroutine[Any, Any, object]]
 
 
-def elsewhere(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Playwright keeps an event loop in this thread."""
+_idle_apps: list[FastAPI] = []
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on and that no outgoing connection is given meanwhile."""
+    while True:
+        port = SystemRandom().randrange(10_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+@contextmanager
+def web_app(settings: Settings, url: str) -> Iterator[FastAPI]:
+    """The application of the web process, not yet started.
+
+    An application that another test no longer uses is used again, since making the routes and templates of a
+    new one at its first requests takes a sixth of a second.
+    """
+    app = _idle_apps.pop() if _idle_apps else create_app(settings, url)
+    app.state.settings, app.state.database_url = settings, url
+    original_routes = [*app.routes]
+    yield app
+    app.dependency_overrides.clear()
+    if app.routes == original_routes:
+        _idle_apps.append(app)
+
+
+@contextmanager
+def running_site(settings: Settings, url: str) -> Iterator[str]:
+    """Run the web process's application on a loopback port; its address."""
+    with web_app(settings, url) as app:
+        web = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False))
+        thread = threading.Thread(target=web.run, daemon=True)
+        thread.start()
+        deadline = time.monotonic() + 60
+        while not web.started and thread.is_alive() and time.monotonic() < deadline:
+            time.sleep(0.005)
+        assert web.started, "the site did not start"
+        port = web.servers[0].sockets[0].getsockname()[1]
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            web.should_exit = True
+            thread.join(60)
+
+
+def run_in_thread(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run `work` in an event loop of another thread, because Playwright has one in this thread."""
     with ThreadPoolExecutor(1) as thread:
         thread.submit(lambda: asyncio.run(work())).result(120)
 
 
 @dataclass(frozen=True)
 class Site:
+    """A running site: its address, the address of its database, and its settings."""
+
     address: str
     url: str
     settings: Settings
 
-    def do(self, work: Work) -> None:
-        async def worked() -> None:
-            database = Database(self.url)
-            await work(database)
-            await database.close()
+    def run_with_database(self, work: DatabaseWork) -> None:
+        """Run `work` with the site's database."""
 
-        elsewhere(worked)
+        async def run_work() -> None:
+            async with Database(self.url) as database:
+                await work(database)
 
-    def mailed(self) -> str:
-        """Send the mail that waits, as a worker would; the path of the link in the newest."""
-        self.do(self._send)
-        text = outbox(self.settings).newest(1)[0].message.get_body(("plain",))
+        run_in_thread(run_work)
+
+    def send_mail(self) -> str:
+        """Send the waiting mail as a worker would. Returns the path of the link in the newest message."""
+        self.run_with_database(self._send)
+        text = open_outbox(self.settings).list_newest(1)[0].message.get_body(("plain",))
         assert text is not None
-        return link_in(text.get_content(), "")
+        return find_link(text.get_content(), "")
 
     async def _send(self, database: Database) -> None:
-        links = Links.of(self.settings, await signer(database, self.settings))
-        async with mailer(self.settings) as mail:
-            await accounts_mail.send_due(database, mail, self.settings, now=utc_now())
-            await confirmation.send_due(database, mail, links, self.settings.site_name, now=utc_now())
+        links = DigestLinks.from_settings(self.settings, await load_signer(database, self.settings))
+        async with open_mailer(self.settings) as mail:
+            await accounts_mail.send_due_links(database, mail, self.settings, now=utc_now())
+            await confirmation.send_due_confirmations(
+                database, mail, links, self.settings.site_name, now=utc_now()
+            )
 
     def deliver(self) -> None:
-        """Match topics and send the digests, as workers would when the last of them is due."""
-        self.do(self._deliver)
+        """Match topics and send the digests as workers would when the last one is due."""
+        self.run_with_database(self._deliver)
 
     async def _deliver(self, database: Database) -> None:
         await edition_matches.match_latest(database, None)
-        async with database.reading() as session:
+        async with database.read_session() as session:
             due: datetime | None = await session.scalar(select(func.max(Subscription.next_due_at)))
         assert due is not None
-        async with delivery.opened(self.settings, database) as desk:
-            await delivery.send_due(replace(desk, clock=lambda: due + timedelta(minutes=1)))
+        async with delivery.open_context(self.settings, database) as desk:
+            await delivery.send_due_digests(replace(desk, clock=lambda: due + timedelta(minutes=1)))
 
 
-def link_in(text: str, path: str) -> str:
-    """The path of the first link in `text` whose path begins so."""
+def find_link(text: str, path: str) -> str:
+    """The path of the first link in `text` whose path begins with `path`."""
     link = re.search(rf"http://127\.0\.0\.1:8000({path}/[\w/.:%?&=-]+)", text)
     assert link is not None, text
     return link[1]
 
 
 @contextmanager
-def filled_site(server: str, folder: Path, fill: Work) -> Iterator[Site]:
-    """A site with what `fill` puts there; its outbox is in `folder`."""
+def running_filled_site(server: str, folder: Path, fill: DatabaseWork) -> Iterator[Site]:
+    """Run a site with what `fill` stores. Its outbox is in `folder`."""
     settings = Settings(_env_file=None, data_dir=folder)
     with new_database(server) as url, running_site(settings, url) as address:
         site = Site(address, url, settings)
-        site.do(fill)
+        site.run_with_database(fill)
         yield site

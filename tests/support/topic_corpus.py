@@ -1,4 +1,4 @@
-"""Invented papers of three subjects, on days' lists, with and without vectors."""
+"""Invented papers on three subjects, with or without vectors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from paperround.embeddings.client import ModelInfo
 from paperround.embeddings.tables import Embedding
 from paperround.papers.tables import Paper
 
-from support.factories import at, item, listed
+from support.factories import feed_record, store_listing, utc
 
 MODEL = "all-MiniLM-L6-v2"
 SUBJECTS: Mapping[str, Sequence[str]] = {
@@ -24,40 +24,40 @@ SUBJECTS: Mapping[str, Sequence[str]] = {
 }
 
 
-def paper(number: int, subject: str, *authors: str, **changes: object) -> dict[str, object]:
-    """`number` tells the id and which of the subject's phrases it has."""
+def subject_record(number: int, subject: str, *authors: str, **changes: object) -> dict[str, object]:
+    """A feed record. `number` decides its id and which of the subject's phrases it has."""
     phrases = SUBJECTS[subject]
-    said = [phrases[(number + step) % len(phrases)] for step in range(3)]
-    title = f"On {said[0]}, part {number}"
-    abstract = f"We look at {said[1]} together with {said[2]}. The {said[0]} were measured for years."
-    named = [{"_id": f"a{n}", "name": name, "hidden": False} for n, name in enumerate(authors)]
-    given = {
+    used = [phrases[(number + step) % len(phrases)] for step in range(3)]
+    title = f"On {used[0]}, part {number}"
+    abstract = f"We look at {used[1]} together with {used[2]}. The {used[0]} were measured for years."
+    author_records = [{"_id": f"a{n}", "name": name, "hidden": False} for n, name in enumerate(authors)]
+    fields = {
         "title": title, "paper__title": title, "summary": abstract, "paper__summary": abstract,
-        "paper__authors": named,
+        "paper__authors": author_records,
     }  # fmt: skip
-    return item(paper_id(number), **{**given, **changes})
+    return feed_record(paper_id(number), **{**fields, **changes})
 
 
 def paper_id(number: int) -> str:
     return f"2603.{number:05}"
 
 
-async def three_subjects(database: Database, *, day: str = "2026-03-02", count: int = 60) -> None:
-    """Papers 1 to `count` on one day's list, subjects in turn: n % 3 is 0 rivers, 1 bees, 2 clocks."""
+async def add_three_subjects(database: Database, *, day: str = "2026-03-02", count: int = 60) -> None:
+    """Store papers 1 to `count` as one day's list. By n % 3, paper n is about rivers, bees or clocks."""
     subjects = list(SUBJECTS)
-    await listed(database, day, *(paper(n, subjects[n % 3]) for n in range(1, count + 1)))
+    await store_listing(database, day, *(subject_record(n, subjects[n % 3]) for n in range(1, count + 1)))
 
 
-async def embedded(database: Database, *, dimensions: int = 12) -> int:
-    """Every paper gets a vector near its subject's; the model's id."""
-    model_id = await models.register(database, ModelInfo(MODEL, dimensions), now=at("2026-03-02 13:00"))
-    async with database.writing() as session:
+async def add_vectors(database: Database, *, dimensions: int = 12) -> int:
+    """Give every paper a vector near its subject's. Returns the model's id."""
+    model_id = await models.register(database, ModelInfo(MODEL, dimensions), now=utc("2026-03-02 13:00"))
+    async with database.write_session() as session:
         rows = (await session.execute(select(Paper.id, Paper.title, Paper.text_hash))).all()
         values = [
             {
                 "model_id": model_id, "paper_id": row.id, "text_hash": row.text_hash,
-                "vector": vector_of(row.title, dimensions, seed=int(row.id[-5:])),
-                "embedded_at": at("2026-03-02 13:00"), "failures": 0,
+                "vector": subject_vector(row.title, dimensions, seed=int(row.id[-5:])),
+                "embedded_at": utc("2026-03-02 13:00"), "failures": 0,
             }
             for row in rows
         ]  # fmt: skip
@@ -65,11 +65,11 @@ async def embedded(database: Database, *, dimensions: int = 12) -> int:
     return model_id
 
 
-def vector_of(text: str, dimensions: int = 12, *, seed: int = 0) -> np.ndarray:
-    """Length 1; texts of one subject lie near each other."""
-    place = next(
+def subject_vector(text: str, dimensions: int = 12, *, seed: int = 0) -> np.ndarray:
+    """A vector of length 1. Texts on the same subject lie near each other."""
+    subject_index = next(
         (n for n, phrases in enumerate(SUBJECTS.values()) if any(phrase in text for phrase in phrases)), 3
     )
     vector = np.random.default_rng(seed).normal(scale=0.1, size=dimensions) + 0.5
-    vector[place] += 1.5
+    vector[subject_index] += 1.5
     return (vector / np.linalg.norm(vector)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Invented papers with vectors of a test's choosing, without an encoder."""
+"""Invented papers with vectors that the test chooses, without an encoder."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from paperround.embeddings.client import ModelInfo
 from paperround.embeddings.tables import Embedding
 from paperround.papers.tables import Paper
 
-from support.factories import at, item, listed
+from support.factories import feed_record, store_listing, utc
 
-NOW = at("2026-03-02 13:00")
+NOW = utc("2026-03-02 13:00")
 
 
 def paper_id(number: int) -> str:
     return f"2603.{number:05}"
 
 
-def directions(count: int, dimensions: int, seed: int = 1) -> np.ndarray:
-    """Rows of length 1, any direction."""
-    rows = np.random.default_rng(seed).normal(size=(count, dimensions)).astype(np.float32)
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+def random_directions(count: int, dimensions: int, seed: int = 1) -> np.ndarray:
+    """Random rows of length 1, shape (count, dimensions)."""
+    rows = np.random.default_rng(seed).normal(size=(count, dimensions))
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
-async def with_vectors(
+async def add_papers_with_vectors(
     database: Database,
     count: int,
     *,
@@ -35,14 +35,16 @@ async def with_vectors(
     dimensions: int = 3,
     rows: np.ndarray | None = None,
 ) -> int:
-    """Papers 1 to `count`, with `rows` as their vectors under a model; the model's id."""
-    async with database.reading() as session:
-        known = set(await session.scalars(select(Paper.id)))
-    new = [n for n in range(1, count + 1) if paper_id(n) not in known]
-    await listed(database, "2026-03-02", *(item(paper_id(n), paper__upvotes=n % 50) for n in new))
+    """Store papers 1 to `count` with `rows` as their vectors under a model. Returns the model's id."""
+    async with database.read_session() as session:
+        known_ids = set(await session.scalars(select(Paper.id)))
+    new_numbers = [n for n in range(1, count + 1) if paper_id(n) not in known_ids]
+    await store_listing(
+        database, "2026-03-02", *(feed_record(paper_id(n), paper__upvotes=n % 50) for n in new_numbers)
+    )
     model_id = await models.register(database, ModelInfo(model, dimensions), now=NOW)
-    rows = directions(count, dimensions) if rows is None else rows
-    async with database.writing() as session:
+    rows = random_directions(count, dimensions) if rows is None else rows
+    async with database.write_session() as session:
         hashes = dict((await session.execute(select(Paper.id, Paper.text_hash))).all())
         values = [
             {

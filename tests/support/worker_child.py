@@ -1,4 +1,4 @@
-"""A worker that can be killed: `worker_child.py FEED_URL DATABASE_URL`. Its heart beats fast."""
+"""A worker to be killed, with fast heartbeats: `worker_child.py FEED_URL DATABASE_URL`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ async def main(feed_url: str, database_url: str) -> None:
     settings = Settings(
         _env_file=None, huggingface_url=feed_url, database_url=database_url, feed_rate=0, catch_up_days=0
     )
-    database = Database(database_url)
-    await jobs.work(jobs.Workplace(settings, database, Path("/nowhere.sock"), heartbeat=0.2, silence=1))
+    async with Database(database_url) as database:
+        await jobs.work(settings, database, Path("/nowhere.sock"), heartbeat_interval=0.2, stalled_after=1)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""One form for an address, and no way for anything else to stand in it."""
+"""Email addresses are brought into one form, and anything else is rejected."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperround.text.email_address import NotAnAddress, normalised
+from paperround.text.email_address import EmailAddressInvalid, normalise_email_address
 
 
 @pytest.mark.parametrize(
-    ("typed", "kept"),
+    ("typed", "normalised"),
     [
         ("ada@example.org", "ada@example.org"),
         ("  Ada.Lindqvist+Papers@EXAMPLE.org\n", "ada.lindqvist+papers@example.org"),
@@ -20,27 +20,27 @@ from paperround.text.email_address import NotAnAddress, normalised
         ("o'hara@example.org", "o'hara@example.org"),
     ],
 )
-def test_an_address_is_kept_in_one_form(typed, kept):
-    assert normalised(typed) == kept
+def test_an_address_is_normalised(typed: str, normalised: str) -> None:
+    assert normalise_email_address(typed) == normalised
 
 
 @given(st.text(max_size=80) | st.emails())
-def test_what_is_kept_is_one_address_of_printable_ascii_and_stays_as_it_is(typed):
+def test_a_normalised_address_is_printable_ascii_and_does_not_change_again(typed: str) -> None:
     try:
-        kept = normalised(typed)
-    except NotAnAddress:
+        normalised = normalise_email_address(typed)
+    except EmailAddressInvalid:
         return
-    assert kept.isascii()
-    assert kept.isprintable()
-    assert kept.count("@") == 1
-    assert not set(' ,;<>()"\\') & set(kept)
-    assert len(kept) <= 254
-    assert normalised(kept) == kept
+    assert normalised.isascii()
+    assert normalised.isprintable()
+    assert normalised.count("@") == 1
+    assert not set(' ,;<>()"\\') & set(normalised)
+    assert len(normalised) <= 254
+    assert normalise_email_address(normalised) == normalised
 
 
 @pytest.mark.parametrize(
     "typed", ["ada", "@example.org", "ada@", "ада@example.org", "a@b", "a b@example.org"]
 )
-def test_what_is_none_is_refused_with_the_reason(typed):
-    with pytest.raises(NotAnAddress, match=r"\w+"):
-        normalised(typed)
+def test_an_invalid_address_is_rejected_with_the_reason(typed: str) -> None:
+    with pytest.raises(EmailAddressInvalid, match=r"\w+"):
+        normalise_email_address(typed)

@@ -1,4 +1,4 @@
-"""Outside text made safe: invented titles, abstracts and formulas, hostile and harmless."""
+"""Text from outside is made safe: titles, abstracts and formulas, both hostile and harmless."""
 
 from collections import Counter
 from html.parser import HTMLParser
@@ -9,21 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperround.text.latex import ATTRIBUTES, TAGS
+from paperround.text.accents import fold_accents
+from paperround.text.latex import ALLOWED_ATTRIBUTES, ALLOWED_TAGS
+from paperround.text.links import normalise_github_url, normalise_http_url
 from paperround.text.markup import (
-    folded,
-    github_repository,
-    http_link,
-    markup,
-    markup_paragraphs,
-    paragraphs,
-    plain,
-    unicode_math,
+    render_html,
+    render_html_paragraphs,
+    render_unicode,
+    to_plain_paragraphs,
+    to_plain_text,
 )
 
 
 class Seen(HTMLParser):
-    """What a browser would make of it: the tags, and the text a reader sees."""
+    """Parses HTML like a browser into its tags and the visible text."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -33,9 +32,9 @@ class Seen(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert TAGS.fullmatch(tag), tag
+        assert ALLOWED_TAGS.fullmatch(tag), tag
         for name, value in attrs:
-            assert ATTRIBUTES.fullmatch(name) or (name, value) == ("mathvariant", "normal"), (
+            assert ALLOWED_ATTRIBUTES.fullmatch(name) or (name, value) == ("mathvariant", "normal"), (
                 tag,
                 name,
                 value,
@@ -48,28 +47,28 @@ class Seen(HTMLParser):
     def handle_comment(self, data: str) -> None:
         raise AssertionError(data)
 
-    handle_decl = handle_pi = unknown_decl = handle_comment
+    handle_decl = handle_pi = unknown_decl = handle_comment  # type: ignore[assignment]
 
 
 # Lines and paragraphs
 
 
-def test_a_title_is_one_line_without_control_characters():
-    assert plain("  Deep\n  Sheep\t\x00in \u202eRust\u2066\u200b \x85 ") == "Deep Sheep in Rust"
-    assert plain("Mu\u0308ller \ud800\ufeff") == "Müller"
-    assert plain("👩\u200d🔬 lab") == "👩\u200d🔬 lab"
+def test_a_title_is_one_line_without_control_characters() -> None:
+    assert to_plain_text("  Deep\n  Sheep\t\x00in \u202eRust\u2066\u200b \x85 ") == "Deep Sheep in Rust"
+    assert to_plain_text("Mu\u0308ller \ud800\ufeff") == "Müller"
+    assert to_plain_text("👩\u200d🔬 lab") == "👩\u200d🔬 lab"
 
 
-def test_an_abstract_keeps_blank_lines_alone():
-    assert paragraphs("One\nline.\r\n \r\n\n\nAnother\none.\n") == "One line.\n\nAnother one."
-    assert markup_paragraphs("a < b\n\n$x$")[0] == "a &lt; b"
+def test_an_abstract_keeps_only_blank_lines() -> None:
+    assert to_plain_paragraphs("One\nline.\r\n \r\n\n\nAnother\none.\n") == "One line.\n\nAnother one."
+    assert render_html_paragraphs("a < b\n\n$x$")[0] == "a &lt; b"
 
 
 @given(st.text())
-def test_cleaning_twice_changes_nothing(text):
-    assert plain(plain(text)) == plain(text)
-    assert paragraphs(paragraphs(text)) == paragraphs(text)
-    plain(text).encode()
+def test_cleaning_twice_changes_nothing(text: str) -> None:
+    assert to_plain_text(to_plain_text(text)) == to_plain_text(text)
+    assert to_plain_paragraphs(to_plain_paragraphs(text)) == to_plain_paragraphs(text)
+    to_plain_text(text).encode()
 
 
 # Links
@@ -99,53 +98,64 @@ def test_cleaning_twice_changes_nothing(text):
         (None, None),
     ],
 )
-def test_only_absolute_http_links_pass(dirty, clean):
-    assert http_link(dirty) == clean
+def test_only_absolute_http_links_pass(dirty: str | None, clean: str | None) -> None:
+    assert normalise_http_url(dirty) == clean
 
 
-def test_a_path_is_one_of_the_feed():
-    assert http_link("/avatars/x.png", base="https://hub.example/api/") == "https://hub.example/avatars/x.png"
-    assert http_link("avatars/x.png", base="https://hub.example/") is None
-    assert http_link("javascript:x", base="https://hub.example/") is None
+def test_a_path_is_resolved_against_the_base_url() -> None:
+    assert (
+        normalise_http_url("/avatars/x.png", base="https://hub.example/api/")
+        == "https://hub.example/avatars/x.png"
+    )
+    assert normalise_http_url("avatars/x.png", base="https://hub.example/") is None
+    assert normalise_http_url("javascript:x", base="https://hub.example/") is None
 
 
 @pytest.mark.parametrize(
     "dirty",
     ["", "/", ".git", "/tree/main/src", "/blob/main/a.py#L3", "?tab=readme-ov-file", "#readme", "//", "\n"],
 )
-def test_a_repository_has_one_address(dirty):
+def test_all_urls_of_a_repository_become_one(dirty: str) -> None:
     for start in ("https://github.com/", "http://www.github.com/", "github.com/", "https://GitHub.com/"):
-        assert github_repository(f"{start}ada/sheep.rs{dirty}") == "https://github.com/ada/sheep.rs"
+        assert normalise_github_url(f"{start}ada/sheep.rs{dirty}") == "https://github.com/ada/sheep.rs"
 
 
-def test_what_is_no_repository_stays_the_link_it_was():
+def test_a_link_to_no_repository_is_unchanged() -> None:
     for link in ("https://gitlab.com/ada/sheep/", "https://github.com/ada", "https://github.com/orgs/ada/x"):
-        assert github_repository(link) == link
-    assert github_repository("javascript:github.com/ada/sheep") is None
-    assert github_repository("https://evil.example/github.com/a/b") == "https://evil.example/github.com/a/b"
-    assert github_repository(None) is None
+        assert normalise_github_url(link) == link
+    assert normalise_github_url("javascript:github.com/ada/sheep") is None
+    assert (
+        normalise_github_url("https://evil.example/github.com/a/b") == "https://evil.example/github.com/a/b"
+    )
+    assert normalise_github_url(None) is None
 
 
 @given(st.text(alphabet="htps:/.@[]\\\n#?ab%-\0é") | st.text())
-def test_no_text_breaks_a_link(text):
-    for link in (http_link(f"https://{text}"), http_link(text, base="https://a.b/"), github_repository(text)):
+def test_any_text_is_a_valid_link_or_none(text: str) -> None:
+    for link in (
+        normalise_http_url(f"https://{text}"),
+        normalise_http_url(text, base="https://a.b/"),
+        normalise_github_url(text),
+    ):
         assert link is None or link.startswith(("http://", "https://"))
 
 
 # Searching
 
 
-def test_latin_accents_are_folded_and_others_kept():
-    assert folded("Müller Łukasz Søren Straße Æsir Đặng İx") == "muller lukasz soren strasse aesir dang ix"
-    assert folded("x\u030c ﬁne") == "x fine"
-    assert folded("深層学習が ΆΛΦΑ й 한국") == "深層学習が άλφα й 한국"
+def test_latin_accents_are_folded_and_others_kept() -> None:
+    assert (
+        fold_accents("Müller Łukasz Søren Straße Æsir Đặng İx") == "muller lukasz soren strasse aesir dang ix"
+    )
+    assert fold_accents("x\u030c ﬁne") == "x fine"
+    assert fold_accents("深層学習が ΆΛΦΑ й 한국") == "深層学習が άλφα й 한국"
 
 
 # Formulas
 
 
-def test_formulas_become_mathml_and_unicode():
-    seen = Seen(markup(r"Runs in $\mathcal{O}(n \log n)$, \(x_1 \le \alpha\) and \[\frac{a}{b}\]."))
+def test_formulas_become_mathml_and_unicode() -> None:
+    seen = Seen(render_html(r"Runs in $\mathcal{O}(n \log n)$, \(x_1 \le \alpha\) and \[\frac{a}{b}\]."))
     assert seen.tags.count("math") == 3
     assert "mfrac" in seen.tags
     assert "≤" in seen.text
@@ -167,8 +177,8 @@ def test_formulas_become_mathml_and_unicode():
         (r"a $\unicode{x2014}$ b", "a — b"),
     ],
 )
-def test_formulas_in_mail(latex, text):
-    assert unicode_math(latex) == normalize("NFC", text)
+def test_formulas_are_rendered_in_unicode(latex: str, text: str) -> None:
+    assert render_unicode(latex) == normalize("NFC", text)
 
 
 @pytest.mark.parametrize(
@@ -182,19 +192,19 @@ def test_formulas_in_mail(latex, text):
         "worth $3 trillion ($2.5 billion in 2020)",
     ],
 )
-def test_money_is_no_formula(text):
-    assert str(markup(text)) == text
-    assert unicode_math(text) == text
+def test_amounts_of_money_are_not_formulas(text: str) -> None:
+    assert str(render_html(text)) == text
+    assert render_unicode(text) == text
 
 
-def test_a_price_does_not_hide_the_formula_after_it():
-    assert unicode_math(r"costs $5, while $\alpha$ is \$3") == "costs $5, while α is $3"
+def test_a_price_does_not_hide_the_formula_after_it() -> None:
+    assert render_unicode(r"costs $5, while $\alpha$ is \$3") == "costs $5, while α is $3"
 
 
 @pytest.mark.parametrize("source", [r"$\foo{x}$", r"$\frac{a$", r"$x^2^3$", r"$\begin{a}$", r"$\left( x$"])
-def test_unreadable_latex_stays_as_it_was(source):
-    assert unicode_math(f"so {source} here") == f"so {source} here"
-    assert Seen(markup(f"so {source} here")).text == f"so {source} here"
+def test_unreadable_latex_stays_as_it_was(source: str) -> None:
+    assert render_unicode(f"so {source} here") == f"so {source} here"
+    assert Seen(render_html(f"so {source} here")).text == f"so {source} here"
 
 
 # LaTeX outside formulas
@@ -215,13 +225,13 @@ def test_unreadable_latex_stays_as_it_was(source):
         (r"we call it \method{} or \ours, \cite{ada}", r"we call it \method{} or \ours, \cite{ada}"),
     ],
 )  # fmt: skip
-def test_latex_in_prose_becomes_plain(latex, text):
-    assert unicode_math(latex) == text
-    assert normalize("NFKC", Seen(markup(latex)).text) == normalize("NFKC", text)
+def test_latex_in_prose_is_rendered_as_text(latex: str, text: str) -> None:
+    assert render_unicode(latex) == text
+    assert normalize("NFKC", Seen(render_html(latex)).text) == normalize("NFKC", text)
 
 
-def test_markup_in_a_text_is_seen_as_text():
-    assert str(markup("a <think> b & <a href=x>")) == "a &lt;think&gt; b &amp; &lt;a href=x&gt;"
+def test_html_in_a_text_is_escaped() -> None:
+    assert str(render_html("a <think> b & <a href=x>")) == "a &lt;think&gt; b &amp; &lt;a href=x&gt;"
 
 
 # Hostile formulas
@@ -255,17 +265,17 @@ HOSTILE = [
 
 @pytest.mark.parametrize("formula", HOSTILE)
 @pytest.mark.parametrize("around", ["${}$", "$${}$$", r"\({}\)", r"\[{}\]", "{}"])
-def test_hostile_formulas_give_harmless_tags_in_time(formula, around):
+def test_hostile_formulas_give_harmless_tags_in_time(formula: str, around: str) -> None:
     start = thread_time()
     text = around.replace("{}", formula)
-    seen = Seen(markup(text))
-    unicode_math(text)
+    seen = Seen(render_html(text))
+    render_unicode(text)
     assert thread_time() - start < 2
     assert "\u202e" not in seen.text
 
 
-def test_lengths_stay_small():
-    page = str(markup(r"$\hspace{99999em}\hspace{-2em}\raise{2em}{x}\rule{9em}{1em}\hspace{1em}$"))
+def test_lengths_in_formulas_are_limited() -> None:
+    page = str(render_html(r"$\hspace{99999em}\hspace{-2em}\raise{2em}{x}\rule{9em}{1em}\hspace{1em}$"))
     assert 'width="1em"' in page
     assert "99999" not in page
     assert "-2em" not in page
@@ -276,10 +286,10 @@ def test_lengths_stay_small():
 @pytest.mark.parametrize(
     "mark", ["$", "$$", r"\(", r"\[", "{", "\\", "$x", r"\emph{", "``", "~", "--", "$x$ "]
 )
-def test_long_runs_of_marks_take_no_time(mark):
+def test_long_runs_of_delimiters_are_rendered_quickly(mark: str) -> None:
     start = thread_time()
-    markup(mark * (100_000 // len(mark)))
-    markup(mark * (10_000 // len(mark)))
+    render_html(mark * (100_000 // len(mark)))
+    render_html(mark * (10_000 // len(mark)))
     assert thread_time() - start < 2
 
 
@@ -299,12 +309,12 @@ LATEX = st.lists(st.sampled_from(PIECES) | st.text(max_size=4), max_size=40).map
 
 
 @given(LATEX | st.text())
-def test_no_text_breaks_anything(text):
-    Seen(markup(text))
-    for paragraph in markup_paragraphs(text):
+def test_any_text_is_rendered_without_an_error(text: str) -> None:
+    Seen(render_html(text))
+    for paragraph in render_html_paragraphs(text):
         Seen(paragraph)
-    unicode_math(text)
-    folded(text)
+    render_unicode(text)
+    fold_accents(text)
 
 
 # No letter follows a backslash here: a command is there to vanish.
@@ -320,12 +330,12 @@ def letters(text: str) -> Counter[str]:
 
 
 @given(WORDS)
-def test_every_letter_stays_visible(text):
-    assert letters(Seen(markup(text)).text) == letters(text)
-    assert letters(unicode_math(text)) == letters(text)
+def test_every_letter_stays_visible(text: str) -> None:
+    assert letters(Seen(render_html(text)).text) == letters(text)
+    assert letters(render_unicode(text)) == letters(text)
 
 
-def test_functions_stand_apart_from_what_they_are_applied_to():
-    spaced = str(markup(r"$O(n \log n)$ and $\log(n)$"))
+def test_functions_are_separated_from_their_arguments() -> None:
+    spaced = str(render_html(r"$O(n \log n)$ and $\log(n)$"))
     assert '<mi>n</mi><mo lspace=".17em" rspace=".17em">log</mo><mi>n</mi>' in spaced
     assert '<mo lspace=".17em" rspace="0">log</mo>' in spaced

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from paperround.topics import bibliography
-from paperround.topics.bibliography import NotALibrary, Reference, read
+from paperround.topics.bibliography import BibliographyInvalid, Reference, parse_bibliography
 
 BIBTEX = r"""
 % exported, with a comment
@@ -43,8 +43,8 @@ ER  -
 """
 
 
-def test_bibtex_as_managers_write_it():
-    assert read(BIBTEX.encode()) == [
+def test_bibtex_as_managers_write_it() -> None:
+    assert parse_bibliography(BIBTEX.encode()) == [
         Reference("2603.00001", "", "Rivers of Meaning"),
         Reference("2603.00002", "", "Schrödinger's Patience"),
         Reference("", "10.1000/xyz.5", "Only a Title"),
@@ -56,9 +56,9 @@ def test_bibtex_as_managers_write_it():
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
-def test_ris_as_managers_write_it(line_end, mark):
+def test_ris_as_managers_write_it(line_end: str, mark: str) -> None:
     content = (mark + RIS.replace("\n", line_end)).encode()
-    assert read(content) == [
+    assert parse_bibliography(content) == [
         Reference("2603.00001", "", "Rivers of Meaning"),
         Reference("", "10.1000/xyz.5", "Only a Title"),
         Reference("", "10.1000/abc_7", ""),
@@ -68,14 +68,14 @@ def test_ris_as_managers_write_it(line_end, mark):
 @pytest.mark.parametrize(
     "content", [b"", b"hello", b"%PDF-1.7 \x00\xff", b"@", b"TY", "Émile @ home".encode()]
 )
-def test_what_is_no_library_is_said_to_be_none(content):
-    with pytest.raises(NotALibrary, match="No entry"):
-        read(content)
+def test_what_is_no_library_is_said_to_be_none(content: bytes) -> None:
+    with pytest.raises(BibliographyInvalid, match="No entry"):
+        parse_bibliography(content)
 
 
-def test_a_file_too_large_is_not_looked_at():
-    with pytest.raises(NotALibrary, match="at most 2 MB"):
-        read(b"x" * (bibliography.MOST_BYTES + 1))
+def test_a_file_too_large_is_not_looked_at() -> None:
+    with pytest.raises(BibliographyInvalid, match="at most 2 MB"):
+        parse_bibliography(b"x" * (bibliography.MAX_BYTES + 1))
 
 
 PARTS = [
@@ -89,23 +89,23 @@ pieces = st.sampled_from(PARTS)
 @given(st.lists(st.one_of(pieces, st.text(max_size=12)), max_size=60).map("".join))
 @example("@misc{k, title={x}, title={y}}")
 @example("TY  - \nER  - \nER  - \nTI  - x")
-def test_any_text_is_read_or_refused_in_words(text):
+def test_any_text_is_read_or_refused_in_words(text: str) -> None:
     try:
-        found = read(text.encode("utf-8", "replace"))
-    except NotALibrary:
+        found = parse_bibliography(text.encode("utf-8", "replace"))
+    except BibliographyInvalid:
         return
     assert found
     assert len(found) == len(set(found))
     for reference in found:
         assert reference.label
         assert "\0" not in "".join(reference)
-        assert len(reference.title) <= bibliography.LONGEST_TITLE
+        assert len(reference.title) <= bibliography.MAX_TITLE_LENGTH
 
 
 @given(st.binary(max_size=400))
-def test_any_bytes_too(content):
-    with suppress(NotALibrary):
-        assert read(content)
+def test_any_bytes_too(content: bytes) -> None:
+    with suppress(BibliographyInvalid):
+        assert parse_bibliography(content)
 
 
 @pytest.mark.parametrize(
@@ -121,16 +121,16 @@ def test_any_bytes_too(content):
         "\n@",
     ],
 )
-def test_hostile_files_take_bounded_time(unit):
-    content = (unit * (bibliography.MOST_BYTES // len(unit))).encode()
+def test_hostile_files_take_bounded_time(unit: str) -> None:
+    content = (unit * (bibliography.MAX_BYTES // len(unit))).encode()
     start = time.thread_time()
-    with suppress(NotALibrary):
-        read(content, clock=time.thread_time)
-    assert time.thread_time() - start < bibliography.PATIENCE + 3
+    with suppress(BibliographyInvalid):
+        parse_bibliography(content, clock=time.thread_time)
+    assert time.thread_time() - start < bibliography.PARSE_TIMEOUT + 3
 
 
-def test_patience_ends_with_what_was_read_so_far():
+def test_patience_ends_with_what_was_read_so_far() -> None:
     ticks = iter(range(100))
     many = "".join(f"@misc{{k{n}, title={{Title {n}}}}}\n" for n in range(50))
-    found = read(many.encode(), clock=lambda: float(next(ticks)))
+    found = parse_bibliography(many.encode(), clock=lambda: float(next(ticks)))
     assert 0 < len(found) < 10

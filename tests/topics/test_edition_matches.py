@@ -7,6 +7,7 @@ import subprocess
 import sys
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,15 +18,22 @@ from paperround.database import Database
 from paperround.embeddings.client import EncoderUnavailable
 from paperround.topics import corpus, edition_matches
 from paperround.topics.edition_matches import match_edition, match_latest
-from paperround.topics.matcher import matches
-from paperround.topics.queries import matches_of, wanted_of
+from paperround.topics.matcher import match_papers
+from paperround.topics.queries import load_matches, load_topic_queries
 from paperround.topics.tables import Rating, Topic, TopicDay, TopicDirection, TopicExample
 
-from support.factories import at, listed
-from support.topic_corpus import MODEL, embedded, paper, paper_id, three_subjects, vector_of
+from support.factories import store_listing, utc
+from support.topic_corpus import (
+    MODEL,
+    add_three_subjects,
+    add_vectors,
+    paper_id,
+    subject_record,
+    subject_vector,
+)
 
 DAY = date(2026, 3, 2)
-NOW = at("2026-03-02 14:00")
+NOW = utc("2026-03-02 14:00")
 
 
 class InventedEncoder:
@@ -35,24 +43,24 @@ class InventedEncoder:
         self.down = down
         self.asked: list[str] = []
 
-    async def encode(self, texts):
+    async def encode(self, texts: Any) -> Any:
         if self.down:
             raise EncoderUnavailable("down")
         self.asked += texts
-        return np.stack([vector_of(text) for text in texts])
+        return np.stack([subject_vector(text) for text in texts])
 
 
 @pytest.fixture
 async def catalogue(database: Database) -> Database:
-    await three_subjects(database)
-    await embedded(database)
+    await add_three_subjects(database)
+    await add_vectors(database)
     await corpus.measure_if_grown(database, now=NOW)
     return database
 
 
-async def topics(database: Database, *given: dict) -> list[int]:
+async def topics(database: Database, *given: dict[str, Any]) -> list[int]:
     """Topics of one reader, in order."""
-    async with database.writing() as session:
+    async with database.write_session() as session:
         reader = Reader(
             email=f"ada{NOW.timestamp()}@example.org", created_at=NOW, seen_at=NOW, visited_at=NOW
         )
@@ -69,24 +77,24 @@ async def topics(database: Database, *given: dict) -> list[int]:
 
 async def rate(database: Database, topic_id: int, paper: str, value: int, *, minutes: int = 1) -> None:
     now = NOW + timedelta(minutes=minutes)
-    async with database.writing() as session:
+    async with database.write_session() as session:
         session.add(Rating(topic_id=topic_id, paper_id=paper, value=value, rated_at=now))
         await session.execute(update(Topic).where(Topic.id == topic_id).values(changed_at=now))
 
 
 async def stored(database: Database, topic_id: int) -> list[str] | None:
-    async with database.reading() as session:
-        days = (await matches_of(session, [topic_id], DAY, DAY))[topic_id]
+    async with database.read_session() as session:
+        days = (await load_matches(session, [topic_id], DAY, DAY))[topic_id]
     return [match.paper_id for match in days[DAY]] if DAY in days else None
 
 
-async def versions(database: Database) -> list:
+async def versions(database: Database) -> list[Any]:
     """What is stored, with the transaction that wrote it."""
-    async with database.reading() as session:
-        return (await session.execute(text("SELECT topic_id, day, xmin FROM topic_days ORDER BY 1, 2"))).all()
+    async with database.read_session() as session:
+        return [*await session.execute(text("SELECT topic_id, day, xmin FROM topic_days ORDER BY 1, 2"))]
 
 
-async def test_every_active_topic_gets_its_matches_and_a_paused_one_none(catalogue):
+async def test_every_active_topic_gets_its_matches_and_a_paused_one_none(catalogue: Database) -> None:
     bees, clocks, paused = await topics(
         catalogue, {"words": "honey bees"}, {"words": "pendulum clocks"}, {"words": "rivers", "paused": True}
     )
@@ -96,18 +104,20 @@ async def test_every_active_topic_gets_its_matches_and_a_paused_one_none(catalog
     assert await stored(catalogue, paused) is None
 
 
-async def test_what_is_stored_is_what_a_page_would_compute(catalogue):
+async def test_what_is_stored_is_what_a_page_would_compute(catalogue: Database) -> None:
     [topic] = await topics(catalogue, {"words": "honey bees", "must_not": ["hive temperature"]})
-    async with catalogue.writing() as session:
+    async with catalogue.write_session() as session:
         session.add(TopicExample(topic_id=topic, paper_id=paper_id(4)))
     await rate(catalogue, topic, paper_id(7), 1)
     await rate(catalogue, topic, paper_id(10), -1, minutes=2)
     await match_edition(catalogue, DAY, InventedEncoder())
-    async with catalogue.reading() as session:
-        kept = (await matches_of(session, [topic], DAY, DAY))[topic][DAY]
-        wanted = (await wanted_of(session, [topic]))[topic]
-        vector = type("Vector", (), {"model": MODEL, "numbers": vector_of("honey bees")})()
-        live = await matches(session, wanted, text_vector=vector, first=DAY, last=DAY, limit=50, daily=10)
+    async with catalogue.read_session() as session:
+        kept = (await load_matches(session, [topic], DAY, DAY))[topic][DAY]
+        wanted = (await load_topic_queries(session, [topic]))[topic]
+        vector = type("Vector", (), {"model": MODEL, "numbers": subject_vector("honey bees")})()
+        live = await match_papers(
+            session, wanted, text_vector=vector, first=DAY, last=DAY, limit=50, daily=10
+        )
     assert kept
     assert [match.paper_id for match in kept] == [match.paper_id for match in live]
     assert [match.score for match in kept] == pytest.approx([match.score for match in live], abs=0.02)
@@ -117,7 +127,7 @@ async def test_what_is_stored_is_what_a_page_would_compute(catalogue):
     assert paper_id(10) not in {match.paper_id for match in kept}
 
 
-async def test_matching_again_writes_nothing(catalogue):
+async def test_matching_again_writes_nothing(catalogue: Database) -> None:
     await topics(catalogue, {"words": "honey bees"}, {"words": "clocks"})
     await match_edition(catalogue, DAY, InventedEncoder())
     before = await versions(catalogue)
@@ -125,15 +135,15 @@ async def test_matching_again_writes_nothing(catalogue):
     assert await versions(catalogue) == before
 
 
-async def test_a_late_paper_is_matched(catalogue):
+async def test_a_late_paper_is_matched(catalogue: Database) -> None:
     [bees] = await topics(catalogue, {"words": "honey bees"})
     await match_edition(catalogue, DAY, InventedEncoder())
-    await listed(catalogue, "2026-03-02", paper(100, "bees"))
+    await store_listing(catalogue, "2026-03-02", subject_record(100, "bees"))
     assert await match_edition(catalogue, DAY, InventedEncoder()) == 1
     assert paper_id(100) in await stored(catalogue, bees)
 
 
-async def test_only_the_topic_that_changed_is_matched_again(catalogue):
+async def test_only_the_topic_that_changed_is_matched_again(catalogue: Database) -> None:
     bees, clocks = await topics(catalogue, {"words": "honey bees"}, {"words": "clocks"})
     await match_edition(catalogue, DAY, InventedEncoder())
     [less, *_] = await stored(catalogue, bees)
@@ -148,33 +158,37 @@ async def test_only_the_topic_that_changed_is_matched_again(catalogue):
     ]
 
 
-async def test_two_workers_share_the_blocks_and_leave_none(catalogue, monkeypatch):
-    monkeypatch.setattr(edition_matches, "BLOCK", 2)
+async def test_two_workers_share_the_blocks_and_leave_none(
+    catalogue: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edition_matches, "BATCH_SIZE", 2)
     made = await topics(catalogue, *({"words": "honey bees"} for _ in range(9)))
     done = await asyncio.gather(*(match_edition(catalogue, DAY, InventedEncoder()) for _ in range(3)))
     assert sum(done) == len(made)
     assert all([await stored(catalogue, topic) for topic in made])
 
 
-async def test_a_worker_that_dies_in_the_middle_leaves_whole_blocks(catalogue, monkeypatch):
-    monkeypatch.setattr(edition_matches, "BLOCK", 2)
+async def test_a_worker_that_dies_in_the_middle_leaves_whole_blocks(
+    catalogue: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edition_matches, "BATCH_SIZE", 2)
     made = await topics(catalogue, *({"words": f"bees {n}"} for n in range(12)))
 
     class Dying(InventedEncoder):
-        async def encode(self, texts):
+        async def encode(self, texts: Any) -> Any:
             if len(self.asked) >= 6:
                 raise RuntimeError("gone")
             return await super().encode(texts)
 
     with pytest.raises(RuntimeError, match="gone"):
         await match_edition(catalogue, DAY, Dying())
-    async with catalogue.reading() as session:
+    async with catalogue.read_session() as session:
         done = await session.scalar(select(func.count()).select_from(TopicDay))
     assert 0 < done < len(made)
     assert await match_edition(catalogue, DAY, InventedEncoder()) == len(made) - done
 
 
-async def test_a_worker_killed_within_a_block_lets_go_of_it(catalogue, database_url):
+async def test_a_worker_killed_within_a_block_lets_go_of_it(catalogue: Database, database_url: str) -> None:
     made = await topics(catalogue, {"words": "honey bees"}, {"words": "clocks"})
     child = Path(__file__).parents[1] / "support" / "matching_child.py"
     with subprocess.Popen([sys.executable, child, database_url, str(DAY)], stdout=subprocess.PIPE) as doomed:
@@ -192,57 +206,57 @@ async def test_a_worker_killed_within_a_block_lets_go_of_it(catalogue, database_
     assert all([await stored(catalogue, topic) for topic in made])
 
 
-async def test_a_new_version_of_the_statistics_makes_all_scores_anew(catalogue):
+async def test_a_new_version_of_the_statistics_makes_all_scores_anew(catalogue: Database) -> None:
     await topics(catalogue, {"words": "honey bees"})
     encoder = InventedEncoder()
     await match_edition(catalogue, DAY, encoder)
-    await listed(catalogue, "2026-03-03", *(paper(n, "clocks") for n in range(200, 240)))
-    await embedded(catalogue)
+    await store_listing(catalogue, "2026-03-03", *(subject_record(n, "clocks") for n in range(200, 240)))
+    await add_vectors(catalogue)
     assert await corpus.measure_if_grown(catalogue, now=NOW)
     assert await match_edition(catalogue, DAY, encoder) == 1
-    async with catalogue.reading() as session:
-        version = await corpus.current(session)
+    async with catalogue.read_session() as session:
+        version = await corpus.load_current_version(session)
         of_day = await session.scalar(select(TopicDay.measured_id).where(TopicDay.day == DAY))
         of_direction = await session.scalar(select(TopicDirection.measured_id))
     assert of_day == of_direction == version.id
     assert encoder.asked == ["honey bees"], "the words' vector is still good"
 
 
-async def test_an_encoder_that_is_down_is_made_up_for(catalogue):
+async def test_an_encoder_that_is_down_is_made_up_for(catalogue: Database) -> None:
     [topic] = await topics(catalogue, {"words": "buzzing"})
     assert await match_edition(catalogue, DAY, InventedEncoder(down=True)) == 1
     assert await stored(catalogue, topic) == []
     assert await match_edition(catalogue, DAY, None) == 1, "still due"
 
     class Buzzing(InventedEncoder):
-        async def encode(self, texts):
-            return np.stack([vector_of("honey bees") for _ in texts])
+        async def encode(self, texts: Any) -> Any:
+            return np.stack([subject_vector("honey bees") for _ in texts])
 
     assert await match_edition(catalogue, DAY, Buzzing()) == 1
     assert {int(key[-5:]) % 3 for key in await stored(catalogue, topic)} == {1}
     assert await match_edition(catalogue, DAY, Buzzing()) == 0
 
 
-async def test_before_the_catalogue_was_measured_nothing_is_stored(database):
-    await three_subjects(database)
+async def test_before_the_catalogue_was_measured_nothing_is_stored(database: Database) -> None:
+    await add_three_subjects(database)
     await topics(database, {"words": "honey bees"})
     assert await match_edition(database, DAY, None) == 0
 
 
-async def test_old_days_are_forgotten(catalogue):
+async def test_old_days_are_forgotten(catalogue: Database) -> None:
     await topics(catalogue, {"words": "honey bees"})
     await match_latest(catalogue, InventedEncoder())
     later = DAY + timedelta(days=61)
-    await listed(catalogue, str(later), paper(300, "bees"))
+    await store_listing(catalogue, str(later), subject_record(300, "bees"))
     await match_latest(catalogue, InventedEncoder())
-    async with catalogue.reading() as session:
+    async with catalogue.read_session() as session:
         assert list(await session.scalars(select(TopicDay.day))) == [later]
 
 
-async def test_a_topic_that_is_deleted_takes_its_rows_along(catalogue):
+async def test_a_topic_that_is_deleted_takes_its_rows_along(catalogue: Database) -> None:
     await topics(catalogue, {"words": "honey bees"})
     await match_edition(catalogue, DAY, InventedEncoder())
-    async with catalogue.writing() as session:
+    async with catalogue.write_session() as session:
         await session.execute(text("DELETE FROM topics"))
         assert not await session.scalar(select(func.count()).select_from(TopicDay))
         assert not await session.scalar(select(func.count()).select_from(TopicDirection))

@@ -6,14 +6,15 @@ import asyncio
 
 import httpx
 
-from conftest import free_port
-from web.pages.test_editions import opened
+from paperround.database import Database
 
-from support.factories import item, listed
+from support.factories import feed_record, store_listing
+from support.pages import opened
+from support.sites import free_port
 
 
-async def test_numbers_are_served_at_their_own_address_alone(database, database_url):
-    await listed(database, "2026-03-02", item())
+async def test_numbers_are_served_at_their_own_address_alone(database: Database, database_url: str) -> None:
+    await store_listing(database, "2026-03-02", feed_record())
     port = free_port()
     async with opened(database_url, metrics_port=port) as client:
         assert (await client.get("/metrics")).status_code == 404

@@ -1,4 +1,4 @@
-"""Keys for programs: made, listed, found, taken back. A key is shown once; its hash is kept."""
+"""API keys for programs: create, list, find and revoke. A key is shown once; only its hash is kept."""
 
 from __future__ import annotations
 
@@ -10,37 +10,45 @@ from sqlalchemy import delete, func, select, update
 
 from paperround.accounts.tables import ApiKey, Reader, Scope
 from paperround.database import Database, ReadSession, WriteSession
-from paperround.tokens import fingerprint, new_token
+from paperround.errors import PaperroundError
+from paperround.tokens import generate_token, hash_token
 
-PREFIX: Final = "pr_"
-HINT: Final = 8  # characters of a key that are kept, `pr_` among them
-MOST: Final = 20  # of one reader
-NOTED_EVERY: Final = timedelta(minutes=1)
+KEY_PREFIX: Final = "pr_"
+HINT_LENGTH: Final = 8  # characters of a key that are kept, `pr_` among them
+MAX_KEYS: Final = 20  # of one reader
+USED_INTERVAL: Final = timedelta(minutes=1)
 
 
-class TooManyKeys(ValueError):
+class TooManyKeys(PaperroundError):
+    """The reader has as many keys as a reader may have."""
+
+    title = "Too many keys"
+    status = 409
+
     def __init__(self) -> None:
-        super().__init__(f"You have {MOST} keys. Take one back before you make another.")
+        super().__init__(f"You have {MAX_KEYS} keys. Take one back before you make another.")
 
 
-class Holder(NamedTuple):
+class KeyHolder(NamedTuple):
+    """The reader in whose name a key acts, and what it may do."""
+
     reader: Reader
     scope: Scope
 
 
-async def make(session: WriteSession, reader_id: int, *, name: str, scope: Scope, now: datetime) -> str:
-    """A new key, to be shown once. Raises `TooManyKeys`."""
+async def create_key(session: WriteSession, reader_id: int, *, name: str, scope: Scope, now: datetime) -> str:
+    """Create a key and return it, to be shown once. Raises `TooManyKeys`."""
     await session.execute(select(Reader.id).where(Reader.id == reader_id).with_for_update())
-    mine = select(func.count()).select_from(ApiKey).where(ApiKey.reader_id == reader_id)
-    if (await session.execute(mine)).scalar_one() >= MOST:
+    key_count = select(func.count()).select_from(ApiKey).where(ApiKey.reader_id == reader_id)
+    if (await session.execute(key_count)).scalar_one() >= MAX_KEYS:
         raise TooManyKeys
-    key = PREFIX + new_token()
+    key = KEY_PREFIX + generate_token()
     session.add(
         ApiKey(
             reader_id=reader_id,
             name=name,
-            hint=key[:HINT],
-            token_hash=fingerprint(key),
+            hint=key[:HINT_LENGTH],
+            token_hash=hash_token(key),
             scope=scope,
             created_at=now,
         )
@@ -48,31 +56,32 @@ async def make(session: WriteSession, reader_id: int, *, name: str, scope: Scope
     return key
 
 
-async def of_reader(session: ReadSession, reader_id: int) -> Sequence[ApiKey]:
+async def list_keys(session: ReadSession, reader_id: int) -> Sequence[ApiKey]:
+    """List the keys of a reader, the oldest first."""
     query = select(ApiKey).where(ApiKey.reader_id == reader_id).order_by(ApiKey.created_at, ApiKey.id)
-    return (await session.scalars(query.limit(MOST))).all()
+    return (await session.scalars(query.limit(MAX_KEYS))).all()
 
 
-async def take_back(session: WriteSession, reader_id: int, key_id: int) -> None:
-    """The key opens nothing from now on; another reader's stays."""
+async def revoke_key(session: WriteSession, reader_id: int, key_id: int) -> None:
+    """Delete a key of the reader's. Does nothing to the key of another reader."""
     await session.execute(delete(ApiKey).where(ApiKey.id == key_id, ApiKey.reader_id == reader_id))
 
 
-async def holder(database: Database, key: str, *, now: datetime) -> Holder | None:
-    """In whose name a program speaks, and what it may do. Notes the use at most once a minute."""
-    if not key.startswith(PREFIX):
+async def find_holder(database: Database, key: str, *, now: datetime) -> KeyHolder | None:
+    """Find whose key this is, or None. Records the use at most once a minute."""
+    if not key.startswith(KEY_PREFIX):
         return None
     query = (
         select(Reader, ApiKey)
         .join(ApiKey, ApiKey.reader_id == Reader.id)
-        .where(ApiKey.token_hash == fingerprint(key))
+        .where(ApiKey.token_hash == hash_token(key))
     )
-    async with database.reading() as session:
+    async with database.read_session() as session:
         row = (await session.execute(query)).one_or_none()
     if row is None:
         return None
-    reader, found = row
-    if found.used_at is None or now - found.used_at >= NOTED_EVERY:
-        async with database.writing() as session:
-            await session.execute(update(ApiKey).where(ApiKey.id == found.id).values(used_at=now))
-    return Holder(reader, found.scope)
+    reader, api_key = row
+    if api_key.used_at is None or now - api_key.used_at >= USED_INTERVAL:
+        async with database.write_session() as session:
+            await session.execute(update(ApiKey).where(ApiKey.id == api_key.id).values(used_at=now))
+    return KeyHolder(reader, api_key.scope)

@@ -1,7 +1,7 @@
-"""All of one reader's data as JSON: every row that would go with their account, whichever domain keeps it.
+"""The export of one reader's data as JSON: every row that would be deleted with their account.
 
-What hangs on a reader is read from the tables' foreign keys, so that no domain can be forgotten. Hashes of
-secrets stay out, and so does what was computed from the data (vectors, bytes).
+The tables' foreign keys tell which rows belong to a reader, so no domain can be forgotten. Hashes of secrets
+are left out, and so are values that were computed from the data (vectors, bytes).
 """
 
 from __future__ import annotations
@@ -17,16 +17,18 @@ from paperround import schema
 from paperround.accounts.tables import Reader
 from paperround.database import ReadSession
 
-AT_ONCE: Final = 500  # rows held in memory
+EXPORT_BATCH_SIZE: Final = 500  # rows held in memory
 
 
-async def pieces(session: ReadSession, reader_id: int) -> AsyncIterator[str]:
-    """The JSON, piece by piece: `{"readers": [{…}], "topics": […], …}`, one name a table."""
+async def export_json(session: ReadSession, reader_id: int) -> AsyncIterator[str]:
+    """Yield the JSON piece by piece: `{"readers": [{…}], "topics": […], …}`, with one name for each table."""
     yield "{"
-    for number, (table, mine) in enumerate(_belongings(reader_id).items()):
+    for number, (table, is_owned) in enumerate(_build_ownership_conditions(reader_id).items()):
         yield f"{',' * (number > 0)}\n{json.dumps(table.name)}: ["
         first = True
-        rows = await session.stream(_shown(table, mine), execution_options={"yield_per": AT_ONCE})
+        rows = await session.stream(
+            _build_query(table, is_owned), execution_options={"yield_per": EXPORT_BATCH_SIZE}
+        )
         async for row in rows.mappings():
             yield f"{'' if first else ','}\n  {json.dumps(dict(row), default=str, ensure_ascii=False)}"
             first = False
@@ -34,29 +36,31 @@ async def pieces(session: ReadSession, reader_id: int) -> AsyncIterator[str]:
     yield "\n}\n"
 
 
-def _belongings(reader_id: int) -> dict[Table, ColumnElement[bool]]:
-    """Each table with rows of the reader's, and which those are."""
-    found: dict[Table, ColumnElement[bool]] = {}
-    for table in schema.metadata().sorted_tables:  # those that are pointed to come first
+def _build_ownership_conditions(reader_id: int) -> dict[Table, ColumnElement[bool]]:
+    """Map each table that has rows of readers to the condition for those of this reader."""
+    conditions: dict[Table, ColumnElement[bool]] = {}
+    for table in schema.metadata().sorted_tables:  # a table comes after those that its foreign keys point to
         if table is Reader.__table__:
-            found[table] = table.c.id == reader_id
-        elif ways := list(_ways(table, found)):
-            found[table] = or_(*ways)
-    return found
+            conditions[table] = table.c.id == reader_id
+        elif paths := list(_list_ownership_paths(table, conditions)):
+            conditions[table] = or_(*paths)
+    return conditions
 
 
-def _ways(table: Table, found: dict[Table, ColumnElement[bool]]) -> Iterator[ColumnElement[bool]]:
+def _list_ownership_paths(
+    table: Table, conditions: dict[Table, ColumnElement[bool]]
+) -> Iterator[ColumnElement[bool]]:
     for key in table.foreign_keys:
         owner = key.column.table
-        if owner in found and key.ondelete == "CASCADE":
-            yield key.parent.in_(select(key.column).where(found[owner]))
+        if owner in conditions and key.ondelete == "CASCADE":
+            yield key.parent.in_(select(key.column).where(conditions[owner]))
 
 
-def _shown(table: Table, mine: ColumnElement[bool]) -> Select[Any]:
-    columns = [column for column in table.c if _readable(column)]
-    return select(*columns).where(mine).order_by(*table.primary_key.columns)
+def _build_query(table: Table, is_owned: ColumnElement[bool]) -> Select[Any]:
+    columns = [column for column in table.c if _is_exported(column)]
+    return select(*columns).where(is_owned).order_by(*table.primary_key.columns)
 
 
-def _readable(column: Column[Any]) -> bool:
-    computed = isinstance(column.type, LargeBinary | UserDefinedType)
-    return not computed and not column.name.endswith("_hash")
+def _is_exported(column: Column[Any]) -> bool:
+    is_computed = isinstance(column.type, LargeBinary | UserDefinedType)
+    return not is_computed and not column.name.endswith("_hash")

@@ -1,4 +1,4 @@
-"""A reader's own name, time zone and address; and leaving."""
+"""Changing a reader's name, time zone and address, and deleting a reader."""
 
 from __future__ import annotations
 
@@ -6,39 +6,50 @@ from datetime import timedelta
 from functools import cache
 from zoneinfo import available_timezones
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from paperround.accounts.tables import Reader, SignInLink
-from paperround.database import WriteSession
+from paperround.accounts.tables import ApiKey, Reader, ReaderSession, SignInLink
+from paperround.database import ReadSession, WriteSession
+from paperround.errors import PaperroundError
 from paperround.papers import submitter_name, votes
 
 
-class NoSuchTimeZone(ValueError):
+class TimeZoneUnknown(PaperroundError):
+    """A name that is not one of the time zones."""
+
+    title = "Not a time zone"
+    status = 400
+
     def __init__(self, name: str) -> None:
         super().__init__(f"{name[:60]!r} is not a time zone such as Europe/Berlin.")
 
 
-class AddressTaken(ValueError):
+class AddressTaken(PaperroundError):
+    """Another reader has this address."""
+
+    title = "That address is taken"
+    status = 409
+
     def __init__(self) -> None:
         super().__init__("Another account has this address. Sign in with it and delete that account first.")
 
 
 @cache
-def time_zones() -> tuple[str, ...]:
-    """All that have a name; `localtime` and the like differ from host to host."""
+def list_time_zones() -> tuple[str, ...]:
+    """List the names of all time zones, without those such as `localtime` that differ from host to host."""
     return tuple(sorted(available_timezones() - {"Factory", "localtime", "posixrules"}))
 
 
-async def describe(session: WriteSession, reader_id: int, *, name: str, time_zone: str) -> None:
-    """Raises `NoSuchTimeZone`."""
-    if time_zone not in time_zones():
-        raise NoSuchTimeZone(time_zone)
+async def update_profile(session: WriteSession, reader_id: int, *, name: str, time_zone: str) -> None:
+    """Set a reader's name and time zone. Raises `TimeZoneUnknown`."""
+    if time_zone not in list_time_zones():
+        raise TimeZoneUnknown(time_zone)
     await session.execute(update(Reader).where(Reader.id == reader_id).values(name=name, time_zone=time_zone))
 
 
-async def change_address(session: WriteSession, reader_id: int, email: str) -> None:
-    """`email` is normalised, and was proved to be theirs. Raises `AddressTaken`."""
+async def set_address(session: WriteSession, reader_id: int, email: str) -> None:
+    """Set a reader's address, which is normalised and was proved to be theirs. Raises `AddressTaken`."""
     try:
         async with session.begin_nested():
             await session.execute(update(Reader).where(Reader.id == reader_id).values(email=email))
@@ -46,15 +57,23 @@ async def change_address(session: WriteSession, reader_id: int, email: str) -> N
         raise AddressTaken from error
 
 
-async def leave(session: WriteSession, reader_id: int, *, half_life: timedelta) -> None:
-    """Delete a reader and everything of theirs: every table with a reader in it cascades.
+async def has_access(session: ReadSession, reader_id: int) -> bool:
+    """Tell whether a reader has a signed-in browser or an API key."""
+    has_session = exists().where(ReaderSession.reader_id == reader_id)
+    has_key = exists().where(ApiKey.reader_id == reader_id)
+    return bool(await session.scalar(select(has_session | has_key)))
 
-    Papers that they submitted stay on their lists, without a name.
+
+async def delete_reader(session: WriteSession, reader_id: int, *, half_life: timedelta) -> None:
+    """Delete a reader with everything of theirs: every table that points to readers cascades.
+
+    Their votes are taken back. Papers that they submitted stay listed, without their name. Whoever has an
+    address may have subscriptions too, so call `subscriber_accounts.delete_account` to delete an account.
     """
-    mine = select(Reader.email).where(Reader.id == reader_id).with_for_update()
-    email = await session.scalar(mine)
-    await votes.take_back_all(session, reader_id, half_life=half_life)
-    await submitter_name.forget(session, reader_id)
-    theirs = or_(SignInLink.email == email, SignInLink.reader_id == reader_id)
-    await session.execute(delete(SignInLink).where(theirs))
+    locked_reader = select(Reader.email).where(Reader.id == reader_id).with_for_update()
+    email = await session.scalar(locked_reader)
+    await votes.remove_all_upvotes(session, reader_id, half_life=half_life)
+    await submitter_name.forget_submitter(session, reader_id)
+    is_theirs = or_(SignInLink.email == email, SignInLink.reader_id == reader_id)
+    await session.execute(delete(SignInLink).where(is_theirs))
     await session.execute(delete(Reader).where(Reader.id == reader_id))

@@ -1,4 +1,4 @@
-"""Browsers that are signed in: begin, recognise, renew, end. And when a reader's visits began and ended."""
+"""The sessions of signed-in browsers, and when their readers' visits begin and end."""
 
 from __future__ import annotations
 
@@ -10,139 +10,157 @@ from sqlalchemy import case, delete, func, or_, select, update
 
 from paperround.accounts.tables import Reader, ReaderSession
 from paperround.database import Database, ReadSession, WriteSession
-from paperround.tokens import fingerprint, new_token
+from paperround.tokens import generate_token, hash_token
 
-LONGEST: Final = timedelta(days=180)  # then one signs in again, however often one looks
-UNUSED: Final = timedelta(days=30)
-RENEWED_EVERY: Final = timedelta(days=1)
-UNDER_WAY: Final = timedelta(minutes=5)  # a token just replaced is still good for requests sent with it
-NOTED_EVERY: Final = timedelta(minutes=1)
-QUIET: Final = timedelta(minutes=30)  # ends a visit
-MOST: Final = 50  # of one reader; the least recently used gives way
-LONGEST_AGENT: Final = 200
+SESSION_LIFETIME: Final = timedelta(days=180)  # however often it is used
+MAX_IDLE_TIME: Final = timedelta(days=30)
+RENEWAL_INTERVAL: Final = timedelta(days=1)
+EARLIER_TOKEN_LIFETIME: Final = timedelta(minutes=5)  # requests may be under way with a replaced token
+SEEN_INTERVAL: Final = timedelta(minutes=1)
+VISIT_TIMEOUT: Final = timedelta(minutes=30)  # of quiet, after which a visit has ended
+MAX_SESSIONS: Final = 50  # of one reader; then the least recently used one ends
+MAX_AGENT_LENGTH: Final = 200
 
 
-class Visit(NamedTuple):
+class SignedInVisit(NamedTuple):
+    """Whose browser a request comes from, and in which session."""
+
     reader: Reader
     session: ReaderSession
 
 
-async def begin(session: WriteSession, reader_id: int, *, agent: str, now: datetime) -> str:
-    """Sign a browser in; its token. `agent`: the browser's own words."""
-    token = new_token()
+async def begin_session(session: WriteSession, reader_id: int, *, agent: str, now: datetime) -> str:
+    """Sign a browser in and return the session's token. `agent` is its User-Agent header."""
+    token = generate_token()
     row = ReaderSession(
         reader_id=reader_id,
-        token_hash=fingerprint(token),
+        token_hash=hash_token(token),
         renewed_at=now,
-        agent=agent[:LONGEST_AGENT],
+        agent=agent[:MAX_AGENT_LENGTH],
         created_at=now,
         seen_at=now,
-        expires_at=now + LONGEST,
+        expires_at=now + SESSION_LIFETIME,
     )
     session.add(row)
     await session.flush()
-    kept = (
+    most_recent_ids = (
         select(ReaderSession.id)
         .where(ReaderSession.reader_id == reader_id)
         .order_by(ReaderSession.seen_at.desc(), ReaderSession.id.desc())
-        .limit(MOST)
+        .limit(MAX_SESSIONS)
     )
     await session.execute(
-        delete(ReaderSession).where(ReaderSession.reader_id == reader_id, ReaderSession.id.not_in(kept))
+        delete(ReaderSession).where(
+            ReaderSession.reader_id == reader_id, ReaderSession.id.not_in(most_recent_ids)
+        )
     )
     return token
 
 
-async def visit(database: Database, token: str, *, now: datetime) -> Visit | None:
-    """Whose browser this is; None when nobody's. Notes at most once a minute that they were here."""
-    async with database.reading() as session:
-        found = await _find(session, token, now)
-    if found is None or now - found.session.seen_at < NOTED_EVERY:
-        return found
-    async with database.writing() as session:
-        await _note(session, found, now)
-        return await _find(session, token, now)
+async def load_visit(database: Database, token: str, *, now: datetime) -> SignedInVisit | None:
+    """Find the reader and the session of a token, or None.
+
+    Records the visit at most once a minute.
+    """
+    async with database.read_session() as session:
+        visit = await _find_visit(session, token, now)
+    if visit is None or now - visit.session.seen_at < SEEN_INTERVAL:
+        return visit
+    async with database.write_session() as session:
+        await _mark_seen(session, visit, now)
+        return await _find_visit(session, token, now)
 
 
-async def _find(session: ReadSession, token: str, now: datetime) -> Visit | None:
-    mine = fingerprint(token)
+async def _find_visit(session: ReadSession, token: str, now: datetime) -> SignedInVisit | None:
+    token_hash = hash_token(token)
     query = (
         select(Reader, ReaderSession)
         .join(ReaderSession, ReaderSession.reader_id == Reader.id)
         .where(
             or_(
-                ReaderSession.token_hash == mine,
-                (ReaderSession.earlier_hash == mine) & (ReaderSession.renewed_at > now - UNDER_WAY),
+                ReaderSession.token_hash == token_hash,
+                (ReaderSession.earlier_hash == token_hash)
+                & (ReaderSession.renewed_at > now - EARLIER_TOKEN_LIFETIME),
             ),
             ReaderSession.expires_at > now,
-            ReaderSession.seen_at > now - UNUSED,
+            ReaderSession.seen_at > now - MAX_IDLE_TIME,
         )
     )
     row = (await session.execute(query)).one_or_none()
-    return None if row is None else Visit(row[0], row[1])
+    if row is None:
+        return None
+    reader, reader_session = row
+    return SignedInVisit(reader, reader_session)
 
 
-async def _note(session: WriteSession, visit: Visit, now: datetime) -> None:
+async def _mark_seen(session: WriteSession, visit: SignedInVisit, now: datetime) -> None:
     await session.execute(
         update(ReaderSession).where(ReaderSession.id == visit.session.id).values(seen_at=now)
     )
-    await noted(session, visit.reader.id, now=now)
+    await record_visit(session, visit.reader.id, now=now)
 
 
-async def noted(session: WriteSession, reader_id: int, *, now: datetime) -> None:
-    """A reader is here. After half an hour of quiet this begins a visit, and the one before has ended."""
-    ended = case((Reader.seen_at < now - QUIET, Reader.seen_at), else_=Reader.visited_at)
+async def record_visit(session: WriteSession, reader_id: int, *, now: datetime) -> None:
+    """Record that a reader is here. After half an hour of quiet a new visit begins.
+
+    `visited_at` is then the time at which the visit before ended.
+    """
+    previous_visit_end = case((Reader.seen_at < now - VISIT_TIMEOUT, Reader.seen_at), else_=Reader.visited_at)
     await session.execute(
         update(Reader)
         .where(Reader.id == reader_id)
-        .values(visited_at=ended, seen_at=func.greatest(Reader.seen_at, now))
+        .values(visited_at=previous_visit_end, seen_at=func.greatest(Reader.seen_at, now))
     )
 
 
-async def renew(session: WriteSession, row: ReaderSession, *, now: datetime) -> str | None:
-    """A new token in place of one that is a day old, so that a stolen one is of use for a day. None: not yet,
-    or another request was first."""
-    if now - row.renewed_at < RENEWED_EVERY:
+async def renew_token(session: WriteSession, row: ReaderSession, *, now: datetime) -> str | None:
+    """Replace a token that is a day old, so that a stolen one is of use for a day at most.
+
+    Returns the new token, or None if it is too early or another request was first.
+    """
+    if now - row.renewed_at < RENEWAL_INTERVAL:
         return None
-    token = new_token()
-    renewed = await session.scalar(
+    token = generate_token()
+    renewed_id = await session.scalar(
         update(ReaderSession)
         .where(ReaderSession.id == row.id, ReaderSession.token_hash == row.token_hash)
-        .values(token_hash=fingerprint(token), earlier_hash=ReaderSession.token_hash, renewed_at=now)
+        .values(token_hash=hash_token(token), earlier_hash=ReaderSession.token_hash, renewed_at=now)
         .returning(ReaderSession.id)
     )
-    return token if renewed else None
+    return token if renewed_id else None
 
 
-async def of_reader(session: ReadSession, reader_id: int, *, now: datetime) -> Sequence[ReaderSession]:
-    """Those that are signed in, last used first; at most `MOST`."""
+async def list_sessions(session: ReadSession, reader_id: int, *, now: datetime) -> Sequence[ReaderSession]:
+    """List a reader's sessions that have not ended, the last used one first."""
     query = (
         select(ReaderSession)
         .where(
             ReaderSession.reader_id == reader_id,
             ReaderSession.expires_at > now,
-            ReaderSession.seen_at > now - UNUSED,
+            ReaderSession.seen_at > now - MAX_IDLE_TIME,
         )
         .order_by(ReaderSession.seen_at.desc(), ReaderSession.id.desc())
-        .limit(MOST)
+        .limit(MAX_SESSIONS)
     )
     return (await session.scalars(query)).all()
 
 
-async def end(session: WriteSession, reader_id: int, session_id: int) -> None:
-    """Sign one of a reader's browsers out; another reader's stays."""
+async def end_session(session: WriteSession, reader_id: int, session_id: int) -> None:
+    """Sign one of a reader's browsers out. Does nothing to the session of another reader."""
     await session.execute(
         delete(ReaderSession).where(ReaderSession.id == session_id, ReaderSession.reader_id == reader_id)
     )
 
 
-async def end_all(session: WriteSession, reader_id: int) -> None:
+async def end_all_sessions(session: WriteSession, reader_id: int) -> None:
+    """Sign all of a reader's browsers out."""
     await session.execute(delete(ReaderSession).where(ReaderSession.reader_id == reader_id))
 
 
-async def forget_ended(session: WriteSession, *, now: datetime) -> None:
+async def delete_ended(session: WriteSession, *, now: datetime) -> None:
+    """Delete the sessions that have expired or have not been used for long."""
     await session.execute(
         delete(ReaderSession).where(
-            or_(ReaderSession.expires_at <= now, ReaderSession.seen_at <= now - UNUSED)
+            or_(ReaderSession.expires_at <= now, ReaderSession.seen_at <= now - MAX_IDLE_TIME)
         )
     )

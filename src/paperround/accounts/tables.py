@@ -1,4 +1,4 @@
-"""Readers, their sign-in links, sessions and keys. Of every secret only the hash is kept."""
+"""The tables of readers, sign-in links, sessions and API keys. Of every secret only the hash is kept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from paperround.database import Base
 
 
 class Reader(Base):
-    """Somebody who signed in once; known by their address."""
+    """Somebody who signed in once. They are known by their address."""
 
     __tablename__ = "readers"
 
@@ -28,7 +28,7 @@ class Reader(Base):
 
 
 class SignInLink(Base):
-    """A link that was asked for. The mail's task makes the token and keeps its hash."""
+    """A link that was requested. Its token is made when it is mailed, and only the hash is kept."""
 
     __tablename__ = "sign_in_links"
 
@@ -50,7 +50,7 @@ class SignInLink(Base):
 
 
 class ReaderSession(Base):
-    """A browser that is signed in: until `expires_at`, or until it has not been used for long."""
+    """A signed-in browser. It stays so until `expires_at`, unless it is not used for a long time."""
 
     __tablename__ = "sessions"
 
@@ -73,12 +73,14 @@ class ReaderSession(Base):
 
 
 class Scope(enum.StrEnum):
+    """What an API key may do."""
+
     read = "read"
     write = "write"  # what may write may also read
 
 
 class ApiKey(Base):
-    """What a program may do in a reader's name."""
+    """A key with which a program acts in a reader's name."""
 
     __tablename__ = "api_keys"
 

@@ -16,15 +16,18 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 
-from paperround.database import conninfo
+from paperround.database import build_conninfo
+from paperround.errors import PaperroundError
 
 SCHEMAS: Final = ("public", "jobs")
 APPLICATION: Final = "paperround backup"
 SECRETS: Final = {"password", "sslpassword"}  # of libpq's parameters; everybody can read a command line
 
 
-class BackupError(RuntimeError):
+class BackupError(PaperroundError):
     """A backup can't be made or restored; the text says why and what to do. Nothing was changed."""
+
+    title = "Backup not possible"
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ class Programs:
     @property
     def _address(self) -> dict[str, str]:
         """libpq's parameters of the database."""
-        found = {key: str(value) for key, value in conninfo_to_dict(conninfo(self.url)).items()}
+        found = {key: str(value) for key, value in conninfo_to_dict(build_conninfo(self.url)).items()}
         return {"connect_timeout": "10", **found, "application_name": APPLICATION}
 
 

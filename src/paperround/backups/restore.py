@@ -16,7 +16,7 @@ from psycopg.rows import TupleRow
 
 from paperround import schema
 from paperround.backups.pg_tools import SCHEMAS, BackupError, Programs, words
-from paperround.papers.catalogue import SAMPLE
+from paperround.papers.catalogue import SAMPLE_FEED
 
 # What nobody wants to lose, by table. The sample edition's papers are no loss.
 WORTH: Final[Mapping[str, sql.SQL]] = {
@@ -118,7 +118,7 @@ def _require_empty(connection: psycopg.Connection[TupleRow]) -> list[str]:
 
 
 def _count(connection: psycopg.Connection[TupleRow], query: sql.SQL) -> int:
-    row = connection.execute(query.format(sample=SAMPLE)).fetchone()
+    row = connection.execute(query.format(sample=SAMPLE_FEED)).fetchone()
     return int(row[0]) if row else 0
 
 

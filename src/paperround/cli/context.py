@@ -1,38 +1,63 @@
-"""What every command begins with: its settings, the database, and the console on which it fails."""
+"""What every command begins with: its settings, the database, and the console."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from typing import NoReturn
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Literal, NoReturn
 
+from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
-from paperround import logs, supervisor
+from paperround import logs, schema, supervisor
 from paperround.database import Database
-from paperround.postgres import EmbeddedPostgres
+from paperround.errors import PaperroundError
+from paperround.postgres import EmbeddedPostgres, socket_folder
 from paperround.settings import Settings
 
-console = Console(stderr=True, highlight=False)
+console = Console(stderr=True, highlight=False)  # what commands say about their work
+output = Console(highlight=False)  # what they were asked for
+
+
+class SettingsInvalid(PaperroundError):
+    """Some settings cannot be used. The text names each with what is wrong."""
+
+    title = "Settings can't be used"
+
+
+class CommandNotPossible(PaperroundError):
+    """Something outside of the program is in the way, or the options contradict each other."""
+
+    title = "Not possible"
 
 
 def fail(sentence: str) -> NoReturn:
+    """Show what went wrong and end with exit code 1."""
     console.print(f"[bold red]paperround:[/] {escape(sentence)}", soft_wrap=True)
     raise SystemExit(1)
 
 
-def ready(process: str, *, lifeline: bool = False) -> Settings:
+def load_settings(process: str, *, lifeline: bool = False) -> Settings:
+    """Load the settings and configure the log. Raises `SettingsInvalid`.
+
+    With a `lifeline` the process ends when its input closes, which is when `up` dies.
+    """
     if lifeline:
         supervisor.hold_lifeline()
-    settings = Settings()
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        faults = "\n".join(f"PAPERROUND_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+        raise SettingsInvalid(f"These settings can't be used:\n{faults}") from error
     logs.configure(settings, process)
     return settings
 
 
 @contextmanager
-def database(settings: Settings) -> Iterator[str]:
-    """The address of the database: the one that is set, else our own server, started if it isn't running."""
+def attach_database(settings: Settings) -> Iterator[str]:
+    """Give the database's URL: the one that is set, else our own server's, which is started if need be."""
     if settings.database_url:
         yield settings.database_url.get_secret_value()
         return
@@ -40,9 +65,29 @@ def database(settings: Settings) -> Iterator[str]:
         yield server.url
 
 
-async def with_database(url: str, action: Callable[[Database], Awaitable[None]]) -> None:
-    found = Database(url, pool_size=1, application="paperround command")
-    try:
-        await action(found)
-    finally:
-        await found.close()
+@asynccontextmanager
+async def open_database(
+    settings: Settings,
+    application: str,
+    *,
+    pool_size: int = 1,
+    schema_rule: Literal["upgrade", "require", "accept"] = "require",
+) -> AsyncIterator[Database]:
+    """Open the database for a command.
+
+    Its schema is brought up to date ("upgrade"), must be one that this release can use ("require"), or is not
+    looked at ("accept"). Raises `SchemaError` and `PostgresError`.
+    """
+    with attach_database(settings) as url:
+        if schema_rule == "upgrade":
+            schema.upgrade(url)
+        async with Database(url, pool_size=pool_size, application=application) as database:
+            if schema_rule != "accept":
+                async with database.read_session() as session:
+                    await schema.require(session)
+            yield database
+
+
+def encoder_socket(settings: Settings) -> Path:
+    """The Unix socket of this machine's own encoder."""
+    return socket_folder(settings.data_dir) / "encoder.sock"

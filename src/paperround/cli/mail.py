@@ -1,153 +1,187 @@
-"""What the commands of mail do: preview a digest, send what is due, read what came back."""
+"""The commands of mail: preview a digest, send what is due, read what came back, look into the outbox."""
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
-from rich.console import Console
-from sqlalchemy import select
+import typer
+from rich.table import Table
 
+from paperround import mail
+from paperround.cli.context import console, load_settings, open_database, output
+from paperround.cli.status import format_time
 from paperround.database import Database, utc_now
-from paperround.digests import bounces, calendar, delivery, ledger
-from paperround.digests.bounces import LARGEST, Unreadable
-from paperround.digests.items import Items
-from paperround.digests.links import Links
-from paperround.digests.renderer import Writer
-from paperround.digests.selection import Order, Periods, contents_of
-from paperround.digests.subscriptions import rhythm_of
-from paperround.digests.tables import Cadence, Delivery, Progress, Subscription, WhenEmpty
+from paperround.digests import bounces as returned_mail
+from paperround.digests import delivery, ledger, preview
+from paperround.digests.bounces import MAX_REPORT_SIZE, ReportUnreadable
+from paperround.digests.links import DigestLinks
 from paperround.settings import Settings
-from paperround.tokens import signer
-from paperround.topics.edition_matches import match_edition
+from paperround.text.email_address import normalise_email_address
+from paperround.tokens import load_signer
 
-READ: Final = ".read"  # what a message that was read is called then, behind its name
+READ_SUFFIX: Final = ".read"  # of the name of a message that was read
 
-
-@asynccontextmanager
-async def _links(settings: Settings, url: str) -> AsyncIterator[tuple[Database, Links]]:
-    database = Database(url, pool_size=4, application="paperround digest")
-    try:
-        yield database, Links.of(settings, await signer(database, settings))
-    finally:
-        await database.close()
+app = typer.Typer()
+digest_app = typer.Typer(help="Digests by mail.", no_args_is_help=True)
 
 
-async def preview(settings: Settings, url: str, address: str, folder: Path, out: Console) -> None:
-    """Write the digest that `address` would get now as .eml and .html. Nothing is sent or noted."""
-    now = utc_now()
-    async with _links(settings, url) as (database, links):
-        async with database.reading() as session:
-            one = await session.scalar(select(Subscription).where(Subscription.email == address))
-            if one is None:
-                out.print(f"{address} has no subscription: this is what a new one would get.", markup=False)
-                one = _new(address)
-            order = _order(one, now.date())
-            contents = (
-                await contents_of(session, [order], Periods(lambda day: match_edition(database, day, None)))
-            )[order.id]
-            items = await Items().get(session, contents.papers)
-        writer = Writer(links, settings.site_name)
-        digest = delivery.digest_of(order, contents, items)
-        _write(folder, writer.letter(digest, now=now).body, writer.page(digest).html)
-    out.print(
-        f"{folder / 'digest.eml'} and {folder / 'digest.html'} have {len(digest.papers)} papers.",
+@digest_app.command("preview", epilog="Example: paperround digest preview ada@example.org")
+def preview_digest(
+    address: Annotated[str, typer.Argument(help="Whose digest; one without a subscription will do.")],
+    folder: Annotated[Path, typer.Option(help="Where digest.eml and digest.html are written.")] = Path(),
+) -> None:
+    """Write the digest that an address would get now, as a message and as a page. Nothing is sent."""
+    asyncio.run(_preview(load_settings("digest"), normalise_email_address(address), folder))
+
+
+async def _preview(settings: Settings, address: str, folder: Path) -> None:
+    async with _open_links(settings) as (database, links):
+        rendered = await preview.render_preview(database, links, settings.site_name, address, now=utc_now())
+    _write_preview(rendered, address, folder)
+
+
+def _write_preview(rendered: preview.DigestPreview, address: str, folder: Path) -> None:
+    if not rendered.has_subscription:
+        console.print(f"{address} has no subscription: this is what a new one would get.", markup=False)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "digest.eml").write_bytes(rendered.message)
+    (folder / "digest.html").write_text(rendered.page, encoding="utf-8")
+    console.print(
+        f"{folder / 'digest.eml'} and {folder / 'digest.html'} have {rendered.papers} papers.",
         markup=False,
     )
 
 
-def _order(one: Subscription, day: date) -> Order:
-    return Order(
-        id=0,
-        subscription_id=one.id,
-        period=day,
-        since=calendar.first_day(rhythm_of(one), day),
-        attempts=0,
-        papers=None,
-        reasons=None,
-        email=one.email,
-        reader_id=one.reader_id,
-        cadence=one.cadence,
-        trending=one.trending,
-        topics=one.topics,
-        most=one.most,
-        when_empty=one.when_empty,
-    )
+@digest_app.command("send-due", epilog="Example: paperround digest send-due")
+def send_due() -> None:
+    """Send every digest that is due now. Workers do so by themselves; several at once share the work."""
+    asyncio.run(_send_due(load_settings("digest")))
 
 
-def _write(folder: Path, message: bytes, page: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "digest.eml").write_bytes(message)
-    (folder / "digest.html").write_text(page, encoding="utf-8")
+async def _send_due(settings: Settings) -> None:
+    async with (
+        open_database(settings, "paperround digest", pool_size=8, schema_rule="accept") as database,
+        delivery.open_context(settings, database) as context,
+    ):
+        counts = await delivery.send_due_digests(context)
+    summary = ", ".join(f"{number} {state.value}" for state, number in counts.items())
+    console.print(f"Digests: {summary or 'none is due'}.")
 
 
-def _new(address: str) -> Subscription:
-    return Subscription(
-        id=0, email=address, cadence=Cadence.daily, weekday=0, hour=7, time_zone="UTC", trending=True,
-        topics=False, most=10, when_empty=WhenEmpty.note,
-    )  # fmt: skip
+@digest_app.command(epilog="Example: paperround digest resend 4711")
+def resend(
+    delivery: Annotated[int | None, typer.Argument(help="One of them, by its number.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+) -> None:
+    """Send uncertain digests again: those that may have arrived or not. Without an argument: list them."""
+    settings = load_settings("digest")
+    if delivery is None and not everything:
+        asyncio.run(_list_uncertain(settings))
+    else:
+        asyncio.run(_resend(settings, delivery))
 
 
-async def send_due(settings: Settings, url: str, out: Console) -> None:
-    """Send every digest that is due, beside the workers if there are any."""
-    database = Database(url, pool_size=8, application="paperround digest")
-    try:
-        async with delivery.opened(settings, database) as desk:
-            tally = await delivery.send_due(desk)
-    finally:
-        await database.close()
-    told = ", ".join(f"{number} {state.value}" for state, number in tally.items())
-    out.print(f"Digests: {told or 'none is due'}.")
-
-
-async def resend(settings: Settings, url: str, delivery_id: int | None, out: Console) -> None:
-    """Queue uncertain deliveries again."""
-    async with _links(settings, url) as (database, _), database.writing() as session:
+async def _resend(settings: Settings, delivery_id: int | None) -> None:
+    async with _open_links(settings) as (database, _), database.write_session() as session:
         number = await ledger.resend(session, now=utc_now(), delivery_id=delivery_id)
-    out.print(f"{number} uncertain {'digest is' if number == 1 else 'digests are'} queued again.")
+    console.print(f"{number} uncertain {'digest is' if number == 1 else 'digests are'} queued again.")
 
 
-async def uncertain(url: str, out: Console) -> None:
-    """List what is in doubt."""
-    database = Database(url, pool_size=1, application="paperround digest")
-    async with database.reading() as session:
-        query = select(Delivery).where(Delivery.state == Progress.uncertain).order_by(Delivery.due_at.desc())
-        for one in await session.scalars(query.limit(1000)):
-            out.print(
-                f"{one.id}  due {one.due_at:%Y-%m-%d %H:%M} UTC  {one.words}", markup=False, soft_wrap=True
+async def _list_uncertain(settings: Settings) -> None:
+    async with (
+        open_database(settings, "paperround digest", schema_rule="accept") as database,
+        database.read_session() as session,
+    ):
+        for uncertain in await ledger.list_uncertain(session):
+            console.print(
+                f"{uncertain.id}  due {format_time(uncertain.due_at)}  {uncertain.smtp_response}",
+                markup=False,
+                soft_wrap=True,
             )
-    await database.close()
 
 
-async def take_bounces(settings: Settings, url: str, folder: Path | None, out: Console) -> None:
-    """Read one message from the input, or all of a folder; what was read is renamed there."""
-    async with _links(settings, url) as (database, links):
-        for name, body, done in _messages(folder):
+@app.command(epilog="Example: paperround bounces < message.eml")
+def bounces(
+    folder: Annotated[
+        Path | None, typer.Argument(help="A folder of messages, such as a Maildir's new.")
+    ] = None,
+) -> None:
+    """Read mail that came back: from the input, or all of a folder. What doesn't work is mailed no more."""
+    asyncio.run(_process_returned_mail(load_settings("bounces"), folder))
+
+
+async def _process_returned_mail(settings: Settings, folder: Path | None) -> None:
+    """Read one message from the input, or all of a folder, where messages that were read are renamed."""
+    async with _open_links(settings) as (database, links):
+        for name, body, finish in _list_messages(folder):
             try:
-                report = bounces.read(body, links)
-            except Unreadable as error:
-                out.print(f"{name}: left alone. {error}", markup=False, soft_wrap=True)
-                done()
+                report = returned_mail.parse_report(body, links)
+            except ReportUnreadable as error:
+                console.print(f"{name}: left alone. {error}", markup=False, soft_wrap=True)
+                finish()
                 continue
-            async with database.writing() as session:
-                known = await bounces.take(session, report, now=utc_now())
-            done()
+            async with database.write_session() as session:
+                is_known = await returned_mail.process_report(session, report, now=utc_now())
+            finish()
             kind = report.bounce.value if report.bounce else "unsubscribed"
-            told = f"{kind} ({report.words})" if known else "its digest is no longer kept"
-            out.print(f"{name}: {told}", markup=False, soft_wrap=True)
+            outcome = f"{kind} ({report.explanation})" if is_known else "its digest is no longer kept"
+            console.print(f"{name}: {outcome}", markup=False, soft_wrap=True)
 
 
-def _messages(folder: Path | None) -> Iterator[tuple[str, bytes, Callable[[], object]]]:
+def _list_messages(folder: Path | None) -> Iterator[tuple[str, bytes, Callable[[], object]]]:
+    """Yield each message with its name and with what to call once it was read."""
     if folder is None:
-        yield "message", sys.stdin.buffer.read(LARGEST), lambda: None
+        yield "message", sys.stdin.buffer.read(MAX_REPORT_SIZE), lambda: None
         return
     for path in sorted(folder.iterdir()):
-        if path.is_file() and path.suffix != READ and not path.name.startswith("."):
+        if path.is_file() and path.suffix != READ_SUFFIX and not path.name.startswith("."):
             with path.open("rb") as file:
-                body = file.read(LARGEST)
-            yield path.name, body, partial(path.rename, path.with_name(path.name + READ))
+                body = file.read(MAX_REPORT_SIZE)
+            yield path.name, body, partial(path.rename, path.with_name(path.name + READ_SUFFIX))
+
+
+@app.command(epilog="Example: paperround outbox")
+def outbox(
+    name: Annotated[str | None, typer.Argument(help="A message's file, to be shown.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many are listed.")] = 20,
+) -> None:
+    """The mail that was written to the outbox folder, since no server is set."""
+    settings = load_settings("outbox")
+    if name:
+        _show_message(settings, name)
+    else:
+        _list_outbox(settings, limit)
+
+
+def _list_outbox(settings: Settings, limit: int) -> None:
+    box = mail.open_outbox(settings)
+    messages = box.list_newest(limit)
+    if not messages:
+        output.print(f"No mail is in {box.folder}.", markup=False, soft_wrap=True)
+        return
+    table = Table("written", "to", "subject", "file", box=None)
+    for stored in messages:
+        message = stored.message
+        table.add_row(format_time(stored.at), str(message["To"]), str(message["Subject"]), stored.name)
+    output.print(table, soft_wrap=True)
+
+
+def _show_message(settings: Settings, name: str) -> None:
+    message = mail.open_outbox(settings).read_message(name).message
+    for header in ("From", "To", "Subject", "Date"):
+        output.print(f"{header}: {message[header]}", markup=False, soft_wrap=True)
+    body = message.get_body(("plain", "html"))
+    output.print(f"\n{body.get_content() if body else ''}", markup=False, soft_wrap=True)
+
+
+@asynccontextmanager
+async def _open_links(settings: Settings) -> AsyncIterator[tuple[Database, DigestLinks]]:
+    """Open the database, and the links that are signed with its key."""
+    async with open_database(settings, "paperround digest", pool_size=4, schema_rule="accept") as database:
+        yield database, DigestLinks.from_settings(settings, await load_signer(database, settings))

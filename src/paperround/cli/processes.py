@@ -1,91 +1,105 @@
-"""What the commands do: one function a process, and `everything` for `up`."""
+"""The commands that run processes: `up` for all of them on one machine, and one command for each."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
-from datetime import date, datetime, timedelta
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
-import structlog
-import uvicorn
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+import typer
 
-from paperround import clock as clockwork
+from paperround import clock as timetable
 from paperround import schema, supervisor
-from paperround.cli.status import first_news
-from paperround.database import Database, utc_now
-from paperround.embeddings import backfill as embeddings_backfill
-from paperround.embeddings import models
-from paperround.embeddings.encoder_process import encoder_of
-from paperround.embeddings.progress import EmbeddingProgress
-from paperround.feeds import backfill, schedule
-from paperround.feeds.registry import opened
-from paperround.feeds.tables import Outcome, Reading
-from paperround.papers import half_life, removal
-from paperround.postgres import EmbeddedPostgres, socket_folder
-from paperround.settings import FeedName, Settings, environment_with
+from paperround.cli.context import (
+    CommandNotPossible,
+    attach_database,
+    console,
+    encoder_socket,
+    load_settings,
+    open_database,
+)
+from paperround.cli.status import describe_first_reading
+from paperround.database import Database
+from paperround.postgres import EmbeddedPostgres
+from paperround.settings import Settings, environment_with
 from paperround.worker import jobs
 
-logger = structlog.get_logger(__name__)
-
-MOST_DAYS: Final = 4000  # of one `ingest`; the daily lists began in 2023
 CHILDREN: Final = ("web", "clock", "worker", "encoder")
+ANNOUNCEMENT_TIMEOUT: Final = 600  # seconds after which `up` no longer waits for the first reading
+
+app = typer.Typer()
+Lifeline = Annotated[bool, typer.Option("--lifeline", hidden=True, help="End when the input closes.")]
 
 
-class CannotRun(RuntimeError):
-    """Something outside the program stands in its way; the text says what to do."""
-
-
-def encoder_socket(settings: Settings) -> Path:
-    return socket_folder(settings.data_dir) / "encoder.sock"
-
-
-@asynccontextmanager
-async def usable(url: str, application: str, *, pool_size: int = 5) -> AsyncIterator[Database]:
-    """The database, if its schema is one that we can use. Raises `SchemaError`."""
-    database = Database(url, pool_size=pool_size, application=application)
+@app.command(epilog="Example: PAPERROUND_PORT=9000 paperround up")
+def up() -> None:
+    """Run everything on this machine: database, encoder, worker, clock and web."""
+    settings = load_settings("up")
+    _require_free_port(settings)
+    if settings.database_url:
+        asyncio.run(_supervise(settings, settings.database_url.get_secret_value(), None))
+        return
+    server = EmbeddedPostgres(settings.data_dir)
+    server.start()
     try:
-        async with database.reading() as session:
-            await schema.require(session)
-        yield database
+        asyncio.run(_supervise(settings, server.url, server))
     finally:
-        await database.close()
+        server.stop()
 
 
-def web(settings: Settings, url: str) -> None:
+@app.command(epilog="Example: PAPERROUND_DATABASE_URL=postgresql://db/papers paperround web")
+def web(lifeline: Lifeline = False) -> None:
+    """Serve the pages and the API."""
+    settings = load_settings("web", lifeline=lifeline)
+    with attach_database(settings) as url:
+        serve_web(settings, url)
+
+
+def serve_web(settings: Settings, url: str) -> None:
+    """Serve the site on the database at `url` until the process is told to stop."""
     from paperround.web.app import create_app  # slow to import, and only this process needs it
+    from paperround.web.server import serve
 
-    uvicorn.run(
-        create_app(settings, url, encoder_socket(settings)),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,  # uvicorn believes whoever is on loopback; web/client.py knows better
-        timeout_graceful_shutdown=3,
-    )
+    serve(create_app(settings, url, encoder_socket(settings)), settings)
 
 
-async def worker(settings: Settings, url: str) -> None:
-    async with usable(url, "paperround worker", pool_size=2 * jobs.JOBS_AT_ONCE) as database:
-        await jobs.work(jobs.Workplace(settings, database, encoder_socket(settings)))
+@app.command(epilog="Example: PAPERROUND_DATABASE_URL=postgresql://db/papers paperround worker")
+def worker(lifeline: Lifeline = False) -> None:
+    """Read feeds, embed papers, match topics and send mail. Any number may run, on any number of hosts."""
+    asyncio.run(_work(load_settings("worker", lifeline=lifeline)))
 
 
-async def clock(url: str) -> None:
+async def _work(settings: Settings) -> None:
+    pool_size = 2 * jobs.MAX_CONCURRENT_JOBS
+    async with open_database(settings, "paperround worker", pool_size=pool_size) as database:
+        await jobs.work(settings, database, encoder_socket(settings))
+
+
+@app.command(epilog="Example: PAPERROUND_DATABASE_URL=postgresql://db/papers paperround clock")
+def clock(lifeline: Lifeline = False) -> None:
+    """Put jobs on the queue when they are due. One clock is enough, and two do no harm."""
+    asyncio.run(_tick(load_settings("clock", lifeline=lifeline)))
+
+
+async def _tick(settings: Settings) -> None:
     stop = asyncio.Event()
     supervisor.stop_on_signals(stop)
-    async with usable(url, "paperround clock", pool_size=2) as database:
-        await clockwork.run(database, stop)
+    async with open_database(settings, "paperround clock", pool_size=2) as database:
+        await timetable.run(database, stop)
 
 
-def encoder(settings: Settings, host: str | None, port: int, socket: Path | None = None) -> None:
+@app.command(epilog="Example: paperround encoder --host 0.0.0.0 --port 8100")
+def encoder(
+    host: Annotated[str | None, typer.Option(help="Listen on an address instead of a Unix socket.")] = None,
+    port: Annotated[int, typer.Option(help="The port, with --host.")] = 8100,
+    socket: Annotated[Path | None, typer.Option(hidden=True, help="Another Unix socket.")] = None,
+    lifeline: Lifeline = False,
+) -> None:
+    """Turn text into vectors: for this machine on a Unix socket, or for others on an address."""
+    settings = load_settings("encoder", lifeline=lifeline)
     from paperround.embeddings import encoder as process  # imports torch
 
     if host:
@@ -94,24 +108,8 @@ def encoder(settings: Settings, host: str | None, port: int, socket: Path | None
         process.serve(settings, socket=socket or encoder_socket(settings))
 
 
-def everything(settings: Settings, console: Console) -> None:
-    """`up`: database, schema, then the processes, until Ctrl-C. Raises `CannotRun`, `PostgresError`."""
-    _require_free_port(settings)
-    if settings.database_url:
-        url = settings.database_url.get_secret_value()
-        asyncio.run(_watch_over(settings, url, None, console))
-        return
-    server = EmbeddedPostgres(settings.data_dir)
-    server.start()
-    try:
-        asyncio.run(_watch_over(settings, server.url, server, console))
-    finally:
-        server.stop()
-
-
-async def _watch_over(
-    settings: Settings, url: str, server: EmbeddedPostgres | None, console: Console
-) -> None:
+async def _supervise(settings: Settings, url: str, server: EmbeddedPostgres | None) -> None:
+    """Bring the schema up to date, then run the processes until Ctrl-C or SIGTERM."""
     stop = asyncio.Event()
     supervisor.stop_on_signals(stop, lambda: console.print("Stopping …"))
     await asyncio.to_thread(schema.upgrade, url)
@@ -122,28 +120,25 @@ async def _watch_over(
             group.create_task(supervisor.keep_running(name, [name], environment, stop))
         if server is not None:
             group.create_task(supervisor.keep_postgres(server, stop))
-        group.create_task(_announce(settings, url, console, stop))
+        group.create_task(_announce(settings, url, stop))
 
 
-async def _announce(settings: Settings, url: str, console: Console, stop: asyncio.Event) -> None:
-    """Say where the pages are, once they are there, then what came of the first reading."""
-    await _until_served(settings, stop)
+async def _announce(settings: Settings, url: str, stop: asyncio.Event) -> None:
+    """Say where the pages are once they are served, and then what the first reading brought."""
+    await _wait_until_served(settings, stop)
     console.print(f"Paperround is at [bold]{settings.address}[/]  (Ctrl-C stops it)")
-    database = Database(url, pool_size=1, application="paperround up")
-    deadline = time.monotonic() + 600
-    try:
+    deadline = time.monotonic() + ANNOUNCEMENT_TIMEOUT
+    async with Database(url, pool_size=1, application="paperround up") as database:
         while not stop.is_set() and time.monotonic() < deadline:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), 2)
-            news = await first_news(settings, database)
-            if news:
-                console.print(news)
+            description = await describe_first_reading(settings, database)
+            if description:
+                console.print(description)
                 return
-    finally:
-        await database.close()
 
 
-async def _until_served(settings: Settings, stop: asyncio.Event) -> None:
+async def _wait_until_served(settings: Settings, stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
             _, writer = await asyncio.open_connection(settings.host, settings.port)
@@ -155,7 +150,7 @@ async def _until_served(settings: Settings, stop: asyncio.Event) -> None:
 
 
 def _require_free_port(settings: Settings) -> None:
-    """Said at once and plainly, rather than by a web process that dies again and again."""
+    """Raise `CommandNotPossible` where the port is taken, instead of a web process that dies again and again."""
     if settings.port == 0:
         return
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
@@ -164,121 +159,7 @@ def _require_free_port(settings: Settings) -> None:
         try:
             probe.bind((settings.host, settings.port))
         except OSError as error:
-            raise CannotRun(
-                f"{settings.host} port {settings.port} can't be used ({error.strerror}). Stop what uses it, "
-                "or set PAPERROUND_PORT to another."
+            raise CommandNotPossible(
+                f"{settings.host} port {settings.port} can't be used ({error.strerror}).",
+                advice="Stop what uses it, or set PAPERROUND_PORT to another.",
             ) from error
-
-
-def days_between(day: datetime | None, first: datetime | None, last: datetime | None) -> list[date] | None:
-    """The days that were asked for; None when none were. Raises `CannotRun` for a muddle."""
-    if day and (first or last):
-        raise CannotRun("Give --date, or --from and --to.")
-    if day:
-        return [day.date()]
-    if not first and not last:
-        return None
-    if not first:
-        raise CannotRun("Give --from too: the first day to read.")
-    until = last.date() if last else utc_now().date()
-    count = (until - first.date()).days + 1
-    if not 1 <= count <= MOST_DAYS:
-        raise CannotRun(
-            f"From {first:%Y-%m-%d} to {until} are {count} days; between 1 and {MOST_DAYS} can be read."
-        )
-    return [first.date() + timedelta(days=n) for n in range(count)]
-
-
-async def ingest(
-    settings: Settings, url: str, name: FeedName, days: Sequence[date] | None, console: Console
-) -> Sequence[date]:
-    """Read days of a feed with a progress bar, or log lines where there is no terminal; what is missing."""
-    papers = 0
-    async with (
-        usable(url, "paperround ingest", pool_size=2 * backfill.AT_ONCE) as database,
-        opened(name, settings, database) as feed,
-    ):
-        async with database.writing() as session:
-            await half_life.adopt_half_life(session, settings.half_life)
-        if days is None:
-            days = await _due_days(database, settings, feed.name)
-        with _progress(console) as progress:
-            bar = progress.add_task("days", total=len(days), papers=0)
-
-            def told(reading: Reading) -> None:
-                nonlocal papers
-                papers += reading.papers
-                if reading.outcome is not Outcome.failed:
-                    progress.update(bar, advance=1, papers=papers)
-
-            missing = await backfill.read_days(database, feed, jobs.rules(settings), days, told=told)
-    console.print(f"{papers:,} listings read on {len(days) - len(missing)} of {len(days)} days.")
-    if missing:
-        console.print(
-            f"Not read: {', '.join(map(str, missing[:10]))}{' …' if len(missing) > 10 else ''}. "
-            "They stay due: a running worker goes on with them. `paperround status` shows the last error."
-        )
-    return missing
-
-
-async def _due_days(database: Database, settings: Settings, feed: str) -> Sequence[date]:
-    now = utc_now()
-    async with database.writing() as session:
-        await schedule.plan(session, feed, now=now, catch_up=timedelta(days=settings.catch_up_days))
-    async with database.reading() as session:
-        return await schedule.due(session, feed, now=now)
-
-
-async def embed(settings: Settings, url: str, *, activate: bool, console: Console) -> bool:
-    """Fill the vectors of the settings' model, with a bar and the rate; whether all is as was asked for."""
-    async with (
-        usable(url, "paperround embed", pool_size=2) as database,
-        encoder_of(settings, encoder_socket(settings)) as encoder,
-    ):
-        with EmbeddingProgress(console) as progress:
-            model_id = await models.register(database, await encoder.model(), now=utc_now())
-            async with database.reading() as session:
-                progress.total = await embeddings_backfill.lacking(session, model_id, now=utc_now())
-            done = await embeddings_backfill.fill(database, encoder, told=progress.told)
-        console.print(f"{done:,} papers embedded with {encoder.name}.", markup=False)
-        if not activate:
-            return True
-        switched = await embeddings_backfill.switch_if_complete(database, encoder.name, wait=True)
-    console.print(
-        f"{encoder.name} is the current model. Set PAPERROUND_EMBEDDING_MODEL to it and start Paperround "
-        "again, so that new papers and questions are embedded with it too."
-        if switched
-        else f"{encoder.name} still lacks papers: they came meanwhile, or another process embeds them. "
-        "Try again.",
-        markup=False,
-    )
-    return switched
-
-
-async def drop_model(url: str, name: str, console: Console) -> None:
-    async with usable(url, "paperround embed", pool_size=1) as database:
-        dropped = await models.drop(database, name)
-    console.print(f"{name} is gone, with its index and {dropped:,} vectors.", markup=False)
-
-
-async def remove_paper(url: str, paper_id: str, *, undo: bool, console: Console) -> None:
-    async with usable(url, "paperround remove", pool_size=1) as database, database.writing() as session:
-        if undo:
-            away = await removal.let_back(session, paper_id)
-            told = "may come back with the next reading" if away else "had not been removed"
-        else:
-            there = await removal.remove(session, paper_id, now=utc_now())
-            told = "is gone, and stays away" if there else "wasn't here, and will be kept away"
-    console.print(f"{paper_id} {told}.", markup=False)
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("Reading"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("days, {task.fields[papers]} listings"),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    )

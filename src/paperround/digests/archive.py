@@ -9,45 +9,45 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from paperround.database import ReadSession
-from paperround.digests.items import Item, Items
+from paperround.digests.items import DigestItem, DigestItemCache
 from paperround.digests.renderer import Digest
-from paperround.digests.selection import Contents
+from paperround.digests.selection import Selection
 from paperround.digests.tables import Delivery
 from paperround.topics.tables import Topic
 
-SHOWN: Final = 10
+MAX_SHOWN: Final = 10
 
 
-async def latest(session: ReadSession, subscription_id: int) -> Sequence[Delivery]:
+async def list_latest(session: ReadSession, subscription_id: int) -> Sequence[Delivery]:
     query = select(Delivery).where(Delivery.subscription_id == subscription_id)
-    return (await session.scalars(query.order_by(Delivery.period.desc()).limit(SHOWN))).all()
+    return (await session.scalars(query.order_by(Delivery.period.desc()).limit(MAX_SHOWN))).all()
 
 
-async def digest(session: ReadSession, delivery_id: int) -> Digest | None:
+async def load_digest(session: ReadSession, delivery_id: int) -> Digest | None:
     """As it was composed; None when it is gone or never was."""
     found = await _delivery(session, delivery_id)
     if found is None or found.papers is None:
         return None
     one = found.subscription
-    items = await Items().get(session, found.papers)
-    contents = Contents(found.papers, found.reasons or {})
+    items = await DigestItemCache().get(session, found.papers)
+    contents = Selection(found.papers, found.reasons or {})
     return Digest(one.id, one.email, one.cadence, found.period, contents, items, found.id)
 
 
-class Matched(NamedTuple):
+class MatchedPaper(NamedTuple):
     """A paper that was in a digest for a topic."""
 
-    paper: Item
+    paper: DigestItem
     topic: Topic
 
 
-async def match(session: ReadSession, delivery_id: int, paper_id: str) -> Matched | None:
+async def find_matched_paper(session: ReadSession, delivery_id: int, paper_id: str) -> MatchedPaper | None:
     """None when the paper wasn't in it for a topic, or one of the three is gone."""
     found = await _delivery(session, delivery_id)
     why = (found.reasons or {}).get(paper_id) if found else None
     topic = await session.get(Topic, why["topic"]) if why else None
-    item = (await Items().get(session, [paper_id])).get(paper_id)
-    return Matched(item, topic) if topic and item else None
+    item = (await DigestItemCache().get(session, [paper_id])).get(paper_id)
+    return MatchedPaper(item, topic) if topic and item else None
 
 
 async def _delivery(session: ReadSession, delivery_id: int) -> Delivery | None:

@@ -11,17 +11,17 @@ from zoneinfo import ZoneInfo
 from paperround.digests.tables import Cadence
 
 # A sender that was down sends what is this late; what is later is let go.
-CATCH_UP: Final[Mapping[Cadence, timedelta]] = {
+CATCH_UP_WINDOWS: Final[Mapping[Cadence, timedelta]] = {
     Cadence.daily: timedelta(hours=12),
     Cadence.weekdays: timedelta(hours=12),
     Cadence.weekly: timedelta(days=2),
 }
-A_DAY: Final = timedelta(days=1)
+ONE_DAY: Final = timedelta(days=1)
 WORKING_DAYS: Final = frozenset(range(5))
 
 
 @dataclass(frozen=True)
-class Rhythm:
+class DeliverySchedule:
     """On which days and when. `weekday` counts for weekly ones alone; Monday is 0."""
 
     cadence: Cadence
@@ -29,7 +29,7 @@ class Rhythm:
     hour: int
     time_zone: str
 
-    def comes_on(self, day: date) -> bool:
+    def is_due_on(self, day: date) -> bool:
         match self.cadence:
             case Cadence.daily:
                 return True
@@ -39,51 +39,53 @@ class Rhythm:
                 return day.weekday() == self.weekday
 
 
-def moment_of(day: date, hour: int, zone: ZoneInfo) -> datetime:
+def hour_start(day: date, hour: int, zone: ZoneInfo) -> datetime:
     """The moment at which the day's hour begins: the first one where clocks go back over it, the moment of
     the change where they jump over it."""
     return datetime.combine(day, time(hour), zone).astimezone(UTC)
 
 
-def exists(day: date, hour: int, zone: ZoneInfo) -> bool:
+def day_exists(day: date, hour: int, zone: ZoneInfo) -> bool:
     """Whether the zone had that day at all: a few islands have left one out."""
-    return moment_of(day, hour, zone) != moment_of(day + A_DAY, hour, zone)
+    return hour_start(day, hour, zone) != hour_start(day + ONE_DAY, hour, zone)
 
 
-def next_due(rhythm: Rhythm, *, after: datetime) -> tuple[date, datetime]:
+def find_next_due(schedule: DeliverySchedule, *, after: datetime) -> tuple[date, datetime]:
     """The first day of the rhythm whose moment comes after `after`, and that moment in UTC."""
-    zone = ZoneInfo(rhythm.time_zone)
-    day = after.astimezone(zone).date() - A_DAY
+    zone = ZoneInfo(schedule.time_zone)
+    day = after.astimezone(zone).date() - ONE_DAY
     while True:
-        moment = moment_of(day, rhythm.hour, zone)
-        if moment > after and rhythm.comes_on(day) and exists(day, rhythm.hour, zone):
+        moment = hour_start(day, schedule.hour, zone)
+        if moment > after and schedule.is_due_on(day) and day_exists(day, schedule.hour, zone):
             return day, moment
-        day += A_DAY
+        day += ONE_DAY
 
 
-def first_day(rhythm: Rhythm, day: date) -> date:
+def find_first_day(schedule: DeliverySchedule, day: date) -> date:
     """The first day whose papers belong to the digest of `day`: that of the one before it, whose list had
     hardly begun when it went out."""
-    before = day - A_DAY
-    while not rhythm.comes_on(before):
-        before -= A_DAY
+    before = day - ONE_DAY
+    while not schedule.is_due_on(before):
+        before -= ONE_DAY
     return before
 
 
-def let_go_at(rhythm: Rhythm, due_at: datetime) -> datetime:
+def expires_at(schedule: DeliverySchedule, due_at: datetime) -> datetime:
     """When it is too late for what was due at `due_at`: it is stale, or the next one is due."""
-    _, following = next_due(rhythm, after=due_at)
-    return min(due_at + CATCH_UP[rhythm.cadence], following)
+    _, following = find_next_due(schedule, after=due_at)
+    return min(due_at + CATCH_UP_WINDOWS[schedule.cadence], following)
 
 
-def latest_due(rhythm: Rhythm, *, due_at: datetime, now: datetime) -> tuple[date, datetime] | None:
+def find_latest_due(
+    schedule: DeliverySchedule, *, due_at: datetime, now: datetime
+) -> tuple[date, datetime] | None:
     """Of what was due from `due_at` to `now`, the last that isn't too late; None when all is to be let go."""
-    window = CATCH_UP[rhythm.cadence] + A_DAY
+    window = CATCH_UP_WINDOWS[schedule.cadence] + ONE_DAY
     found: tuple[date, datetime] | None = None
-    day, moment = next_due(rhythm, after=max(due_at - timedelta(seconds=1), now - window))
+    day, moment = find_next_due(schedule, after=max(due_at - timedelta(seconds=1), now - window))
     while moment <= now:
         found = (day, moment)
-        day, moment = next_due(rhythm, after=moment)
-    if found is None or let_go_at(rhythm, found[1]) <= now:
+        day, moment = find_next_due(schedule, after=moment)
+    if found is None or expires_at(schedule, found[1]) <= now:
         return None
     return found

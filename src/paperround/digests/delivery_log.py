@@ -18,45 +18,64 @@ import psycopg
 import stamina
 import structlog
 
-from paperround.database import conninfo
-from paperround.digests.tables import Progress
+from paperround.database import build_conninfo
+from paperround.digests.delivery_states import (
+    OUTCOME_EVENTS,
+    DeliveryEvent,
+    TransitionUnknown,
+    get_common_sources,
+    get_sources,
+    get_target,
+)
+from paperround.digests.tables import DeliveryState
 
 logger = structlog.get_logger(__name__)
 
-SOON: Final = 0.02  # seconds until an outcome is written that no start comes after
-GATHER: Final = 0.002  # seconds for which a start waits for others: one statement does for several
-PATIENCE: Final = 60  # seconds that a database may be away before a sender gives up
+OUTCOME_DELAY: Final = 0.02  # seconds until an outcome is written that no start comes after
+START_DELAY: Final = 0.002  # seconds for which a start waits for others: one statement does for several
+DATABASE_TIMEOUT: Final = 60  # seconds that a database may be away before a sender gives up
+
+OUTCOME_SOURCES: Final = get_common_sources(OUTCOME_EVENTS)
 
 # An outcome counts also where the others thought this sender dead and put the delivery in doubt meanwhile.
-MARK: Final = """
+WRITE_LOG: Final = """
     WITH done AS (
         UPDATE deliveries d
         SET state = o.state, finished_at = o.at, next_try_at = o.next_try_at, code = o.code, words = o.words
         FROM unnest(%(ids)s::bigint[], %(states)s::text[], %(ats)s::timestamptz[], %(tries)s::timestamptz[],
                     %(codes)s::smallint[], %(words)s::text[]) AS o (id, state, at, next_try_at, code, words)
-        WHERE d.id = o.id AND d.sender = %(sender)s AND d.state IN ('sending', 'uncertain')
+        WHERE d.id = o.id AND d.sender = %(sender)s AND d.state = ANY(%(outcome_sources)s)
     )
-    UPDATE deliveries d SET started_at = clock_timestamp(), attempts = d.attempts + 1
+    UPDATE deliveries d
+    SET state = %(start_target)s, started_at = clock_timestamp(), attempts = d.attempts + 1
     FROM subscriptions s
-    WHERE d.id = ANY(%(starts)s) AND d.sender = %(sender)s AND d.state = 'sending'
+    WHERE d.id = ANY(%(starts)s) AND d.sender = %(sender)s AND d.state = ANY(%(start_sources)s)
       AND s.id = d.subscription_id AND s.state = 'active'
     RETURNING d.id
 """
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DeliveryOutcome:
     """What became of an attempt. `next_try_at` matters where it is to be tried again."""
 
     delivery_id: int
-    state: Progress
-    at: datetime
+    event: DeliveryEvent
+    finished_at: datetime
     next_try_at: datetime
     code: int | None
-    words: str
+    smtp_response: str
+
+    def __post_init__(self) -> None:
+        if self.event not in OUTCOME_EVENTS:
+            raise TransitionUnknown(f"“{self.event.value}” is no outcome of an attempt.")
+
+    @property
+    def state(self) -> DeliveryState:
+        return get_target(self.event)
 
 
-class Marks:
+class DeliveryLog:
     """Asked for by `tasks` tasks at once; what comes while a statement is under way goes into the next."""
 
     def __init__(self, url: str, sender: int, *, tasks: int = 1) -> None:
@@ -64,13 +83,13 @@ class Marks:
         self._sender = sender
         self._tasks = tasks
         self._connection: psycopg.AsyncConnection | None = None
-        self._outcomes: list[Outcome] = []
+        self._outcomes: list[DeliveryOutcome] = []
         self._starts: dict[int, asyncio.Future[bool]] = {}
         self._asked = asyncio.Event()
         self._under_way = asyncio.Event()  # the statement with the starts asked for until now
         self._gathering: asyncio.TimerHandle | None = None
 
-    async def start(self, delivery_id: int) -> Awaitable[bool]:
+    async def request_start(self, delivery_id: int) -> Awaitable[bool]:
         """Ask whether the message may be handed over now: it is still ours, and still wanted. Comes back when
         the question is on its way, so that its message can be made while the answer comes."""
         loop = asyncio.get_running_loop()
@@ -78,14 +97,14 @@ class Marks:
         if len(self._starts) >= self._tasks:
             self._asked.set()
         elif self._gathering is None:
-            self._gathering = loop.call_later(GATHER, self._asked.set)
+            self._gathering = loop.call_later(START_DELAY, self._asked.set)
         await self._under_way.wait()
         return answer
 
-    def record(self, outcome: Outcome) -> None:
+    def record(self, outcome: DeliveryOutcome) -> None:
         """Goes out with the next start, or soon alone when none comes."""
         if not self._outcomes:
-            asyncio.get_running_loop().call_later(SOON, self._asked.set)
+            asyncio.get_running_loop().call_later(OUTCOME_DELAY, self._asked.set)
         self._outcomes.append(outcome)
 
     async def run(self) -> None:
@@ -101,9 +120,15 @@ class Marks:
                 asked.cancel()
 
     async def close(self) -> None:
-        """Write what is left."""
-        if self._outcomes:
-            await self._write()
+        """Write what is left, and disconnect."""
+        try:
+            if self._outcomes:
+                await self._write()
+        finally:
+            await self.disconnect()
+
+    async def disconnect(self) -> None:
+        """Close the connection to the database."""
         if self._connection is not None:
             await self._connection.close()
 
@@ -125,44 +150,50 @@ class Marks:
             if not asked.done():
                 asked.set_result(delivery_id in allowed)
 
-    async def _execute(self, outcomes: list[Outcome], starts: list[int]) -> set[int]:
+    async def _execute(self, outcomes: list[DeliveryOutcome], starts: list[int]) -> set[int]:
         values = {
             "sender": self._sender,
             "starts": starts,
             "ids": [one.delivery_id for one in outcomes],
             "states": [one.state.value for one in outcomes],
-            "ats": [one.at for one in outcomes],
+            "outcome_sources": [state.value for state in OUTCOME_SOURCES],
+            "start_sources": [state.value for state in get_sources(DeliveryEvent.started)],
+            "start_target": get_target(DeliveryEvent.started).value,
+            "ats": [one.finished_at for one in outcomes],
             "tries": [one.next_try_at for one in outcomes],
             "codes": [one.code for one in outcomes],
-            "words": [one.words for one in outcomes],
+            "words": [one.smtp_response for one in outcomes],
         }
         async for attempt in stamina.retry_context(
-            on=psycopg.OperationalError, attempts=None, timeout=PATIENCE, wait_initial=0.1, wait_max=2
+            on=psycopg.OperationalError, attempts=None, timeout=DATABASE_TIMEOUT, wait_initial=0.1, wait_max=2
         ):
             with attempt:
                 connection = await self._connected()
-                rows = await (await connection.execute(MARK, values)).fetchall()
+                rows = await (await connection.execute(WRITE_LOG, values)).fetchall()
                 return {row[0] for row in rows}
         raise AssertionError("unreachable")
 
     async def _connected(self) -> psycopg.AsyncConnection:
         if self._connection is None or self._connection.closed:
             self._connection = await psycopg.AsyncConnection.connect(
-                conninfo(self._url), autocommit=True, connect_timeout=10
+                build_conninfo(self._url), autocommit=True, connect_timeout=10
             )
             await self._connection.execute("SET synchronous_commit = off")
         return self._connection
 
 
 @asynccontextmanager
-async def marking(url: str, sender: int, *, tasks: int = 1) -> AsyncIterator[Marks]:
-    marks = Marks(url, sender, tasks=tasks)
+async def open_delivery_log(url: str, sender: int, *, tasks: int = 1) -> AsyncIterator[DeliveryLog]:
+    marks = DeliveryLog(url, sender, tasks=tasks)
     async with asyncio.TaskGroup() as group:
         writing = group.create_task(marks.run())
         try:
             yield marks
         finally:
             writing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await writing
-            await marks.close()
+            try:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await writing
+                await marks.close()
+            finally:
+                await marks.disconnect()

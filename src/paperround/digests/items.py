@@ -11,15 +11,16 @@ from sqlalchemy.orm import undefer
 
 from paperround.database import ReadSession
 from paperround.papers.tables import Paper
-from paperround.text.markup import http_link, unicode_math
+from paperround.text.links import normalise_http_url
+from paperround.text.markup import render_unicode
 
-FIRST_AUTHORS: Final = 3
-LONGEST_SUMMARY: Final = 240  # characters: about two lines
-LONGEST_TITLE: Final = 300
+MAX_AUTHORS: Final = 3
+MAX_SUMMARY_LENGTH: Final = 240  # characters: about two lines
+MAX_TITLE_LENGTH: Final = 300
 
 
 @dataclass(frozen=True, eq=False)
-class Item:
+class DigestItem:
     id: str
     title: str
     authors: str
@@ -29,44 +30,44 @@ class Item:
     code_url: str | None
 
 
-class Items:
+class DigestItemCache:
     """Papers looked up once and kept, for as long as one sender's run."""
 
     def __init__(self) -> None:
-        self._known: dict[str, Item | None] = {}
+        self._known: dict[str, DigestItem | None] = {}
 
-    async def get(self, session: ReadSession, paper_ids: Iterable[str]) -> Mapping[str, Item]:
+    async def get(self, session: ReadSession, paper_ids: Iterable[str]) -> Mapping[str, DigestItem]:
         """Those of the papers that are still in the catalogue."""
         wanted = list(dict.fromkeys(paper_ids))
         new = [paper_id for paper_id in wanted if paper_id not in self._known]
         if new:
             self._known |= dict.fromkeys(new)
             query = select(Paper).where(Paper.id.in_(new)).options(undefer(Paper.author_names))
-            self._known |= {paper.id: item_of(paper) for paper in await session.scalars(query)}
+            self._known |= {paper.id: build_item(paper) for paper in await session.scalars(query)}
         return {paper_id: item for paper_id in wanted if (item := self._known[paper_id])}
 
 
-def item_of(paper: Paper) -> Item:
+def build_item(paper: Paper) -> DigestItem:
     """The names of the paper's authors must be loaded."""
     day = paper.published_at
-    return Item(
+    return DigestItem(
         id=paper.id,
-        title=shortened(unicode_math(paper.title), LONGEST_TITLE),
-        authors=byline(paper.author_names),
+        title=shorten(render_unicode(paper.title), MAX_TITLE_LENGTH),
+        authors=format_byline(paper.author_names),
         published=f"{day.day} {day:%b %Y}",
-        summary=shortened(unicode_math(paper.ai_summary or paper.abstract), LONGEST_SUMMARY),
+        summary=shorten(render_unicode(paper.ai_summary or paper.abstract), MAX_SUMMARY_LENGTH),
         votes=f"{paper.votes:,} {'vote' if paper.votes == 1 else 'votes'}",
-        code_url=http_link(paper.github_url),
+        code_url=normalise_http_url(paper.github_url),
     )
 
 
-def byline(authors: Sequence[str]) -> str:
+def format_byline(authors: Sequence[str]) -> str:
     """`Ada, Ben, Cyn and 4 more`."""
-    rest = len(authors) - FIRST_AUTHORS
-    return ", ".join(authors[:FIRST_AUTHORS]) + (f" and {rest} more" if rest > 0 else "")
+    rest = len(authors) - MAX_AUTHORS
+    return ", ".join(authors[:MAX_AUTHORS]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def shortened(text: str, length: int) -> str:
+def shorten(text: str, length: int) -> str:
     """One line of at most `length` characters, cut between words."""
     line = " ".join(text.split())
     if len(line) <= length:

@@ -10,15 +10,15 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
-from paperround.mail.message import address_of, domain_of
+from paperround.mail.message import parse_address, parse_domain
 from paperround.settings import Settings
 from paperround.tokens import BadToken, Signer
 
 Purpose = Literal["confirm", "preferences", "unsubscribe", "digest", "rate", "message"]
-MARK: Final = re.compile(r"(\d{1,18}\.[0-9a-f]{20})", re.ASCII)
+SEALED_ID: Final = re.compile(r"(\d{1,18}\.[0-9a-f]{20})", re.ASCII)
 
 
-class Addresses(NamedTuple):
+class DeliveryLinks(NamedTuple):
     return_path: str
     message_id: str
     unsubscribe: str
@@ -29,7 +29,7 @@ class Addresses(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Links:
+class DigestLinks:
     """What signs, where the site is, whom mail comes from and where bounces go."""
 
     signer: Signer
@@ -37,15 +37,15 @@ class Links:
     sender: str  # `Name <address>`, as in From
     domain: str  # of that address
     bounces: str  # an address
-    a_path_each: bool  # whether each delivery has a return path of its own
+    separate_return_paths: bool  # whether each delivery has a return path of its own
 
     @classmethod
-    def of(cls, settings: Settings, signer: Signer) -> Links:
+    def from_settings(cls, settings: Settings, signer: Signer) -> DigestLinks:
         """Raises `MailSettingsError`."""
         sender = settings.mail_from
-        bounces = address_of(settings.bounce_address or sender)
+        bounces = parse_address(settings.bounce_address or sender)
         return cls(
-            signer, settings.address, sender, domain_of(sender), bounces, bool(settings.bounce_address)
+            signer, settings.address, sender, parse_domain(sender), bounces, bool(settings.bounce_address)
         )
 
     def confirm(self, subscription_id: int) -> str:
@@ -65,11 +65,11 @@ class Links:
         """Where this delivery's bounces go: an address of its own, where one is set."""
         return self._return_path(self._seal("message", delivery_id))
 
-    def of_delivery(self, delivery_id: int, subscription_id: int) -> Addresses:
+    def for_delivery(self, delivery_id: int, subscription_id: int) -> DeliveryLinks:
         """All that stand in one message."""
         mark = self._seal("message", delivery_id)
         path = self._return_path(mark)
-        return Addresses(
+        return DeliveryLinks(
             return_path=path,
             message_id=f"{mark}@{self.domain}",
             unsubscribe=self.unsubscribe(subscription_id),
@@ -81,23 +81,23 @@ class Links:
         )
 
     def _return_path(self, mark: str) -> str:
-        if not self.a_path_each:
+        if not self.separate_return_paths:
             return self.bounces
         local, _, domain = self.bounces.rpartition("@")
         return f"{local}+{mark}@{domain}"
 
-    def delivery_in(self, text: str) -> int | None:
+    def find_delivery_id(self, text: str) -> int | None:
         """The delivery that a return path or a Message-ID within `text` names; None when none is ours."""
-        for mark in MARK.findall(text):
+        for mark in SEALED_ID.findall(text):
             try:
-                return self.read("message", mark)
+                return self.read_token("message", mark)
             except BadToken:
                 continue
         return None
 
-    def read(self, purpose: Purpose, token: str) -> int:
+    def read_token(self, purpose: Purpose, token: str) -> int:
         """The id in a link. Raises `BadToken`."""
-        if not MARK.fullmatch(token):
+        if not SEALED_ID.fullmatch(token):
             raise BadToken("This link is not whole. Copy all of it from the message.")
         return int(self.signer.unseal(purpose, token))
 

@@ -12,20 +12,20 @@ from itertools import groupby
 from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import quote, urlsplit
 
-from paperround.digests.items import Item, shortened
-from paperround.digests.links import Addresses, Links
-from paperround.digests.selection import Contents, Why
+from paperround.digests.items import DigestItem, shorten
+from paperround.digests.links import DeliveryLinks, DigestLinks
+from paperround.digests.selection import MatchReason, Selection
 from paperround.digests.tables import Cadence
-from paperround.digests.templates import Block, Templates, placed
-from paperround.mail.message import address_of
-from paperround.mail.mime import assembled, encoded
+from paperround.digests.templates import DigestTemplates, RenderedBlock, placeholders
+from paperround.mail.message import parse_address
+from paperround.mail.mime import assemble_message, encode_header
 
-LONGEST_BEST: Final = 100  # characters of a title in a subject
-LARGEST: Final = 100_000  # bytes of a message: mail programs clip what is longer
-MOST_ALIKE: Final = 100  # lists of papers that are kept ready; 30 kB each
-LINKS: Final = placed(*Addresses._fields)
-NOTHING: Final = "No paper has come up since your last digest. The next one comes when it is due."
-TRENDING: Final = {
+MAX_SUBJECT_TITLE_LENGTH: Final = 100  # characters of a title in a subject
+MAX_MESSAGE_SIZE: Final = 100_000  # bytes of a message: mail programs clip what is longer
+SHARED_BLOCK_CACHE_SIZE: Final = 100  # lists of papers that are kept ready; 30 kB each
+LINK_PLACEHOLDERS: Final = placeholders(*DeliveryLinks._fields)
+EMPTY_NOTE: Final = "No paper has come up since your last digest. The next one comes when it is due."
+TRENDING_HEADINGS: Final = {
     Cadence.daily: "Trending now",
     Cadence.weekdays: "Trending now",
     Cadence.weekly: "Trending this week",
@@ -40,184 +40,192 @@ class Digest:
     email: str
     cadence: Cadence
     period: date
-    contents: Contents
-    items: Mapping[str, Item]
+    selection: Selection
+    items: Mapping[str, DigestItem]
     delivery_id: int | None = None
 
     @property
-    def papers(self) -> list[Item]:
+    def papers(self) -> list[DigestItem]:
         """Those that are still in the catalogue."""
-        return [self.items[key] for key in self.contents.papers if key in self.items]
+        return [self.items[key] for key in self.selection.papers if key in self.items]
 
 
-class Written(NamedTuple):
+class RenderedDigest(NamedTuple):
     subject: str
     text: str
     html: str
 
 
-class Letter(NamedTuple):
+class RenderedMessage(NamedTuple):
     """A message as it goes over the wire, and where its bounces go."""
 
     body: bytes
     return_path: str
 
 
-class Writer:
+class DigestRenderer:
     """Templates with their styles put in line, once. What many readers get alike is rendered once, too."""
 
-    def __init__(self, links: Links, site_name: str) -> None:
+    def __init__(self, links: DigestLinks, site_name: str) -> None:
         self._links = links
-        self._templates = Templates.load()
-        self._same: dict[str, Any] = {"site": links.site, "site_name": site_name}
-        self._known: dict[Hashable, Block] = {}
-        self._alike = lru_cache(maxsize=MOST_ALIKE)(self._render_alike)
+        self._templates = DigestTemplates.load()
+        self._site_values: dict[str, Any] = {"site": links.site, "site_name": site_name}
+        self._blocks_by_key: dict[Hashable, RenderedBlock] = {}
+        self._shared_papers = lru_cache(maxsize=SHARED_BLOCK_CACHE_SIZE)(self._render_shared_papers)
         host = urlsplit(links.site).hostname or "localhost"
         self._headers = [
-            ("From", _sender(links.sender)),
+            ("From", _format_sender(links.sender)),
             ("List-Id", f"<digest.{host}>"),
             ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
             ("Auto-Submitted", "auto-generated"),
             ("Feedback-ID", f"digest:{links.domain}"),
         ]
 
-    def letter(self, digest: Digest, *, now: datetime) -> Letter:
+    def render_message(self, digest: Digest, *, now: datetime) -> RenderedMessage:
         """The message to its reader."""
-        links = self._links.of_delivery(digest.delivery_id or 0, digest.subscription_id)
+        links = self._links.for_delivery(digest.delivery_id or 0, digest.subscription_id)
         subject = self._subject(digest)
         headers = [
             *self._headers,
             ("To", digest.email),
-            ("Subject", encoded("Subject", subject)),
+            ("Subject", encode_header("Subject", subject)),
             ("Date", format_datetime(now)),
             ("Message-ID", f"<{links.message_id}>"),
             # On one line, however long: signatures break where others fold it again.
             ("List-Unsubscribe", f"<{links.unsubscribe}>, <{links.unsubscribe_by_mail}>"),
         ]
-        return Letter(self._fitting(digest, headers, subject, links), links.return_path)
+        return RenderedMessage(self._render_within_limit(digest, headers, subject, links), links.return_path)
 
-    def _fitting(
-        self, digest: Digest, headers: Sequence[tuple[str, str]], subject: str, links: Addresses
+    def _render_within_limit(
+        self, digest: Digest, headers: Sequence[tuple[str, str]], subject: str, links: DeliveryLinks
     ) -> bytes:
         """The last papers without their summaries where all is too long; then without the last papers, and
         with a link to where they stand."""
 
         def body(cut: int) -> bytes:
-            blocks = self._blocks(digest, subject, links, cut=cut)
-            whole = Block.joined(blocks)
-            return assembled(headers, [whole.quoted_text], [whole.quoted_html])
+            blocks = self._render_blocks(digest, subject, links, cut=cut)
+            whole = RenderedBlock.join(blocks)
+            return assemble_message(headers, [whole.quoted_text], [whole.quoted_html])
 
         whole = body(0)
-        if len(whole) <= LARGEST:
+        if len(whole) <= MAX_MESSAGE_SIZE:
             return whole
         cuts = range(1, 2 * len(digest.papers) + 1)
         return body(
-            cuts[bisect_left(cuts, True, hi=len(cuts) - 1, key=lambda cut: len(body(cut)) <= LARGEST)]
+            cuts[
+                bisect_left(cuts, True, hi=len(cuts) - 1, key=lambda cut: len(body(cut)) <= MAX_MESSAGE_SIZE)
+            ]
         )
 
-    def page(self, digest: Digest) -> Written:
+    def render_page(self, digest: Digest) -> RenderedDigest:
         """All of it, without the links that belong to its reader alone: a page is passed on."""
         subject = self._subject(digest)
-        whole = Block.joined(self._blocks(digest, subject, None))
-        return Written(subject, whole.text, whole.html)
+        whole = RenderedBlock.join(self._render_blocks(digest, subject, None))
+        return RenderedDigest(subject, whole.text, whole.html)
 
     def _subject(self, digest: Digest) -> str:
         """The best paper, and how many more."""
         papers = digest.papers
         if not papers:
-            return f"Nothing new {_day(digest)}"
-        best = shortened(papers[0].title, LONGEST_BEST)
+            return f"Nothing new {_format_day(digest)}"
+        best = shorten(papers[0].title, MAX_SUBJECT_TITLE_LENGTH)
         return f"{best} and {len(papers) - 1} more" if len(papers) > 1 else best
 
-    def _blocks(self, digest: Digest, subject: str, links: Addresses | None, *, cut: int = 0) -> list[Block]:
+    def _render_blocks(
+        self, digest: Digest, subject: str, links: DeliveryLinks | None, *, cut: int = 0
+    ) -> list[RenderedBlock]:
         """`cut`: how many papers, from the last, are without a summary; what is beyond their number, how many
         are left out."""
         papers = digest.papers
         left_out = max(cut - len(papers), 0)
         shown = papers[: len(papers) - left_out]
-        opening = {"subject": subject, "day": _day(digest), "heading": _heading(digest)}
-        opening["nothing"] = "" if papers else NOTHING
+        opening = {"subject": subject, "day": _format_day(digest), "heading": _format_heading(digest)}
+        opening["nothing"] = "" if papers else EMPTY_NOTE
         opening["role"] = "article" if links else "main"
         return [
-            self._once("opening", opening),
-            *self._parts(digest, shown, links, whole=len(papers) - cut),
-            *([self._rest(left_out, links)] if left_out and links else ()),
-            self._end(links),
+            self._render_cached("opening", opening),
+            *self._render_parts(digest, shown, links, whole=len(papers) - cut),
+            *([self._render_omitted_note(left_out, links)] if left_out and links else ()),
+            self._render_end(links),
         ]
 
-    def _parts(
-        self, digest: Digest, papers: Sequence[Item], links: Addresses | None, *, whole: int
-    ) -> Iterator[Block]:
+    def _render_parts(
+        self, digest: Digest, papers: Sequence[DigestItem], links: DeliveryLinks | None, *, whole: int
+    ) -> Iterator[RenderedBlock]:
         """A part a heading. Papers that come without a reason are the same for many readers."""
-        reasons, trending = digest.contents.reasons, TRENDING[digest.cadence]
+        reasons, trending = digest.selection.reasons, TRENDING_HEADINGS[digest.cadence]
 
-        def heading(placed: tuple[int, Item]) -> tuple[str, bool]:
+        def heading(placed: tuple[int, DigestItem]) -> tuple[str, bool]:
             why = reasons.get(placed[1].id)
             return (why["name"] if why and why["own"] else trending), why is None
 
         before = None
         for (name, alike), group in groupby(enumerate(papers), key=heading):
             if name != before:
-                yield self._once("part", {"heading": name})
+                yield self._render_cached("part", {"heading": name})
             before = name
             if alike:
-                yield self._alike(tuple((item, place >= whole) for place, item in group))
+                yield self._shared_papers(tuple((item, place >= whole) for place, item in group))
             else:
                 for place, item in group:
-                    yield self._paper(item, reasons[item.id], links, brief=place >= whole)
+                    yield self._render_paper(item, reasons[item.id], links, brief=place >= whole)
 
-    def _render_alike(self, papers: tuple[tuple[Item, bool], ...]) -> Block:
-        return Block.joined(self._paper(item, None, None, brief=brief) for item, brief in papers)
+    def _render_shared_papers(self, papers: tuple[tuple[DigestItem, bool], ...]) -> RenderedBlock:
+        return RenderedBlock.join(self._render_paper(item, None, None, brief=brief) for item, brief in papers)
 
-    def _paper(self, item: Item, why: Why | None, links: Addresses | None, *, brief: bool) -> Block:
+    def _render_paper(
+        self, item: DigestItem, why: MatchReason | None, links: DeliveryLinks | None, *, brief: bool
+    ) -> RenderedBlock:
         """Rendered once; what is its reader's own is put in."""
         form = (bool(why), bool(why and links), brief)
         key = (item, form)
-        if key not in self._known:
-            self._known[key] = self._render_paper(item, *form)
+        if key not in self._blocks_by_key:
+            self._blocks_by_key[key] = self._render_paper_once(item, *form)
         if why is None:
-            return self._known[key]
+            return self._blocks_by_key[key]
         rate = f"{links.rate}?paper={quote(item.id, safe='')}&value=" if links else ""
-        return self._known[key].filled({"rate": rate, "why": _because(why)})
+        return self._blocks_by_key[key].fill({"rate": rate, "why": _format_reason(why)})
 
-    def _render_paper(self, item: Item, has_why: bool, has_rate: bool, brief: bool) -> Block:
+    def _render_paper_once(
+        self, item: DigestItem, has_why: bool, has_rate: bool, brief: bool
+    ) -> RenderedBlock:
         shown: dict[str, Any] = {"paper": item, "url": f"{self._links.site}/papers/{item.id}", "brief": brief}
-        places = placed("rate", "why")
+        places = placeholders("rate", "why")
         shown |= {"why": places["why"] if has_why else "", "rate": places["rate"] if has_rate else ""}
         return self._templates.paper.render(shown)
 
-    def _rest(self, number: int, links: Addresses) -> Block:
+    def _render_omitted_note(self, number: int, links: DeliveryLinks) -> RenderedBlock:
         return self._templates.rest.render({"number": number, "url": links.digest})
 
-    def _end(self, links: Addresses | None) -> Block:
+    def _render_end(self, links: DeliveryLinks | None) -> RenderedBlock:
         key = ("end", links is None)
-        if key not in self._known:
-            shown = self._same | {"links": None if links is None else LINKS}
-            self._known[key] = self._templates.end.render(shown)
-        return self._known[key] if links is None else self._known[key].filled(links._asdict())
+        if key not in self._blocks_by_key:
+            shown = self._site_values | {"links": None if links is None else LINK_PLACEHOLDERS}
+            self._blocks_by_key[key] = self._templates.end.render(shown)
+        return self._blocks_by_key[key] if links is None else self._blocks_by_key[key].fill(links._asdict())
 
-    def _once(self, kind: Literal["opening", "part"], shown: dict[str, str]) -> Block:
+    def _render_cached(self, kind: Literal["opening", "part"], shown: dict[str, str]) -> RenderedBlock:
         key = (kind, *shown.values())
-        if key not in self._known:
-            self._known[key] = getattr(self._templates, kind).render(self._same | shown)
-        return self._known[key]
+        if key not in self._blocks_by_key:
+            self._blocks_by_key[key] = getattr(self._templates, kind).render(self._site_values | shown)
+        return self._blocks_by_key[key]
 
 
-def _sender(mail_from: str) -> str:
-    return formataddr((encoded("From", parseaddr(mail_from)[0]), address_of(mail_from)))
+def _format_sender(mail_from: str) -> str:
+    return formataddr((encode_header("From", parseaddr(mail_from)[0]), parse_address(mail_from)))
 
 
-def _day(digest: Digest) -> str:
+def _format_day(digest: Digest) -> str:
     return f"{digest.period:%A}, {digest.period.day} {digest.period:%B}"
 
 
-def _heading(digest: Digest) -> str:
+def _format_heading(digest: Digest) -> str:
     number = len(digest.papers)
     if not number:
         return "Nothing new"
     return f"{number} {'paper' if number == 1 else 'papers'} for you"
 
 
-def _because(why: Mapping[str, Any]) -> str:
+def _format_reason(why: Mapping[str, Any]) -> str:
     told = ", ".join(why["why"])
     return f"For your topic “{why['name']}”" + (f": {told}." if told else ".")

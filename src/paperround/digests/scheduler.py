@@ -13,14 +13,15 @@ from sqlalchemy.dialects.postgresql import insert
 from paperround import queue
 from paperround.accounts.tables import Reader
 from paperround.database import Database, WriteSession
-from paperround.digests.calendar import first_day, latest_due, let_go_at, next_due
-from paperround.digests.subscriptions import rhythm_of
-from paperround.digests.tables import Delivery, Progress, State, Subscription
+from paperround.digests.calendar import expires_at, find_first_day, find_latest_due, find_next_due
+from paperround.digests.delivery_states import INITIAL_STATE
+from paperround.digests.subscriptions import schedule_of
+from paperround.digests.tables import Delivery, Subscription, SubscriptionState
 
 logger = structlog.get_logger(__name__)
 
-BATCH: Final = 1000
-SENDING: Final = "send_digests"  # the task
+PLANNING_BATCH_SIZE: Final = 1000
+SEND_DIGESTS_JOB: Final = "send_digests"  # the task
 
 # Whoever was paused until now is active again. One statement for all: thousands are due at seven.
 NEXT: Final = text("""
@@ -32,42 +33,43 @@ NEXT: Final = text("""
 """)
 
 
-async def plan(database: Database, *, now: datetime) -> int:
+async def plan_deliveries(database: Database, *, now: datetime) -> int:
     """Make a delivery for every digest that is due; how many. What is too late by hours is let go."""
     planned = 0
     while True:
-        async with database.writing() as session:
+        async with database.write_session() as session:
             due = await _due(session, now=now)
             planned += await _plan(session, due, now=now)
-        if len(due) < BATCH:
+        if len(due) < PLANNING_BATCH_SIZE:
             return planned
 
 
 async def _due(session: WriteSession, *, now: datetime) -> Sequence[Subscription]:
     """Some subscriptions that are due, held by this transaction."""
     query = select(Subscription).where(
-        Subscription.next_due_at <= now, Subscription.state.in_((State.active, State.paused))
+        Subscription.next_due_at <= now,
+        Subscription.state.in_((SubscriptionState.active, SubscriptionState.paused)),
     )
-    query = query.order_by(Subscription.next_due_at, Subscription.id).limit(BATCH)
+    query = query.order_by(Subscription.next_due_at, Subscription.id).limit(PLANNING_BATCH_SIZE)
     return (await session.scalars(query.with_for_update(skip_locked=True))).all()
 
 
 async def _plan(session: WriteSession, due: Sequence[Subscription], *, now: datetime) -> int:
     new = [row for one in due if (row := _delivery(one, now=now))]
-    next_ones = [next_due(rhythm_of(one), after=now)[1] for one in due]
+    next_ones = [find_next_due(schedule_of(one), after=now)[1] for one in due]
     await session.execute(NEXT, {"ids": [one.id for one in due], "moments": next_ones, "now": now})
     if not new:
         return 0
     await _meet_readers(session, due)
     made = await session.execute(insert(Delivery).on_conflict_do_nothing().returning(Delivery.id), new)
-    await queue.defer(session, SENDING, once=SENDING)
+    await queue.defer(session, SEND_DIGESTS_JOB, queueing_lock=SEND_DIGESTS_JOB)
     return len(made.all())
 
 
 def _delivery(subscription: Subscription, *, now: datetime) -> dict[str, Any] | None:
-    rhythm, due_at = rhythm_of(subscription), subscription.next_due_at
+    rhythm, due_at = schedule_of(subscription), subscription.next_due_at
     assert due_at is not None  # noqa: S101 (that it is due is how it was found)
-    found = latest_due(rhythm, due_at=due_at, now=now)
+    found = find_latest_due(rhythm, due_at=due_at, now=now)
     if found is None:
         logger.warning("let a digest go that nobody could send in time", subscription=subscription.id)
         return None
@@ -75,11 +77,11 @@ def _delivery(subscription: Subscription, *, now: datetime) -> dict[str, Any] | 
     return {
         "subscription_id": subscription.id,
         "period": period,
-        "since": first_day(rhythm, period),
-        "state": Progress.queued,
+        "since": find_first_day(rhythm, period),
+        "state": INITIAL_STATE,
         "due_at": moment,
         "next_try_at": now,
-        "gives_up_at": let_go_at(rhythm, moment),
+        "gives_up_at": expires_at(rhythm, moment),
         "attempts": 0,
     }
 

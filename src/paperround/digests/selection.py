@@ -14,23 +14,23 @@ from sqlalchemy.orm import aliased
 from sqlalchemy.types import Text
 
 from paperround.database import ReadSession
-from paperround.digests.tables import Cadence, Delivery, Progress, WhenEmpty
-from paperround.digests.topic_matches import MatchDay, TopicMatch, match_changed, matches_of
-from paperround.papers.catalogue import SAMPLE
-from paperround.papers.editions import Choice
+from paperround.digests.tables import Cadence, Delivery, DeliveryState, WhenEmpty
+from paperround.digests.topic_matches import MatchDay, TopicMatch, load_topic_matches, match_changed_topics
+from paperround.papers.catalogue import SAMPLE_FEED
+from paperround.papers.editions import EditionQuery
 from paperround.papers.tables import Listing, Paper
 
-MOST_LISTED: Final = 150  # papers of a period that are considered, hottest first
-OWED_FOR: Final = timedelta(days=21)  # how long what wasn't sent is owed
-NOT_SENT: Final = (Progress.failed, Progress.uncertain)
+MAX_TRENDING_CANDIDATES: Final = 150  # papers of a period that are considered, hottest first
+MAX_OWED_AGE: Final = timedelta(days=21)  # how long what wasn't sent is owed
+UNSENT_STATES: Final = (DeliveryState.failed, DeliveryState.uncertain)
 
 
-Why = dict[
+MatchReason = dict[
     str, Any
 ]  # {"topic": its id, "name": its name, "why": [phrases …], "own": it is there for this alone}
 
 
-class Order(NamedTuple):
+class PendingDelivery(NamedTuple):
     """A delivery that is to be sent, and what its subscription says of it. `papers` None: not chosen yet."""
 
     id: int
@@ -39,38 +39,38 @@ class Order(NamedTuple):
     since: date
     attempts: int
     papers: list[str] | None
-    reasons: dict[str, Why] | None
+    reasons: dict[str, MatchReason] | None
     email: str
     reader_id: int | None
     cadence: Cadence
     trending: bool
     topics: bool
-    most: int
+    max_papers: int
     when_empty: WhenEmpty
 
 
 @dataclass(frozen=True)
-class Contents:
+class Selection:
     """Papers in order; `reasons` has those that match a topic."""
 
     papers: list[str]
-    reasons: dict[str, Why]
+    reasons: dict[str, MatchReason]
 
 
 @dataclass(frozen=True)
-class Past:
+class DeliveryHistory:
     """`owed`: papers of digests that were not certainly sent, with their reasons. `lacks_since`: the first
     day of those that came after the last that was."""
 
-    owed: Mapping[str, Why | None] = field(default_factory=dict)
-    lacks_since: date | None = None
+    owed: Mapping[str, MatchReason | None] = field(default_factory=dict)
+    unsent_since: date | None = None
 
 
-NOTHING_OWED: Final = Past()
+NO_HISTORY: Final = DeliveryHistory()
 
 
 @dataclass
-class Periods:
+class TrendingPapers:
     """The hottest papers of some days, looked up once a sender's run; and how a day's topics are matched."""
 
     match: MatchDay
@@ -78,20 +78,20 @@ class Periods:
 
     async def hottest(self, session: ReadSession, first: date, last: date) -> Sequence[str]:
         if (first, last) not in self._known:
-            listed = select(Listing.paper_id).where(*Choice(first=first, last=last).listings)
-            query = select(Paper.id).where(Paper.id.in_(listed.where(Listing.feed != SAMPLE)))
+            listed = select(Listing.paper_id).where(*EditionQuery(first=first, last=last).listing_conditions)
+            query = select(Paper.id).where(Paper.id.in_(listed.where(Listing.feed != SAMPLE_FEED)))
             order = func.coalesce(Paper.heat, Paper.heat).desc()  # see editions.papers
-            found = await session.scalars(query.order_by(order, Paper.id).limit(MOST_LISTED))
+            found = await session.scalars(query.order_by(order, Paper.id).limit(MAX_TRENDING_CANDIDATES))
             self._known[first, last] = found.all()
         return self._known[first, last]
 
 
-async def contents_of(
-    session: ReadSession, orders: Sequence[Order], periods: Periods
-) -> Mapping[int, Contents]:
+async def select_papers(
+    session: ReadSession, orders: Sequence[PendingDelivery], periods: TrendingPapers
+) -> Mapping[int, Selection]:
     """By delivery."""
     pasts = await _pasts(session, orders)
-    first = {one.id: min(one.since, _past(pasts, one).lacks_since or one.since) for one in orders}
+    first = {one.id: min(one.since, _past(pasts, one).unsent_since or one.since) for one in orders}
     listed = {one.id: await periods.hottest(session, first[one.id], one.period) for one in orders}
     topics = await _topics(session, orders, first, periods)
     candidates = {paper for papers in listed.values() for paper in papers}
@@ -99,7 +99,7 @@ async def contents_of(
     candidates |= {paper for past in pasts.values() for paper in past.owed}
     seen = await _seen(session, orders, candidates)
     return {
-        one.id: chosen(
+        one.id: build_selection(
             one,
             listed[one.id],
             topics.get(one.id, ()),
@@ -110,20 +110,20 @@ async def contents_of(
     }
 
 
-def chosen(
-    order: Order,
+def build_selection(
+    order: PendingDelivery,
     listed: Sequence[str],
     matches: Sequence[TopicMatch],
     *,
     seen: Collection[str],
-    owed: Mapping[str, Why | None],
-) -> Contents:
+    owed: Mapping[str, MatchReason | None],
+) -> Selection:
     """At most `most` trending papers, hottest first, and as many of topics, best first.
 
     What is owed takes its place before all else. A paper that is trending and matches a topic stands among
     the trending ones, with the reason.
     """
-    most = order.most
+    most = order.max_papers
     trending: list[str] = []
     if order.trending:
         wanted = [*(paper for paper, why in owed.items() if not (why and why["own"])), *listed]
@@ -139,23 +139,26 @@ def chosen(
         own = _unseen(wanted, {*seen, *trending})[:most]
         reasons |= {match.paper_id: _why(match) for match in reversed(matches)}
     papers = [*trending, *own]
-    return Contents(papers, {p: {**reasons[p], "own": p in own} for p in papers if p in reasons})
+    return Selection(papers, {p: {**reasons[p], "own": p in own} for p in papers if p in reasons})
 
 
 def _unseen(papers: Iterable[str], seen: Collection[str]) -> list[str]:
     return [paper for paper in dict.fromkeys(papers) if paper not in seen]
 
 
-def _why(match: TopicMatch) -> Why:
+def _why(match: TopicMatch) -> MatchReason:
     return {"topic": match.topic_id, "name": match.name, "why": list(match.why)}
 
 
-def _past(pasts: Mapping[int, Past], order: Order) -> Past:
-    return pasts.get(order.subscription_id, NOTHING_OWED)
+def _past(pasts: Mapping[int, DeliveryHistory], order: PendingDelivery) -> DeliveryHistory:
+    return pasts.get(order.subscription_id, NO_HISTORY)
 
 
 async def _topics(
-    session: ReadSession, orders: Sequence[Order], first: Mapping[int, date], periods: Periods
+    session: ReadSession,
+    orders: Sequence[PendingDelivery],
+    first: Mapping[int, date],
+    periods: TrendingPapers,
 ) -> Mapping[int, Sequence[TopicMatch]]:
     """By delivery: the matches of its reader's topics on its days."""
     readers: dict[tuple[date, date], dict[int, int]] = {}
@@ -164,35 +167,35 @@ async def _topics(
             readers.setdefault((first[one.id], one.period), {})[one.id] = one.reader_id
     found: dict[int, Sequence[TopicMatch]] = {}
     for (start, end), theirs in readers.items():
-        await match_changed(session, periods.match, set(theirs.values()), start, end)
-        matches = await matches_of(session, set(theirs.values()), start, end)
+        await match_changed_topics(session, periods.match, set(theirs.values()), start, end)
+        matches = await load_topic_matches(session, set(theirs.values()), start, end)
         found |= {delivery: matches.get(reader, ()) for delivery, reader in theirs.items()}
     return found
 
 
-async def _pasts(session: ReadSession, orders: Sequence[Order]) -> Mapping[int, Past]:
+async def _pasts(session: ReadSession, orders: Sequence[PendingDelivery]) -> Mapping[int, DeliveryHistory]:
     """Of the subscriptions that are owed something."""
-    oldest = min(one.period for one in orders) - OWED_FOR
+    oldest = min(one.period for one in orders) - MAX_OWED_AGE
     sent = aliased(Delivery)
     last_sent = select(func.max(sent.period)).where(
-        sent.subscription_id == Delivery.subscription_id, sent.state == Progress.sent
+        sent.subscription_id == Delivery.subscription_id, sent.state == DeliveryState.sent
     )
     lost_ones = Delivery.subscription_id, Delivery.period, Delivery.since, Delivery.papers, Delivery.reasons
     query = select(*lost_ones, last_sent.scalar_subquery().label("last_sent")).where(
-        _theirs(orders), Delivery.state.in_(NOT_SENT), Delivery.period >= oldest
+        _theirs(orders), Delivery.state.in_(UNSENT_STATES), Delivery.period >= oldest
     )
-    found: dict[int, Past] = {}
+    found: dict[int, DeliveryHistory] = {}
     for lost in await session.execute(query.order_by(Delivery.period.desc())):
-        past = found.get(lost.subscription_id, NOTHING_OWED)
+        past = found.get(lost.subscription_id, NO_HISTORY)
         owed = {paper: (lost.reasons or {}).get(paper) for paper in lost.papers or ()}
         after_all = lost.last_sent is None or lost.period > lost.last_sent
-        since = lost.since if after_all else past.lacks_since
-        found[lost.subscription_id] = Past({**owed, **past.owed}, since)
+        since = lost.since if after_all else past.unsent_since
+        found[lost.subscription_id] = DeliveryHistory({**owed, **past.owed}, since)
     return found
 
 
 async def _seen(
-    session: ReadSession, orders: Sequence[Order], candidates: Collection[str]
+    session: ReadSession, orders: Sequence[PendingDelivery], candidates: Collection[str]
 ) -> Mapping[int, frozenset[str]]:
     """Of the candidates, those that each subscription was certainly sent."""
     wanted = literal(sorted(candidates), ARRAY(Text))
@@ -201,13 +204,13 @@ async def _seen(
         select(Delivery.subscription_id, func.array_agg(each.c.paper.distinct()))
         .select_from(Delivery)
         .join(each, true())
-        .where(_theirs(orders), Delivery.state == Progress.sent, Delivery.papers.overlap(wanted))
+        .where(_theirs(orders), Delivery.state == DeliveryState.sent, Delivery.papers.overlap(wanted))
         .where(each.c.paper == any_(wanted))
         .group_by(Delivery.subscription_id)
     )
     return {row[0]: frozenset(row[1]) for row in await session.execute(query)}
 
 
-def _theirs(orders: Sequence[Order]) -> ColumnElement[bool]:
+def _theirs(orders: Sequence[PendingDelivery]) -> ColumnElement[bool]:
     """As one value: hundreds take longer to write than to find."""
     return Delivery.subscription_id == any_(literal([one.subscription_id for one in orders], ARRAY(Integer)))

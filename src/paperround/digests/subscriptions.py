@@ -1,4 +1,7 @@
-"""A subscription's life: asked for, confirmed, changed, paused, ended. No answer tells what is known."""
+"""What can be done with a subscription: request, confirm, change, pause, end and delete it.
+
+No answer tells a stranger whether an address is known.
+"""
 
 from __future__ import annotations
 
@@ -8,105 +11,131 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import delete, exists, or_, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from paperround import queue
 from paperround.accounts import sign_in
-from paperround.accounts.readers import NoSuchTimeZone, time_zones
-from paperround.accounts.tables import ApiKey, Reader, ReaderSession
+from paperround.accounts.readers import TimeZoneUnknown, list_time_zones
+from paperround.accounts.tables import Reader
 from paperround.database import ReadSession, WriteSession
-from paperround.digests.calendar import Rhythm, next_due
-from paperround.digests.tables import STEPS, Cadence, Delivery, Progress, State, Subscription, WhenEmpty
+from paperround.digests.calendar import DeliverySchedule, find_next_due
+from paperround.digests.delivery_states import DeliveryEvent, build_delete
+from paperround.digests.tables import (
+    SUBSCRIPTION_TRANSITIONS,
+    Cadence,
+    Delivery,
+    Subscription,
+    SubscriptionState,
+    WhenEmpty,
+)
+from paperround.errors import PaperroundError
 from paperround.topics import reader_topics
-from paperround.topics.reader_topics import CannotFollow, Wish
+from paperround.topics.reader_topics import TopicDraft, TopicInvalid
 
 logger = structlog.get_logger(__name__)
 
-LETTERS: Final = "send_letters"  # the task
-UNCHOSEN: Final = "UTC"
-RUNNING: Final = (State.active, State.paused)
-WAITING: Final = (Progress.queued, Progress.deferred)
+SEND_CONFIRMATIONS_JOB: Final = "send_letters"
+DEFAULT_TIME_ZONE: Final = "UTC"
+RUNNING_STATES: Final = (SubscriptionState.active, SubscriptionState.paused)
 
 
-class StepNotAllowed(ValueError):
-    """The subscription is in a state from which that can't be done; the text says what can."""
+class TransitionNotAllowed(PaperroundError):
+    """The subscription's state does not allow this. The text says what can be done instead."""
+
+    title = "That can't be done now"
+    status = 409
 
 
-class NoSuchSubscription(LookupError):
-    """There is none any more; whoever holds a link to it may be told so."""
+class SubscriptionNotFound(PaperroundError):
+    """The subscription has been deleted. Whoever holds a link to it may be told so."""
+
+    title = "Deleted"
+    status = 404
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What a reader chooses. Raises `NoSuchTimeZone`."""
+class SubscriptionPreferences:
+    """What a reader chooses about their digests. Raises `TimeZoneUnknown`."""
 
     cadence: Cadence = Cadence.daily
     weekday: int = 0
     hour: int = 7
-    time_zone: str = UNCHOSEN
+    time_zone: str = DEFAULT_TIME_ZONE
     trending: bool = True
     topics: bool = True
-    most: int = 10
+    max_papers: int = 10
     when_empty: WhenEmpty = WhenEmpty.skip
 
     def __post_init__(self) -> None:
-        if self.time_zone not in time_zones():
-            raise NoSuchTimeZone(self.time_zone)
+        if self.time_zone not in list_time_zones():
+            raise TimeZoneUnknown(self.time_zone)
 
 
-def rhythm_of(subscription: Subscription) -> Rhythm:
-    return Rhythm(subscription.cadence, subscription.weekday, subscription.hour, subscription.time_zone)
+def schedule_of(subscription: Subscription) -> DeliverySchedule:
+    """Return when the digests of a subscription are due."""
+    return DeliverySchedule(
+        subscription.cadence, subscription.weekday, subscription.hour, subscription.time_zone
+    )
 
 
-async def ask(
-    session: WriteSession, email: str, wishes: Wishes, *, topic_words: str = "", now: datetime
+async def request(
+    session: WriteSession,
+    email: str,
+    preferences: SubscriptionPreferences,
+    *,
+    topic_words: str = "",
+    now: datetime,
 ) -> None:
-    """Somebody gave this address (normalised): have a letter sent to it, that asks to confirm.
+    """Have a letter sent to an address, which is normalised, that asks to confirm the subscription.
 
-    Whose subscription runs already keeps it as it is, and the letter tells how to change it.
+    A subscription that is running already stays as it is, and the letter says how to change it.
     """
-    found = await _at(session, email, wishes, now=now)
-    if State.pending in STEPS[found.state]:
-        _step(found, State.pending, now=now)
-    if found.state is State.pending:
-        _wish(found, wishes)
-        found.topic_words = " ".join(topic_words.split())
-    found.asked_at = now
-    found.letter_due_at, found.letter_attempts = now, 0
+    subscription = await _get_or_create_locked(session, email, preferences, now=now)
+    if SubscriptionState.pending in SUBSCRIPTION_TRANSITIONS[subscription.state]:
+        _change_state(subscription, SubscriptionState.pending, now=now)
+    if subscription.state is SubscriptionState.pending:
+        _apply_preferences(subscription, preferences)
+        subscription.topic_words = " ".join(topic_words.split())
+    subscription.asked_at = now
+    subscription.letter_due_at, subscription.letter_attempts = now, 0
     await session.flush()
-    await queue.defer(session, LETTERS, once=LETTERS)
+    await queue.defer(session, SEND_CONFIRMATIONS_JOB, queueing_lock=SEND_CONFIRMATIONS_JOB)
 
 
-async def follow(session: WriteSession, reader: Reader, wishes: Wishes, *, now: datetime) -> Subscription:
-    """The subscription of somebody signed in: their address was confirmed when they opened its link."""
-    found = await _at(session, reader.email, wishes, now=now)
-    if State.pending in STEPS[found.state]:
-        _step(found, State.pending, now=now)
-    if found.state is State.pending:
-        _wish(found, wishes)
-        await _activate(session, found, now=now)
-    return found
+async def subscribe_reader(
+    session: WriteSession, reader: Reader, preferences: SubscriptionPreferences, *, now: datetime
+) -> Subscription:
+    """Subscribe a signed-in reader, whose address was confirmed when they opened their sign-in link."""
+    subscription = await _get_or_create_locked(session, reader.email, preferences, now=now)
+    if SubscriptionState.pending in SUBSCRIPTION_TRANSITIONS[subscription.state]:
+        _change_state(subscription, SubscriptionState.pending, now=now)
+    if subscription.state is SubscriptionState.pending:
+        _apply_preferences(subscription, preferences)
+        await _activate(session, subscription, now=now)
+    return subscription
 
 
-async def running(session: ReadSession, email: str) -> Subscription | None:
-    """The subscription of an address that digests go to, or will again after a pause."""
+async def find_running(session: ReadSession, email: str) -> Subscription | None:
+    """Find the subscription of an address if it is active or paused."""
     query = select(Subscription).where(Subscription.email == email)
-    return await session.scalar(query.where(Subscription.state.in_((State.active, State.paused))))
+    return await session.scalar(query.where(Subscription.state.in_(RUNNING_STATES)))
 
 
-async def _at(session: WriteSession, email: str, wishes: Wishes, *, now: datetime) -> Subscription:
-    """The subscription of an address, locked; made when there is none."""
-    fresh = insert(Subscription).values(
+async def _get_or_create_locked(
+    session: WriteSession, email: str, preferences: SubscriptionPreferences, *, now: datetime
+) -> Subscription:
+    """Lock the subscription of an address. Create it if there is none."""
+    new_row = insert(Subscription).values(
         email=email,
-        state=State.pending,
+        state=SubscriptionState.pending,
         asked_at=now,
         changed_at=now,
         topic_words="",
         letter_attempts=0,
-        **asdict(wishes),
+        **asdict(preferences),
     )
-    await session.execute(fresh.on_conflict_do_nothing(index_elements=["email"]))
+    await session.execute(new_row.on_conflict_do_nothing(index_elements=["email"]))
     query = select(Subscription).where(Subscription.email == email).with_for_update()
     return (await session.scalars(query)).one()
 
@@ -114,155 +143,158 @@ async def _at(session: WriteSession, email: str, wishes: Wishes, *, now: datetim
 async def confirm(
     session: WriteSession, subscription_id: int, *, time_zone: str = "", now: datetime
 ) -> Subscription:
-    """The address is theirs and they want it; `time_zone` counts where none was chosen. Doing it again
-    changes nothing. Raises `NoSuchSubscription`, `StepNotAllowed`."""
-    found = await locked(session, subscription_id)
-    if found.state not in (State.active, State.paused):
-        if found.time_zone == UNCHOSEN and time_zone in time_zones():
-            found.time_zone = time_zone
-        await _activate(session, found, now=now)
-    return found
+    """Activate a subscription whose owner opened the link in the letter. Doing it again changes nothing.
+
+    `time_zone` is used if they had not chosen one. Raises `SubscriptionNotFound`, `TransitionNotAllowed`.
+    """
+    subscription = await lock_subscription(session, subscription_id)
+    if subscription.state not in RUNNING_STATES:
+        if subscription.time_zone == DEFAULT_TIME_ZONE and time_zone in list_time_zones():
+            subscription.time_zone = time_zone
+        await _activate(session, subscription, now=now)
+    return subscription
 
 
-async def _activate(session: WriteSession, found: Subscription, *, now: datetime) -> None:
-    _step(found, State.active, now=now)
-    found.confirmed_at, found.letter_due_at = now, None
-    _, found.next_due_at = next_due(rhythm_of(found), after=now)
-    await _take_topics(session, found, now=now)
+async def _activate(session: WriteSession, subscription: Subscription, *, now: datetime) -> None:
+    _change_state(subscription, SubscriptionState.active, now=now)
+    subscription.confirmed_at, subscription.letter_due_at = now, None
+    _, subscription.next_due_at = find_next_due(schedule_of(subscription), after=now)
+    await _adopt_topics(session, subscription, now=now)
 
 
-async def _take_topics(session: WriteSession, found: Subscription, *, now: datetime) -> None:
-    """Whoever owns the address is its reader: theirs are the topics, and the words that were left for one."""
-    known = select(Reader.id).where(Reader.email == found.email)
-    found.reader_id = await session.scalar(known) or found.reader_id
-    if not found.topic_words:
+async def _adopt_topics(session: WriteSession, subscription: Subscription, *, now: datetime) -> None:
+    """Link the subscription to the reader with its address, and make a topic of its words."""
+    owner_id = select(Reader.id).where(Reader.email == subscription.email)
+    subscription.reader_id = await session.scalar(owner_id) or subscription.reader_id
+    if not subscription.topic_words:
         return
-    if found.reader_id is None:
-        found.reader_id = await sign_in.reader_of(session, found.email, now=now, time_zone=found.time_zone)
-    wish, found.topic_words = Wish(words=found.topic_words), ""
+    if subscription.reader_id is None:
+        subscription.reader_id = await sign_in.get_or_create_reader(
+            session, subscription.email, now=now, time_zone=subscription.time_zone
+        )
+    draft, subscription.topic_words = TopicDraft(words=subscription.topic_words), ""
     try:
-        await reader_topics.create(session, found.reader_id, wish, now=now)
-    except CannotFollow as error:
-        logger.info("words that can't be a topic were left", subscription=found.id, reason=str(error))
+        await reader_topics.create_topic(session, subscription.reader_id, draft, now=now)
+    except TopicInvalid as error:
+        logger.info(
+            "words that can't be a topic were dropped", subscription=subscription.id, reason=str(error)
+        )
 
 
-async def change(
-    session: WriteSession, subscription_id: int, wishes: Wishes, *, now: datetime
+async def change_preferences(
+    session: WriteSession, subscription_id: int, preferences: SubscriptionPreferences, *, now: datetime
 ) -> Subscription:
-    """Other wishes, from the next digest on. Raises `NoSuchSubscription`."""
-    found = await locked(session, subscription_id)
-    _wish(found, wishes)
-    if found.state is State.active:
-        _, found.next_due_at = next_due(rhythm_of(found), after=now)
-    return found
+    """Set the preferences from the next digest on. Raises `SubscriptionNotFound`."""
+    subscription = await lock_subscription(session, subscription_id)
+    _apply_preferences(subscription, preferences)
+    if subscription.state is SubscriptionState.active:
+        _, subscription.next_due_at = find_next_due(schedule_of(subscription), after=now)
+    return subscription
 
 
 async def pause(session: WriteSession, subscription_id: int, *, until: date | None, now: datetime) -> None:
-    """No digest before `until`, the reader's own date; None: until they say. What waits is dropped.
+    """Send no digest before `until`, a date in the reader's time zone, and drop the digests that wait.
 
-    Raises `NoSuchSubscription`, `StepNotAllowed`.
+    None means until the reader resumes it. Raises `SubscriptionNotFound`, `TransitionNotAllowed`.
     """
-    found = await locked(session, subscription_id)
-    if found.state is not State.paused:
-        _step(found, State.paused, now=now)
-    found.next_due_at = None
+    subscription = await lock_subscription(session, subscription_id)
+    if subscription.state is not SubscriptionState.paused:
+        _change_state(subscription, SubscriptionState.paused, now=now)
+    subscription.next_due_at = None
     if until is not None:
-        morning = datetime.combine(until, time(0), ZoneInfo(found.time_zone))
-        _, found.next_due_at = next_due(rhythm_of(found), after=max(now, morning))
-    await drop_waiting(session, subscription_id)
+        morning = datetime.combine(until, time(0), ZoneInfo(subscription.time_zone))
+        _, subscription.next_due_at = find_next_due(schedule_of(subscription), after=max(now, morning))
+    await delete_waiting_deliveries(session, subscription_id)
 
 
 async def resume(session: WriteSession, subscription_id: int, *, now: datetime) -> None:
-    """Raises `NoSuchSubscription`, `StepNotAllowed`."""
-    found = await locked(session, subscription_id)
-    if found.state is not State.active:
-        if found.state is not State.paused:
-            raise StepNotAllowed("This subscription isn't paused.")
-        _step(found, State.active, now=now)
-        _, found.next_due_at = next_due(rhythm_of(found), after=now)
+    """End a pause. Raises `SubscriptionNotFound`, `TransitionNotAllowed`."""
+    subscription = await lock_subscription(session, subscription_id)
+    if subscription.state is not SubscriptionState.active:
+        if subscription.state is not SubscriptionState.paused:
+            raise TransitionNotAllowed("This subscription isn't paused.")
+        _change_state(subscription, SubscriptionState.active, now=now)
+        _, subscription.next_due_at = find_next_due(schedule_of(subscription), after=now)
 
 
 async def unsubscribe(session: WriteSession, subscription_id: int, *, now: datetime) -> None:
-    """No digest any more, from this moment on. Doing it again, or to one that is gone, changes nothing."""
-    found = await session.get(Subscription, subscription_id, with_for_update=True)
-    if found is not None and found.state is not State.unsubscribed:
-        await end(session, found, State.unsubscribed, now=now)
+    """Send no digest from now on. Doing it again, or to a deleted subscription, changes nothing."""
+    subscription = await session.get(Subscription, subscription_id, with_for_update=True)
+    if subscription is not None and subscription.state is not SubscriptionState.unsubscribed:
+        await end(session, subscription, SubscriptionState.unsubscribed, now=now)
 
 
-async def end(session: WriteSession, found: Subscription, state: State, *, now: datetime) -> None:
-    """Unsubscribed or bounced: nothing more is sent, what waits is dropped."""
-    _step(found, state, now=now)
-    found.next_due_at = found.letter_due_at = None
-    await drop_waiting(session, found.id)
+async def end(
+    session: WriteSession, subscription: Subscription, state: SubscriptionState, *, now: datetime
+) -> None:
+    """Set the state to unsubscribed or bounced. Nothing more is sent, and waiting digests are dropped."""
+    _change_state(subscription, state, now=now)
+    subscription.next_due_at = subscription.letter_due_at = None
+    await delete_waiting_deliveries(session, subscription.id)
 
 
-async def forget(session: WriteSession, subscription_id: int) -> bool:
-    """Delete the subscription, its deliveries and, unless they have an account, its reader with their topics;
-    whether an account stays."""
-    found = await session.get(Subscription, subscription_id, with_for_update=True)
-    if found is None:
-        return False
-    reader_id = found.reader_id
-    await session.delete(found)
+async def delete_subscription(session: WriteSession, subscription_id: int) -> int | None:
+    """Delete a subscription with its deliveries. Returns the id of its reader, or None."""
+    subscription = await session.get(Subscription, subscription_id, with_for_update=True)
+    if subscription is None:
+        return None
+    reader_id = subscription.reader_id
+    await session.delete(subscription)
     await session.flush()
-    if reader_id is None or await _has_account(session, reader_id):
-        return reader_id is not None
-    await session.execute(delete(Reader).where(Reader.id == reader_id))
-    return False
+    return reader_id
 
 
-async def meet(session: WriteSession, reader_id: int, email: str) -> None:
-    """Somebody signed in with this address: what they subscribed to with it carries their topics."""
+async def adopt_subscriptions(session: WriteSession, reader_id: int, email: str) -> None:
+    """Make the confirmed subscription of an address that of the reader who signed in with it."""
     confirmed = (Subscription.email == email, Subscription.confirmed_at.is_not(None))
     await session.execute(update(Subscription).where(*confirmed).values(reader_id=reader_id))
 
 
-async def move(session: WriteSession, reader_id: int, old: str, new: str) -> None:
-    """A reader changed their address, and proved that it is theirs: digests go there from now on. Of two
-    subscriptions the old address's stays, if it runs."""
-    both = select(Subscription).where(Subscription.email.in_((old, new))).with_for_update()
-    found = {one.email: one for one in await session.scalars(both)}
-    moving, there = found.get(old), found.get(new)
-    if moving and moving.confirmed_at and (there is None or moving.state in RUNNING):
-        if there:
-            await session.delete(there)
+async def move_to_address(session: WriteSession, reader_id: int, old: str, new: str) -> None:
+    """Move the subscription of a reader to their new address, which they have proved to be theirs.
+
+    If both addresses have a subscription, that of the old address stays if it is running.
+    """
+    query = select(Subscription).where(Subscription.email.in_((old, new))).with_for_update()
+    by_email = {subscription.email: subscription for subscription in await session.scalars(query)}
+    old_one, new_one = by_email.get(old), by_email.get(new)
+    if old_one and old_one.confirmed_at and (new_one is None or old_one.state in RUNNING_STATES):
+        if new_one:
+            await session.delete(new_one)
             await session.flush()
-        moving.email = new
+        old_one.email = new
         await session.flush()
-    await meet(session, reader_id, new)
+    await adopt_subscriptions(session, reader_id, new)
 
 
-async def leave(session: WriteSession, reader_id: int, email: str) -> None:
-    """Forget every subscription of a reader who deletes their account, with what waits or is in hand."""
-    mine = or_(Subscription.email == email, Subscription.reader_id == reader_id)
-    await session.execute(delete(Subscription).where(mine))
+async def delete_all_of_reader(session: WriteSession, reader_id: int, email: str) -> None:
+    """Delete every subscription of a reader, with the digests that wait or are being sent."""
+    is_theirs = or_(Subscription.email == email, Subscription.reader_id == reader_id)
+    await session.execute(delete(Subscription).where(is_theirs))
 
 
-async def _has_account(session: ReadSession, reader_id: int) -> bool:
-    signed_in = exists().where(ReaderSession.reader_id == reader_id)
-    programs = exists().where(ApiKey.reader_id == reader_id)
-    return bool(await session.scalar(select(signed_in | programs)))
+async def delete_waiting_deliveries(session: WriteSession, subscription_id: int) -> None:
+    """Delete the digests of a subscription that have not been started."""
+    waiting = build_delete(DeliveryEvent.dropped).where(Delivery.subscription_id == subscription_id)
+    await session.execute(waiting)
 
 
-async def drop_waiting(session: WriteSession, subscription_id: int) -> None:
-    mine = (Delivery.subscription_id == subscription_id, Delivery.state.in_(WAITING))
-    await session.execute(delete(Delivery).where(*mine))
+async def lock_subscription(session: WriteSession, subscription_id: int) -> Subscription:
+    """Lock a subscription. Raises `SubscriptionNotFound`."""
+    subscription = await session.get(Subscription, subscription_id, with_for_update=True)
+    if subscription is None:
+        raise SubscriptionNotFound("This subscription has been deleted.")
+    return subscription
 
 
-async def locked(session: WriteSession, subscription_id: int) -> Subscription:
-    """Raises `NoSuchSubscription`."""
-    found = await session.get(Subscription, subscription_id, with_for_update=True)
-    if found is None:
-        raise NoSuchSubscription("This subscription has been deleted.")
-    return found
+def _apply_preferences(subscription: Subscription, preferences: SubscriptionPreferences) -> None:
+    for name, value in asdict(preferences).items():
+        setattr(subscription, name, value)
 
 
-def _wish(found: Subscription, wishes: Wishes) -> None:
-    for name, value in asdict(wishes).items():
-        setattr(found, name, value)
-
-
-def _step(found: Subscription, to: State, *, now: datetime) -> None:
-    if to not in STEPS[found.state]:
-        raise StepNotAllowed(f"This subscription is {found.state}; to begin again, subscribe again.")
-    found.state, found.changed_at = to, now
+def _change_state(subscription: Subscription, to: SubscriptionState, *, now: datetime) -> None:
+    if to not in SUBSCRIPTION_TRANSITIONS[subscription.state]:
+        raise TransitionNotAllowed(
+            f"This subscription is {subscription.state}; to begin again, subscribe again."
+        )
+    subscription.state, subscription.changed_at = to, now

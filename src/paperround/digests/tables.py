@@ -26,12 +26,12 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from paperround.database import Base
 
 
-def choice_of(kind: type[enum.StrEnum]) -> Enum:
+def text_enum(enum_class: type[enum.StrEnum]) -> Enum:
     """Kept as text, so that a new word needs no change of a type."""
-    return Enum(kind, native_enum=False, length=16, create_constraint=False)
+    return Enum(enum_class, native_enum=False, length=16, create_constraint=False)
 
 
-class State(enum.StrEnum):
+class SubscriptionState(enum.StrEnum):
     pending = "pending"  # asked for, not yet confirmed
     active = "active"
     paused = "paused"
@@ -39,12 +39,16 @@ class State(enum.StrEnum):
     bounced = "bounced"  # its address doesn't work
 
 
-STEPS: Final[Mapping[State, frozenset[State]]] = {
-    State.pending: frozenset({State.active, State.unsubscribed}),
-    State.active: frozenset({State.paused, State.unsubscribed, State.bounced}),
-    State.paused: frozenset({State.active, State.unsubscribed, State.bounced}),
-    State.unsubscribed: frozenset({State.pending}),  # they must confirm again
-    State.bounced: frozenset({State.pending, State.unsubscribed}),
+SUBSCRIPTION_TRANSITIONS: Final[Mapping[SubscriptionState, frozenset[SubscriptionState]]] = {
+    SubscriptionState.pending: frozenset({SubscriptionState.active, SubscriptionState.unsubscribed}),
+    SubscriptionState.active: frozenset(
+        {SubscriptionState.paused, SubscriptionState.unsubscribed, SubscriptionState.bounced}
+    ),
+    SubscriptionState.paused: frozenset(
+        {SubscriptionState.active, SubscriptionState.unsubscribed, SubscriptionState.bounced}
+    ),
+    SubscriptionState.unsubscribed: frozenset({SubscriptionState.pending}),  # they must confirm again
+    SubscriptionState.bounced: frozenset({SubscriptionState.pending, SubscriptionState.unsubscribed}),
 }
 
 
@@ -69,15 +73,15 @@ class Subscription(Base):
     reader_id: Mapped[int | None] = mapped_column(
         ForeignKey("readers.id", ondelete="CASCADE"), comment="whose topics it carries"
     )
-    state: Mapped[State] = mapped_column(choice_of(State))
-    cadence: Mapped[Cadence] = mapped_column(choice_of(Cadence), default=Cadence.daily)
+    state: Mapped[SubscriptionState] = mapped_column(text_enum(SubscriptionState))
+    cadence: Mapped[Cadence] = mapped_column(text_enum(Cadence), default=Cadence.daily)
     weekday: Mapped[int] = mapped_column(SmallInteger, default=0, comment="of a weekly one; Monday is 0")
     hour: Mapped[int] = mapped_column(SmallInteger, default=7, comment="in the reader's time zone")
     time_zone: Mapped[str] = mapped_column(Text, default="UTC")
     trending: Mapped[bool] = mapped_column(default=True)
     topics: Mapped[bool] = mapped_column(default=True)
-    most: Mapped[int] = mapped_column(SmallInteger, default=10, comment="papers of each part")
-    when_empty: Mapped[WhenEmpty] = mapped_column(choice_of(WhenEmpty), default=WhenEmpty.skip)
+    max_papers: Mapped[int] = mapped_column("most", SmallInteger, default=10, comment="papers of each part")
+    when_empty: Mapped[WhenEmpty] = mapped_column(text_enum(WhenEmpty), default=WhenEmpty.skip)
     topic_words: Mapped[str] = mapped_column(
         Text, default="", comment="a topic in their own words, made when they confirm"
     )
@@ -94,7 +98,7 @@ class Subscription(Base):
         Index("subscriptions_reader_id_idx", "reader_id"),
         Index("subscriptions_next_due_at_idx", "next_due_at"),
         Index("subscriptions_letter_due_at_idx", "letter_due_at"),
-        CheckConstraint(f"state IN ({', '.join(repr(s.value) for s in State)})", name="state"),
+        CheckConstraint(f"state IN ({', '.join(repr(s.value) for s in SubscriptionState)})", name="state"),
         CheckConstraint(f"cadence IN ({', '.join(repr(c.value) for c in Cadence)})", name="cadence"),
         CheckConstraint("hour BETWEEN 0 AND 23", name="hour"),
         CheckConstraint("weekday BETWEEN 0 AND 6", name="weekday"),
@@ -102,7 +106,7 @@ class Subscription(Base):
     )
 
 
-class Progress(enum.StrEnum):
+class DeliveryState(enum.StrEnum):
     """How far a delivery has come."""
 
     queued = "queued"
@@ -133,7 +137,7 @@ class Delivery(Base):
     subscription_id: Mapped[int] = mapped_column(ForeignKey("subscriptions.id", ondelete="CASCADE"))
     period: Mapped[date] = mapped_column(comment="the reader's own date on which it was due")
     since: Mapped[date] = mapped_column(comment="the first day whose papers belong to it")
-    state: Mapped[Progress] = mapped_column(choice_of(Progress), default=Progress.queued)
+    state: Mapped[DeliveryState] = mapped_column(text_enum(DeliveryState))
     due_at: Mapped[datetime]
     next_try_at: Mapped[datetime]
     gives_up_at: Mapped[datetime] = mapped_column(comment="the next one is due then, or it is stale")
@@ -146,8 +150,8 @@ class Delivery(Base):
         JSONB(none_as_null=True), comment="paper → topic and reasons, where it is there for a topic"
     )
     code: Mapped[int | None] = mapped_column(SmallInteger, comment="of the server's last answer")
-    words: Mapped[str | None] = mapped_column(Text, comment="of the server's last answer")
-    bounce: Mapped[Bounce | None] = mapped_column(choice_of(Bounce))
+    smtp_response: Mapped[str | None] = mapped_column("words", Text, comment="of the server's last answer")
+    bounce: Mapped[Bounce | None] = mapped_column(text_enum(Bounce))
     bounced_at: Mapped[datetime | None]
 
     subscription: Mapped[Subscription] = relationship(lazy="raise")
@@ -163,7 +167,7 @@ class Delivery(Base):
         Index("deliveries_sending_idx", "sender", postgresql_where=text("state = 'sending'")),
         Index("deliveries_due_at_idx", "due_at"),
         Index("deliveries_finished_at_idx", "finished_at"),
-        CheckConstraint(f"state IN ({', '.join(repr(p.value) for p in Progress)})", name="state"),
+        CheckConstraint(f"state IN ({', '.join(repr(p.value) for p in DeliveryState)})", name="state"),
     )
 
 

@@ -8,13 +8,13 @@ from typing import Any, Final, NamedTuple
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import escape
 
-from paperround.mail.mime import quoted
-from paperround.mail.templates import STYLES, inliner, source, styled
+from paperround.mail.mime import quote_printable
+from paperround.mail.templates import STYLESHEET, build_inliner, inline_styles, load_source
 
-PARTS: Final = "<!-- parts -->\n"  # where they stand in the templates
+PARTS_MARKER: Final = "<!-- parts -->\n"  # where they stand in the templates
 
 
-class Block(NamedTuple):
+class RenderedBlock(NamedTuple):
     """Some lines of a digest, in both forms; and these as they stand in a message."""
 
     text: str
@@ -23,66 +23,69 @@ class Block(NamedTuple):
     quoted_html: bytes
 
     @classmethod
-    def of(cls, text: str, html: str) -> Block:
-        return cls(text, html, quoted(text), quoted(html))
+    def build(cls, text: str, html: str) -> RenderedBlock:
+        return cls(text, html, quote_printable(text), quote_printable(html))
 
     @classmethod
-    def joined(cls, blocks: Iterable[Block]) -> Block:
+    def join(cls, blocks: Iterable[RenderedBlock]) -> RenderedBlock:
         texts, htmls, quoted_texts, quoted_htmls = zip(*blocks, strict=True)
         return cls("".join(texts), "".join(htmls), b"".join(quoted_texts), b"".join(quoted_htmls))
 
-    def filled(self, values: Mapping[str, str]) -> Block:
+    def fill(self, values: Mapping[str, str]) -> RenderedBlock:
         """With values in the places that `placed` names left, each on its own: none may name the next."""
         text, html = self.text, self.html
         for name, value in values.items():
-            text, html = text.replace(_place(name), value), html.replace(_place(name), str(escape(value)))
-        return Block.of(text, html)
+            text, html = (
+                text.replace(_placeholder(name), value),
+                html.replace(_placeholder(name), str(escape(value))),
+            )
+        return RenderedBlock.build(text, html)
 
 
-def placed(*names: str) -> dict[str, str]:
+def placeholders(*names: str) -> dict[str, str]:
     """For a template that is rendered once for many: names in place of what differs."""
-    return {name: _place(name) for name in names}
+    return {name: _placeholder(name) for name in names}
 
 
-def _place(name: str) -> str:
+def _placeholder(name: str) -> str:
     return f"(({name}))"
 
 
-class Pair(NamedTuple):
+class TemplatePair(NamedTuple):
     """The same lines as text and as HTML."""
 
     text: Template
     html: Template
 
-    def render(self, shown: Mapping[str, Any]) -> Block:
-        return Block.of(self.text.render(shown), self.html.render(shown))
+    def render(self, shown: Mapping[str, Any]) -> RenderedBlock:
+        return RenderedBlock.build(self.text.render(shown), self.html.render(shown))
 
 
-class Templates(NamedTuple):
-    opening: Pair
-    part: Pair
-    paper: Pair
-    rest: Pair
-    end: Pair
+class DigestTemplates(NamedTuple):
+    opening: TemplatePair
+    part: TemplatePair
+    paper: TemplatePair
+    rest: TemplatePair
+    end: TemplatePair
 
     @classmethod
-    def load(cls) -> Templates:
+    def load(cls) -> DigestTemplates:
         """HTML gets its styles here, in the template itself: once, not a message at a time."""
         plain, marked_up = _environment(autoescape=False), _environment(autoescape=True)
-        css, inline = source(STYLES), inliner()
-        opening, end = styled(source("digest.html")).split(PARTS)
-        text_opening, text_end = source("digest.txt").split(PARTS)
+        css, inline = load_source(STYLESHEET), build_inliner()
+        opening, end = inline_styles(load_source("digest.html")).split(PARTS_MARKER)
+        text_opening, text_end = load_source("digest.txt").split(PARTS_MARKER)
 
-        def pair(name: str) -> Pair:
-            html = inline.inline_fragment(source(f"{name}.html"), css)
-            return Pair(plain.from_string(source(f"{name}.txt")), marked_up.from_string(html))
+        def pair(name: str) -> TemplatePair:
+            html = inline.inline_fragment(load_source(f"{name}.html"), css)
+            return TemplatePair(plain.from_string(load_source(f"{name}.txt")), marked_up.from_string(html))
 
         return cls(
-            Pair(plain.from_string(text_opening), marked_up.from_string(opening)),
+            TemplatePair(plain.from_string(text_opening), marked_up.from_string(opening)),
             pair("part"),
             pair("paper"),
             pair("rest"),
-            Pair(plain.from_string(text_end), marked_up.from_string(end)),
+            TemplatePair(plain.from_string(text_end), marked_up.from_string(end)),
         )
 
 

@@ -13,20 +13,20 @@ from sqlalchemy import ColumnElement, Integer, Select, any_, exists, literal, se
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from paperround.database import ReadSession
-from paperround.digests.items import shortened
+from paperround.digests.items import shorten
 from paperround.papers.tables import FRESH_LISTING, Listing
-from paperround.text.markup import unicode_math
+from paperround.text.markup import render_unicode
 from paperround.topics import queries, reader_topics
-from paperround.topics.model.match import Kind, Match
+from paperround.topics.model.match import Match, ReasonKind
 from paperround.topics.tables import MeasuredCatalogue, Topic, TopicDay
 
 logger = structlog.get_logger(__name__)
 
 MatchDay = Callable[[date], Awaitable[int]]  # matches a day with the topics that are due; how many were
-TRIES: Final = 10
-PAUSE: Final = 0.5  # seconds
-MOST_REASONS: Final = 3
-LONGEST_REASON: Final = 60
+MAX_MATCHING_ATTEMPTS: Final = 10
+MATCHING_RETRY_INTERVAL: Final = 0.5  # seconds
+MAX_REASONS: Final = 3
+MAX_REASON_LENGTH: Final = 60
 
 
 class TopicMatch(NamedTuple):
@@ -36,20 +36,20 @@ class TopicMatch(NamedTuple):
     why: tuple[str, ...]  # the phrases, papers and authors that weighed most, heaviest first
 
 
-async def match_changed(
+async def match_changed_topics(
     session: ReadSession, match: MatchDay, readers: Collection[int], first: date, last: date
 ) -> None:
     """Have days matched for topics that changed since, or were made: a digest isn't without them.
 
     What another worker is just matching is waited for, a little.
     """
-    for _ in range(TRIES):
+    for _ in range(MAX_MATCHING_ATTEMPTS):
         days = (await session.scalars(_unmatched(readers, first, last))).all()
         if not days:
             return
         matched = [await match(day) for day in days]
         if not any(matched):
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(MATCHING_RETRY_INTERVAL)
     logger.warning("digests go out without topics that could not be matched", days=len(days))
 
 
@@ -68,15 +68,15 @@ def _of(readers: Collection[int]) -> ColumnElement[bool]:
     return Topic.reader_id == any_(literal(list(readers), ARRAY(Integer)))
 
 
-async def matches_of(
+async def load_topic_matches(
     session: ReadSession, readers: Collection[int], first: date, last: date
 ) -> Mapping[int, Sequence[TopicMatch]]:
     """By reader: what matches their topics of the papers listed on these days, topic by topic, best first."""
     query = select(Topic.id, Topic.reader_id, Topic.name).where(_of(readers), ~Topic.paused)
     topics = (await session.execute(query.order_by(Topic.position, Topic.id))).all()
-    days = await queries.matches_of(session, [topic.id for topic in topics], first, last)
+    days = await queries.load_matches(session, [topic.id for topic in topics], first, last)
     found = {topic.id: list(_best(days.get(topic.id, {}).values())) for topic in topics}
-    titles = await reader_topics.titles(session, set(_papers_in(found.values())))
+    titles = await reader_topics.load_titles(session, set(_papers_in(found.values())))
     matches: dict[int, list[TopicMatch]] = {}
     for topic in topics:
         theirs = matches.setdefault(topic.reader_id, [])
@@ -94,21 +94,23 @@ def _best(days: Iterable[Sequence[Match]]) -> Sequence[Match]:
 def _papers_in(found: Iterable[Sequence[Match]]) -> Iterator[str]:
     for matches in found:
         for match in matches:
-            yield from (reason.text for reason in match.reasons[:MOST_REASONS] if reason.kind is Kind.paper)
+            yield from (
+                reason.text for reason in match.reasons[:MAX_REASONS] if reason.kind is ReasonKind.paper
+            )
 
 
 def _told(match: Match, titles: Mapping[str, str]) -> Iterator[str]:
     """Reasons in words."""
-    for reason in match.reasons[:MOST_REASONS]:
+    for reason in match.reasons[:MAX_REASONS]:
         match reason.kind:
-            case Kind.phrase:
+            case ReasonKind.phrase:
                 yield reason.text
-            case Kind.author:
+            case ReasonKind.author:
                 yield f"by {reason.text}"
-            case Kind.paper if reason.text in titles:
+            case ReasonKind.paper if reason.text in titles:
                 yield _like(titles[reason.text])
 
 
 @lru_cache(maxsize=5000)
 def _like(title: str) -> str:
-    return f"like “{shortened(unicode_math(title), LONGEST_REASON)}”"
+    return f"like “{shorten(render_unicode(title), MAX_REASON_LENGTH)}”"

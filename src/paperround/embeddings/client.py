@@ -1,4 +1,4 @@
-"""Text → vectors over the OpenAI embeddings protocol. The only caller of the encoder; knows no torch."""
+"""The client of the encoder: turns text into vectors over the OpenAI embeddings protocol, without torch."""
 
 from __future__ import annotations
 
@@ -16,53 +16,67 @@ import stamina
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from paperround.embeddings import bundled_model
+from paperround.errors import PaperroundError
 from paperround.settings import Settings
 
-TEXTS_A_REQUEST = 32  # text-embeddings-inference takes no more unless it is told to
-PATIENCE = 120.0  # seconds for one request, its repeats included
-ATTEMPTS = 4
-LONGEST_WAIT = 10.0  # seconds between two attempts; who is told to wait longer hears it from us
+MAX_TEXTS_PER_REQUEST = 32  # the default of text-embeddings-inference
+REQUEST_TIMEOUT = 120.0  # seconds for one request, including its retries
+MAX_ATTEMPTS = 4
+MAX_RETRY_DELAY = 10.0  # seconds between two attempts; a longer Retry-After raises EncoderUnavailable
 
-NOT_THESE_TEXTS = frozenset({400, 413, 422})
-COME_BACK_LATER = frozenset({408, 409, 425, 429})
+REJECTED_TEXT_STATUSES = frozenset({400, 413, 422})
+RETRYABLE_STATUSES = frozenset({408, 409, 425, 429})
 
 Vectors: TypeAlias = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
 
-class EncoderError(Exception):
-    """EncoderError ── EncoderUnavailable · EncoderRefused · EncoderMisconfigured
+class EncoderError(PaperroundError):
+    """The encoder's response can't be used: it is malformed, or has a wrong count or a zero vector.
 
-    Raised itself for an answer that can't be used: garbage, a wrong count, a vector of no length.
+    It is the base of EncoderUnavailable, EncoderRefused and EncoderMisconfigured.
     """
+
+    title = "The encoder failed"
 
 
 class EncoderUnavailable(EncoderError):
-    """Down, busy or too slow: the same texts may be sent again after `retry_after` seconds, if it said."""
+    """The encoder is down, busy or too slow. The same texts may be sent again.
 
-    def __init__(self, words: str, *, retry_after: float | None = None) -> None:
-        super().__init__(words)
+    `retry_after` is the number of seconds that the encoder asked for, if it did.
+    """
+
+    title = "The encoder is unavailable"
+
+    def __init__(self, text: str, *, retry_after: float | None = None) -> None:
+        super().__init__(text)
         self.retry_after = retry_after
 
 
 class EncoderRefused(EncoderError):
-    """It won't take at least one of these texts, however often it is asked. In the server's words."""
+    """The encoder rejects at least one of the texts for good. The message is the server's own."""
+
+    title = "The encoder refused a text"
 
 
 class EncoderMisconfigured(EncoderError):
-    """The address, the key or the model's name is wrong: nothing to do with the texts."""
+    """The address, the key or the model's name is wrong; the texts are not the reason."""
+
+    title = "The encoder is misconfigured"
 
 
 @dataclass(frozen=True)
 class ModelInfo:
+    """A model's name and the length of its vectors."""
+
     name: str
     dimensions: int
 
 
-class Encoder:
+class EncoderClient:
     """A connection to the encoder; use it as `async with Encoder(settings, socket) as encoder`.
 
-    `settings.encoder_url` goes before `socket` (a Unix socket's path, at most 107 bytes).
-    `patience` is in seconds, for each request of up to 32 texts: a page that waits wants less.
+    `settings.encoder_url` has precedence over `socket` (a Unix socket's path, at most 107 bytes).
+    `timeout` is in seconds, for each request of up to 32 texts. A page that waits needs a shorter one.
     """
 
     def __init__(
@@ -70,20 +84,20 @@ class Encoder:
         settings: Settings,
         socket: Path | None = None,
         *,
-        patience: float = PATIENCE,
+        timeout: float = REQUEST_TIMEOUT,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.name = settings.embedding_model or bundled_model.NAME
-        self.patience = patience
+        self.timeout = timeout
         self._dimensions: int | None = None
         if settings.encoder_url is None and transport is None:
             transport = httpx.AsyncHTTPTransport(uds=str(socket)) if socket else None
             if transport is None:
                 raise ValueError("the encoder needs a socket or PAPERROUND_ENCODER_URL")
         self._http = httpx.AsyncClient(
-            base_url=address_of(settings),
-            headers=key_of(settings),
-            timeout=httpx.Timeout(patience, connect=min(5.0, patience)),
+            base_url=build_base_url(settings),
+            headers=build_auth_headers(settings),
+            timeout=httpx.Timeout(timeout, connect=min(5.0, timeout)),
             transport=transport,
         )
 
@@ -98,10 +112,10 @@ class Encoder:
     async def close(self) -> None:
         await self._http.aclose()
 
-    async def model(self) -> ModelInfo:
-        """The model that answers, and how long its vectors are: one short text is sent to learn it.
+    async def describe_model(self) -> ModelInfo:
+        """Find out the length of the model's vectors by sending one short text.
 
-        Who refuses even that one does so for another reason: some servers say 400 to an unknown model.
+        A server that refuses even that text does not know the model: some answer 400 to an unknown one.
         """
         if self._dimensions is None:
             try:
@@ -111,17 +125,17 @@ class Encoder:
         return ModelInfo(self.name, self._dimensions or 0)
 
     async def encode(self, texts: Sequence[str]) -> Vectors:
-        """Rows of length 1, shape (len(texts), dimensions), in the order of `texts`.
+        """Encode texts as rows of length 1, shape (len(texts), dimensions), in the order of `texts`.
 
-        Raises EncoderUnavailable, EncoderRefused, EncoderMisconfigured or, for an answer that
-        can't be used, EncoderError. All or nothing: one refused text fails the call.
+        Raises EncoderUnavailable, EncoderRefused, EncoderMisconfigured or, for a response that can't be used,
+        EncoderError. One refused text fails the whole call.
         """
         parts = [
-            await self._encode_part(texts[start : start + TEXTS_A_REQUEST])
-            for start in range(0, len(texts), TEXTS_A_REQUEST)
+            await self._encode_part(texts[start : start + MAX_TEXTS_PER_REQUEST])
+            for start in range(0, len(texts), MAX_TEXTS_PER_REQUEST)
         ]
         if not parts:
-            return np.empty((0, (await self.model()).dimensions), np.float32)
+            return np.empty((0, (await self.describe_model()).dimensions), np.float32)
         return np.concatenate(parts)
 
     async def _encode_part(self, texts: Sequence[str]) -> Vectors:
@@ -129,7 +143,7 @@ class Encoder:
             body = EmbeddingsRequest(model=self.name, input=list(texts)).model_dump_json().encode()
         except ValueError as error:  # a lone surrogate can't be sent
             raise EncoderRefused(f"text is not Unicode: {error}") from error
-        rows = unit_rows(await self._ask(body), count=len(texts))
+        rows = parse_vectors(await self._ask(body), count=len(texts))
         if rows.shape[1] != (self._dimensions or rows.shape[1]):
             raise EncoderError(f"{self.name} gave {self._dimensions} dimensions, now {rows.shape[1]}")
         self._dimensions = rows.shape[1]
@@ -138,36 +152,40 @@ class Encoder:
     async def _ask(self, body: bytes) -> bytes:
         """The answer's bytes. Connection errors, 429 and 5xx are tried again, within our patience."""
         try:
-            async with asyncio.timeout(self.patience):
+            async with asyncio.timeout(self.timeout):
                 async for attempt in stamina.retry_context(
-                    on=seconds_to_wait, attempts=ATTEMPTS, timeout=None, wait_initial=0.2, wait_jitter=0.2
+                    on=compute_retry_delay,
+                    attempts=MAX_ATTEMPTS,
+                    timeout=None,
+                    wait_initial=0.2,
+                    wait_jitter=0.2,
                 ):
                     with attempt:
                         return await self._post(body)
         except TimeoutError:
-            raise EncoderUnavailable(f"the encoder took longer than {self.patience:g} s") from None
+            raise EncoderUnavailable(f"the encoder took longer than {self.timeout:g} s") from None
         raise AssertionError("stamina returns or raises")
 
     async def _post(self, body: bytes) -> bytes:
         try:
-            answer = await self._http.post(
+            response = await self._http.post(
                 "embeddings", content=body, headers={"Content-Type": "application/json"}
             )
         except httpx.RequestError as error:
             words = str(error) or type(error).__name__
             raise EncoderUnavailable(f"the encoder does not answer: {words}") from error
-        if answer.status_code != httpx.codes.OK:
-            raise as_error(answer)
-        return answer.content
+        if response.status_code != httpx.codes.OK:
+            raise build_error(response)
+        return response.content
 
 
-def address_of(settings: Settings) -> str:
-    """The base address, ending in /v1 however the setting was written."""
+def build_base_url(settings: Settings) -> str:
+    """Build the base address, which ends in /v1 whether or not the setting does."""
     url = str(settings.encoder_url or "http://encoder").rstrip("/")
     return url if url.endswith("/v1") else f"{url}/v1"
 
 
-def key_of(settings: Settings) -> dict[str, str]:
+def build_auth_headers(settings: Settings) -> dict[str, str]:
     key = settings.encoder_key
     return {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
 
@@ -175,39 +193,39 @@ def key_of(settings: Settings) -> dict[str, str]:
 # --- Errors ----------------------------------------------------------------------------------------------
 
 
-def as_error(answer: httpx.Response) -> EncoderError:
-    words = f"the encoder answers {answer.status_code}: {words_of(answer)}"
-    if answer.status_code >= 500 or answer.status_code in COME_BACK_LATER:
-        return EncoderUnavailable(words, retry_after=retry_after(answer))
-    if answer.status_code in NOT_THESE_TEXTS:
+def build_error(response: httpx.Response) -> EncoderError:
+    words = f"the encoder answers {response.status_code}: {parse_error_message(response)}"
+    if response.status_code >= 500 or response.status_code in RETRYABLE_STATUSES:
+        return EncoderUnavailable(words, retry_after=parse_retry_after(response))
+    if response.status_code in REJECTED_TEXT_STATUSES:
         return EncoderRefused(words)
-    return EncoderMisconfigured(f"{words} (asked at {answer.url.path})")
+    return EncoderMisconfigured(f"{words} (asked at {response.url.path})")
 
 
-def words_of(answer: httpx.Response) -> str:
-    """The server's own words, from OpenAI's or FastAPI's shape of an error or else the body's beginning."""
+def parse_error_message(response: httpx.Response) -> str:
+    """The server's message, from OpenAI's or FastAPI's error format, or else the beginning of the body."""
     try:
-        return ERROR.validate_json(answer.content).words[:500]
+        return ERROR_ADAPTER.validate_json(response.content).text[:500]
     except ValidationError:
-        return " ".join(answer.text[:500].split()) or answer.reason_phrase
+        return " ".join(response.text[:500].split()) or response.reason_phrase
 
 
-def retry_after(answer: httpx.Response) -> float | None:
-    """Seconds; a date, which no encoder is known to send, counts as none."""
-    given = answer.headers.get("Retry-After", "")
-    return float(given) if given.isascii() and given.isdigit() else None
+def parse_retry_after(response: httpx.Response) -> float | None:
+    """Parse Retry-After as seconds. A date, which no encoder is known to send, is ignored."""
+    value = response.headers.get("Retry-After", "")
+    return float(value) if value.isascii() and value.isdigit() else None
 
 
-def seconds_to_wait(error: Exception) -> bool | float:
-    """For stamina: whether to try again (its own back-off) or after how many seconds."""
+def compute_retry_delay(error: Exception) -> bool | float:
+    """Tell stamina whether to retry (True: with its own back-off) or after how many seconds."""
     if not isinstance(error, EncoderUnavailable):
         return False
     if error.retry_after is None:
         return True
-    return error.retry_after if error.retry_after <= LONGEST_WAIT else False
+    return error.retry_after if error.retry_after <= MAX_RETRY_DELAY else False
 
 
-# --- The wire --------------------------------------------------------------------------------------------
+# --- The protocol ---------------------------------------------------------------------------------------
 
 
 class EmbeddingsRequest(BaseModel):
@@ -218,56 +236,61 @@ class EmbeddingsRequest(BaseModel):
 
 class EmbeddingItem(BaseModel):
     index: int
-    embedding: str | list[float]  # some servers pass over that base64 was asked for
+    embedding: str | list[float]  # some servers ignore `encoding_format`
 
 
-class EmbeddingsAnswer(BaseModel):
+class EmbeddingsResponse(BaseModel):
     data: list[EmbeddingItem]
 
 
-class ErrorWords(BaseModel):
+class OpenAIErrorContent(BaseModel):
     message: str
 
 
-class ErrorAnswer(BaseModel):
-    error: ErrorWords
+class OpenAIErrorResponse(BaseModel):
+    error: OpenAIErrorContent
 
     @property
-    def words(self) -> str:
+    def text(self) -> str:
         return self.error.message
 
 
-class Fault(BaseModel):
+class FastAPIFieldError(BaseModel):
     loc: tuple[str | int, ...]
     msg: str
 
 
-class Detail(BaseModel):
-    """FastAPI's own errors; a fault repeats the whole input, which is for no log."""
+class FastAPIErrorResponse(BaseModel):
+    """FastAPI's error format. A field error also repeats the whole input, which must not be logged."""
 
-    detail: str | list[Fault]
+    detail: str | list[FastAPIFieldError]
 
     @property
-    def words(self) -> str:
+    def text(self) -> str:
         if isinstance(self.detail, str):
             return self.detail
-        return "; ".join(f"{'.'.join(map(str, fault.loc))}: {fault.msg}" for fault in self.detail)
+        return "; ".join(
+            f"{'.'.join(map(str, field_error.loc))}: {field_error.msg}" for field_error in self.detail
+        )
 
 
-ERROR = TypeAdapter[ErrorAnswer | Detail](ErrorAnswer | Detail)
+ERROR_ADAPTER = TypeAdapter[OpenAIErrorResponse | FastAPIErrorResponse](
+    OpenAIErrorResponse | FastAPIErrorResponse
+)
 
 
-def unit_rows(body: bytes, *, count: int) -> Vectors:
-    """The answer's vectors in the order of their index, each scaled to length 1.
+def parse_vectors(body: bytes, *, count: int) -> Vectors:
+    """Parse the vectors of a response in the order of their index, each scaled to length 1.
 
-    EncoderError: another shape, not `count` of them, uneven, not finite, or of no length.
+    Raises EncoderError if the response has another shape or not `count` vectors, or if a vector has another
+    length, is not finite or is zero.
     """
     try:
-        items = EmbeddingsAnswer.model_validate_json(body).data
+        items = EmbeddingsResponse.model_validate_json(body).data
         if sorted(item.index for item in items) != list(range(count)):
             raise EncoderError(f"the encoder gave {len(items)} vectors for {count} texts")
         items.sort(key=lambda item: item.index)
-        rows = np.stack([numbers(item.embedding) for item in items])
+        rows = np.stack([decode_vector(item.embedding) for item in items])
     except ValueError as error:  # pydantic's, base64's and numpy's are all of this kind
         words = " ".join(str(error).split())[:300]
         raise EncoderError(f"the encoder's answer can't be read: {words}") from error
@@ -279,8 +302,8 @@ def unit_rows(body: bytes, *, count: int) -> Vectors:
     return unit
 
 
-def numbers(embedding: str | list[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """In float64, where no float32 can overflow when it is squared."""
+def decode_vector(embedding: str | list[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Decode to float64, in which the square of a float32 can't overflow."""
     if isinstance(embedding, list):
         return np.array(embedding, np.float64)
     return np.frombuffer(base64.b64decode(embedding, validate=True), "<f4").astype(np.float64)

@@ -1,4 +1,4 @@
-"""The encoder process: text → vectors behind the OpenAI embeddings protocol. Alone imports torch."""
+"""The encoder process, which serves the OpenAI embeddings protocol. Only this module imports torch."""
 
 from __future__ import annotations
 
@@ -27,23 +27,24 @@ from starlette.routing import Route
 from paperround.embeddings import bundled_model
 from paperround.embeddings.protocol import (
     Vectors,
-    as_answer,
-    as_openai_error,
-    bounded_body,
-    nobody_there,
-    understand,
+    build_response,
+    client_closed_response,
+    openai_error_response,
+    parse_request,
+    read_body,
 )
+from paperround.errors import PaperroundError
 from paperround.resources import usable_cores
 from paperround.settings import Settings
 
-BATCH = 16  # texts in one forward pass: on a CPU as fast as 32, and a search waits half as long
-QUESTION = 500  # characters; one text that is no longer is encoded on one core
-MAX_WAITING = 32  # requests at once; the next is told to come back
-COME_BACK = 2  # seconds
+FORWARD_BATCH_SIZE = 16  # texts in one forward pass: on a CPU as fast as 32, and a search waits half as long
+MAX_SINGLE_CORE_LENGTH = 500  # characters; a single text up to this length is encoded on one core
+MAX_CONCURRENT_REQUESTS = 32  # further requests get 503
+RETRY_AFTER_SECONDS = 2  # seconds
 
 
 @dataclass(frozen=True)
-class Model:
+class LoadedModel:
     """A loaded model. `encode` takes up to BATCH texts and gives one unit row each."""
 
     name: str
@@ -54,11 +55,11 @@ class Model:
 # --- The model -------------------------------------------------------------------------------------------
 
 
-def load(settings: Settings) -> Model:
-    """The packaged model, checked, or the one that the settings name. ModelDamaged: files differ."""
+def load_model(settings: Settings) -> LoadedModel:
+    """Load the model of the settings, or else the packaged one. Raises ModelDamaged if its files differ."""
     name = settings.embedding_model or bundled_model.NAME
-    where = str(packaged_folder()) if name == bundled_model.NAME else name
-    if Path(where).is_dir():  # read when the hub's libraries are imported: no request at run time
+    source = str(find_verified_model_folder()) if name == bundled_model.NAME else name
+    if Path(source).is_dir():  # read when the hub's libraries are imported: no request at run time
         os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     # oneDNN keeps code for each length of text it met, 1,024 of them unless told: 300 MB more.
@@ -67,28 +68,28 @@ def load(settings: Settings) -> Model:
     from sentence_transformers import SentenceTransformer
 
     cores = usable_cores()
-    transformer = SentenceTransformer(where, trust_remote_code=False).eval()
-    bf16 = transformer.device.type == "cpu" and multiplies_bfloat16()
+    transformer = SentenceTransformer(source, trust_remote_code=False).eval()
+    bf16 = transformer.device.type == "cpu" and supports_bfloat16()
 
     def encode(texts: Sequence[str]) -> Vectors:
         # Threads wait for each other longer than they save on a question, and leave no core to the others.
-        torch.set_num_threads(1 if len(texts) == 1 and len(texts[0]) <= QUESTION else cores)
+        torch.set_num_threads(1 if len(texts) == 1 and len(texts[0]) <= MAX_SINGLE_CORE_LENGTH else cores)
         with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
             rows = transformer.encode(
-                list(texts), batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False
+                list(texts), batch_size=FORWARD_BATCH_SIZE, normalize_embeddings=True, show_progress_bar=False
             )
         return np.asarray(rows, np.float32)
 
-    return Model(name, encode(["warm-up"]).shape[1], encode)
+    return LoadedModel(name, encode(["warm-up"]).shape[1], encode)
 
 
-def packaged_folder() -> Path:
-    folder = bundled_model.folder()
-    bundled_model.check(folder)
+def find_verified_model_folder() -> Path:
+    folder = bundled_model.find_folder()
+    bundled_model.verify_files(folder)
     return folder
 
 
-def multiplies_bfloat16() -> bool:
+def supports_bfloat16() -> bool:
     """Whether this CPU has bfloat16 products: 1.7 to 2 times as fast, cosine to float32 over .9999."""
     import torch
 
@@ -99,61 +100,63 @@ def multiplies_bfloat16() -> bool:
 # --- One thread, many requests ---------------------------------------------------------------------------
 
 
-class Queue:
+class EncodingQueue:
     """One thread that encodes. Requests take turns after each forward pass, so a reader's search
     waits for one pass of a big batch and not for all of it."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: LoadedModel) -> None:
         self.model = model
         self.waiting = 0
         self.thread = ThreadPoolExecutor(1, "encoder")
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """Counts a request in; 503 when too many are in."""
-        if self.waiting >= MAX_WAITING:
-            raise HTTPException(503, "too many requests wait", {"Retry-After": str(COME_BACK)})
+    def slot(self) -> Iterator[None]:
+        """Hold one of the places for requests; 503 if all are taken."""
+        if self.waiting >= MAX_CONCURRENT_REQUESTS:
+            raise HTTPException(503, "too many requests wait", {"Retry-After": str(RETRY_AFTER_SECONDS)})
         self.waiting += 1
         try:
             yield
         finally:
             self.waiting -= 1
 
-    async def encode(self, texts: Sequence[str], gone: Callable[[], Awaitable[bool]]) -> Vectors:
-        """Rows in the order of `texts`. ClientDisconnect: `gone` came true between two passes."""
-        by_length = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # alike lengths: little padding
+    async def encode(self, texts: Sequence[str], is_disconnected: Callable[[], Awaitable[bool]]) -> Vectors:
+        """Encode texts to rows in their order. Raises ClientDisconnect if the client is gone."""
+        by_length = sorted(
+            range(len(texts)), key=lambda i: len(texts[i])
+        )  # texts of similar length need little padding
         rows = np.empty((len(texts), self.model.dimensions), np.float32)
-        for start in range(0, len(texts), BATCH):
-            if await gone():
+        for start in range(0, len(texts), FORWARD_BATCH_SIZE):
+            if await is_disconnected():
                 raise ClientDisconnect
-            taken = by_length[start : start + BATCH]
-            rows[taken] = await self.run([texts[i] for i in taken])
+            batch = by_length[start : start + FORWARD_BATCH_SIZE]
+            rows[batch] = await self.encode_batch([texts[i] for i in batch])
         return rows
 
-    async def run(self, texts: Sequence[str]) -> Vectors:
+    async def encode_batch(self, texts: Sequence[str]) -> Vectors:
         return await asyncio.get_running_loop().run_in_executor(self.thread, self.model.encode, texts)
 
 
 # --- The server ------------------------------------------------------------------------------------------
 
 
-def create_app(model: Model, *, key: str | None = None) -> Starlette:
-    """The ASGI app. With a `key`, every address but /health asks for it as a Bearer token."""
-    queue = Queue(model)
+def create_app(model: LoadedModel, *, key: str | None = None) -> Starlette:
+    """The ASGI app. With a `key`, every address except /health requires it as a Bearer token."""
+    queue = EncodingQueue(model)
 
-    def admit(request: Request) -> None:
-        given = request.headers.get("authorization", "")
-        if key and not hmac.compare_digest(given.encode(), f"Bearer {key}".encode()):
+    def check_key(request: Request) -> None:
+        authorization = request.headers.get("authorization", "")
+        if key and not hmac.compare_digest(authorization.encode(), f"Bearer {key}".encode()):
             raise HTTPException(401, "this encoder asks for its key", {"WWW-Authenticate": "Bearer"})
 
     async def embeddings(request: Request) -> Response:
-        admit(request)
-        with queue.place():
-            ask = understand(await bounded_body(request), model=model.name, dimensions=model.dimensions)
-            return JSONResponse(as_answer(ask, await queue.encode(ask.input, request.is_disconnected)))
+        check_key(request)
+        with queue.slot():
+            body = parse_request(await read_body(request), model=model.name, dimensions=model.dimensions)
+            return JSONResponse(build_response(body, await queue.encode(body.input, request.is_disconnected)))
 
     async def models(request: Request) -> Response:
-        admit(request)
+        check_key(request)
         entry = {"id": model.name, "object": "model", "created": 0, "owned_by": "paperround"}
         return JSONResponse({"object": "list", "data": [entry | {"dimensions": model.dimensions}]})
 
@@ -162,7 +165,7 @@ def create_app(model: Model, *, key: str | None = None) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        await queue.run(["warm-up"])  # the thread starts its own helpers at its first pass
+        await queue.encode_batch(["warm-up"])  # the thread starts its own helpers at its first pass
         yield
         queue.thread.shutdown(cancel_futures=True)
 
@@ -173,9 +176,9 @@ def create_app(model: Model, *, key: str | None = None) -> Starlette:
             Route("/health", health),
         ],
         exception_handlers={
-            HTTPException: as_openai_error,
-            ClientDisconnect: nobody_there,
-            Exception: as_openai_error,
+            HTTPException: openai_error_response,
+            ClientDisconnect: client_closed_response,
+            Exception: openai_error_response,
         },
         lifespan=lifespan,
     )
@@ -184,13 +187,15 @@ def create_app(model: Model, *, key: str | None = None) -> Starlette:
 # --- The process -----------------------------------------------------------------------------------------
 
 
-class EncoderRunning(RuntimeError):
+class EncoderAlreadyRunning(PaperroundError):
     """Another process serves this socket."""
+
+    title = "An encoder is running already"
 
 
 @contextmanager
-def listener_at(path: Path) -> Iterator[Socket]:
-    """A Unix socket for this user only, bound but deaf (callers are refused) until uvicorn listens.
+def open_listener(path: Path) -> Iterator[Socket]:
+    """A Unix socket for this user only, bound, but refusing connections until uvicorn listens.
 
     A lock beside it is held as long, so that of two encoders the second is refused
     (EncoderRunning) and never takes the first one's address away.
@@ -199,7 +204,7 @@ def listener_at(path: Path) -> Iterator[Socket]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise EncoderRunning(f"another encoder serves {path}") from None
+            raise EncoderAlreadyRunning(f"another encoder serves {path}") from None
         if path.is_socket():
             path.unlink()  # left by a killed one
         listener.bind(str(path))
@@ -220,10 +225,10 @@ def serve(
     """
     os.umask(0o077)
     family = AF_INET6 if ":" in host else AF_INET
-    at = listener_at(socket) if socket else create_server((host, port), family=family)
-    with contextlib.suppress(KeyboardInterrupt), at as listener:
+    listener_context = open_listener(socket) if socket else create_server((host, port), family=family)
+    with contextlib.suppress(KeyboardInterrupt), listener_context as listener:
         key = settings.encoder_key
-        app = create_app(load(settings), key=key.get_secret_value() if key else None)
+        app = create_app(load_model(settings), key=key.get_secret_value() if key else None)
         # uvicorn raises the signal again when it is done: as an exception, our own leaving runs too.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         config = uvicorn.Config(

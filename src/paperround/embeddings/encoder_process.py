@@ -1,4 +1,4 @@
-"""An encoder of one command's own, for a model that no running encoder serves."""
+"""Starts an encoder for a single command if no running encoder serves its model."""
 
 from __future__ import annotations
 
@@ -11,43 +11,48 @@ from typing import Final
 
 from paperround import supervisor
 from paperround.embeddings import bundled_model
-from paperround.embeddings.client import Encoder, EncoderError, EncoderMisconfigured, EncoderUnavailable
+from paperround.embeddings.client import EncoderClient, EncoderError, EncoderMisconfigured, EncoderUnavailable
 from paperround.settings import Settings, environment_with
 
-START: Final = 600.0  # seconds; a model may have to be downloaded first
-POLL: Final = 0.5
+START_TIMEOUT: Final = 600.0  # seconds; a model may have to be downloaded first
+STARTUP_POLL_INTERVAL: Final = 0.5
 
 
 @asynccontextmanager
-async def encoder_of(settings: Settings, socket: Path) -> AsyncIterator[Encoder]:
-    """The encoder for the settings' model: the one at `ENCODER_URL`, the running one at `socket` if it serves
-    that model, else a child that ends with us. Raises `EncoderError` when none can be had.
+async def connect_encoder(settings: Settings, socket: Path) -> AsyncIterator[EncoderClient]:
+    """Connect to an encoder for the settings' model. Raises `EncoderError` if none can be started.
+
+    This is the one at `ENCODER_URL`, the running one at `socket` if it serves that model, or else a child
+    process that ends with this context.
     """
-    async with Encoder(settings, socket, patience=5) as running:
+    async with EncoderClient(settings, socket, timeout=5) as running:
         served = await _serves(running)
     if served or settings.encoder_url:
-        async with Encoder(settings, socket) as encoder:
+        async with EncoderClient(settings, socket) as encoder:
             yield encoder
         return
     with tempfile.TemporaryDirectory(prefix="paperround-") as folder:
-        own = Path(folder) / "encoder.sock"
-        async with _child(settings, own) as ended, Encoder(settings, own) as encoder:
-            await _started(encoder, ended)
+        child_socket = Path(folder) / "encoder.sock"
+        async with (
+            _run_child(settings, child_socket) as ended,
+            EncoderClient(settings, child_socket) as encoder,
+        ):
+            await _wait_until_started(encoder, ended)
             yield encoder
 
 
-async def _serves(encoder: Encoder) -> bool:
-    """Whether it answers for this model. At `ENCODER_URL` who can't is told so by the first real request."""
+async def _serves(encoder: EncoderClient) -> bool:
+    """Whether it serves this model. At `ENCODER_URL`, the first real request reports why it doesn't."""
     try:
-        await encoder.model()
+        await encoder.describe_model()
     except (EncoderUnavailable, EncoderMisconfigured):
         return False
     return True
 
 
 @asynccontextmanager
-async def _child(settings: Settings, socket: Path) -> AsyncIterator[Callable[[], int | None]]:
-    """`paperround encoder` at `socket`; yields what tells its exit code, None while it runs."""
+async def _run_child(settings: Settings, socket: Path) -> AsyncIterator[Callable[[], int | None]]:
+    """Run `paperround encoder` at `socket`. Yields a function for its exit code, None while it runs."""
     environment = environment_with(embedding_model=settings.embedding_model or bundled_model.NAME)
     child = await supervisor.spawn(["encoder", "--socket", str(socket)], environment)
     ended = asyncio.create_task(child.wait())
@@ -57,11 +62,11 @@ async def _child(settings: Settings, socket: Path) -> AsyncIterator[Callable[[],
         await supervisor.end(child, ended)
 
 
-async def _started(encoder: Encoder, exit_code: Callable[[], int | None]) -> None:
-    async with asyncio.timeout(START):
+async def _wait_until_started(encoder: EncoderClient, exit_code: Callable[[], int | None]) -> None:
+    async with asyncio.timeout(START_TIMEOUT):
         while not await _serves(encoder):
             if exit_code() is not None:
                 raise EncoderError(
                     f"The encoder for {encoder.name} did not start; what it wrote above says why."
                 )
-            await asyncio.sleep(POLL)
+            await asyncio.sleep(STARTUP_POLL_INTERVAL)

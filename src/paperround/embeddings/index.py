@@ -1,4 +1,4 @@
-"""The index of one model's vectors, made and dropped while everything runs. None below `WORTH_IT` vectors."""
+"""Builds and drops the index of one model's vectors while everything runs. None below `WORTH_IT` vectors."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ import psycopg
 import structlog
 from psycopg import sql
 
-from paperround.database import Database, conninfo
+from paperround.database import Database, build_conninfo
 
 logger = structlog.get_logger(__name__)
 
-WORTH_IT: Final = 5000  # vectors; fewer are compared one by one about as fast (docs/performance.md)
-MAKERS: Final = 0x686E7377  # the advisory lock of who makes or drops an index, with the model's id: "hnsw"
-MEMORY: Final = "512MB"  # for the making; an index that doesn't fit is made some ten times slower
+MIN_INDEXED_VECTORS: Final = (
+    5000  # vectors; fewer are compared one by one about as fast (docs/performance.md)
+)
+INDEX_LOCK: Final = (
+    0x686E7377  # the advisory lock of who makes or drops an index, with the model's id: "hnsw"
+)
+BUILD_MEMORY: Final = "512MB"  # for the making; an index that doesn't fit is made some ten times slower
 # Of a vector in the index (pgvector's m). With 16 each making came out otherwise, and some found .93 of 50.
-LINKS: Final = 24
-POLL: Final = 0.5  # seconds between two looks at an index that another one makes
+HNSW_M: Final = 24
+POLL_INTERVAL: Final = 0.5  # seconds between two looks at an index that another one makes
 
 Connection = psycopg.AsyncConnection[tuple[object, ...]]
 
@@ -38,58 +42,60 @@ CREATE: Final[LiteralString] = """
 """
 
 
-def name_of(model_id: int) -> str:
+def build_index_name(model_id: int) -> str:
     """The prefix is one that `alembic check` passes over."""
     return f"embeddings_model_{model_id}_idx"
 
 
 async def ensure(database: Database, model_id: int, *, wait: bool = False) -> bool:
-    """Make the model's index if it is worth one and lacks it. False: another process is at it.
+    """Build the model's index if it needs one and lacks it. False if another process is building it.
 
-    `wait` until that one is done. An index whose making was interrupted is dropped and made again.
+    `wait` waits until that process is done. An index whose build was interrupted is dropped and built again.
     """
     while True:
-        async with _connected(database) as connection:
-            if await _complete(connection, model_id):
+        async with _connect(database) as connection:
+            if await _is_complete(connection, model_id):
                 return True
-            if await _alone(connection, model_id):
+            if await _try_lock(connection, model_id):
                 await _make(connection, model_id)
                 return True
         if not wait:
             return False
-        await asyncio.sleep(POLL)
+        await asyncio.sleep(POLL_INTERVAL)
 
 
 async def drop(database: Database, model_id: int) -> None:
-    """Waits for one that is being made."""
-    async with _connected(database) as connection:
-        while not await _alone(connection, model_id):  # noqa: ASYNC110 (another process's event)
-            await asyncio.sleep(POLL)
+    """Drop the model's index, after waiting for a build in progress."""
+    async with _connect(database) as connection:
+        while not await _try_lock(connection, model_id):  # noqa: ASYNC110 (another process's event)
+            await asyncio.sleep(POLL_INTERVAL)
         await _drop(connection, model_id)
 
 
 @asynccontextmanager
-async def _connected(database: Database) -> AsyncIterator[Connection]:
-    """Of its own and outside any transaction; locks and settings end with it."""
-    async with await psycopg.AsyncConnection.connect(conninfo(database.url), autocommit=True) as connection:
+async def _connect(database: Database) -> AsyncIterator[Connection]:
+    """A separate connection outside any transaction. Locks and settings end with it."""
+    async with await psycopg.AsyncConnection.connect(
+        build_conninfo(database.url), autocommit=True
+    ) as connection:
         yield connection
 
 
-async def _alone(connection: Connection, model_id: int) -> bool:
-    """Tried, not waited for: a waiting statement is a transaction that CONCURRENTLY would wait for."""
-    answer = await connection.execute("SELECT pg_try_advisory_lock(%s, %s)", [MAKERS, model_id])
+async def _try_lock(connection: Connection, model_id: int) -> bool:
+    """Try the lock without waiting: CREATE INDEX CONCURRENTLY would wait for a waiting transaction."""
+    answer = await connection.execute("SELECT pg_try_advisory_lock(%s, %s)", [INDEX_LOCK, model_id])
     row = await answer.fetchone()
     return bool(row and row[0])
 
 
 async def _state(connection: Connection, model_id: int) -> tuple[bool | None, bool]:
     """Whether the index is valid, None without one; whether the model has enough vectors for one."""
-    given = {"index": name_of(model_id), "worth_it": WORTH_IT, "model": model_id}
-    row = await (await connection.execute(STATE, given)).fetchone()
+    parameters = {"index": build_index_name(model_id), "worth_it": MIN_INDEXED_VECTORS, "model": model_id}
+    row = await (await connection.execute(STATE, parameters)).fetchone()
     return (None, False) if row is None else (row[0], bool(row[1]))  # type: ignore[return-value]
 
 
-async def _complete(connection: Connection, model_id: int) -> bool:
+async def _is_complete(connection: Connection, model_id: int) -> bool:
     valid, worth_it = await _state(connection, model_id)
     return bool(valid) or not worth_it
 
@@ -105,18 +111,18 @@ async def _make(connection: Connection, model_id: int) -> None:
     ).fetchone()
     if row is None:  # dropped meanwhile
         return
-    logger.info("making the index of a model's vectors", index=name_of(model_id))
-    await connection.execute(sql.SQL("SET maintenance_work_mem = {}").format(sql.Literal(MEMORY)))
+    logger.info("making the index of a model's vectors", index=build_index_name(model_id))
+    await connection.execute(sql.SQL("SET maintenance_work_mem = {}").format(sql.Literal(BUILD_MEMORY)))
     statement = sql.SQL(CREATE).format(
-        index=sql.Identifier(name_of(model_id)),
+        index=sql.Identifier(build_index_name(model_id)),
         dimensions=sql.Literal(row[0]),
-        links=sql.Literal(LINKS),
+        links=sql.Literal(HNSW_M),
         model=sql.Literal(model_id),
     )
     await connection.execute(statement)
-    logger.info("made the index of a model's vectors", index=name_of(model_id))
+    logger.info("made the index of a model's vectors", index=build_index_name(model_id))
 
 
 async def _drop(connection: Connection, model_id: int) -> None:
-    index = sql.Identifier(name_of(model_id))
+    index = sql.Identifier(build_index_name(model_id))
     await connection.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(index))

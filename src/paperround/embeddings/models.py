@@ -1,4 +1,4 @@
-"""The models: registering one, making it the current one, dropping it. Exactly one is current."""
+"""Registers, activates and drops embedding models. Exactly one is current."""
 
 from __future__ import annotations
 
@@ -13,27 +13,31 @@ from paperround.database import Database, ReadSession
 from paperround.embeddings import index
 from paperround.embeddings.client import EncoderError, ModelInfo
 from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
+from paperround.errors import PaperroundError
 
 logger = structlog.get_logger(__name__)
 
-DROPPED: Final = 5000  # vectors deleted in one transaction
+DROP_BATCH_SIZE: Final = 5000  # vectors deleted in one transaction
 
 
-class ModelNotDroppable(RuntimeError):
-    """It is the current one, or there is none of that name; the text says which."""
+class ModelNotDroppable(PaperroundError):
+    """The model is the current one, or there is none of that name; the text says which."""
+
+    title = "The model can't be dropped"
+    status = 409
 
 
 async def register(database: Database, info: ModelInfo, *, now: datetime) -> int:
-    """The model's id, its row made when it is new. The first model ever is the current one from the start."""
-    async with database.writing() as session:
+    """Store the model if it is new and return its id. The first model ever becomes the current one."""
+    async with database.write_session() as session:
         new = insert(EmbeddingModel).values(
             name=info.name, dimensions=info.dimensions, state=ModelState.filling, created_at=now
         )
         await session.execute(new.on_conflict_do_nothing())
-        found = await session.scalars(
+        result = await session.scalars(
             select(EmbeddingModel).where(EmbeddingModel.name == info.name).with_for_update()
         )
-        model = found.one()
+        model = result.one()
         if model.dimensions != info.dimensions:
             raise EncoderError(
                 f"{info.name} gave vectors of {model.dimensions} numbers before and {info.dimensions} now: "
@@ -44,15 +48,18 @@ async def register(database: Database, info: ModelInfo, *, now: datetime) -> int
         return model.id
 
 
-async def state_of(session: ReadSession, name: str) -> ModelState | None:
+async def find_state(session: ReadSession, name: str) -> ModelState | None:
     return await session.scalar(select(EmbeddingModel.state).where(EmbeddingModel.name == name))
 
 
 async def activate(database: Database, model_id: int) -> None:
-    """Replace the current model in one step, so that no list mixes two models' vectors. Nothing if it is."""
-    async with database.writing() as session:
-        every = select(EmbeddingModel).order_by(EmbeddingModel.id).with_for_update(key_share=True)
-        models = {model.id: model for model in await session.scalars(every)}
+    """Replace the current model in one step, so that no list mixes two models' vectors.
+
+    Nothing changes if the model is the current one already.
+    """
+    async with database.write_session() as session:
+        all_models = select(EmbeddingModel).order_by(EmbeddingModel.id).with_for_update(key_share=True)
+        models = {model.id: model for model in await session.scalars(all_models)}
         if models[model_id].state is ModelState.current:
             return
         current = EmbeddingModel.state == ModelState.current
@@ -62,40 +69,40 @@ async def activate(database: Database, model_id: int) -> None:
 
 
 async def drop(database: Database, name: str) -> int:
-    """Remove a model with its index and its vectors; how many there were. Raises `ModelNotDroppable`.
+    """Remove a model with its index and its vectors. Returns the number of vectors.
 
-    In steps: when it is interrupted, the next call goes on.
+    It works in batches: after an interruption, the next call continues. Raises `ModelNotDroppable`.
     """
-    async with database.reading() as session:
-        found = await session.scalars(select(EmbeddingModel).where(EmbeddingModel.name == name))
-        model = found.one_or_none()
+    async with database.read_session() as session:
+        result = await session.scalars(select(EmbeddingModel).where(EmbeddingModel.name == name))
+        model = result.one_or_none()
     if model is None:
         raise ModelNotDroppable(f"There are no vectors of a model {name!r}.")
     if model.state is ModelState.current:
         raise ModelNotDroppable(f"{name} is the current model: activate another one first.")
     await index.drop(database, model.id)
     dropped = 0
-    while done := await _drop_some(database, model.id):
-        dropped += done
+    while count := await _drop_batch(database, model.id):
+        dropped += count
     return dropped
 
 
-async def _drop_some(database: Database, model_id: int) -> int:
-    """With the last vectors goes the model. The row is held, so that nobody activates it meanwhile."""
-    async with database.writing() as session:
-        kept = select(EmbeddingModel).where(EmbeddingModel.id == model_id).with_for_update()
-        model = (await session.scalars(kept)).one_or_none()
+async def _drop_batch(database: Database, model_id: int) -> int:
+    """Delete one batch, and the model with the last one. The row is locked, so that nobody activates it."""
+    async with database.write_session() as session:
+        locked = select(EmbeddingModel).where(EmbeddingModel.id == model_id).with_for_update()
+        model = (await session.scalars(locked)).one_or_none()
         if model is None:
             return 0
         if model.state is ModelState.current:
             raise ModelNotDroppable(f"{model.name} has just become the current model.")
-        some = select(Embedding.paper_id).where(Embedding.model_id == model_id).limit(DROPPED)
-        gone = await session.scalars(
+        batch = select(Embedding.paper_id).where(Embedding.model_id == model_id).limit(DROP_BATCH_SIZE)
+        deleted = await session.scalars(
             delete(Embedding)
-            .where(Embedding.model_id == model_id, Embedding.paper_id.in_(some))
+            .where(Embedding.model_id == model_id, Embedding.paper_id.in_(batch))
             .returning(Embedding.paper_id)
         )
-        count = len(gone.all())
-        if count < DROPPED:
+        count = len(deleted.all())
+        if count < DROP_BATCH_SIZE:
             await session.delete(model)
         return count

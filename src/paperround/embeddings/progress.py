@@ -1,4 +1,4 @@
-"""How far a filling has come: a bar with the rate on a terminal, log lines elsewhere."""
+"""Shows the progress of a backfill: a bar with the rate on a terminal, log lines elsewhere."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 logger = structlog.get_logger(__name__)
 
-EVERY: Final = 10.0  # seconds between two log lines
+LOG_INTERVAL: Final = 10.0  # seconds between two log lines
 
 
 class EmbeddingProgress:
@@ -29,9 +29,9 @@ class EmbeddingProgress:
             disable=not console.is_terminal,
         )
         self._task = self._bar.add_task("papers", total=None, rate=0.0)
-        self._quiet = not console.is_terminal
+        self._logs = not console.is_terminal
         self._total = 0
-        self._started = self._spoke = time.monotonic()
+        self._started = self._logged_at = time.monotonic()
 
     @property
     def total(self) -> int:
@@ -43,16 +43,16 @@ class EmbeddingProgress:
         self._total = papers
         self._started = time.monotonic()
         self._bar.update(self._task, total=papers)
-        if self._quiet:
+        if self._logs:
             logger.info("embedding", papers=papers)
 
-    def told(self, done: int) -> None:
-        """What `filling.fill` calls after each batch. Papers that came meanwhile count too."""
+    def update(self, done: int) -> None:
+        """The `on_progress` of `backfill_vectors`. Papers that were added meanwhile count too."""
         now = time.monotonic()
         rate = done / max(now - self._started, 1e-3)
         self._bar.update(self._task, completed=done, total=max(done, self._total), rate=rate)
-        if self._quiet and now - self._spoke >= EVERY:
-            self._spoke = now
+        if self._logs and now - self._logged_at >= LOG_INTERVAL:
+            self._logged_at = now
             logger.info("embedded", papers=done, of=max(done, self._total), a_second=round(rate, 1))
 
     def __enter__(self) -> Self:

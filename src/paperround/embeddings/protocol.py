@@ -1,4 +1,4 @@
-"""What the encoder reads and answers: the OpenAI embeddings protocol, every size bounded. Knows no torch."""
+"""The server's side of the OpenAI embeddings protocol, with every size bounded and without torch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 MAX_TEXTS = 256  # in one request
 MAX_CHARACTERS = 100_000  # in one text
-MAX_BODY = 8 * 2**20  # bytes
+MAX_BODY_BYTES = 8 * 2**20  # bytes
 
 Vectors: TypeAlias = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
@@ -27,8 +27,8 @@ def not_blank(text: str) -> str:
 Text = Annotated[str, StringConstraints(max_length=MAX_CHARACTERS), AfterValidator(not_blank)]
 
 
-class Ask(BaseModel):
-    """The body of POST /v1/embeddings; what else other clients send is passed over."""
+class EmbeddingsRequestBody(BaseModel):
+    """The body of POST /v1/embeddings; other fields are ignored."""
 
     model: str
     input: Annotated[list[Text], Field(min_length=1, max_length=MAX_TEXTS)]
@@ -41,54 +41,54 @@ class Ask(BaseModel):
         return [value] if isinstance(value, str) else value
 
 
-async def bounded_body(request: Request) -> bytes:
-    """The whole body; 413 as soon as it is known to be over MAX_BODY bytes."""
+async def read_body(request: Request) -> bytes:
+    """The whole body; 413 as soon as it exceeds MAX_BODY bytes."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY:
-            raise HTTPException(413, f"a request holds at most {MAX_BODY} bytes")
+        if len(body) > MAX_BODY_BYTES:
+            raise HTTPException(413, f"a request holds at most {MAX_BODY_BYTES} bytes")
     return bytes(body)
 
 
-def understand(body: bytes, *, model: str, dimensions: int) -> Ask:
-    """400 for a body of another shape or over a limit, 404 for a model that isn't loaded."""
+def parse_request(body: bytes, *, model: str, dimensions: int) -> EmbeddingsRequestBody:
+    """Parse a request. Raises 400 for a malformed or too large body, 404 for another model."""
     try:
-        ask = Ask.model_validate_json(body)
+        request_body = EmbeddingsRequestBody.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "body"
         raise HTTPException(400, f"{place}: {first['msg']}") from None
-    if ask.model != model:
-        raise HTTPException(404, f"the model here is {model!r}, not {ask.model[:200]!r}")
-    if ask.dimensions not in (None, dimensions):
+    if request_body.model != model:
+        raise HTTPException(404, f"the model here is {model!r}, not {request_body.model[:200]!r}")
+    if request_body.dimensions not in (None, dimensions):
         raise HTTPException(400, f"dimensions: {model!r} gives {dimensions}")
-    return ask
+    return request_body
 
 
-def as_answer(ask: Ask, rows: Vectors) -> dict[str, object]:
-    """Usage is zero: nobody pays for tokens here, and to count them is to cut every text up twice."""
+def build_response(request_body: EmbeddingsRequestBody, rows: Vectors) -> dict[str, object]:
+    """Build the JSON response. Usage is zero, because counting tokens would tokenize every text twice."""
     data = [
         {
             "object": "embedding",
             "index": i,
-            "embedding": in_base64(row) if ask.encoding_format == "base64" else row.tolist(),
+            "embedding": encode_base64(row) if request_body.encoding_format == "base64" else row.tolist(),
         }
         for i, row in enumerate(rows)
     ]
     return {
         "object": "list",
         "data": data,
-        "model": ask.model,
+        "model": request_body.model,
         "usage": {"prompt_tokens": 0, "total_tokens": 0},
     }
 
 
-def in_base64(row: np.ndarray[tuple[int], np.dtype[np.float32]]) -> str:
+def encode_base64(row: np.ndarray[tuple[int], np.dtype[np.float32]]) -> str:
     return base64.b64encode(row.astype("<f4").tobytes()).decode("ascii")
 
 
-async def as_openai_error(_: Request, error: Exception) -> Response:
+async def openai_error_response(_: Request, error: Exception) -> Response:
     status, words, headers = 500, "the encoder failed; its log says why", None
     if isinstance(error, HTTPException):
         status, words, headers = error.status_code, error.detail, error.headers
@@ -97,5 +97,5 @@ async def as_openai_error(_: Request, error: Exception) -> Response:
     return JSONResponse(body, status, headers)
 
 
-async def nobody_there(_: Request, __: Exception) -> Response:
+async def client_closed_response(_: Request, __: Exception) -> Response:
     return Response(status_code=499)

@@ -1,1 +1,1 @@
-"""Reading feeds into the catalogue: what is due, what came, what could not be read."""
+"""Reads feeds into the catalogue: the schedule, ingestion, and the quarantine of unreadable records."""

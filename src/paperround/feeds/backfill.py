@@ -1,4 +1,4 @@
-"""Reading many days, several at a time, within the feed's rate; what fails is tried again for a while."""
+"""The backfill reads many days, several at a time, within the rate limit. It retries failures for a while."""
 
 from __future__ import annotations
 
@@ -11,48 +11,50 @@ from paperround.database import Database, utc_now
 from paperround.feeds import ingestion, schedule, status
 from paperround.feeds.tables import Reading
 
-AT_ONCE: Final = 4
-ROUNDS: Final = 10
-LONGEST_PAUSE: Final = timedelta(minutes=10)
+MAX_CONCURRENT_READERS: Final = 4
+MAX_ROUNDS: Final = 10
+MAX_PAUSE: Final = timedelta(minutes=10)
 
 
 async def read_days(
     database: Database,
-    feed: ingestion.Feed,
-    rules: ingestion.Rules,
+    feed: ingestion.FeedClient,
+    policy: ingestion.IngestionPolicy,
     days: Sequence[date],
     *,
-    told: Callable[[Reading], None],
+    on_reading: Callable[[Reading], None],
 ) -> Sequence[date]:
-    """Read `days` now, settled or not; the days that could not be read. Raises `schedule.FutureDay`.
+    """Read `days` now, even those that have settled. Returns the days that could not be read.
 
-    A worker that runs at the same time may take some of them; they count all the same. Days that are still
-    missing at the end stay due, and a worker goes on with them.
+    A worker that runs at the same time may read some of them, and these count as read too. Days that could
+    not be read stay due, so a worker will try them again. Raises `schedule.DayInFuture`.
     """
     started = utc_now()
-    async with database.writing() as session:
-        await schedule.ask_for(session, feed.name, days, now=started)
+    async with database.write_session() as session:
+        await schedule.make_days_due(session, feed.name, days, now=started)
     missing: Sequence[date] = days
-    for _ in range(ROUNDS):
+    for _ in range(MAX_ROUNDS):
         await _pause(database, feed, missing)
         readers = (
-            ingestion.read_due(database, feed, rules, among=missing, told=told) for _ in range(AT_ONCE)
+            ingestion.read_due_days(database, feed, policy, only_days=missing, on_reading=on_reading)
+            for _ in range(MAX_CONCURRENT_READERS)
         )
         await asyncio.gather(*readers)
-        async with database.writing() as session:
-            await schedule.until_free(session, feed.name, missing)
-        async with database.reading() as session:
-            missing = await status.unread_since(session, feed.name, days, started)
+        async with database.write_session() as session:
+            await schedule.wait_until_unclaimed(session, feed.name, missing)
+        async with database.read_session() as session:
+            missing = await status.list_days_unread_since(session, feed.name, days, started)
         if not missing:
             break
     return missing
 
 
-async def _pause(database: Database, feed: ingestion.Feed, days: Sequence[date]) -> None:
-    """Sleep until one of `days` is due and the host lets us ask."""
+async def _pause(database: Database, feed: ingestion.FeedClient, days: Sequence[date]) -> None:
+    """Sleep until one of `days` is due and the host allows a request."""
     now = utc_now()
-    async with database.reading() as session:
-        due = await schedule.next_due(session, feed.name, among=days)
-    moments: list[datetime] = [m for m in (due, await feed.pace.paused_until(now=now)) if m]
-    wait = min(max([now, *moments]) - now, LONGEST_PAUSE)
+    async with database.read_session() as session:
+        due = await schedule.find_next_due_time(session, feed.name, only_days=days)
+    paused_until = await feed.throttle.paused_until(now=now)
+    moments: list[datetime] = [moment for moment in (due, paused_until) if moment]
+    wait = min(max([now, *moments]) - now, MAX_PAUSE)
     await asyncio.sleep(wait.total_seconds())

@@ -1,4 +1,7 @@
-"""One GET of a feed, bounded and patient: size, time, pace, a few tries, Retry-After."""
+"""Sends a GET request to a feed.
+
+It is bounded in size and time, throttled, retried, and obeys Retry-After.
+"""
 
 from __future__ import annotations
 
@@ -17,36 +20,41 @@ import stamina
 
 from paperround import __version__
 from paperround.database import utc_now
-from paperround.throttle import Pace
+from paperround.errors import PaperroundError
+from paperround.throttle import Throttle
 
-Answer = TypeVar("Answer")
+Parsed = TypeVar("Parsed")
 USER_AGENT: Final = f"paperround/{__version__} (self-hosted daily papers)"
-SHORT_WAIT: Final = timedelta(seconds=20)  # one that a reading sits out; a longer one is the schedule's
-LONGEST_WAIT: Final = timedelta(hours=24)
+# A reading waits this long for the host. After a longer wait the schedule tries the day again.
+MAX_WAIT_WITHIN_REQUEST: Final = timedelta(seconds=20)
+MAX_RETRY_AFTER: Final = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
-class Limits:
-    """How long one answer may take, how large it may be, how often it is asked for. Times in seconds."""
+class RequestLimits:
+    """How long an answer may take, how large it may be, and how often to try. Times are in seconds."""
 
-    connect: float = 5
-    silence: float = 20
-    whole: float = 60  # however slowly it trickles
-    most_bytes: int = 32 * 2**20
-    tries: int = 3
-    first_wait: float = 0.5  # before the second try; then twice as long
+    connect_timeout: float = 5
+    read_timeout: float = 20
+    total_timeout: float = 60  # for the whole answer, even if it arrives slowly
+    max_bytes: int = 32 * 2**20
+    max_attempts: int = 3
+    first_retry_delay: float = 0.5  # before the second attempt; each later delay is twice as long
 
     @property
     def timeout(self) -> httpx.Timeout:
-        return httpx.Timeout(self.silence, connect=self.connect)
+        return httpx.Timeout(self.read_timeout, connect=self.connect_timeout)
 
 
-class FeedError(Exception):
-    """FeedError ── FeedUnreachable (it may work later) · FeedUnreadable (not a list of papers)"""
+class FeedError(PaperroundError):
+    """A feed could not be read, because it is unreachable or its answer is not a list of papers."""
+
+    title = "A feed could not be read"
+    status = 502
 
 
 class FeedUnreachable(FeedError):
-    """No usable answer. `retry_at` is the host's own wish, when it had one."""
+    """The host gave no usable answer. `retry_at` is when the host allows the next attempt, or None."""
 
     def __init__(self, reason: str, retry_at: datetime | None = None) -> None:
         super().__init__(reason)
@@ -54,72 +62,83 @@ class FeedUnreachable(FeedError):
 
 
 class FeedUnreadable(FeedError):
-    """An answer, but not a list of papers."""
+    """The host answered, but not with a list of papers."""
 
 
-async def get_json(
-    client: httpx.AsyncClient, url: str, parameters: Mapping[str, str | int], pace: Pace, limits: Limits
-) -> object:
-    """The answer's JSON. Raises `FeedUnreachable` or `FeedUnreadable` after a few tries."""
-    return await get(client, url, parameters, pace, limits, read=_parsed)
-
-
-async def get(
+async def fetch_json(
     client: httpx.AsyncClient,
     url: str,
     parameters: Mapping[str, str | int],
-    pace: Pace,
-    limits: Limits,
-    *,
-    read: Callable[[bytes, str], Awaitable[Answer]],
-) -> Answer:
-    """What `read` makes of the answer's body and content type; it may raise `FeedUnreadable`.
+    throttle: Throttle,
+    limits: RequestLimits,
+) -> object:
+    """Fetch JSON. Raises `FeedUnreachable` or `FeedUnreadable` after a few attempts."""
+    return await fetch(client, url, parameters, throttle, limits, parse=_parse_json)
 
-    Raises `FeedUnreachable` or `FeedUnreadable` after a few tries.
+
+async def fetch(
+    client: httpx.AsyncClient,
+    url: str,
+    parameters: Mapping[str, str | int],
+    throttle: Throttle,
+    limits: RequestLimits,
+    *,
+    parse: Callable[[bytes, str], Awaitable[Parsed]],
+) -> Parsed:
+    """Fetch a URL and return what `parse` makes of its body and content type.
+
+    `parse` may raise `FeedUnreadable`. Raises `FeedUnreachable` or `FeedUnreadable` after a few attempts.
     """
-    wait = limits.first_wait
+    wait = limits.first_retry_delay
     async for attempt in stamina.retry_context(
-        on=_worth_another_try, attempts=limits.tries, wait_initial=wait, wait_max=8 * wait, wait_jitter=wait
+        on=_should_retry, attempts=limits.max_attempts, wait_initial=wait, wait_max=8 * wait, wait_jitter=wait
     ):
         with attempt:
-            await _sit_out_pause(pace)
-            await pace.turn()
-            body, kind = await _get_once(client, url, parameters, pace, limits)
-            return await read(body, kind)
-    raise AssertionError("unreachable: the last try returns or raises")
+            await _wait_for_pause(throttle)
+            await throttle.acquire()
+            body, kind = await _get_once(client, url, parameters, throttle, limits)
+            return await parse(body, kind)
+    raise AssertionError("unreachable: the last attempt returns or raises")
 
 
-async def _sit_out_pause(pace: Pace) -> None:
-    """The host may have asked for one meanwhile, in another answer or of another worker."""
-    until = await pace.paused_until(now=utc_now())
-    if until is None:
+async def _wait_for_pause(throttle: Throttle) -> None:
+    """Wait while requests to the host are paused.
+
+    Another worker may have received the host's request to pause.
+    """
+    paused_until = await throttle.paused_until(now=utc_now())
+    if paused_until is None:
         return
-    wait = until - utc_now()
-    if wait > SHORT_WAIT:
-        raise FeedUnreachable("the host asked for a pause", retry_at=until)
+    wait = paused_until - utc_now()
+    if wait > MAX_WAIT_WITHIN_REQUEST:
+        raise FeedUnreachable("the host asked for a pause", retry_at=paused_until)
     await asyncio.sleep(max(wait.total_seconds(), 0))
 
 
-def _worth_another_try(error: Exception) -> bool | timedelta:
+def _should_retry(error: Exception) -> bool | timedelta:
     if isinstance(error, FeedUnreachable) and error.retry_at:
         wait = error.retry_at - utc_now()
-        return max(wait, timedelta(0)) if wait <= SHORT_WAIT else False
+        return max(wait, timedelta(0)) if wait <= MAX_WAIT_WITHIN_REQUEST else False
     return isinstance(error, FeedError)
 
 
 async def _get_once(
-    client: httpx.AsyncClient, url: str, parameters: Mapping[str, str | int], pace: Pace, limits: Limits
+    client: httpx.AsyncClient,
+    url: str,
+    parameters: Mapping[str, str | int],
+    throttle: Throttle,
+    limits: RequestLimits,
 ) -> tuple[bytes, str]:
     try:
         async with (
-            asyncio.timeout(limits.whole),
+            asyncio.timeout(limits.total_timeout),
             client.stream("GET", url, params=dict(parameters), timeout=limits.timeout) as answer,
         ):
-            await _honour_limits(answer, pace)
+            await _check_limits(answer, throttle)
             kind = answer.headers.get("Content-Type", "no content type")
-            return await _bounded(answer, limits.most_bytes), kind
+            return await _read_body(answer, limits.max_bytes), kind
     except TimeoutError as error:
-        raise FeedUnreachable(f"no whole answer within {limits.whole:g} s") from error
+        raise FeedUnreachable(f"no whole answer within {limits.total_timeout:g} s") from error
     except httpx.TimeoutException as error:
         raise FeedUnreachable("no answer in time") from error
     except httpx.InvalidURL as error:
@@ -128,51 +147,52 @@ async def _get_once(
         raise FeedUnreachable(f"connection failed: {error or type(error).__name__}") from error
 
 
-async def _bounded(answer: httpx.Response, most: int) -> bytes:
+async def _read_body(answer: httpx.Response, max_bytes: int) -> bytes:
     body = bytearray()
     async for chunk in answer.aiter_bytes():
         body += chunk
-        if len(body) > most:
-            raise FeedUnreadable(f"the answer is larger than {most // 1024:,} KiB")
+        if len(body) > max_bytes:
+            raise FeedUnreadable(f"the answer is larger than {max_bytes // 1024:,} KiB")
     return bytes(body)
 
 
-async def _honour_limits(answer: httpx.Response, pace: Pace) -> None:
-    """Pause all requests to the host when it says so; raise when this one was refused."""
-    wait = retry_after(answer.headers, now=utc_now())
-    if wait is not None and (answer.status_code in (429, 503) or _used_up(answer.headers)):
-        await pace.pause(utc_now() + wait)
+async def _check_limits(answer: httpx.Response, throttle: Throttle) -> None:
+    """Pause all requests to the host if it asks for that. Raises `FeedUnreachable` for an error status."""
+    wait = parse_retry_after(answer.headers, now=utc_now())
+    if wait is not None and (answer.status_code in (429, 503) or _is_exhausted(answer.headers)):
+        await throttle.pause(utc_now() + wait)
     if answer.status_code == 200:
         return
-    refused = answer.status_code in (429, 503)
+    is_throttled = answer.status_code in (429, 503)
     raise FeedUnreachable(
         f"HTTP {answer.status_code} {answer.reason_phrase}".strip(),
-        retry_at=utc_now() + wait if refused and wait is not None else None,
+        retry_at=utc_now() + wait if is_throttled and wait is not None else None,
     )
 
 
-def _used_up(headers: httpx.Headers) -> bool:
+def _is_exhausted(headers: httpx.Headers) -> bool:
     return re.search(r"\br=0\b", headers.get("RateLimit", "")) is not None
 
 
-def retry_after(headers: httpx.Headers, *, now: datetime) -> timedelta | None:
-    """How long the host asks us to wait: `Retry-After` (seconds or a date), else `t=` of `RateLimit`.
+def parse_retry_after(headers: httpx.Headers, *, now: datetime) -> timedelta | None:
+    """Parse how long the host asks us to wait.
 
-    At most a day, whatever it says; None when it says nothing that can be read.
+    `Retry-After` (seconds or a date) comes before the `t=` of `RateLimit`. The result is at most a day.
+    Returns None if neither header can be read.
     """
-    asked = headers.get("Retry-After") or ""
-    in_window = re.search(r"\bt=(\d{1,9})\b", headers.get("RateLimit", ""))
+    retry_after = headers.get("Retry-After") or ""
+    window_reset = re.search(r"\bt=(\d{1,9})\b", headers.get("RateLimit", ""))
     wait: timedelta | None = None
-    if re.fullmatch(r"\d{1,9}(\.\d+)?", asked.strip()):
-        wait = timedelta(seconds=math.ceil(float(asked)))
-    elif asked:
-        wait = _until(asked, now)
-    if wait is None and in_window:
-        wait = timedelta(seconds=int(in_window.group(1)))
-    return None if wait is None else min(max(wait, timedelta(0)), LONGEST_WAIT)
+    if re.fullmatch(r"\d{1,9}(\.\d+)?", retry_after.strip()):
+        wait = timedelta(seconds=math.ceil(float(retry_after)))
+    elif retry_after:
+        wait = _time_until(retry_after, now)
+    if wait is None and window_reset:
+        wait = timedelta(seconds=int(window_reset.group(1)))
+    return None if wait is None else min(max(wait, timedelta(0)), MAX_RETRY_AFTER)
 
 
-def _until(http_date: str, now: datetime) -> timedelta | None:
+def _time_until(http_date: str, now: datetime) -> timedelta | None:
     try:
         moment = parsedate_to_datetime(http_date)
     except (ValueError, OverflowError):
@@ -180,18 +200,18 @@ def _until(http_date: str, now: datetime) -> timedelta | None:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
 
 
-async def _parsed(body: bytes, kind: str) -> object:
+async def _parse_json(body: bytes, kind: str) -> object:
     try:
-        return json.loads(body, parse_constant=_refuse, parse_float=_number)
+        return json.loads(body, parse_constant=_reject_constant, parse_float=_parse_number)
     except (ValueError, RecursionError) as error:
         raise FeedUnreadable(f"the answer is not JSON ({kind}, {len(body)} bytes)") from error
 
 
-def _number(digits: str) -> float | str:
-    """One that no float holds stays text: as infinity it could not be stored, nor its whole list."""
+def _parse_number(digits: str) -> float | str:
+    """Parse a number. One that is too large for a float stays text, since JSON cannot store infinity."""
     number = float(digits)
     return number if math.isfinite(number) else digits
 
 
-def _refuse(constant: str) -> NoReturn:
+def _reject_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")

@@ -1,4 +1,7 @@
-"""Records that could not be read: kept whole, once per feed, day and content; closed by a good reading."""
+"""The quarantine keeps records that could not be read, whole and once per feed, day and content.
+
+A later reading that can read the paper resolves its record.
+"""
 
 from __future__ import annotations
 
@@ -12,30 +15,31 @@ from sqlalchemy import true, update
 from sqlalchemy.dialects.postgresql import insert
 
 from paperround.database import WriteSession
-from paperround.feeds.tables import Quarantined
+from paperround.feeds.tables import QuarantinedRecord
 
 
-class Refused(NamedTuple):
-    """A record as it came, and why it could not be read."""
+class RejectedRecord(NamedTuple):
+    """A record as it came and the reason why it could not be read."""
 
     content: object
     reason: str
     paper_id: str | None
 
 
-def content_hash(content: object) -> str:
-    """The same for the same JSON, whatever the order of its keys."""
+def hash_content(content: object) -> str:
+    """Hash a JSON value with SHA-256. The order of keys does not matter."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-async def set_aside(
-    session: WriteSession, refused: Sequence[Refused], *, feed: str, day: date, now: datetime
+async def quarantine_records(
+    session: WriteSession, rejected: Sequence[RejectedRecord], *, feed: str, day: date, now: datetime
 ) -> None:
+    """Add records to the quarantine. A record that is already there is counted again and reopened."""
     rows = {
-        content_hash(record.content): {
+        hash_content(record.content): {
             "feed": feed,
             "day": day,
-            "content_hash": content_hash(record.content),
+            "content_hash": hash_content(record.content),
             "content": record.content,
             "reason": record.reason,
             "paper_id": record.paper_id,
@@ -43,25 +47,29 @@ async def set_aside(
             "first_seen_at": now,
             "last_seen_at": now,
         }
-        for record in refused
+        for record in rejected
     }
     if not rows:
         return
-    new = insert(Quarantined)
-    again = {
-        "times_seen": Quarantined.times_seen + 1,
+    statement = insert(QuarantinedRecord)
+    changes = {
+        "times_seen": QuarantinedRecord.times_seen + 1,
         "last_seen_at": now,
-        "reason": new.excluded.reason,
+        "reason": statement.excluded.reason,
         "resolved_at": None,
     }
-    upsert = new.on_conflict_do_update(index_elements=["feed", "day", "content_hash"], set_=again)
+    upsert = statement.on_conflict_do_update(index_elements=["feed", "day", "content_hash"], set_=changes)
     await session.execute(upsert, list(rows.values()))
 
 
-async def resolve(
+async def resolve_records(
     session: WriteSession, *, feed: str, day: date, good: Collection[str], all_good: bool, now: datetime
 ) -> None:
-    """Close the day's open records whose paper has now been read, or all when the whole list was readable."""
-    open_here = (Quarantined.feed == feed, Quarantined.day == day, Quarantined.resolved_at.is_(None))
-    read_now = true() if all_good else Quarantined.paper_id.in_(good)
-    await session.execute(update(Quarantined).where(*open_here, read_now).values(resolved_at=now))
+    """Resolve the day's records whose paper is in `good`. With `all_good`, resolve all records of the day."""
+    is_open = (
+        QuarantinedRecord.feed == feed,
+        QuarantinedRecord.day == day,
+        QuarantinedRecord.resolved_at.is_(None),
+    )
+    is_readable = true() if all_good else QuarantinedRecord.paper_id.in_(good)
+    await session.execute(update(QuarantinedRecord).where(*is_open, is_readable).values(resolved_at=now))

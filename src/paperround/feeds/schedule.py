@@ -1,4 +1,4 @@
-"""When a feed's days are read: due, settled, tried again. The times stand in `feed_days`; the rules here."""
+"""The schedule decides when the days of a feed are read, retried and settled. `feed_days` has the times."""
 
 from __future__ import annotations
 
@@ -10,105 +10,126 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from paperround.database import ReadSession, WriteSession
+from paperround.errors import PaperroundError
 from paperround.feeds.tables import Feed, FeedDay
 
-YOUNG: Final = timedelta(days=3)  # a list grows for hours, votes for days: read often until then
-SETTLED: Final = timedelta(days=14)  # read for the last time, cleanly, this long after its day
-MOST_REPAIRS: Final = 5  # extra readings for the sake of unreadable records
-FIRST_RETRY: Final = timedelta(seconds=30)
-LAST_RETRY: Final = timedelta(hours=1)
+YOUNG_AGE: Final = timedelta(days=3)  # until then a day is read often, since its votes still change
+SETTLED_AGE: Final = timedelta(days=14)  # the first clean reading after this age is the last one
+MAX_REPAIRS: Final = 5  # extra readings of a day that has unreadable records
+MIN_RETRY_DELAY: Final = timedelta(seconds=30)
+MAX_RETRY_DELAY: Final = timedelta(hours=1)
 
 
-class FutureDay(ValueError):
-    """A day that has not come yet was asked for."""
+class DayInFuture(PaperroundError):
+    """The requested day has not come yet."""
+
+    title = "Not a day yet"
+    status = 400
 
 
-def back_off(attempt: int) -> timedelta:
-    """How long to wait after the `attempt`th failure in a row: 30 s, 1, 2, 4 … minutes, at most an hour."""
+def retry_delay(attempt: int) -> timedelta:
+    """The delay after the `attempt`th failure in a row: 30 s, then 1, 2, 4 … minutes, at most an hour."""
     doublings: int = min(max(attempt, 1) - 1, 20)
-    return min(FIRST_RETRY * (1 << doublings), LAST_RETRY)
+    return min(MIN_RETRY_DELAY * (1 << doublings), MAX_RETRY_DELAY)
 
 
-def next_reading(day: date, *, now: datetime, every: timedelta) -> datetime | None:
-    """When a day that was just read well is read again; None when it has settled."""
+def next_reading_time(day: date, *, now: datetime, every: timedelta) -> datetime | None:
+    """The time at which a day that was just read without an error is read again.
+
+    None means that it settled.
+    """
     age = timedelta(days=(now.date() - day).days)
-    if age >= SETTLED:
+    if age >= SETTLED_AGE:
         return None
-    return now + (every if age < YOUNG else max(every, timedelta(days=1)))
+    return now + (every if age < YOUNG_AGE else max(every, timedelta(days=1)))
 
 
-async def plan(session: WriteSession, feed: str, *, now: datetime, catch_up: timedelta) -> None:
-    """Make every day due that the feed has had since we follow it, however long we were away."""
-    new = insert(Feed).values(name=feed, follows_from=now.date() - catch_up)
-    await session.execute(new.on_conflict_do_nothing())
+async def plan_days(session: WriteSession, feed: str, *, now: datetime, catch_up: timedelta) -> None:
+    """Add each missing day, from the first day that we follow to today, as due. Known days do not change.
+
+    For a feed that is new, the first day lies `catch_up` before today.
+    """
+    statement = insert(Feed).values(name=feed, follows_from=now.date() - catch_up)
+    await session.execute(statement.on_conflict_do_nothing())
     first = (await session.execute(select(Feed.follows_from).where(Feed.name == feed))).scalar_one()
     known = set(await session.scalars(select(FeedDay.day).where(FeedDay.feed == feed, FeedDay.day >= first)))
-    every = (first + timedelta(days=n) for n in range((now.date() - first).days + 1))
-    await _make_due(session, feed, [day for day in every if day not in known], now=now)
+    all_days = (first + timedelta(days=n) for n in range((now.date() - first).days + 1))
+    await _add_days(session, feed, [day for day in all_days if day not in known], now=now)
 
 
-async def _make_due(session: WriteSession, feed: str, days: Sequence[date], *, now: datetime) -> None:
+async def _add_days(session: WriteSession, feed: str, days: Sequence[date], *, now: datetime) -> None:
     if days:
         rows = [{"feed": feed, "day": day, "next_try_at": now, "failures": 0, "repairs": 0} for day in days]
         await session.execute(insert(FeedDay).on_conflict_do_nothing(), rows)
 
 
-async def ask_for(session: WriteSession, feed: str, days: Iterable[date], *, now: datetime) -> None:
-    """Make these days due now, settled or not. Raises `FutureDay`."""
-    wanted = sorted(set(days))
-    if wanted and wanted[-1] > now.date():
-        raise FutureDay(f"{wanted[-1]} has not come yet (today is {now:%Y-%m-%d} in UTC).")
-    await _make_due(session, feed, wanted, now=now)
-    asked = (FeedDay.feed == feed, FeedDay.day.in_(wanted))
-    await session.execute(update(FeedDay).where(*asked).values(next_try_at=now, failures=0, repairs=0))
+async def make_days_due(session: WriteSession, feed: str, days: Iterable[date], *, now: datetime) -> None:
+    """Make these days due now, even those that have settled. Raises `DayInFuture`."""
+    days = sorted(set(days))
+    if days and days[-1] > now.date():
+        raise DayInFuture(f"{days[-1]} has not come yet (today is {now:%Y-%m-%d} in UTC).")
+    await _add_days(session, feed, days, now=now)
+    conditions = (FeedDay.feed == feed, FeedDay.day.in_(days))
+    await session.execute(update(FeedDay).where(*conditions).values(next_try_at=now, failures=0, repairs=0))
 
 
-async def claim(
-    session: WriteSession, feed: str, *, now: datetime, among: Collection[date] | None = None
+async def claim_due_day(
+    session: WriteSession, feed: str, *, now: datetime, only_days: Collection[date] | None = None
 ) -> FeedDay | None:
-    """A day that is due, newest first, held by this transaction alone: another reader skips it, and the
-    database lets go of it when this one dies."""
+    """Claim the newest day that is due, or return None.
+
+    This transaction holds a lock on the day. Other workers skip it, and the database releases it when this
+    worker dies.
+    """
     due = select(FeedDay).where(FeedDay.feed == feed, FeedDay.next_try_at <= now)
-    if among is not None:
-        due = due.where(FeedDay.day.in_(among))
+    if only_days is not None:
+        due = due.where(FeedDay.day.in_(only_days))
     return await session.scalar(due.order_by(FeedDay.day.desc()).limit(1).with_for_update(skip_locked=True))
 
 
-async def until_free(session: WriteSession, feed: str, days: Collection[date]) -> None:
-    """Wait until nobody reads any of these days."""
-    held = select(FeedDay.day).where(FeedDay.feed == feed, FeedDay.day.in_(days)).order_by(FeedDay.day)
-    await session.execute(held.with_for_update(read=True, key_share=True))
+async def wait_until_unclaimed(session: WriteSession, feed: str, days: Collection[date]) -> None:
+    """Wait until no transaction holds any of these days."""
+    query = select(FeedDay.day).where(FeedDay.feed == feed, FeedDay.day.in_(days)).order_by(FeedDay.day)
+    await session.execute(query.with_for_update(read=True, key_share=True))
 
 
-async def next_due(session: ReadSession, feed: str, among: Collection[date] | None = None) -> datetime | None:
-    """When the next day of the feed (or of some of its days) is due."""
+async def find_next_due_time(
+    session: ReadSession, feed: str, only_days: Collection[date] | None = None
+) -> datetime | None:
+    """Find the time at which the next day of the feed, or of `only_days`, is due.
+
+    None means that none will be.
+    """
     query = select(func.min(FeedDay.next_try_at)).where(FeedDay.feed == feed)
-    if among is not None:
-        query = query.where(FeedDay.day.in_(among))
+    if only_days is not None:
+        query = query.where(FeedDay.day.in_(only_days))
     return (await session.execute(query)).scalar()
 
 
-async def due(session: ReadSession, feed: str, *, now: datetime) -> Sequence[date]:
-    """The days that are due, newest first."""
+async def list_due_days(session: ReadSession, feed: str, *, now: datetime) -> Sequence[date]:
+    """List the days that are due, newest first."""
     query = select(FeedDay.day).where(FeedDay.feed == feed, FeedDay.next_try_at <= now)
     return (await session.scalars(query.order_by(FeedDay.day.desc()))).all()
 
 
-def read_well(taken: FeedDay, *, now: datetime, unreadable: int, every: timedelta) -> None:
-    """Note a reading that worked. With unreadable records the day is read again up to five times; a record
-    that stays unreadable after that no longer keeps the day from settling."""
-    taken.read_at = now
-    taken.failures = 0
-    taken.repairs = taken.repairs + 1 if unreadable else 0
-    regular = next_reading(taken.day, now=now, every=every)
-    if 1 <= taken.repairs <= MOST_REPAIRS:
-        repair = now + 4 * back_off(taken.repairs)
-        regular = min(repair, regular) if regular else repair
-    taken.next_try_at = regular
+def record_success(feed_day: FeedDay, *, now: datetime, unreadable: int, every: timedelta) -> None:
+    """Record a reading that succeeded.
+
+    A day with unreadable records is read again up to five times. After that it settles even if a record is
+    still unreadable.
+    """
+    feed_day.read_at = now
+    feed_day.failures = 0
+    feed_day.repairs = feed_day.repairs + 1 if unreadable else 0
+    next_try_at = next_reading_time(feed_day.day, now=now, every=every)
+    if 1 <= feed_day.repairs <= MAX_REPAIRS:
+        repair_at = now + 4 * retry_delay(feed_day.repairs)
+        next_try_at = min(repair_at, next_try_at) if next_try_at else repair_at
+    feed_day.next_try_at = next_try_at
 
 
-def read_badly(taken: FeedDay, *, now: datetime, retry_at: datetime | None) -> None:
-    """Note a reading that failed; the feed's own wish for a pause counts if it is longer than ours."""
-    taken.failures += 1
-    ours = now + back_off(taken.failures)
-    taken.next_try_at = max(ours, retry_at) if retry_at else ours
+def record_failure(feed_day: FeedDay, *, now: datetime, retry_at: datetime | None) -> None:
+    """Record a reading that failed. The next try is after our own delay and not before `retry_at`."""
+    feed_day.failures += 1
+    next_try_at = now + retry_delay(feed_day.failures)
+    feed_day.next_try_at = max(next_try_at, retry_at) if retry_at else next_try_at

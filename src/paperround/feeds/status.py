@@ -1,4 +1,4 @@
-"""How a feed's reading goes: for `/status`, `/api/v1/feeds` and `paperround status`."""
+"""The status of a feed, for `/status`, `/api/v1/feeds` and `paperround status`."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ from typing import Final
 from sqlalchemy import func, or_, select
 
 from paperround.database import ReadSession
-from paperround.feeds.tables import FeedDay, Outcome, Quarantined, Reading
+from paperround.feeds.tables import FeedDay, QuarantinedRecord, Reading, ReadingOutcome
 from paperround.papers.tables import Listing
 
-STALE_AFTER: Final = timedelta(days=4)  # a weekend and a holiday have no lists; more is worth a word
+STALE_AFTER: Final = timedelta(days=4)  # a long weekend has no lists, but a longer gap is a problem
 SILENT_AFTER: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class FeedState:
-    """`newest_day` has papers. `last_error` is the latest reading's, None when that one worked."""
+class FeedStatus:
+    """The status of a feed at the time `now`.
+
+    `newest_day` is the latest day with papers. `last_error` is the error of the latest reading, or None if it
+    succeeded.
+    """
 
     name: str
     last_success: datetime | None
@@ -33,20 +37,22 @@ class FeedState:
 
     @property
     def age(self) -> timedelta | None:
-        """Of the newest list, in whole days."""
+        """The age of the newest list, in whole days."""
         return timedelta(days=(self.now.date() - self.newest_day).days) if self.newest_day else None
 
     @property
     def stale(self) -> bool:
+        """Whether the newest list is too old or no list could be read for a day."""
         return self.age is None or self.age > STALE_AFTER or self.silent
 
     @property
     def silent(self) -> bool:
-        """Nothing could be read for a day, though days were due."""
+        """Whether no list could be read for a day."""
         return self.last_success is None or self.now - self.last_success > SILENT_AFTER
 
 
-async def state(session: ReadSession, feed: str, *, now: datetime) -> FeedState:
+async def load_feed_status(session: ReadSession, feed: str, *, now: datetime) -> FeedStatus:
+    """Load the status of a feed."""
     days = select(
         func.max(FeedDay.read_at),
         func.min(FeedDay.next_try_at),
@@ -55,8 +61,10 @@ async def state(session: ReadSession, feed: str, *, now: datetime) -> FeedState:
     ).where(FeedDay.feed == feed)
     last_success, next_run, failing, unsettled = (await session.execute(days)).one()
     newest = await session.scalar(select(func.max(Listing.day)).where(Listing.feed == feed))
-    open_records = select(func.count()).where(Quarantined.feed == feed, Quarantined.resolved_at.is_(None))
-    return FeedState(
+    open_records = select(func.count()).where(
+        QuarantinedRecord.feed == feed, QuarantinedRecord.resolved_at.is_(None)
+    )
+    return FeedStatus(
         name=feed,
         last_success=last_success,
         newest_day=newest,
@@ -69,8 +77,8 @@ async def state(session: ReadSession, feed: str, *, now: datetime) -> FeedState:
     )
 
 
-async def last_read(session: ReadSession, feeds: Collection[str]) -> datetime | None:
-    """When any list of `feeds` was last read well."""
+async def find_last_success(session: ReadSession, feeds: Collection[str]) -> datetime | None:
+    """Find the time of the last successful reading of any of these feeds."""
     return await session.scalar(select(func.max(FeedDay.read_at)).where(FeedDay.feed.in_(feeds)))
 
 
@@ -79,25 +87,27 @@ async def _last_error(session: ReadSession, feed: str) -> str | None:
         select(Reading).where(Reading.feed == feed).order_by(Reading.at.desc(), Reading.id.desc()).limit(1)
     )
     reading = (await session.scalars(latest)).one_or_none()
-    return reading.error if reading and reading.outcome is Outcome.failed else None
+    return reading.error if reading and reading.outcome is ReadingOutcome.failed else None
 
 
-async def last_readings(session: ReadSession, feed: str, *, limit: int) -> Sequence[Reading]:
-    """The latest looks at the feed, newest first."""
+async def list_latest_readings(session: ReadSession, feed: str, *, limit: int) -> Sequence[Reading]:
+    """List the latest readings of the feed, newest first."""
     latest = select(Reading).where(Reading.feed == feed).order_by(Reading.at.desc(), Reading.id.desc())
     return (await session.scalars(latest.limit(limit))).all()
 
 
-async def open_quarantine(session: ReadSession, feed: str, *, limit: int) -> Sequence[Quarantined]:
-    """Records that still wait for a good reading, newest first."""
-    query = select(Quarantined).where(Quarantined.feed == feed, Quarantined.resolved_at.is_(None))
-    return (await session.scalars(query.order_by(Quarantined.last_seen_at.desc()).limit(limit))).all()
+async def list_open_quarantine(session: ReadSession, feed: str, *, limit: int) -> Sequence[QuarantinedRecord]:
+    """List the records of the feed that are not resolved, newest first."""
+    query = select(QuarantinedRecord).where(
+        QuarantinedRecord.feed == feed, QuarantinedRecord.resolved_at.is_(None)
+    )
+    return (await session.scalars(query.order_by(QuarantinedRecord.last_seen_at.desc()).limit(limit))).all()
 
 
-async def unread_since(
+async def list_days_unread_since(
     session: ReadSession, feed: str, days: Collection[date], since: datetime
 ) -> Sequence[date]:
-    """Those of `days` that nobody has read well since then."""
+    """List those of `days` that have not been read successfully since the time `since`."""
     query = select(FeedDay.day).where(
         FeedDay.feed == feed,
         FeedDay.day.in_(days),

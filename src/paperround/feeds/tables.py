@@ -1,4 +1,4 @@
-"""What was read from feeds, when it is read next, and what could not be read."""
+"""The tables of feeds: readings, the schedule of days, records and the quarantine."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from paperround.database import Base
 
 
-class Outcome(enum.StrEnum):
-    """What came of a reading."""
+class ReadingOutcome(enum.StrEnum):
+    """The outcome of a reading."""
 
     clean = "clean"
     partial = "partial"  # some records went into quarantine
@@ -22,7 +22,7 @@ class Outcome(enum.StrEnum):
 
 
 class Feed(Base):
-    """A feed that is followed, and from which day on."""
+    """A feed that we follow, and the first day of it that we read."""
 
     __tablename__ = "feeds"
 
@@ -31,7 +31,7 @@ class Feed(Base):
 
 
 class FeedDay(Base):
-    """A feed's list of one day. It is due when `next_try_at` has come, settled when that is NULL."""
+    """A feed's list of one day. It is due when `next_try_at` has come, and settled when that is NULL."""
 
     __tablename__ = "feed_days"
 
@@ -50,7 +50,7 @@ class FeedDay(Base):
 
 
 class Reading(Base):
-    """One look at a feed's list of a day."""
+    """One attempt to read a feed's list of a day."""
 
     __tablename__ = "readings"
 
@@ -58,8 +58,8 @@ class Reading(Base):
     feed: Mapped[str] = mapped_column(Text)
     day: Mapped[date]
     at: Mapped[datetime]
-    outcome: Mapped[Outcome] = mapped_column(
-        Enum(Outcome, native_enum=False, length=16, name="outcome", create_constraint=False)
+    outcome: Mapped[ReadingOutcome] = mapped_column(
+        Enum(ReadingOutcome, native_enum=False, length=16, name="outcome", create_constraint=False)
     )
     papers: Mapped[int] = mapped_column(Integer, default=0, comment="records that were read")
     quarantined: Mapped[int] = mapped_column(Integer, default=0)
@@ -73,8 +73,11 @@ class Reading(Base):
     )
 
 
-class Record(Base):
-    """A listing's record as the feed last gave it. JSON, not JSONB, which would reorder and refuse some."""
+class FeedRecord(Base):
+    """The record of a listing as the feed last sent it.
+
+    The column is JSON, because JSONB would reorder keys and reject some records.
+    """
 
     __tablename__ = "records"
 
@@ -95,8 +98,8 @@ class Record(Base):
     )
 
 
-class Quarantined(Base):
-    """A record that could not be read, whole, once per feed, day and content."""
+class QuarantinedRecord(Base):
+    """A record that could not be read. It is kept whole, once per feed, day and content."""
 
     __tablename__ = "quarantine"
 

@@ -1,1 +1,1 @@
-"""What readers keep and bring: saved papers, and papers submitted to the day's list."""
+"""Reading lists of saved papers, and papers that readers submit to the day's list."""

@@ -1,4 +1,4 @@
-"""Fetching what readers submitted, one paper after the other, at the pace that arXiv asks for."""
+"""Fetches the papers that readers submitted, one after the other, at the rate that arXiv allows."""
 
 from __future__ import annotations
 
@@ -14,118 +14,120 @@ from paperround import queue
 from paperround.accounts.tables import Reader
 from paperround.database import Database, WriteSession, utc_now
 from paperround.feeds.http import FeedError
-from paperround.library.submissions import listed_on
+from paperround.library.submissions import find_listing_day
 from paperround.library.tables import Submission, SubmissionState
 from paperround.papers import catalogue, removal
-from paperround.papers.merge import READERS
-from paperround.papers.record import FeedListing, FeedPaper, Unreadable
-from paperround.papers.submitter_name import account
-from paperround.throttle import Pace
+from paperround.papers.merge import READERS_FEED
+from paperround.papers.record import FeedListing, FeedPaper, RecordUnreadable
+from paperround.papers.submitter_name import build_submitter_account
+from paperround.throttle import Throttle
 
 logger = structlog.get_logger(__name__)
 
-FIRST_WAIT: Final = timedelta(minutes=1)  # doubled with each try
-MOST_TRIES: Final = 6  # within an hour
+FIRST_RETRY_DELAY: Final = timedelta(minutes=1)  # doubled after each attempt
+MAX_ATTEMPTS: Final = 6  # within an hour
 
 
-class Source(Protocol):
-    """arXiv, asked for single papers. `one` raises `FeedError` and `Unreadable`, and gives None for an id
-    that is nobody's."""
+class PaperSource(Protocol):
+    """A client that fetches single papers from arXiv.
 
-    pace: Pace
+    `fetch_paper` raises `FeedError` and `RecordUnreadable`, and returns None for an unknown id.
+    """
 
-    async def one(self, paper_id: str) -> FeedPaper | None: ...
+    throttle: Throttle
+
+    async def fetch_paper(self, paper_id: str) -> FeedPaper | None: ...
 
 
-async def fetch_due(
-    database: Database, source: Source, *, half_life: timedelta, clock: Callable[[], datetime] = utc_now
+async def fetch_due_submissions(
+    database: Database, source: PaperSource, *, half_life: timedelta, clock: Callable[[], datetime] = utc_now
 ) -> int:
-    """Fetch every submission that is due, until none is left or arXiv wants a pause; how many were tried."""
-    tried = 0
-    while not await source.pace.paused_until(now=clock()):
-        taken = await _claim(database, now=clock())
-        if taken is None:
+    """Fetch the due submissions until none is left or arXiv asks for a pause. Returns how many it tried."""
+    attempts = 0
+    while not await source.throttle.paused_until(now=clock()):
+        submission = await _claim(database, now=clock())
+        if submission is None:
             break
-        await _fetch(database, source, taken, half_life=half_life, clock=clock)
-        tried += 1
-    return tried
+        await _fetch(database, source, submission, half_life=half_life, clock=clock)
+        attempts += 1
+    return attempts
 
 
 async def _claim(database: Database, *, now: datetime) -> Submission | None:
-    """Take the one that waits longest. Should this worker die, it is tried again after the wait."""
-    async with database.writing() as session:
+    """Claim the submission that has been due longest. If this worker dies, it becomes due again later."""
+    async with database.write_session() as session:
         due = select(Submission).where(Submission.next_try_at <= now)
-        first = due.order_by(Submission.next_try_at, Submission.id).limit(1)
-        taken = await session.scalar(first.with_for_update(skip_locked=True))
-        if taken is not None:
-            taken.next_try_at = now + FIRST_WAIT * 2**taken.tries
-            taken.tries += 1
-        return taken
+        query = due.order_by(Submission.next_try_at, Submission.id).limit(1)
+        submission = await session.scalar(query.with_for_update(skip_locked=True))
+        if submission is not None:
+            submission.next_try_at = now + FIRST_RETRY_DELAY * 2**submission.tries
+            submission.tries += 1
+        return submission
 
 
 async def _fetch(
     database: Database,
-    source: Source,
-    taken: Submission,
+    source: PaperSource,
+    submission: Submission,
     *,
     half_life: timedelta,
     clock: Callable[[], datetime],
 ) -> None:
     try:
-        found = await source.one(taken.paper_id)
+        paper = await source.fetch_paper(submission.paper_id)
     except FeedError as error:
-        logger.warning("could not fetch a submission", paper=taken.paper_id, error=str(error))
-        if taken.tries >= MOST_TRIES:
-            await _fail(database, taken.id, "arXiv could not be read. Submit it again later.")
+        logger.warning("could not fetch a submission", paper=submission.paper_id, error=str(error))
+        if submission.tries >= MAX_ATTEMPTS:
+            await _fail(database, submission.id, "arXiv could not be read. Submit it again later.")
         return
-    except Unreadable as error:
-        await _fail(database, taken.id, f"What arXiv told of it can't be read ({error}).")
+    except RecordUnreadable as error:
+        await _fail(database, submission.id, f"arXiv's record of it could not be read ({error}).")
         return
-    if found is None:
-        await _fail(database, taken.id, "arXiv has no such paper.")
+    if paper is None:
+        await _fail(database, submission.id, "arXiv has no such paper.")
         return
-    async with database.writing() as session:
-        await _list(session, taken.id, found, half_life=half_life, now=clock())
+    async with database.write_session() as session:
+        await _list(session, submission.id, paper, half_life=half_life, now=clock())
 
 
 async def _fail(database: Database, submission_id: int, reason: str) -> None:
-    async with database.writing() as session:
+    async with database.write_session() as session:
         submission = await session.get(Submission, submission_id)
-        if submission is not None:  # else the reader has left
+        if submission is not None:  # None if the reader has left
             _end(submission, SubmissionState.failed, reason)
 
 
 async def _list(
-    session: WriteSession, submission_id: int, found: FeedPaper, *, half_life: timedelta, now: datetime
+    session: WriteSession, submission_id: int, paper: FeedPaper, *, half_life: timedelta, now: datetime
 ) -> None:
-    """Put it on today's list, unless a feed or another reader was quicker."""
-    await catalogue.one_writer_at_a_time(session)
+    """Put the paper on today's list, unless a feed or another reader did so first."""
+    await catalogue.lock_catalogue(session)
     submission = await session.get(Submission, submission_id, options=[joinedload(Submission.reader)])
     if submission is None:
         return
-    if await removal.is_removed(session, found.id):
+    if await removal.is_removed(session, paper.id):
         _end(submission, SubmissionState.failed, "The operator of this site removed it.")
         return
-    if await listed_on(session, found.id) is None:
-        await _store(session, found, submission.reader, half_life=half_life, now=now)
+    if await find_listing_day(session, paper.id) is None:
+        await _store(session, paper, submission.reader, half_life=half_life, now=now)
     _end(submission, SubmissionState.listed)
 
 
 async def _store(
-    session: WriteSession, found: FeedPaper, reader: Reader, *, half_life: timedelta, now: datetime
+    session: WriteSession, paper: FeedPaper, reader: Reader, *, half_life: timedelta, now: datetime
 ) -> None:
     await catalogue.remove_sample(session)
-    listing = FeedListing(submitted_at=now, submitter=account(reader.id, reader.name))
-    stored = await catalogue.store(
+    listing = FeedListing(submitted_at=now, submitter=build_submitter_account(reader.id, reader.name))
+    stored = await catalogue.store_papers(
         session,
-        [found.model_copy(update={"listing": listing})],
-        feed=READERS,
+        [paper.model_copy(update={"listing": listing})],
+        feed=READERS_FEED,
         day=now.date(),
         seen_at=now,
         half_life=half_life,
     )
-    if stored.reworded:
-        await queue.defer(session, "embed_papers", once="embed_papers")
+    if stored.changed_texts:
+        await queue.defer(session, "embed_papers", queueing_lock="embed_papers")
 
 
 def _end(submission: Submission, state: SubmissionState, error: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Readers bring papers to the day's list: by arXiv id or address, a few a day."""
+"""Readers submit a few papers a day to the day's list, by arXiv id or URL."""
 
 from __future__ import annotations
 
@@ -11,81 +11,91 @@ from sqlalchemy import func, select
 from paperround import queue
 from paperround.accounts.tables import Reader
 from paperround.database import ReadSession, WriteSession
+from paperround.errors import PaperroundError
 from paperround.library.tables import Submission, SubmissionState
 from paperround.papers import arxiv_id, removal
 from paperround.papers.tables import FRESH_LISTING, Listing
 
-MOST_A_DAY: Final = 5
+MAX_SUBMISSIONS_PER_DAY: Final = 5
 DAY: Final = timedelta(days=1)
 
 
-class CannotSubmit(ValueError):
-    """CannotSubmit ── AlreadyListed · TooManySubmissions. The text says why, to the reader."""
+class SubmissionRefused(PaperroundError):
+    """A paper cannot be submitted. The message tells the reader why."""
+
+    title = "Not submitted"
+    status = 400
 
 
-class AlreadyListed(CannotSubmit):
+class PaperAlreadyListed(SubmissionRefused):
+    """The submitted paper is already on a list."""
+
     def __init__(self, paper_id: str, day: date) -> None:
         super().__init__(f"{paper_id} is on a list already, that of {day}. Vote for it instead.")
         self.paper_id = paper_id
 
 
-class TooManySubmissions(CannotSubmit):
+class SubmissionLimitReached(SubmissionRefused):
+    """The reader has submitted as many papers as they may within a day."""
+
     def __init__(self) -> None:
-        super().__init__(f"You have submitted {MOST_A_DAY} papers within a day. Submit more tomorrow.")
+        super().__init__(
+            f"You have submitted {MAX_SUBMISSIONS_PER_DAY} papers within a day. Submit more tomorrow."
+        )
 
 
-async def submit(session: WriteSession, reader: Reader, given: str, *, now: datetime) -> Submission:
-    """Note the paper and have it fetched; one that the reader waits for already is not asked for twice.
+async def submit_paper(session: WriteSession, reader: Reader, id_or_url: str, *, now: datetime) -> Submission:
+    """Queue a paper to be fetched. One that the reader is already waiting for is not queued twice.
 
-    Raises `CannotSubmit`.
+    Raises `SubmissionRefused`.
     """
-    paper_id = arxiv_id.named(given)
+    paper_id = arxiv_id.parse_id_or_url(id_or_url)
     if paper_id is None:
-        raise CannotSubmit(f"“{given.strip()[:60]}” is no arXiv id and no address of a paper.")
-    # One at a time for a reader, so that two at once can't pass the bound.
+        raise SubmissionRefused(f"“{id_or_url.strip()[:60]}” is no arXiv id and no address of a paper.")
+    # The lock keeps two concurrent requests of a reader from exceeding the limit.
     await session.execute(select(Reader.id).where(Reader.id == reader.id).with_for_update(key_share=True))
-    waiting = await session.scalar(
+    pending = await session.scalar(
         select(Submission).where(
             Submission.reader_id == reader.id,
             Submission.paper_id == paper_id,
             Submission.state == SubmissionState.waiting,
         )
     )
-    if waiting:
-        return waiting
-    await _require_room(session, reader.id, paper_id, now=now)
-    new = Submission(
+    if pending:
+        return pending
+    await _check_allowed(session, reader.id, paper_id, now=now)
+    submission = Submission(
         reader_id=reader.id,
         paper_id=paper_id,
         asked_at=now,
         state=SubmissionState.waiting,
         next_try_at=now,
     )
-    session.add(new)
+    session.add(submission)
     await session.flush()
-    await queue.defer(session, "fetch_submissions", once="fetch_submissions")
-    return new
+    await queue.defer(session, "fetch_submissions", queueing_lock="fetch_submissions")
+    return submission
 
 
-async def _require_room(session: WriteSession, reader_id: int, paper_id: str, *, now: datetime) -> None:
+async def _check_allowed(session: WriteSession, reader_id: int, paper_id: str, *, now: datetime) -> None:
     if await removal.is_removed(session, paper_id):
-        raise CannotSubmit(f"{paper_id} was removed by the operator of this site.")
-    listed = await listed_on(session, paper_id)
-    if listed:
-        raise AlreadyListed(paper_id, listed)
+        raise SubmissionRefused(f"{paper_id} was removed by the operator of this site.")
+    listing_day = await find_listing_day(session, paper_id)
+    if listing_day:
+        raise PaperAlreadyListed(paper_id, listing_day)
     recent = select(func.count()).where(Submission.reader_id == reader_id, Submission.asked_at > now - DAY)
-    if ((await session.scalar(recent)) or 0) >= MOST_A_DAY:
-        raise TooManySubmissions
+    if ((await session.scalar(recent)) or 0) >= MAX_SUBMISSIONS_PER_DAY:
+        raise SubmissionLimitReached
 
 
-async def listed_on(session: ReadSession, paper_id: str) -> date | None:
-    """The latest day that has it on its list."""
+async def find_listing_day(session: ReadSession, paper_id: str) -> date | None:
+    """Find the latest day whose list has the paper."""
     return await session.scalar(
         select(func.max(Listing.day)).where(Listing.paper_id == paper_id, FRESH_LISTING)
     )
 
 
-async def submissions(session: ReadSession, reader_id: int, *, limit: int) -> Sequence[Submission]:
-    """The reader's own, the latest first."""
+async def list_submissions(session: ReadSession, reader_id: int, *, limit: int) -> Sequence[Submission]:
+    """List the reader's submissions, latest first."""
     query = select(Submission).where(Submission.reader_id == reader_id)
     return (await session.scalars(query.order_by(Submission.asked_at.desc()).limit(limit))).all()

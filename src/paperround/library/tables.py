@@ -1,4 +1,4 @@
-"""Saved papers and submissions."""
+"""The tables of saved papers and submissions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from paperround.database import Base
 from paperround.papers.tables import Paper
 
 
-class Saved(Base):
+class SavedPaper(Base):
     """A paper on a reader's reading list."""
 
     __tablename__ = "saved_papers"
@@ -33,13 +33,15 @@ class Saved(Base):
 
 
 class SubmissionState(enum.StrEnum):
+    """The state of a submission."""
+
     waiting = "waiting"  # to be fetched from arXiv
     listed = "listed"
     failed = "failed"
 
 
 class Submission(Base):
-    """A paper that a reader brought. It is due when `next_try_at` has come."""
+    """A paper that a reader submitted. It is due when `next_try_at` has come."""
 
     __tablename__ = "submissions"
 

@@ -1,4 +1,7 @@
-"""A composed message to an SMTP server, or to the outbox while none is set. Knows no reader and no paper."""
+"""Sends composed messages to an SMTP server, or to the outbox while none is set.
+
+This package knows no reader and no paper.
+"""
 
 from __future__ import annotations
 
@@ -7,36 +10,57 @@ from contextlib import asynccontextmanager
 from email.message import EmailMessage
 from typing import Protocol
 
-from paperround.mail.errors import Deferred, MailError, MailSettingsError, Refused, Uncertain, Unreachable
-from paperround.mail.message import compose
+from paperround.mail.errors import (
+    MailError,
+    MailServerUnreachable,
+    MailSettingsError,
+    MessageDeferred,
+    MessageRefused,
+    MessageUncertain,
+)
+from paperround.mail.message import compose_message
 from paperround.mail.outbox import Outbox
-from paperround.mail.smtp import smtp
+from paperround.mail.smtp import open_smtp
 from paperround.mail.smtp_url import SmtpServer
 from paperround.settings import Settings
 
 __all__ = [
-    "Deferred", "MailError", "MailSettingsError", "Mailer", "Outbox", "Refused", "Uncertain", "Unreachable",
-    "compose", "mailer", "outbox",
+    "MailError",
+    "MailServerUnreachable",
+    "MailSettingsError",
+    "Mailer",
+    "MessageDeferred",
+    "MessageRefused",
+    "MessageUncertain",
+    "Outbox",
+    "compose_message",
+    "open_mailer",
+    "open_outbox",
 ]  # fmt: skip
 
 
 class Mailer(Protocol):
-    async def send(self, message: EmailMessage | bytes, *, sender: str, recipient: str) -> str:
-        """Send one message to one address; the server's words. Raises one of the four `MailError`s.
+    """Something that messages can be handed to."""
 
-        `sender` and `recipient` are bare addresses: where bounces go, and whom it is for.
+    async def send(self, message: EmailMessage | bytes, *, sender: str, recipient: str) -> str:
+        """Send one message to one address and return the server's answer. Raises a `MailError`.
+
+        `sender` and `recipient` are bare addresses. Bounces go to `sender`.
         """
 
 
 @asynccontextmanager
-async def mailer(settings: Settings, *, connections: int = 4) -> AsyncIterator[Mailer]:
-    """What mail is sent with. Raises `MailSettingsError`."""
+async def open_mailer(settings: Settings, *, connections: int = 4) -> AsyncIterator[Mailer]:
+    """Open the mailer that the settings ask for. Raises `MailSettingsError`."""
     if settings.smtp_url is None:
-        yield outbox(settings)
+        yield open_outbox(settings)
         return
-    async with smtp(SmtpServer.parse(settings.smtp_url.get_secret_value()), connections=connections) as found:
-        yield found
+    async with open_smtp(
+        SmtpServer.parse(settings.smtp_url.get_secret_value()), connections=connections
+    ) as smtp_mailer:
+        yield smtp_mailer
 
 
-def outbox(settings: Settings) -> Outbox:
+def open_outbox(settings: Settings) -> Outbox:
+    """Open the outbox in the data folder."""
     return Outbox(settings.data_dir / "outbox")

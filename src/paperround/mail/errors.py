@@ -1,40 +1,48 @@
-"""What can become of a message that is not sent."""
+"""The errors of mail: unusable settings, and the four ways in which a message can fail to be sent."""
 
 from __future__ import annotations
 
 from typing import Literal
 
+from paperround.errors import PaperroundError
+
 Stage = Literal["connection", "sender", "recipient", "message"]
 
 
-class MailSettingsError(ValueError):
-    """The settings of mail can't be used; the text says which and why."""
+class MailSettingsError(PaperroundError):
+    """The mail settings can't be used. The text says which one and why."""
+
+    title = "The mail settings can't be used"
+    status = 500
 
 
-class MailError(Exception):
-    """MailError ── Unreachable · Deferred · Refused · Uncertain
+class MailError(PaperroundError):
+    """A message was not sent, or may not have been sent.
 
-    `code` and `words` are the server's answer, where it gave one; `stage` is what it answered to.
+    `code` and `response` are the server's answer, if it gave one. `stage` is what it answered to.
     """
 
-    def __init__(self, words: str, *, code: int | None = None, stage: Stage = "connection") -> None:
+    title = "A message was not sent"
+    status = 502
+
+    def __init__(self, response: str, *, code: int | None = None, stage: Stage = "connection") -> None:
         self.code = code
-        self.words = words
+        self.response = response
         self.stage = stage
-        super().__init__(f"{code} {words}" if code else words)
+        super().__init__(f"{code} {response}" if code else response)
 
 
-class Unreachable(MailError):
-    """Nothing was handed over, and not because of this message: any other would fare the same."""
+class MailServerUnreachable(MailError):
+    """Nothing was handed over, for a reason that would stop any other message too."""
 
 
-class Deferred(MailError):
-    """The server said "not now" (4xx) to this message."""
+class MessageDeferred(MailError):
+    """The server put this message off (4xx)."""
 
 
-class Refused(MailError):
-    """The server said "no" (5xx) to this message."""
+class MessageRefused(MailError):
+    """The server rejected this message for good (5xx)."""
 
 
-class Uncertain(MailError):
-    """The whole message was handed over, and the connection was lost before the answer came."""
+class MessageUncertain(MailError):
+    """The whole message was handed over, but the connection was lost before the answer came."""

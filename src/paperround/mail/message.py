@@ -1,4 +1,4 @@
-"""Simple messages with the right headers, in which nothing from outside can become a header of its own."""
+"""Composes simple messages. No text from outside can become a header of its own."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Final
 
 from paperround.mail.errors import MailSettingsError
 
-CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
-POLICY: Final = policy.SMTP.clone(cte_type="7bit")  # relays may take no more, and then break signatures
+CONTROL_CHARACTERS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+POLICY: Final = policy.SMTP.clone(cte_type="7bit")  # a relay that converts 8-bit text breaks signatures
 
 
-def compose(
+def compose_message(
     *,
     sender: str,
     recipient: str,
@@ -26,41 +26,44 @@ def compose(
     html: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> EmailMessage:
-    """A message that a program sends by itself; `sender` may have a name: `Ada <ada@example.org>`.
+    """Compose a message that a program sends by itself.
 
-    Line breaks and control characters in headers become blanks.
+    `sender` may have a name: `Ada <ada@example.org>`. Line breaks and control characters in headers become
+    blanks. Raises `MailSettingsError` if `sender` has no address.
     """
     message = EmailMessage(policy=POLICY)
-    message["From"] = one_line(sender)
-    message["To"] = one_line(recipient)
-    message["Subject"] = one_line(subject)
+    message["From"] = to_one_line(sender)
+    message["To"] = to_one_line(recipient)
+    message["Subject"] = to_one_line(subject)
     message["Date"] = format_datetime(now)
-    message["Message-ID"] = make_msgid(domain=domain_of(sender))
+    message["Message-ID"] = make_msgid(domain=parse_domain(sender))
     message["Auto-Submitted"] = "auto-generated"
     for name, value in (headers or {}).items():
-        message[name] = one_line(value)
+        message[name] = to_one_line(value)
     message.set_content(text)
     if html is not None:
         message.add_alternative(html, subtype="html")
     return message
 
 
-def one_line(text: str) -> str:
-    return CONTROLS.sub(" ", text).strip()
+def to_one_line(text: str) -> str:
+    """Replace line breaks and control characters by blanks."""
+    return CONTROL_CHARACTERS.sub(" ", text).strip()
 
 
-def address_of(sender: str) -> str:
-    """The bare address within `Ada <ada@example.org>`. Raises `MailSettingsError` when there is none."""
-    address = parseaddr(one_line(sender))[1]
+def parse_address(sender: str) -> str:
+    """Extract the bare address from `Ada <ada@example.org>`. Raises `MailSettingsError` if there is none."""
+    address = parseaddr(to_one_line(sender))[1]
     if not address.isascii() or "@" not in address.strip("@"):
         raise MailSettingsError(f"MAIL_FROM {sender!r} has no address such as papers@example.org.")
     return address
 
 
-def domain_of(sender: str) -> str:
-    return address_of(sender).rpartition("@")[2]
+def parse_domain(sender: str) -> str:
+    """Extract the domain of an address. Raises `MailSettingsError` if there is none."""
+    return parse_address(sender).rpartition("@")[2]
 
 
-def as_bytes(message: EmailMessage | bytes) -> bytes:
-    """As it goes over the wire. Bytes must be in that form already: every line ends with CRLF."""
+def to_bytes(message: EmailMessage | bytes) -> bytes:
+    """Convert a message to the bytes that are sent. Bytes must have CRLF line ends already."""
     return message if isinstance(message, bytes) else message.as_bytes(policy=POLICY)

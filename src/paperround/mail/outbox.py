@@ -1,4 +1,4 @@
-"""The outbox: a folder of .eml files, where mail goes while no server is set. Newest first."""
+"""The outbox: a folder of .eml files, where mail goes while no server is set."""
 
 from __future__ import annotations
 
@@ -15,20 +15,28 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Final
 
-from paperround.mail.errors import Unreachable
-from paperround.mail.message import as_bytes
+from paperround.errors import PaperroundError
+from paperround.mail.errors import MailServerUnreachable
+from paperround.mail.message import to_bytes
 
-NAME: Final = re.compile(r"(\d{8}T\d{6}\.\d{6})-[0-9a-f]{8}\.eml", re.ASCII)
-KEPT: Final = timedelta(days=30)
+FILE_NAME: Final = re.compile(r"(\d{8}T\d{6}\.\d{6})-[0-9a-f]{8}\.eml", re.ASCII)
+OUTBOX_RETENTION: Final = timedelta(days=30)
 
 
-class NoSuchMessage(LookupError):
+class MessageNotFound(PaperroundError):
     """The outbox has no message of this name."""
+
+    title = "Not found"
+    status = 404
+    advice = "`paperround outbox` lists them."
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The outbox has no message {name}.")
 
 
 @dataclass(frozen=True)
-class Stored:
-    """A message in the folder, read with Python's own parser."""
+class StoredMessage:
+    """A message in the folder, parsed. `at` is when it was written."""
 
     name: str
     at: datetime
@@ -36,85 +44,90 @@ class Stored:
 
 
 class Outbox:
-    """Takes messages as a server would. Folder and files are private to their owner."""
+    """Takes messages as a server would. The folder and its files are private to their owner."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    async def send(self, message: EmailMessage | bytes, *, sender: str, recipient: str) -> str:  # noqa: ARG002 (it stands in the message)
-        """Write the message; the file's path. Raises `Unreachable` when the folder can't be written to."""
+    async def send(self, message: EmailMessage | bytes, *, sender: str, recipient: str) -> str:  # noqa: ARG002 (the message has it too)
+        """Write the message and return the file's path. Raises `MailServerUnreachable` if that fails."""
         envelope = f"Return-Path: <{sender}>\r\n".encode()
         try:
-            return await asyncio.to_thread(self._write, envelope + as_bytes(message))
+            return await asyncio.to_thread(self._write, envelope + to_bytes(message))
         except OSError as error:
-            raise Unreachable(
+            raise MailServerUnreachable(
                 f"The outbox can't be written to: {error}. Run Paperround as the folder's owner."
             ) from error
 
     def _write(self, body: bytes) -> str:
-        owner = _made(self.folder)
+        owner = _ensure_folder(self.folder)
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{secrets.token_hex(4)}.eml"
-        half = self.folder / f".{name}"
-        descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        partial_file = self.folder / f".{name}"
+        descriptor = os.open(partial_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            _give(file.fileno(), owner)
+            _set_owner(file.fileno(), owner)
             file.write(body)
-        half.rename(self.folder / name)  # so that a reader never finds half a message
+        partial_file.rename(self.folder / name)  # so that nobody reads half a message
         return str(self.folder / name)
 
-    def newest(self, limit: int) -> Sequence[Stored]:
-        """The last messages, newest first."""
+    def list_newest(self, limit: int) -> Sequence[StoredMessage]:
+        """List the last `limit` messages, the newest first."""
         try:
             names = sorted((entry.name for entry in os.scandir(self.folder)), reverse=True)
         except FileNotFoundError:
             return []
-        found: list[Stored] = []
-        for name in filter(NAME.fullmatch, names):
-            with suppress(NoSuchMessage):
-                found.append(self.read(name))
-            if len(found) == limit:
+        messages: list[StoredMessage] = []
+        for name in filter(FILE_NAME.fullmatch, names):
+            with suppress(MessageNotFound):
+                messages.append(self.read_message(name))
+            if len(messages) == limit:
                 break
-        return found
+        return messages
 
-    def read(self, name: str) -> Stored:
-        """Raises `NoSuchMessage`, whatever else the name may point to."""
-        form = NAME.fullmatch(name)
-        if not form:
-            raise NoSuchMessage(name)
+    def read_message(self, name: str) -> StoredMessage:
+        """Read a message of the outbox. Raises `MessageNotFound` for every other file name."""
+        name_match = FILE_NAME.fullmatch(name)
+        if not name_match:
+            raise MessageNotFound(name)
         try:
             body = (self.folder / name).read_bytes()
         except FileNotFoundError as error:
-            raise NoSuchMessage(name) from error
+            raise MessageNotFound(name) from error
         message = message_from_bytes(body, policy=policy.default)
-        assert isinstance(message, EmailMessage)  # noqa: S101 (what this policy makes)
-        return Stored(name, datetime.strptime(form[1], "%Y%m%dT%H%M%S.%f").replace(tzinfo=UTC), message)
+        assert isinstance(message, EmailMessage)  # noqa: S101 (the policy makes these)
+        return StoredMessage(
+            name, datetime.strptime(name_match[1], "%Y%m%dT%H%M%S.%f").replace(tzinfo=UTC), message
+        )
 
-    def forget_old(self, *, now: datetime) -> int:
-        """Remove what was written over `KEPT` ago; how many."""
-        oldest = f"{now - KEPT:%Y%m%dT%H%M%S.%f}"
-        gone = 0
+    def delete_old(self, *, now: datetime) -> int:
+        """Delete the messages older than `OUTBOX_RETENTION`. Returns how many."""
+        oldest = f"{now - OUTBOX_RETENTION:%Y%m%dT%H%M%S.%f}"
+        deleted_count = 0
         with suppress(FileNotFoundError):
             for entry in os.scandir(self.folder):
-                if NAME.fullmatch(entry.name) and entry.name < oldest:
+                if FILE_NAME.fullmatch(entry.name) and entry.name < oldest:
                     Path(entry.path).unlink(missing_ok=True)
-                    gone += 1
-        return gone
+                    deleted_count += 1
+        return deleted_count
 
 
-def _made(folder: Path) -> os.stat_result:
-    """The folder, made where missing, with the owner of the one around it: root too may come first."""
+def _ensure_folder(folder: Path) -> os.stat_result:
+    """Create the folder if it is missing, and return its status.
+
+    It belongs to the owner of its parent, because root may be the first to write.
+    """
     if not folder.is_dir():
         folder.parent.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
         with suppress(FileExistsError):
             folder.mkdir(mode=0o700)
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
-                _give(descriptor, folder.parent.stat())
+                _set_owner(descriptor, folder.parent.stat())
             finally:
                 os.close(descriptor)
     return folder.stat()
 
 
-def _give(descriptor: int, owner: os.stat_result) -> None:
+def _set_owner(descriptor: int, owner: os.stat_result) -> None:
     if os.geteuid() == 0:
         os.fchown(descriptor, owner.st_uid, owner.st_gid)

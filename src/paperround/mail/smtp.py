@@ -1,7 +1,7 @@
-"""Handing messages to an SMTP server: connections reused, several at once, each outcome told apart.
+"""Hands messages to an SMTP server, on several connections that are reused.
 
-The last line of a message, the dot, goes out by itself after all the rest. Until then nothing can have been
-taken; after it only the server's answer tells.
+The last line of a message, a dot, is sent by itself after all the rest. Until then the server can't have
+accepted the message. After it, only the server's answer tells whether it has.
 """
 
 from __future__ import annotations
@@ -19,13 +19,21 @@ from typing import Final, cast
 import aiosmtplib
 from aiosmtplib import SMTPConnectError, SMTPException
 
-from paperround.mail.errors import Deferred, MailError, Refused, Stage, Uncertain, Unreachable
-from paperround.mail.message import as_bytes
-from paperround.mail.smtp_connection import Dialogue, Reply
+from paperround.mail.errors import (
+    MailError,
+    MailServerUnreachable,
+    MessageDeferred,
+    MessageRefused,
+    MessageUncertain,
+    Stage,
+)
+from paperround.mail.message import to_bytes
+from paperround.mail.smtp_connection import SmtpDialogue, SmtpReply
 from paperround.mail.smtp_url import SmtpServer
 
-MAILBOX: Final = re.compile(r"[!-;=?A-~]+@[!-;=?A-~]+", re.ASCII)  # no blanks, controls or angle brackets
-CLOSING: Final = 421  # the server hangs up
+# Blanks, control characters and angle brackets are not allowed.
+MAILBOX_PATTERN: Final = re.compile(r"[!-;=?A-~]+@[!-;=?A-~]+", re.ASCII)
+SERVICE_CLOSING: Final = 421  # the server is about to hang up
 STAGES: Final[tuple[tuple[Stage, frozenset[int]], ...]] = (
     ("sender", frozenset({250})),
     ("recipient", frozenset({250, 251})),
@@ -34,8 +42,8 @@ STAGES: Final[tuple[tuple[Stage, frozenset[int]], ...]] = (
 
 
 @dataclass(frozen=True)
-class Patience:
-    """Seconds to wait; RFC 5321 (4.5.3.2) asks for these at least."""
+class SmtpTimeouts:
+    """How many seconds to wait. The defaults are the minimum of RFC 5321 (4.5.3.2)."""
 
     connect: float = 30
     command: float = 300
@@ -43,66 +51,69 @@ class Patience:
 
 
 @dataclass
-class Connection:
-    """`used`: it may have gone stale. `dirty`: an envelope was begun. `pipelining`: it takes several commands
-    at once (RFC 2920). `client` owns the transport, and must live as long."""
+class SmtpConnection:
+    """An open connection and its state.
 
-    dialogue: Dialogue
+    `client` owns the transport and must live as long. A `used` connection may have gone stale. On a `dirty`
+    one an envelope was begun. With `pipelining` the server takes several commands at once (RFC 2920).
+    """
+
+    dialogue: SmtpDialogue
     client: aiosmtplib.SMTP
     pipelining: bool
     used: bool = False
     dirty: bool = False
 
 
-class Smtp:
-    """A server and at most `connections` connections to it."""
+class SmtpMailer:
+    """Sends messages on at most `connections` connections to one server."""
 
-    def __init__(self, server: SmtpServer, *, connections: int, patience: Patience) -> None:
+    def __init__(self, server: SmtpServer, *, connections: int, timeouts: SmtpTimeouts) -> None:
         self._server = server
-        self._patience = patience
-        self._places = asyncio.Semaphore(connections)
-        self._idle: list[Connection] = []
+        self._timeouts = timeouts
+        self._slots = asyncio.Semaphore(connections)
+        self._idle: list[SmtpConnection] = []
 
     async def send(self, message: EmailMessage | bytes, *, sender: str, recipient: str) -> str:
-        """Hand a message over; the server's words. Raises one of the four `MailError`s."""
-        if not (MAILBOX.fullmatch(sender) and MAILBOX.fullmatch(recipient)):
-            raise Refused("This address can't be written in SMTP.", stage="recipient")
+        """Hand a message over and return the server's answer. Raises a `MailError`."""
+        if not (MAILBOX_PATTERN.fullmatch(sender) and MAILBOX_PATTERN.fullmatch(recipient)):
+            raise MessageRefused("This address can't be written in SMTP.", stage="recipient")
         commands = (f"MAIL FROM:<{sender}>\r\n", f"RCPT TO:<{recipient}>\r\n", "DATA\r\n")
         envelope = tuple(command.encode() for command in commands)
-        body = stuffed(as_bytes(message))
-        async with self._places:
-            connection = await self._connected()
+        body = stuff_dots(to_bytes(message))
+        async with self._slots:
+            connection = await self._get_connection()
             try:
-                return await self._transaction(connection, envelope, body)
-            except Unreachable:
+                return await self._send_message(connection, envelope, body)
+            except MailServerUnreachable:
                 if not connection.used:
                     raise
             finally:
-                self._keep(connection)
-            # It had gone stale: servers hang up on who is silent for a while.
+                self._keep_idle(connection)
+            # The connection had gone stale: servers hang up on clients that are silent for a while.
             connection.dialogue.close()
             connection = await self._connect()
             try:
-                return await self._transaction(connection, envelope, body)
+                return await self._send_message(connection, envelope, body)
             finally:
-                self._keep(connection)
+                self._keep_idle(connection)
 
     async def close(self) -> None:
-        """Say goodbye on every connection that idles."""
+        """Close every idle connection."""
         while self._idle:
             connection = self._idle.pop()
             with suppress(OSError):
                 connection.dialogue.write(b"QUIT\r\n")
-                await connection.dialogue.reply(2)
+                await connection.dialogue.read_reply(2)
             connection.dialogue.close()
 
-    def _keep(self, connection: Connection) -> None:
+    def _keep_idle(self, connection: SmtpConnection) -> None:
         if connection.dialogue.is_open:
             connection.used = True
             self._idle.append(connection)
 
-    async def _connected(self) -> Connection:
-        """An idle connection on which the server still answers, else a new one."""
+    async def _get_connection(self) -> SmtpConnection:
+        """Return an idle connection on which the server still answers, or open one."""
         while self._idle:
             connection = self._idle.pop()
             if not connection.dialogue.is_open:
@@ -111,13 +122,13 @@ class Smtp:
                 return connection
             with suppress(OSError):
                 connection.dialogue.write(b"RSET\r\n")
-                if (await connection.dialogue.reply(self._patience.command)).code == 250:
+                if (await connection.dialogue.read_reply(self._timeouts.command)).code == 250:
                     connection.dirty = False
                     return connection
             connection.dialogue.close()
         return await self._connect()
 
-    async def _connect(self) -> Connection:
+    async def _connect(self) -> SmtpConnection:
         server = self._server
         client = aiosmtplib.SMTP(
             hostname=server.host,
@@ -125,7 +136,7 @@ class Smtp:
             username=server.user,
             password=server.password,
             local_hostname=socket.gethostname() or "localhost",
-            timeout=self._patience.connect,
+            timeout=self._timeouts.connect,
             use_tls=server.protection == "tls",
             start_tls=server.protection == "starttls",
             tls_context=ssl.create_default_context() if server.protection != "none" else None,
@@ -136,97 +147,102 @@ class Smtp:
                 await client.ehlo()
         except (SMTPException, OSError, ValueError) as error:
             client.close()
-            raise Unreachable(
-                f"{server.host}:{server.port} does not take our mail: {_said(error)}"
+            raise MailServerUnreachable(
+                f"{server.host}:{server.port} does not take our mail: {_describe_error(error)}"
             ) from error
-        dialogue = Dialogue(cast(asyncio.Transport, client.transport))
-        return Connection(dialogue, client, client.supports_extension("pipelining"))
+        dialogue = SmtpDialogue(cast(asyncio.Transport, client.transport))
+        return SmtpConnection(dialogue, client, client.supports_extension("pipelining"))
 
-    async def _transaction(self, connection: Connection, envelope: tuple[bytes, ...], body: bytes) -> str:
+    async def _send_message(
+        self, connection: SmtpConnection, envelope: tuple[bytes, ...], body: bytes
+    ) -> str:
         dialogue = connection.dialogue
         connection.dirty = True
         try:
-            await self._open(connection, envelope)
+            await self._send_envelope(connection, envelope)
             dialogue.write(body)
-            await dialogue.flushed(self._patience.command)
+            await dialogue.wait_until_flushed(self._timeouts.command)
         except OSError as error:
             dialogue.close()
-            raise Unreachable(f"The connection was lost: {_said(error)}") from error
+            raise MailServerUnreachable(f"The connection was lost: {_describe_error(error)}") from error
         except asyncio.CancelledError:
-            dialogue.close()  # in the middle of a conversation: nobody knows what comes next
+            dialogue.close()  # the replies to come would belong to this message
             raise
-        words = await self._final_dot(dialogue)
+        response = await self._send_final_dot(dialogue)
         connection.dirty = False
-        return words
+        return response
 
-    async def _open(self, connection: Connection, envelope: tuple[bytes, ...]) -> None:
-        """From whom, to whom, and leave to go on. Raises what the first refusal calls for."""
+    async def _send_envelope(self, connection: SmtpConnection, envelope: tuple[bytes, ...]) -> None:
+        """Send sender, recipient and DATA. Raises the error of the first reply that is not a success."""
         dialogue = connection.dialogue
         if connection.pipelining:
             dialogue.write(b"".join(envelope))
-        refused: MailError | None = None
-        for command, (stage, wanted) in zip(envelope, STAGES, strict=True):
+        error: MailError | None = None
+        for command, (stage, success_codes) in zip(envelope, STAGES, strict=True):
             if not connection.pipelining:
                 dialogue.write(command)
-            reply = await dialogue.reply(self._patience.command)
-            if reply.code == CLOSING:
+            reply = await dialogue.read_reply(self._timeouts.command)
+            if reply.code == SERVICE_CLOSING:
                 dialogue.close()
-                raise refused or Unreachable(_line(reply.words), code=CLOSING, stage=stage)
-            if reply.code not in wanted:
-                refused = refused or _refusal(reply, stage)
-            elif refused and stage == "message":
-                dialogue.close()  # it waits for a message that has nobody to go to
-            if refused and not connection.pipelining:
-                raise refused
-        if refused:
-            raise refused
+                raise error or MailServerUnreachable(_clean_line(reply.text), code=reply.code, stage=stage)
+            if reply.code not in success_codes:
+                error = error or _build_error(reply, stage)
+            elif error and stage == "message":
+                dialogue.close()  # the server waits for a message that has no recipient
+            if error and not connection.pipelining:
+                raise error
+        if error:
+            raise error
 
-    async def _final_dot(self, dialogue: Dialogue) -> str:
+    async def _send_final_dot(self, dialogue: SmtpDialogue) -> str:
         try:
             dialogue.write(b".\r\n")
-            reply = await dialogue.reply(self._patience.outcome)
+            reply = await dialogue.read_reply(self._timeouts.outcome)
         except OSError as error:
             dialogue.close()
-            raise Uncertain(f"No answer came after the message: {_said(error)}", stage="message") from error
+            raise MessageUncertain(
+                f"No answer came after the message: {_describe_error(error)}", stage="message"
+            ) from error
         except asyncio.CancelledError:
             dialogue.close()
             raise
-        if reply.code == CLOSING:
+        if reply.code == SERVICE_CLOSING:
             dialogue.close()
         if not 200 <= reply.code < 300:
-            raise _refusal(reply, "message")
-        return f"{reply.code} {_line(reply.words)}"
+            raise _build_error(reply, "message")
+        return f"{reply.code} {_clean_line(reply.text)}"
 
 
-def stuffed(body: bytes) -> bytes:
-    """Lines that begin with a dot get a second one: a lone dot would end the message."""
-    first = b"." if body.startswith(b".") else b""
-    return first + body.replace(b"\r\n.", b"\r\n..")
+def stuff_dots(body: bytes) -> bytes:
+    """Double the dot at the beginning of a line, because a lone dot would end the message."""
+    first_dot = b"." if body.startswith(b".") else b""
+    return first_dot + body.replace(b"\r\n.", b"\r\n..")
 
 
-def _refusal(reply: Reply, stage: Stage) -> MailError:
-    kind = Refused if 500 <= reply.code < 600 else Deferred
-    return kind(_line(reply.words), code=reply.code, stage=stage)
+def _build_error(reply: SmtpReply, stage: Stage) -> MailError:
+    error_class = MessageRefused if 500 <= reply.code < 600 else MessageDeferred
+    return error_class(_clean_line(reply.text), code=reply.code, stage=stage)
 
 
-def _line(words: str) -> str:
-    """A server's answer on one line, at most 500 characters of it, as text that can be stored."""
-    return " ".join(words.encode(errors="replace").decode().replace("\0", "").split())[:500]
+def _clean_line(text: str) -> str:
+    """Put a server's answer on one line of at most 500 characters that PostgreSQL can store."""
+    return " ".join(text.encode(errors="replace").decode().replace("\0", "").split())[:500]
 
 
-def _said(error: BaseException) -> str:
+def _describe_error(error: BaseException) -> str:
     if isinstance(error, SMTPConnectError) and error.__cause__ is not None:
         error = error.__cause__
     code = getattr(error, "code", "")
-    return _line(f"{code} {getattr(error, 'message', '') or error or type(error).__name__}")
+    return _clean_line(f"{code} {getattr(error, 'message', '') or error or type(error).__name__}")
 
 
 @asynccontextmanager
-async def smtp(
-    server: SmtpServer, *, connections: int = 4, patience: Patience | None = None
-) -> AsyncIterator[Smtp]:
-    found = Smtp(server, connections=connections, patience=patience or Patience())
+async def open_smtp(
+    server: SmtpServer, *, connections: int = 4, timeouts: SmtpTimeouts | None = None
+) -> AsyncIterator[SmtpMailer]:
+    """Open a mailer. It connects with the first message."""
+    mailer = SmtpMailer(server, connections=connections, timeouts=timeouts or SmtpTimeouts())
     try:
-        yield found
+        yield mailer
     finally:
-        await found.close()
+        await mailer.close()

@@ -1,4 +1,4 @@
-"""Messages from templates/mail: `NAME.subject.txt`, `NAME.txt` and `NAME.html`, which say the same."""
+"""Renders messages from templates/mail: `NAME.subject.txt`, `NAME.txt` and `NAME.html`."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from paperround import schema
 
-STYLES: Final = "digest.css"  # of all mail
-MEDIA: Final = "digest.media.css"  # what depends on the screen can't stand in line
+STYLESHEET: Final = "digest.css"  # of all mail
+MEDIA_STYLESHEET: Final = "digest.media.css"  # media queries can't be inlined
 
 
-class Parts(NamedTuple):
+class RenderedMail(NamedTuple):
+    """The parts of a message. Text and HTML say the same."""
+
     subject: str
     text: str
     html: str
 
 
 @cache
-def environment() -> Environment:
-    """Escapes in HTML alone: the text of a message isn't read by a browser."""
+def get_environment() -> Environment:
+    """Build the Jinja environment. It escapes in HTML only, because no browser reads the plain text."""
     return Environment(
         loader=FileSystemLoader(schema.project_file("templates") / "mail"),
         autoescape=select_autoescape(["html"], default=False),
@@ -32,23 +34,28 @@ def environment() -> Environment:
     )
 
 
-def rendered(name: str, **shown: object) -> Parts:
+def render_mail(name: str, **variables: object) -> RenderedMail:
+    """Render the three templates of a message."""
     endings = ("subject.txt", "txt", "html")
     subject, text, html = (
-        environment().get_template(f"{name}.{ending}").render(**shown) for ending in endings
+        get_environment().get_template(f"{name}.{ending}").render(**variables) for ending in endings
     )
-    return Parts(subject, text, styled(html))
+    return RenderedMail(subject, text, inline_styles(html))
 
 
-def source(name: str) -> str:
+def load_source(name: str) -> str:
+    """Load the text of a file in templates/mail."""
     return (schema.project_file("templates") / "mail" / name).read_text(encoding="utf-8")
 
 
-def inliner() -> css_inline.CSSInliner:
+def build_inliner() -> css_inline.CSSInliner:
+    """Build an inliner that loads nothing from the network."""
     return css_inline.CSSInliner(load_remote_stylesheets=False)
 
 
-def styled(html: str) -> str:
-    """A whole document with its styles in line: many mail programs read no others."""
-    inlined = inliner().inline(html.replace("</head>", f"<style>{source(STYLES)}</style></head>"))
-    return inlined.replace("</head>", f"<style>{source(MEDIA)}</style>\n</head>")
+def inline_styles(html: str) -> str:
+    """Inline the styles of a whole document, because many mail programs read no others."""
+    inlined = build_inliner().inline(
+        html.replace("</head>", f"<style>{load_source(STYLESHEET)}</style></head>")
+    )
+    return inlined.replace("</head>", f"<style>{load_source(MEDIA_STYLESHEET)}</style>\n</head>")

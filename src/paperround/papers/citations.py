@@ -1,4 +1,4 @@
-"""A paper as BibTeX and as RIS, for reference managers. Pure: what comes from feeds can't leave its field."""
+"""Renders papers as BibTeX and RIS, for reference managers. Text from feeds cannot break out of its field."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from datetime import UTC, datetime
 from typing import Final
 
 from paperround.papers.tables import Paper
-from paperround.text.markup import folded, pieces, plain, unicode_math
+from paperround.text.accents import fold_accents
+from paperround.text.markup import render_formulas, render_unicode, to_plain_text
 
 SPECIAL: Final = {
     **{sign: f"\\{sign}" for sign in "&%$#_"},
-    "{": r"\textbraceleft{}",  # BibTeX counts braces and knows no \{
+    "{": r"\textbraceleft{}",  # BibTeX counts braces, even escaped ones
     "}": r"\textbraceright{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "\\": r"\textbackslash{}",
 }
-# What would end a formula, or all of it after: a comment, a parameter, a dollar, a backslash before the end.
-ENDING: Final = re.compile(r"(?<!\\)(?:\\\\)*(?:[%#$]|\\\Z)")
+# Signs that would end a formula too early: a comment, a parameter, a dollar sign, or a backslash at its end.
+FORMULA_ENDING: Final = re.compile(r"(?<!\\)(?:\\\\)*(?:[%#$]|\\\Z)")
 GROUP: Final = re.compile(
     r"\b(?:and|others|teams?|collaborations?|consortium|groups?|labs?|project|initiative|community|contributors"
     r"|research|institute|university)\b",
@@ -32,99 +33,103 @@ SMALL_WORDS: Final = re.compile(
 
 
 def arxiv_url(paper: Paper) -> str:
+    """Build the URL of a paper on arXiv."""
     return f"https://arxiv.org/abs/{paper.id}"
 
 
-def key(paper: Paper) -> str:
-    """`lindqvist2026patient`: first author, year, the title's first telling word. ASCII letters and digits.
+def build_citation_key(paper: Paper) -> str:
+    """Build a key such as `lindqvist2026patient`: first author, year, first significant word. It is ASCII.
 
-    Without one of them in Latin letters `arxiv` and the id take its place.
+    `arxiv` replaces an author, and the id a word, that has no Latin letters.
     """
-    words = [word for word in _latin(unicode_math(paper.title)) if not SMALL_WORDS.fullmatch(word)]
+    words = [word for word in _latin(render_unicode(paper.title)) if not SMALL_WORDS.fullmatch(word)]
     word = next((word for word in words if len(word) > 1), None) or "".join(_latin(paper.id))
     return f"{_family(_names(paper)) or 'arxiv'}{_published(paper).year}{word}"
 
 
 def _family(names: list[str]) -> str:
-    """The last word of the first name, which is a guess; of a group the first."""
+    """Guess the family name of the first author: the last word, or the first word of a group."""
     words = names[0].partition(",")[0].split() if names else []
     return "".join(_latin(words[0 if GROUP.search(names[0]) else -1])) if words else ""
 
 
-def bibliography(papers: Iterable[tuple[Paper, str]], *, on_arxiv: bool = True) -> Iterator[str]:
-    """An entry for each paper, given with its address; keys that would be the same get the id behind them."""
-    taken: set[str] = set()
+def render_bibliography(papers: Iterable[tuple[Paper, str]], *, on_arxiv: bool = True) -> Iterator[str]:
+    """Render an entry for each paper, given with its URL. A key that is already used gets the id appended."""
+    used_keys: set[str] = set()
     for paper, url in papers:
-        name = key(paper)
-        name = name if name not in taken else f"{name}{''.join(_latin(paper.id))}"
-        taken.add(name)
-        yield bibtex(paper, url=url, on_arxiv=on_arxiv, named=name)
+        key = build_citation_key(paper)
+        key = key if key not in used_keys else f"{key}{''.join(_latin(paper.id))}"
+        used_keys.add(key)
+        yield render_bibtex(paper, url=url, on_arxiv=on_arxiv, key=key)
 
 
-def bibtex(paper: Paper, *, url: str, on_arxiv: bool = True, named: str = "") -> str:
-    """One @misc entry, in Unicode. `on_arxiv`: whether arXiv knows the id; a sample's it doesn't.
+def render_bibtex(paper: Paper, *, url: str, on_arxiv: bool = True, key: str = "") -> str:
+    """Render one @misc entry in Unicode.
 
-    `named`: its key, where it isn't the usual one.
+    `on_arxiv` is false for a paper of the sample edition, whose id does not exist on arXiv. `key` replaces
+    the usual key.
     """
     fields = {
         "title": f"{{{_title(paper.title)}}}",  # the inner braces keep its capitals
-        "author": " and ".join(map(_author, _names(paper))),
+        "author": " and ".join(map(_bibtex_author, _names(paper))),
         "year": str(_published(paper).year),
         **(_eprint(paper) if on_arxiv else {"note": "A sample, invented"}),
-        "doi": paper.doi or "",  # as it is: managers look it up by that, and no sign in it ends the field
-        "url": _address(url),
+        "doi": paper.doi or "",  # not escaped: managers look it up, and it has no sign that ends the field
+        "url": _escape_url(url),
     }
     lines = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items() if value)
-    return f"@misc{{{named or key(paper)},\n{lines}\n}}\n"
+    return f"@misc{{{key or build_citation_key(paper)},\n{lines}\n}}\n"
 
 
 def _eprint(paper: Paper) -> dict[str, str]:
-    primary = escaped(paper.categories[0]) if paper.categories else ""
+    primary = escape_latex(paper.categories[0]) if paper.categories else ""
     return {"eprint": paper.id, "archivePrefix": "arXiv", "primaryClass": primary}
 
 
-def ris(paper: Paper, *, url: str) -> str:
-    """One record; formulas in Unicode, every value on one line. Lines end as the format says."""
+def render_ris(paper: Paper, *, url: str) -> str:
+    """Render one record. Formulas are in Unicode, every value is on one line, and lines end with CRLF."""
     published = _published(paper)
     lines: Iterable[tuple[str, str]] = [
         ("TY", "UNPB"),
-        ("ID", key(paper)),
-        ("TI", unicode_math(paper.title)),
+        ("ID", build_citation_key(paper)),
+        ("TI", render_unicode(paper.title)),
         *(("AU", name) for name in _names(paper)),
         ("PY", f"{published:%Y}"),
         ("DA", f"{published:%Y/%m/%d}"),
-        ("AB", unicode_math(paper.abstract)),
+        ("AB", render_unicode(paper.abstract)),
         ("DO", paper.doi or ""),
         ("UR", url),
         ("ER", ""),
     ]
-    return "".join(f"{tag}  - {one}\r\n" for tag, value in lines if (one := plain(value)) or tag == "ER")
+    return "".join(
+        f"{tag}  - {line}\r\n" for tag, value in lines if (line := to_plain_text(value)) or tag == "ER"
+    )
 
 
-def escaped(text: str) -> str:
-    """Plain text as LaTeX: what would be a command or end a field is written out."""
-    return "".join(SPECIAL.get(sign, sign) for sign in plain(text))
+def escape_latex(text: str) -> str:
+    """Escape plain text for LaTeX, so that it has no commands and cannot end a field."""
+    return "".join(SPECIAL.get(sign, sign) for sign in to_plain_text(text))
 
 
 def _title(title: str) -> str:
-    """Formulas stay formulas, all else is text."""
-    return "".join(_prose_and_formulas(pieces(plain(title), _formula)))
+    """Render a title: formulas stay formulas, everything else is text."""
+    return "".join(_prose_and_formulas(render_formulas(to_plain_text(title), _formula)))
 
 
 def _prose_and_formulas(parts: list[str]) -> Iterator[str]:
-    for place, part in enumerate(parts):
-        # Without `plain`, which would take the spaces around a formula away.
-        yield part if place % 2 else "".join(SPECIAL.get(sign, sign) for sign in part)
+    for position, part in enumerate(parts):
+        # Prose is not passed to `escape_latex`, which would remove the spaces around a formula.
+        yield part if position % 2 else "".join(SPECIAL.get(sign, sign) for sign in part)
 
 
 def _formula(latex: str, _block: bool) -> str:
     source = f"${latex}$"
-    kept = latex and _is_balanced(latex) and not ENDING.search(latex)
-    return source if kept else escaped(source)
+    is_safe = latex and _is_balanced(latex) and not FORMULA_ENDING.search(latex)
+    return source if is_safe else escape_latex(source)
 
 
 def _is_balanced(latex: str) -> bool:
-    """As BibTeX counts, to which a brace after a backslash is one too."""
+    """Whether braces are balanced for BibTeX, which also counts a brace after a backslash."""
     depth = 0
     for sign in latex:
         depth += (sign == "{") - (sign == "}")
@@ -133,15 +138,15 @@ def _is_balanced(latex: str) -> bool:
     return depth == 0
 
 
-def _author(name: str) -> str:
-    """As given; in braces where BibTeX would take it apart: groups, commas, `and`, signs."""
-    safe = escaped(name)
-    whole = safe != name or "," in name or GROUP.search(name) or any(map(str.isdigit, name))
-    return f"{{{safe}}}" if whole else safe
+def _bibtex_author(name: str) -> str:
+    """Put a name in braces where BibTeX would split it: groups, commas, `and`, signs."""
+    safe = escape_latex(name)
+    needs_braces = safe != name or "," in name or GROUP.search(name) or any(map(str.isdigit, name))
+    return f"{{{safe}}}" if needs_braces else safe
 
 
 def _names(paper: Paper) -> list[str]:
-    return [name for name in map(plain, paper.author_names) if name]
+    return [name for name in map(to_plain_text, paper.author_names) if name]
 
 
 def _published(paper: Paper) -> datetime:
@@ -149,9 +154,9 @@ def _published(paper: Paper) -> datetime:
 
 
 def _latin(text: str) -> list[str]:
-    return re.findall(r"[a-z0-9]+", folded(text).replace("'", "").replace("’", ""))
+    return re.findall(r"[a-z0-9]+", fold_accents(text).replace("'", "").replace("’", ""))
 
 
-def _address(url: str) -> str:
-    """No sign of an address may end the field."""
+def _escape_url(url: str) -> str:
+    """Escape the signs of a URL that would end the field."""
     return url.replace("{", "%7B").replace("}", "%7D").replace("\\", "%5C")

@@ -1,4 +1,4 @@
-"""Reading the catalogue: the list of a day, week or month, what is trending, one paper. All bounded."""
+"""Reads editions, trending papers and single papers from the catalogue. Every query is bounded."""
 
 from __future__ import annotations
 
@@ -15,37 +15,40 @@ from sqlalchemy.orm import aliased, joinedload, selectinload, undefer
 from sqlalchemy.sql.base import ExecutableOption
 
 from paperround.database import ReadSession
-from paperround.papers.merge import READERS
-from paperround.papers.period import Span
+from paperround.papers.merge import READERS_FEED
+from paperround.papers.period import EditionPeriod
 from paperround.papers.tables import FRESH_LISTING, Author, Listing, Organization, Paper, Signal
 
 
 class Sort(enum.StrEnum):
-    """Every order ends with the id, so that it is total."""
+    """What a list is ordered by. The id breaks ties, so that the order is unique."""
 
     trending = "trending"
     published = "published"
     upvotes = "upvotes"
 
 
-class Place(NamedTuple):
-    """A paper's place in an order; a list goes on after it."""
+class ListPosition(NamedTuple):
+    """The position of a paper in a list. The next page begins after it."""
 
     key: float | int | datetime
     paper_id: str
 
 
 @dataclass(frozen=True)
-class Slice:
-    """Part of a list; `more` is where it goes on, None at its end."""
+class PaperPage:
+    """A page of a list. `next_position` is where the next page begins, None after the last one."""
 
     papers: Sequence[Paper]
-    more: Place | None
+    next_position: ListPosition | None
 
 
 @dataclass(frozen=True)
-class Choice:
-    """Which papers: those on any list of `feeds` from `first` to `last`. None, or no feed: no bound."""
+class EditionQuery:
+    """The conditions of a query for papers on the lists of `feeds` from the day `first` to the day `last`.
+
+    A field that is None or empty adds no condition.
+    """
 
     first: date | None = None
     last: date | None = None
@@ -55,11 +58,13 @@ class Choice:
     organization: str | None = None
 
     @classmethod
-    def of(cls, span: Span, category: str | None = None) -> Choice:
-        return cls(first=span.first, last=span.last, category=category)
+    def for_period(cls, period: EditionPeriod, category: str | None = None) -> EditionQuery:
+        """Build the query for the papers of an edition, or of one category of it."""
+        return cls(first=period.first, last=period.last, category=category)
 
     @property
-    def listings(self) -> list[ColumnElement[bool]]:
+    def listing_conditions(self) -> list[ColumnElement[bool]]:
+        """The conditions on a listing. They are empty if any paper will do, even one without a listing."""
         conditions: list[ColumnElement[bool]] = []
         if self.first is not None:
             conditions.append(Listing.day >= self.first)
@@ -72,13 +77,13 @@ class Choice:
         return [*conditions, FRESH_LISTING] if conditions else []
 
     @property
-    def short(self) -> bool:
-        """Of a week at most: few enough papers to find them by their lists and sort them."""
+    def is_short(self) -> bool:
+        """Whether it spans at most a week, so that its papers are few enough to be sorted."""
         return self.first is not None and self.last is not None and (self.last - self.first).days < 7
 
     @property
-    def papers(self) -> list[ColumnElement[bool]]:
-        """What is asked of a paper itself."""
+    def paper_conditions(self) -> list[ColumnElement[bool]]:
+        """The conditions on the paper itself."""
         conditions: list[ColumnElement[bool]] = []
         if self.category:
             conditions.append(Paper.categories.contains([self.category]))
@@ -87,167 +92,188 @@ class Choice:
         return conditions
 
 
-KEYS: dict[Sort, Any] = {
+SORT_KEYS: dict[Sort, Any] = {
     Sort.trending: Paper.heat,
     Sort.published: Paper.published_at,
     Sort.upvotes: Paper.votes,
 }
 
 
-# What comes with papers. Authors are many, up to thousands a paper: as objects they cost as much as all else
-# of a list, so only who tells of their accounts, the hub's API, loads them.
+# What is loaded with papers. A paper may have thousands of authors, and as objects they cost as much as the
+# rest of a list. Only the hub's API, which shows their accounts, loads them.
 WITH_NAMES: Final = (undefer(Paper.author_names), joinedload(Paper.organization))
 WITH_AUTHORS: Final = (selectinload(Paper.authors), joinedload(Paper.organization))
-Loading = tuple[ExecutableOption, ...]  # one of the two
+LoaderOptions = tuple[ExecutableOption, ...]  # WITH_NAMES or WITH_AUTHORS
 
 
-async def papers(
-    session: ReadSession, choice: Choice, *, sort: Sort, limit: int, after: Place | None = None
-) -> Slice:
-    """Each paper once, however many lists it stands on, highest key first, then by id."""
-    key = KEYS[sort]
-    # No index has this order: PostgreSQL might walk down the whole catalogue to meet one day's papers.
-    order = func.coalesce(key, key) if choice.short else key
-    query = select(Paper).options(*WITH_NAMES).where(*choice.papers)
+async def list_papers(
+    session: ReadSession, criteria: EditionQuery, *, sort: Sort, limit: int, after: ListPosition | None = None
+) -> PaperPage:
+    """List papers by sort key, highest first, then by id. A paper on several lists appears once."""
+    key = SORT_KEYS[sort]
+    # No index fits coalesce(). With one, PostgreSQL might scan the whole catalogue for the papers of a day.
+    order = func.coalesce(key, key) if criteria.is_short else key
+    query = select(Paper).options(*WITH_NAMES).where(*criteria.paper_conditions)
     query = query.order_by(order.desc(), Paper.id).limit(limit + 1)
-    if choice.listings:
-        query = query.where(Paper.id.in_(select(Listing.paper_id).where(*choice.listings)))
+    if criteria.listing_conditions:
+        query = query.where(Paper.id.in_(select(Listing.paper_id).where(*criteria.listing_conditions)))
     if after is not None:
         query = query.where(key <= after.key, or_(key < after.key, Paper.id > after.paper_id))
-    found = (await session.scalars(query)).all()
-    shown = found[:limit]
-    more = Place(getattr(shown[-1], key.key), shown[-1].id) if len(found) > limit else None
-    return Slice(shown, more)
+    rows = (await session.scalars(query)).all()
+    page = rows[:limit]
+    next_position = ListPosition(getattr(page[-1], key.key), page[-1].id) if len(rows) > limit else None
+    return PaperPage(page, next_position)
 
 
-def listed_by(feeds: Sequence[str]) -> Select[str]:
-    """Ids of the papers on any list of these feeds."""
+def select_listed_ids(feeds: Sequence[str]) -> Select[str]:
+    """Select the ids of the papers on any list of these feeds."""
     return select(Listing.paper_id).where(Listing.feed.in_(feeds), FRESH_LISTING)
 
 
-async def newest_day(session: ReadSession) -> date | None:
-    """The day of the latest edition."""
+async def find_newest_day(session: ReadSession) -> date | None:
+    """Find the day of the latest edition."""
     return await session.scalar(select(func.max(Listing.day)).where(FRESH_LISTING))
 
 
-async def neighbours(session: ReadSession, span: Span) -> tuple[date | None, date | None]:
-    """The nearest days with papers before and after an edition: empty days are skipped."""
-    before = select(func.max(Listing.day)).where(Listing.day < span.first, FRESH_LISTING).scalar_subquery()
-    after = select(func.min(Listing.day)).where(Listing.day > span.last, FRESH_LISTING).scalar_subquery()
-    row = (await session.execute(select(before, after))).one()
-    return row[0], row[1]
+async def find_neighbour_days(session: ReadSession, period: EditionPeriod) -> tuple[date | None, date | None]:
+    """Find the nearest days with papers before and after an edition. Empty days are skipped."""
+    before = select(func.max(Listing.day)).where(Listing.day < period.first, FRESH_LISTING).scalar_subquery()
+    after = select(func.min(Listing.day)).where(Listing.day > period.last, FRESH_LISTING).scalar_subquery()
+    row = (await session.execute(select(before.label("before"), after.label("after")))).one()
+    return row.before, row.after
 
 
 @dataclass(frozen=True)
-class Totals:
+class EditionTotals:
+    """The number of papers of an edition and of their authors."""
+
     papers: int
-    authors: int  # by name, hidden ones left out
+    authors: int  # different names, without hidden authors
 
 
-async def totals(session: ReadSession, span: Span, category: str | None = None) -> Totals:
-    """How many papers an edition (or one category of it) has, by how many people."""
-    choice = Choice.of(span, category)
-    listed = select(Listing.paper_id).where(*choice.listings).distinct()
-    if choice.papers:
-        listed = listed.join(Paper, Paper.id == Listing.paper_id).where(*choice.papers)
-    counted = select(func.count(distinct(Author.name))).where(Author.paper_id.in_(listed), ~Author.hidden)
-    count = select(func.count()).select_from(listed.subquery())
-    row = (await session.execute(select(count.scalar_subquery(), counted.scalar_subquery()))).one()
-    return Totals(papers=row[0], authors=row[1])
+async def count_edition(
+    session: ReadSession, period: EditionPeriod, category: str | None = None
+) -> EditionTotals:
+    """Count the papers of an edition, or of one category of it, and their authors."""
+    criteria = EditionQuery.for_period(period, category)
+    listed = select(Listing.paper_id).where(*criteria.listing_conditions).distinct()
+    if criteria.paper_conditions:
+        listed = listed.join(Paper, Paper.id == Listing.paper_id).where(*criteria.paper_conditions)
+    authors = select(func.count(distinct(Author.name))).where(Author.paper_id.in_(listed), ~Author.hidden)
+    papers = select(func.count()).select_from(listed.subquery())
+    row = (
+        await session.execute(
+            select(papers.scalar_subquery().label("papers"), authors.scalar_subquery().label("authors"))
+        )
+    ).one()
+    return EditionTotals(papers=row.papers, authors=row.authors)
 
 
-async def organization(session: ReadSession, name: str) -> Organization | None:
+async def find_organization(session: ReadSession, name: str) -> Organization | None:
+    """Find an organization by its name on the hub."""
     return await session.get(Organization, name)
 
 
 @dataclass(frozen=True)
 class OrganizationTotals:
+    """The number of papers of an organization and of their votes."""
+
     papers: int
     votes: int
-    first: datetime | None  # when its earliest paper appeared
+    first: datetime | None  # the publication date of its earliest paper
 
 
-async def organization_totals(session: ReadSession, name: str) -> OrganizationTotals:
-    """How many papers an organization has, how many votes they drew, and since when."""
-    counted = select(func.count(), func.coalesce(func.sum(Paper.votes), 0), func.min(Paper.published_at))
-    row = (await session.execute(counted.where(Paper.organization_name == name))).one()
-    return OrganizationTotals(papers=row[0], votes=row[1], first=row[2])
+async def count_organization(session: ReadSession, name: str) -> OrganizationTotals:
+    """Count the papers of an organization and their votes, and find when the first one appeared."""
+    query = select(
+        func.count().label("papers"),
+        func.coalesce(func.sum(Paper.votes), 0).label("votes"),
+        func.min(Paper.published_at).label("first"),
+    )
+    row = (await session.execute(query.where(Paper.organization_name == name))).one()
+    return OrganizationTotals(papers=row.papers, votes=row.votes, first=row.first)
 
 
-async def paper(session: ReadSession, paper_id: str, *, load: Loading = WITH_NAMES) -> Paper | None:
+async def find_paper(
+    session: ReadSession, paper_id: str, *, load: LoaderOptions = WITH_NAMES
+) -> Paper | None:
     query = select(Paper).options(*load).where(Paper.id == paper_id)
     return (await session.scalars(query)).one_or_none()
 
 
-async def papers_of(
-    session: ReadSession, ids: Iterable[str], *, load: Loading = WITH_NAMES
+async def load_papers(
+    session: ReadSession, ids: Iterable[str], *, load: LoaderOptions = WITH_NAMES
 ) -> dict[str, Paper]:
-    """Papers by id; those that aren't there are left out."""
-    found = await session.scalars(_by_ids(load), {"ids": list(ids)})
-    return {paper.id: paper for paper in found}
+    """Load papers by id. Unknown ids are left out."""
+    rows = await session.scalars(_by_ids(load), {"ids": list(ids)})
+    return {paper.id: paper for paper in rows}
 
 
 @cache
-def _by_ids(load: Loading) -> Select[Paper]:
-    """Built once and with one array, for an IN's text is written anew at each call: a fourth of its time."""
+def _by_ids(load: LoaderOptions) -> Select[Paper]:
+    """Build the query once, with one array: rendering an IN at each call took a quarter of the time."""
     return select(Paper).options(*load).where(Paper.id == any_(bindparam("ids", type_=ARRAY(Text))))
 
 
-async def first_and_last_day(session: ReadSession) -> tuple[date, date] | None:
-    """The days of the earliest and the latest edition."""
+async def find_first_and_last_day(session: ReadSession) -> tuple[date, date] | None:
+    """Find the days of the earliest and the latest edition."""
     days = select(func.min(Listing.day), func.max(Listing.day)).where(FRESH_LISTING)
     first, last = (await session.execute(days)).one()
     return (first, last) if first else None
 
 
-async def ids_in(session: ReadSession, span: Span, *, limit: int) -> Sequence[str]:
-    """The papers of an edition, by id."""
-    listed = select(Listing.paper_id).where(*Choice.of(span).listings).distinct()
+async def list_paper_ids(session: ReadSession, period: EditionPeriod, *, limit: int) -> Sequence[str]:
+    """List the ids of an edition's papers, in order."""
+    listed = select(Listing.paper_id).where(*EditionQuery.for_period(period).listing_conditions).distinct()
     return (await session.scalars(listed.order_by(Listing.paper_id).limit(limit))).all()
 
 
-async def listings(session: ReadSession, paper_ids: Sequence[str]) -> dict[str, list[Listing]]:
-    """Where each paper was listed, earliest first."""
+async def load_listings(session: ReadSession, paper_ids: Sequence[str]) -> dict[str, list[Listing]]:
+    """Load the listings of each paper, earliest first."""
     query = select(Listing).where(Listing.paper_id.in_(paper_ids))
-    found: dict[str, list[Listing]] = {paper_id: [] for paper_id in paper_ids}
+    listings: dict[str, list[Listing]] = {paper_id: [] for paper_id in paper_ids}
     for listing in await session.scalars(query.order_by(Listing.day, Listing.feed)):
-        found[listing.paper_id].append(listing)
-    return found
+        listings[listing.paper_id].append(listing)
+    return listings
 
 
-async def signals(session: ReadSession, paper_id: str, *, limit: int) -> Sequence[Signal]:
-    """The latest changes in a paper's numbers, in order of time."""
+async def list_signals(session: ReadSession, paper_id: str, *, limit: int) -> Sequence[Signal]:
+    """List the latest changes in a paper's numbers, in order of time."""
     newest = select(Signal).where(Signal.paper_id == paper_id).order_by(Signal.at.desc()).limit(limit)
     return list(reversed((await session.scalars(newest)).all()))
 
 
-LISTED_ORDERS: dict[Sort | None, tuple[Any, ...]] = {
+LISTING_ORDERS: dict[Sort | None, tuple[Any, ...]] = {
     None: (Listing.day.desc(), Paper.upvotes.desc(), Paper.id),
     Sort.published: (Paper.published_at.desc(), Paper.id, Listing.day.desc()),
     Sort.trending: (Paper.heat.desc(), Paper.id, Listing.day.desc()),
 }
 
 
-async def listed(
+async def list_listed_papers(
     session: ReadSession,
-    choice: Choice,
+    criteria: EditionQuery,
     *,
     sort: Sort | None,
     limit: int,
     offset: int,
-    load: Loading = WITH_NAMES,
+    load: LoaderOptions = WITH_NAMES,
 ) -> Sequence[tuple[Listing, Paper]]:
-    """Listings in the hub's own order: from the newest day back, a day's by votes; or as `sort` says.
+    """List listings with their papers, by default in the hub's order: newest day first, then votes.
 
-    A reader's listing gives way to one by a feed on the same day.
+    A reader's listing is left out if a feed lists the paper on the same day.
     """
-    twin = aliased(Listing)
-    doubled = exists().where(twin.paper_id == Listing.paper_id, twin.day == Listing.day, twin.feed != READERS)
+    feed_listing = aliased(Listing)
+    is_listed_by_feed = exists().where(
+        feed_listing.paper_id == Listing.paper_id,
+        feed_listing.day == Listing.day,
+        feed_listing.feed != READERS_FEED,
+    )
     query = (
         select(Listing, Paper)
         .join(Paper, Paper.id == Listing.paper_id)
-        .where(*choice.listings, or_(Listing.feed != READERS, ~doubled))
-        .order_by(*LISTED_ORDERS[sort])
+        .where(*criteria.listing_conditions, or_(Listing.feed != READERS_FEED, ~is_listed_by_feed))
+        .order_by(*LISTING_ORDERS[sort])
         .options(*load)
     )
     rows = await session.execute(query.limit(limit).offset(offset))

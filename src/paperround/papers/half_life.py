@@ -1,4 +1,4 @@
-"""What to do with the stored heats when the half-life changes."""
+"""Recomputes the stored heats when the half-life changes. heat.py has the formula."""
 
 from __future__ import annotations
 
@@ -9,42 +9,46 @@ from sqlalchemy import Select, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from paperround.database import WriteSession
-from paperround.papers.catalogue import one_writer_at_a_time
+from paperround.papers.catalogue import lock_catalogue
 from paperround.papers.tables import Paper, TrendingState
-from paperround.papers.votes import heats
+from paperround.papers.votes import compute_heats
 
 logger = structlog.get_logger(__name__)
-BATCH = 1000
+BATCH_SIZE = 1000
 
 
 async def adopt_half_life(session: WriteSession, half_life: timedelta) -> int:
-    """Recompute every heat when the half-life is not the one they were computed with; how many.
+    """Recompute all heats if they were stored with another half-life. Returns how many were recomputed.
 
-    In one transaction, so that no reader sees a list ranked by two half-lives.
+    This is one transaction, so that no reader sees a list that is ranked by two half-lives.
     """
-    await one_writer_at_a_time(session)
+    await lock_catalogue(session)
     hours = half_life / timedelta(hours=1)
     stored = await session.scalar(select(TrendingState.half_life_hours))
     if stored == hours:
         return 0
-    new = insert(TrendingState).values(id=1, half_life_hours=hours)
-    await session.execute(new.on_conflict_do_update(index_elements=["id"], set_={"half_life_hours": hours}))
+    statement = insert(TrendingState).values(id=1, half_life_hours=hours)
+    await session.execute(
+        statement.on_conflict_do_update(index_elements=["id"], set_={"half_life_hours": hours})
+    )
     return await _recompute(session, half_life)
 
 
 async def _recompute(session: WriteSession, half_life: timedelta) -> int:
-    done = 0
-    last = ""
-    while batch := (await session.execute(_after(last))).all():
-        computed = await heats(session, dict(batch), half_life=half_life)
-        await session.execute(update(Paper), [{"id": key, "heat": new} for key, new in computed.items()])
-        done += len(batch)
-        last = batch[-1][0]
-    logger.info("recomputed heat", papers=done, half_life_hours=half_life / timedelta(hours=1))
-    return done
+    count = 0
+    last_id = ""
+    while batch := (await session.execute(_select_batch(last_id))).all():
+        heats = await compute_heats(session, {row.id: row.listed_on for row in batch}, half_life=half_life)
+        await session.execute(
+            update(Paper), [{"id": paper_id, "heat": heat} for paper_id, heat in heats.items()]
+        )
+        count += len(batch)
+        last_id = batch[-1].id
+    logger.info("recomputed heat", papers=count, half_life_hours=half_life / timedelta(hours=1))
+    return count
 
 
-def _after(paper_id: str) -> Select[str, date]:
-    """Locked, so that no vote comes between reading the votes and writing their heat."""
-    query = select(Paper.id, Paper.listed_on).where(Paper.id > paper_id).order_by(Paper.id).limit(BATCH)
+def _select_batch(last_id: str) -> Select[str, date]:
+    """Select and lock the next papers, so that no vote is added between reading votes and writing heat."""
+    query = select(Paper.id, Paper.listed_on).where(Paper.id > last_id).order_by(Paper.id).limit(BATCH_SIZE)
     return query.with_for_update(key_share=True)

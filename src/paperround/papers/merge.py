@@ -1,6 +1,6 @@
-"""How what a feed told goes into a paper: one paper for all feeds, whichever was read first.
+"""Merges the records of all feeds into one paper, in whatever order they were read.
 
-The rule, in words: docs/decisions/0005-two-feeds-one-paper.md. Knows no session.
+docs/decisions/0005-two-feeds-one-paper.md explains the rules. This module uses no database session.
 """
 
 from __future__ import annotations
@@ -12,147 +12,155 @@ from typing import Any, Final, NamedTuple
 from paperround.papers.heat import listing_time
 from paperround.papers.record import FeedAuthor, FeedPaper
 from paperround.papers.tables import Author, Paper
-from paperround.text.markup import folded
+from paperround.text.accents import fold_accents
 
-ARXIV: Final = "arxiv"
-READERS: Final = "readers"  # the list of what readers submitted; arXiv told of the papers
-LISTED: Final = "listed"  # the source of a date that no feed told: the listing's
+ARXIV_FEED: Final = "arxiv"
+READERS_FEED: Final = "readers"  # the list of papers that readers submitted; arXiv describes them
+LISTING_SOURCE: Final = "listed"  # the source of a publication date that comes from the listing
 
-NUMBERS: Final = ("upvotes", "comments", "github_stars")
+SIGNAL_FIELDS: Final = ("upvotes", "comments", "github_stars")
 
-# Both feeds tell these, and arXiv's word stands. Title and abstract are what a paper's vector is made of.
-SHARED: Final = ("title", "abstract", "published_at")
-# The hub's alone.
-HUBS: Final = (
+# Both feeds have these fields, and arXiv's values win. A paper's vector is computed from title and abstract.
+SHARED_FIELDS: Final = ("title", "abstract", "published_at")
+# Only the hub has these fields.
+HUB_FIELDS: Final = (
     "upvotes", "comments", "discussion_id", "author_participates", "thumbnail_url", "media_urls",
     "ai_summary", "ai_summary_model", "ai_keywords", "project_url", "github_url", "github_stars",
     "github_added_by", "withdrawn_at",
 )  # fmt: skip
-# arXiv's alone, beside what belongs to a version.
-ARXIVS: Final = ("categories", "doi")
-# An author's, by the hub.
-HUB_DETAILS: Final = ("hidden", "hub_id", "account", "status", "status_changed_at")
+# Only arXiv has these fields, beside those of a version.
+ARXIV_FIELDS: Final = ("categories", "doi")
+# The fields of an author that only the hub has.
+HUB_AUTHOR_FIELDS: Final = ("hidden", "hub_id", "account", "status", "status_changed_at")
 
 
-class Change(NamedTuple):
-    numbers: bool  # they moved, or were told for the first time
+class PaperChange(NamedTuple):
+    """What a record changed.
+
+    `numbers` is whether votes, comments or stars changed, or are known for the first time.
+    """
+
+    numbers: bool
 
 
-def new_paper(found: FeedPaper, *, feed: str, day: date, seen_at: datetime) -> Paper:
+def build_paper(record: FeedPaper, *, feed: str, day: date, seen_at: datetime) -> Paper:
+    """Build a new paper from the record of a feed's list."""
     paper = Paper(
-        id=found.id,
-        title=found.title,
+        id=record.id,
+        title=record.title,
         abstract="",
         published_at=listing_time(day),
-        sources={"published_at": LISTED},
+        sources={"published_at": LISTING_SOURCE},
         upvotes=0,
         listed_on=day,
         seen_at=seen_at,
         heat=0.0,
         authors=[],
     )
-    apply(paper, found, feed=feed, seen_at=seen_at)
+    apply_record(paper, record, feed=feed, seen_at=seen_at)
     return paper
 
 
-def apply(
-    paper: Paper, found: FeedPaper, *, feed: str, seen_at: datetime, listed_later: bool = False
-) -> Change:
-    """Bring a paper up to date with one record of a reading.
+def apply_record(
+    paper: Paper, record: FeedPaper, *, feed: str, seen_at: datetime, listed_later: bool = False
+) -> PaperChange:
+    """Update a paper from one record of a reading.
 
-    What is older than the last applied of the same feed changes nothing; where the paper stands on the feed's
-    list of a later day, or has a later version, only gaps are filled.
+    A record that is older than the last applied one of the same feed changes nothing. If the paper is on the
+    feed's list of a later day, or has a later version, the record only fills gaps.
     """
-    if feed in (ARXIV, READERS):
-        _apply_arxiv(paper, found, seen_at)
-        return Change(numbers=False)
-    before = [getattr(paper, name) for name in NUMBERS]
+    if feed in (ARXIV_FEED, READERS_FEED):
+        _apply_arxiv(paper, record, seen_at)
+        return PaperChange(numbers=False)
+    before = [getattr(paper, name) for name in SIGNAL_FIELDS]
     first = paper.hub_seen_at is None
     if listed_later:
-        _take_hubs(paper, found, only_gaps=True)
+        _apply_hub(paper, record, only_gaps=True)
     elif paper.hub_seen_at is None or seen_at >= paper.hub_seen_at:
-        _take_hubs(paper, found)
+        _apply_hub(paper, record)
         paper.hub_seen_at = seen_at
         paper.seen_at = max(paper.seen_at, seen_at)
-    return Change(numbers=first or [getattr(paper, name) for name in NUMBERS] != before)
+    return PaperChange(numbers=first or [getattr(paper, name) for name in SIGNAL_FIELDS] != before)
 
 
-def listed(paper: Paper, day: date) -> None:
-    """Set the day of its earliest listing; the date of publication goes with it where nobody told one."""
+def set_listing_day(paper: Paper, day: date) -> None:
+    """Set the day of the earliest listing. It is also the publication date if no feed has one."""
     if paper.listed_on != day:
         paper.listed_on = day
-    if paper.sources.get("published_at") == LISTED and paper.published_at != listing_time(day):
+    if paper.sources.get("published_at") == LISTING_SOURCE and paper.published_at != listing_time(day):
         paper.published_at = listing_time(day)
 
 
-def _take_hubs(paper: Paper, found: FeedPaper, *, only_gaps: bool = False) -> None:
-    for name in SHARED:
-        if paper.sources.get(name) != ARXIV:
-            _take(paper, name, getattr(found, name), only_gaps=only_gaps and name not in paper.sources)
-            if getattr(found, name) is not None:
+def _apply_hub(paper: Paper, record: FeedPaper, *, only_gaps: bool = False) -> None:
+    for name in SHARED_FIELDS:
+        if paper.sources.get(name) != ARXIV_FEED:
+            _take(paper, name, getattr(record, name), only_gaps=only_gaps and name not in paper.sources)
+            if getattr(record, name) is not None:
                 _credit(paper, name, None)
-    for name in HUBS:
-        _take(paper, name, getattr(found, name), only_gaps=only_gaps)
-    if found.organization and not (only_gaps and paper.organization_name):
-        paper.organization_name = found.organization.name
-    if not found.authors:
+    for name in HUB_FIELDS:
+        _take(paper, name, getattr(record, name), only_gaps=only_gaps)
+    if record.organization and not (only_gaps and paper.organization_name):
+        paper.organization_name = record.organization.name
+    if not record.authors:
         return
-    if paper.sources.get("authors") == ARXIV:
-        _add_hub_details(paper.authors, found.authors)
+    if paper.sources.get("authors") == ARXIV_FEED:
+        _add_hub_details(paper.authors, record.authors)
     elif not (only_gaps and paper.authors):
-        _set_authors(paper, [dict(author) for author in found.authors])
+        _set_authors(paper, [dict(author) for author in record.authors])
 
 
-def _apply_arxiv(paper: Paper, found: FeedPaper, seen_at: datetime) -> None:
-    known, told = paper.version or 0, found.version or 0
-    older = told < known or (
-        told == known and paper.arxiv_seen_at is not None and seen_at < paper.arxiv_seen_at
+def _apply_arxiv(paper: Paper, record: FeedPaper, seen_at: datetime) -> None:
+    stored_version, version = paper.version or 0, record.version or 0
+    older = version < stored_version or (
+        version == stored_version and paper.arxiv_seen_at is not None and seen_at < paper.arxiv_seen_at
     )
-    for name in SHARED:
-        value = getattr(found, name)
-        if value is not None and not (older and paper.sources.get(name) == ARXIV):
+    for name in SHARED_FIELDS:
+        value = getattr(record, name)
+        if value is not None and not (older and paper.sources.get(name) == ARXIV_FEED):
             _take(paper, name, value)
-            _credit(paper, name, ARXIV)
-    for name in ARXIVS:
-        _take(paper, name, getattr(found, name), only_gaps=older)
-    if found.authors and not (older and paper.sources.get("authors") == ARXIV):
-        _set_authors(paper, _with_hub_details(found.authors, paper.authors))
-        _credit(paper, "authors", ARXIV)
+            _credit(paper, name, ARXIV_FEED)
+    for name in ARXIV_FIELDS:
+        _take(paper, name, getattr(record, name), only_gaps=older)
+    if record.authors and not (older and paper.sources.get("authors") == ARXIV_FEED):
+        _set_authors(paper, _with_hub_details(record.authors, paper.authors))
+        _credit(paper, "authors", ARXIV_FEED)
     if not older:
-        _take_version(paper, found, newer=told > known)
+        _take_version(paper, record, newer=version > stored_version)
         paper.arxiv_seen_at = max(seen_at, paper.arxiv_seen_at or seen_at)
         paper.seen_at = max(paper.seen_at, seen_at)
 
 
-def _take_version(paper: Paper, found: FeedPaper, *, newer: bool) -> None:
-    """An announcement knows a version's day only, later answers its time: the earlier is the exact one."""
+def _take_version(paper: Paper, record: FeedPaper, *, newer: bool) -> None:
+    """Store the version. An announcement has only its day and a query its exact time, which is earlier."""
     if newer:
-        paper.version, paper.revised_at = found.version, found.revised_at
-    elif found.revised_at and paper.revised_at:
-        paper.revised_at = min(paper.revised_at, found.revised_at)
+        paper.version, paper.revised_at = record.version, record.revised_at
+    elif record.revised_at and paper.revised_at:
+        paper.revised_at = min(paper.revised_at, record.revised_at)
     else:
-        _take(paper, "revised_at", found.revised_at)
-    _take(paper, "withdrawn_on_arxiv", found.withdrawn)
+        _take(paper, "revised_at", record.revised_at)
+    _take(paper, "withdrawn_on_arxiv", record.withdrawn)
 
 
 def _take(paper: Paper, name: str, value: Any, *, only_gaps: bool = False) -> None:
-    """What was told replaces what was known (or only fills its gap); what wasn't told stays."""
-    known = getattr(paper, name)
+    """Set a field to a value unless that is None. With `only_gaps`, set it only if the field is empty."""
+    stored_value = getattr(paper, name)
     value = list(value) if isinstance(value, tuple) else value
-    if value is not None and value != known and not (only_gaps and known not in (None, "")):
+    is_gap = stored_value in (None, "")
+    if value is not None and value != stored_value and (is_gap or not only_gaps):
         setattr(paper, name, value)
 
 
 def _credit(paper: Paper, name: str, feed: str | None) -> None:
-    """Note who told a field; None: the hub, which goes without saying."""
-    others = {key: value for key, value in paper.sources.items() if key != name}
-    now = others | ({name: feed} if feed else {})
-    if now != paper.sources:
-        paper.sources = now
+    """Record which feed a field comes from. None means the hub, which is not stored."""
+    sources = {field: source for field, source in paper.sources.items() if field != name}
+    if feed:
+        sources[name] = feed
+    if sources != paper.sources:
+        paper.sources = sources
 
 
 def _set_authors(paper: Paper, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Place by place, so that one changed status among hundreds of authors writes one row."""
+    """Update the authors one by one, so that one changed status among hundreds writes one row."""
     for position, row in enumerate(rows):
         if position == len(paper.authors):
             paper.authors.append(Author(paper_id=paper.id, position=position))
@@ -167,37 +175,39 @@ def _set(author: Author, values: Mapping[str, Any]) -> None:
             setattr(author, name, value)
 
 
-def _with_hub_details(names: Sequence[FeedAuthor], known: Sequence[Author]) -> list[dict[str, Any]]:
-    """arXiv's names in arXiv's order, each with what the hub told of its bearer."""
-    details = _by_name([(author.name, _details(author)) for author in known])
-    nobody = {name: FeedAuthor.model_fields[name].default for name in HUB_DETAILS}
+def _with_hub_details(
+    arxiv_authors: Sequence[FeedAuthor], stored_authors: Sequence[Author]
+) -> list[dict[str, Any]]:
+    """Build rows of arXiv's authors in arXiv's order, each with the hub's details of that author."""
+    details = _by_name([(author.name, _details(author)) for author in stored_authors])
+    no_details = {name: FeedAuthor.model_fields[name].default for name in HUB_AUTHOR_FIELDS}
     rows = []
-    for author in names:
-        same = details.get(same_name(author.name))
-        rows.append({"name": author.name} | (same.pop(0) if same else nobody))
+    for author in arxiv_authors:
+        namesakes = details.get(normalise_name(author.name))
+        rows.append({"name": author.name} | (namesakes.pop(0) if namesakes else no_details))
     return rows
 
 
-def _add_hub_details(known: Sequence[Author], told: Sequence[FeedAuthor]) -> None:
-    details = _by_name([(author.name, _details(author)) for author in told])
-    for author in known:
-        if same := details.get(same_name(author.name)):
-            _set(author, same.pop(0))
+def _add_hub_details(authors: Sequence[Author], hub_authors: Sequence[FeedAuthor]) -> None:
+    details = _by_name([(author.name, _details(author)) for author in hub_authors])
+    for author in authors:
+        if namesakes := details.get(normalise_name(author.name)):
+            _set(author, namesakes.pop(0))
 
 
 def _details(author: Author | FeedAuthor) -> dict[str, Any]:
-    return {name: getattr(author, name) for name in HUB_DETAILS}
+    return {name: getattr(author, name) for name in HUB_AUTHOR_FIELDS}
 
 
 def _by_name(rows: Sequence[tuple[str, dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
-    """Several of one name keep their order."""
-    found: dict[str, list[dict[str, Any]]] = {}
+    """Group details by name. Authors of the same name keep their order."""
+    details_by_name: dict[str, list[dict[str, Any]]] = {}
     for name, details in rows:
-        found.setdefault(same_name(name), []).append(details)
-    return found
+        details_by_name.setdefault(normalise_name(name), []).append(details)
+    return details_by_name
 
 
-def same_name(name: str) -> str:
-    """What the same person's name comes to, accents, dots and hyphens aside."""
-    letters = "".join(c if c.isalnum() else " " for c in folded(name))
+def normalise_name(name: str) -> str:
+    """Normalise a person's name for comparison: lower case without accents, dots and hyphens."""
+    letters = "".join(c if c.isalnum() else " " for c in fold_accents(name))
     return " ".join(letters.split())

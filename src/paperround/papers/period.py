@@ -1,4 +1,4 @@
-"""The days that an edition covers: one day, an ISO week or a month. Pure; knows no table."""
+"""The days that an edition covers: one day, an ISO week or a month. This module uses no database."""
 
 from __future__ import annotations
 
@@ -8,28 +8,38 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Self
 
+from paperround.errors import PaperroundError
+
 
 class Period(enum.StrEnum):
+    """The length of an edition."""
+
     day = "day"
     week = "week"
     month = "month"
 
 
-class NoSuchPeriod(ValueError):
-    """Not a date, ISO week or month of the years 1 to 9999."""
+class PeriodInvalid(PaperroundError):
+    """The text is not a date, an ISO week or a month of the years 1 to 9999."""
+
+    title = "Not understood"
+    status = 400
 
 
 @dataclass(frozen=True)
-class Span:
-    """The days of one edition, `first` to `last`, both in it."""
+class EditionPeriod:
+    """The days of one edition, from `first` to `last`, both included."""
 
     period: Period
     first: date
     last: date
 
     @classmethod
-    def of(cls, period: Period, day: date) -> Self:
-        """The day, ISO week or month that `day` lies in. Raises `NoSuchPeriod` at the end of the calendar."""
+    def containing(cls, period: Period, day: date) -> Self:
+        """Build the day, week or month that contains `day`.
+
+        Raises `PeriodInvalid` at the end of the calendar.
+        """
         try:
             match period:
                 case Period.day:
@@ -41,27 +51,27 @@ class Span:
                     first = day.replace(day=1)
                     return cls(period, first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1))
         except OverflowError as error:
-            raise NoSuchPeriod(f"{day} lies at the end of the calendar.") from error
+            raise PeriodInvalid(f"{day} lies at the end of the calendar.") from error
 
     @classmethod
     def parse(cls, period: Period, value: str) -> Self:
-        """`2025-10-29`, `2025-W44` or `2025-10`. Raises `NoSuchPeriod`."""
+        """Parse `2025-10-29`, `2025-W44` or `2025-10`. Raises `PeriodInvalid`."""
         forms = {
             Period.day: (r"\d{4}-\d{2}-\d{2}", "", "a date such as 2025-10-29"),
             Period.week: (r"\d{4}-W\d{2}", "-1", "an ISO week such as 2025-W44"),
             Period.month: (r"\d{4}-\d{2}", "-01", "a month such as 2025-10"),
         }
-        pattern, rest, wanted = forms[period]
+        pattern, suffix, description = forms[period]
         try:
             if re.fullmatch(pattern, value, re.ASCII):
-                return cls.of(period, date.fromisoformat(value + rest))
-        except ValueError:
+                return cls.containing(period, date.fromisoformat(value + suffix))
+        except (ValueError, PeriodInvalid):
             pass
-        raise NoSuchPeriod(f"{value[:40]!r} is not {wanted}.")
+        raise PeriodInvalid(f"{value[:40]!r} is not {description}.")
 
     @property
     def key(self) -> str:
-        """As it stands in addresses."""
+        """The period as it is written in URLs."""
         match self.period:
             case Period.day:
                 return self.first.isoformat()

@@ -1,4 +1,4 @@
-"""What a feed can tell of a paper: the one shape that every feed is read into. Unknown is None."""
+"""The common form that the records of all feeds are parsed into. None means unknown."""
 
 from __future__ import annotations
 
@@ -9,13 +9,18 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
-
-class Unreadable(ValueError):
-    """A feed's record that can't be read. The text says which field and why."""
+from paperround.errors import PaperroundError
 
 
-class Kind(enum.StrEnum):
-    """How arXiv announced a paper, strongest first; the hub's listings have none."""
+class RecordUnreadable(PaperroundError):
+    """A record of a feed cannot be read. The text says which field is wrong and why."""
+
+    title = "A record could not be read"
+    status = 502
+
+
+class AnnouncementKind(enum.StrEnum):
+    """How arXiv announced a paper, strongest first. The hub's listings have no kind."""
 
     new = "new"
     cross = "cross"  # new to this category
@@ -23,10 +28,12 @@ class Kind(enum.StrEnum):
     cross_replaced = "replace-cross"
 
 
-FRESH: Final = (Kind.new, Kind.cross)  # what puts a paper on an edition
+FRESH_KINDS: Final = (AnnouncementKind.new, AnnouncementKind.cross)  # only these put a paper on an edition
 
 
 class FeedAuthor(BaseModel):
+    """An author, with what the hub knows about them."""
+
     model_config = ConfigDict(frozen=True)
 
     name: str
@@ -38,6 +45,8 @@ class FeedAuthor(BaseModel):
 
 
 class FeedOrganization(BaseModel):
+    """The organization that a paper belongs to on the hub."""
+
     model_config = ConfigDict(frozen=True)
 
     name: str
@@ -47,19 +56,21 @@ class FeedOrganization(BaseModel):
 
 
 class FeedListing(BaseModel):
-    """What belongs to the paper's place on one day's list."""
+    """What a feed says about a paper's listing on one day."""
 
     model_config = ConfigDict(frozen=True)
 
     submitted_at: datetime | None = None
     submitter: Mapping[str, Any] | None = None
     submitter_organization: Mapping[str, Any] | None = None
-    kind: Kind | None = None
-    presumed: bool = False  # the day was worked out: a paper that stands on another day's list is left there
+    kind: AnnouncementKind | None = None
+    # True if the day was derived from the time of submission. A paper that is on another day's list stays
+    # there.
+    presumed: bool = False
 
 
 class FeedPaper(BaseModel):
-    """One record of a feed, read. Texts are plain (no line breaks in titles), links absolute http(s)."""
+    """One parsed record of a feed. Texts are plain, titles are one line, links are absolute http(s)."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -82,10 +93,10 @@ class FeedPaper(BaseModel):
     github_url: str | None = None
     github_stars: int | None = None
     github_added_by: str | None = None
-    withdrawn_at: datetime | None = None  # the hub's word
+    withdrawn_at: datetime | None = None  # according to the hub
     categories: tuple[str, ...] | None = None  # the primary one first
-    doi: str | None = None  # the publisher's, as papers/doi.py writes it
-    version: int | None = None  # what follows belongs to it
+    doi: str | None = None  # the publisher's, in the form of papers/doi.py
+    version: int | None = None  # of arXiv; `revised_at` and `withdrawn` belong to it
     revised_at: datetime | None = None
     withdrawn: bool | None = None
     listing: FeedListing = FeedListing()

@@ -1,12 +1,12 @@
-"""What a paper is found by: its search column, kept with the text in one transaction.
+"""The search column of a paper, written in the same transaction as its text.
 
-Lexemes of the title weigh A, of the abstract B, names of authors C. A lexeme of the title stands there a
-second time with `=` before it (no word of a query can begin so): an index knows no weights.
+Lexemes of the title have weight A, those of the abstract B and names of authors C. Since an index stores no
+weights, each lexeme of the title is stored a second time with `=` before it. No word of a query begins with
+`=`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
@@ -15,13 +15,11 @@ from sqlalchemy.orm import selectinload
 
 from paperround.database import WriteSession
 from paperround.papers.tables import Author, Paper
-from paperround.text.markup import folded
+from paperround.text.words import normalise_words
 
-LONGEST_TEXT: Final = 50_000  # characters of a text that are searched
-WORD: Final = re.compile(r"[^\W_]+(?:\.[0-9]+)*")
-BATCH: Final = 500
+BATCH_SIZE: Final = 500
 
-# Names are kept stemmed too, as queries are; unstemmed because some are stop words ("Will") to the stemmer.
+# Names are stored stemmed, since queries are stemmed, and unstemmed, since some are stop words ("Will").
 FILL: Final = text("""
     UPDATE papers SET search = setweight(given.title, 'A') || setweight(given.abstract, 'B')
         || setweight(given.names, 'C') || setweight(given.stemmed, 'C')
@@ -37,46 +35,38 @@ FILL: Final = text("""
 """)
 
 
-class Searched(NamedTuple):
-    """The texts that a paper is found by."""
+class SearchableText(NamedTuple):
+    """The texts of a paper that are searched."""
 
     title: str
     abstract: str
     names: tuple[str, ...]
 
     @classmethod
-    def of(cls, paper: Paper) -> Searched:
-        return cls(paper.title, paper.abstract, tuple(a.name for a in paper.authors if not a.hidden))
+    def from_paper(cls, paper: Paper) -> SearchableText:
+        """Build the texts of a paper. Hidden authors are left out."""
+        names = tuple(author.name for author in paper.authors if not author.hidden)
+        return cls(title=paper.title, abstract=paper.abstract, names=names)
 
 
-def words_of(value: str) -> list[str]:
-    """Folded. PostgreSQL would read `-4` of `GPT-4` as a number, `a/b` as a path."""
-    return WORD.findall(folded(value[:LONGEST_TEXT]))
-
-
-def searchable(value: str) -> str:
-    """Its words with single spaces."""
-    return " ".join(words_of(value))
-
-
-async def index_words(session: WriteSession, papers: Iterable[tuple[str, Searched]]) -> None:
-    """Fill the search column of papers (id and texts)."""
+async def fill_search_column(session: WriteSession, papers: Iterable[tuple[str, SearchableText]]) -> None:
+    """Fill the search column of papers, given as pairs of id and texts."""
     rows = list(papers)
-    for start in range(0, len(rows), BATCH):
-        part = rows[start : start + BATCH]
+    for start in range(0, len(rows), BATCH_SIZE):
+        batch = rows[start : start + BATCH_SIZE]
         values: dict[str, Sequence[str]] = {
-            "ids": [key for key, _ in part],
-            "titles": [searchable(texts.title) for _, texts in part],
-            "abstracts": [searchable(texts.abstract) for _, texts in part],
-            "names": [searchable(" ".join(texts.names)) for _, texts in part],
+            "ids": [paper_id for paper_id, _ in batch],
+            "titles": [normalise_words(texts.title) for _, texts in batch],
+            "abstracts": [normalise_words(texts.abstract) for _, texts in batch],
+            "names": [normalise_words(" ".join(texts.names)) for _, texts in batch],
         }
         await session.execute(FILL, values)
 
 
-async def index_missing(session: WriteSession, *, limit: int = BATCH) -> int:
-    """Fill the column of papers that an older program stored without; how many."""
-    lacking = select(Paper).where(Paper.search.is_(None)).order_by(Paper.id).limit(limit)
-    query = lacking.options(selectinload(Paper.authors).load_only(Author.name, Author.hidden))
+async def fill_missing(session: WriteSession, *, limit: int = BATCH_SIZE) -> int:
+    """Fill the column of at most `limit` papers that an older version stored without it. Returns how many."""
+    missing = select(Paper).where(Paper.search.is_(None)).order_by(Paper.id).limit(limit)
+    query = missing.options(selectinload(Paper.authors).load_only(Author.name, Author.hidden))
     papers = (await session.scalars(query.with_for_update(skip_locked=True, of=Paper))).all()
-    await index_words(session, [(paper.id, Searched.of(paper)) for paper in papers])
+    await fill_search_column(session, [(paper.id, SearchableText.from_paper(paper)) for paper in papers])
     return len(papers)

@@ -1,4 +1,4 @@
-"""The catalogue's tables."""
+"""The tables of the catalogue."""
 
 from __future__ import annotations
 
@@ -26,12 +26,14 @@ from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
 from paperround.database import Base
-from paperround.papers.record import FRESH
+from paperround.papers.record import FRESH_KINDS
 
-FACTS = JSONB(none_as_null=True)  # else None would be JSON's null, a value, and erase what was known
+FACTS = JSONB(none_as_null=True)  # None is stored as NULL; JSON's null would replace a known value
 
 
 class Organization(Base):
+    """An organization on the hub."""
+
     __tablename__ = "organizations"
 
     name: Mapped[str] = mapped_column(Text, primary_key=True)
@@ -41,7 +43,7 @@ class Organization(Base):
 
 
 class Author(Base):
-    """An author of one paper, at their place in its list. The same name may stand there twice."""
+    """An author of one paper, with their position in its list. Two authors may have the same name."""
 
     __tablename__ = "authors"
 
@@ -56,7 +58,7 @@ class Author(Base):
 
     __table_args__ = (
         Index("authors_name_idx", "name"),
-        # Who wrote a month's papers is counted from this alone.
+        # The authors of a month's papers are counted with this index alone.
         Index(
             "authors_shown_idx", "paper_id", postgresql_include=["name"], postgresql_where=text("NOT hidden")
         ),
@@ -64,7 +66,7 @@ class Author(Base):
 
 
 class Paper(Base):
-    """One work, keyed by its arXiv id without version. What a feed didn't tell is NULL."""
+    """One work, identified by its arXiv id without version. A column that no feed has filled is NULL."""
 
     __tablename__ = "papers"
 
@@ -119,13 +121,13 @@ class Paper(Base):
         TSVECTOR, deferred=True, deferred_raiseload=True, comment="what it is found by; NULL: not yet indexed"
     )
 
-    # Nobody asks for text_hash after a write.
+    # No code needs text_hash after a write.
     __mapper_args__ = {"eager_defaults": False}  # noqa: RUF012 (SQLAlchemy declares it so)
 
     authors: Mapped[list[Author]] = relationship(
         order_by="Author.position", lazy="raise", cascade="all, delete-orphan", passive_deletes=True
     )
-    # Of the authors who aren't hidden, in the paper's order: all that most need of them.
+    # The names of the authors who are not hidden, in order. Most pages need no more of them.
     author_names: Mapped[list[str]] = column_property(
         func.array(
             select(Author.name)
@@ -142,17 +144,17 @@ class Paper(Base):
 
     @hybrid_property
     def votes(self) -> int:
-        """The feed's and those of readers here: what lists show and are ordered by."""
+        """The votes of the feed and of readers here. Lists show them and are ordered by them."""
         return self.upvotes + self.local_upvotes
 
     @property
     def invented(self) -> bool:
-        """A paper of the sample edition: arXiv never gives such an id."""
+        """Whether the paper belongs to the sample edition. Its ids do not exist on arXiv."""
         return self.id.startswith("0000.")
 
     @property
     def withdrawn(self) -> bool:
-        """By either feed's word."""
+        """Whether the hub or arXiv says that the paper is withdrawn."""
         return bool(self.withdrawn_on_arxiv) or self.withdrawn_at is not None
 
     __table_args__ = (
@@ -170,7 +172,7 @@ class Paper(Base):
 
 
 class Listing(Base):
-    """A paper on a feed's list of one day; the day is the one that was asked for."""
+    """A paper on a feed's list of one day; the day is the one that was requested."""
 
     __tablename__ = "listings"
 
@@ -192,12 +194,12 @@ class Listing(Base):
     )
 
 
-# What puts a paper on the day's edition: a new version of a known paper doesn't.
-FRESH_LISTING: Final[ColumnElement[bool]] = or_(Listing.kind.is_(None), Listing.kind.in_(FRESH))
+# The listings that put a paper on the day's edition. A new version of a known paper does not.
+FRESH_LISTING: Final[ColumnElement[bool]] = or_(Listing.kind.is_(None), Listing.kind.in_(FRESH_KINDS))
 
 
 class Signal(Base):
-    """A change seen in a paper's numbers. The row holds all of them as they then stood."""
+    """A change in a paper's numbers. The row has all numbers as they were at that time."""
 
     __tablename__ = "signals"
 
@@ -209,7 +211,7 @@ class Signal(Base):
 
 
 class Upvote(Base):
-    """A reader's own vote. `papers.local_upvotes` counts them."""
+    """A vote of a reader here. `papers.local_upvotes` counts them."""
 
     __tablename__ = "upvotes"
 
@@ -221,7 +223,7 @@ class Upvote(Base):
 
 
 class RemovedPaper(Base):
-    """A paper that the operator took out: no feed brings it back."""
+    """A paper that the operator removed. No feed can add it again."""
 
     __tablename__ = "removed_papers"
 
@@ -230,7 +232,7 @@ class RemovedPaper(Base):
 
 
 class TrendingState(Base):
-    """One row: the half-life that the stored heats were computed with."""
+    """The half-life that the stored heats were computed with. The table has one row."""
 
     __tablename__ = "trending_state"
 

@@ -1,4 +1,4 @@
-"""How votes moved of late: two queries for all papers of a list."""
+"""Loads how the votes of papers changed recently. Two queries serve all papers of a list."""
 
 from __future__ import annotations
 
@@ -10,28 +10,36 @@ from typing import Final
 from sqlalchemy import Select, Text, any_, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 
-from paperround.database import ReadSession, Utc
-from paperround.papers.heat import Votes, listing_time
+from paperround.database import ReadSession, UtcDateTime
+from paperround.papers.heat import VoteCount, listing_time
 from paperround.papers.tables import Paper, Signal, Upvote
 
 DAY: Final = timedelta(days=1)
 WINDOW: Final = timedelta(days=7)
-STEP: Final = timedelta(hours=3)  # of the window; a whole number of them makes a day
+STEP: Final = timedelta(hours=3)  # a day is a whole number of steps
 
-# Both queries are built once: it took as long as all else of them.
+# Both queries are built once, since building them took as long as running them.
 IDS: Final = bindparam("ids", type_=ARRAY(Text))
-SINCE: Final = bindparam("since", type_=Utc())
-NOW: Final = bindparam("now", type_=Utc())
+SINCE: Final = bindparam("since", type_=UtcDateTime())
+NOW: Final = bindparam("now", type_=UtcDateTime())
 
 
 def _steps() -> Select[str, datetime, int, datetime, int]:
-    """The first and the last signal of each step since the window's start, earliest step first. What came
-    before it counts as the first step, so that a paper gives at most WINDOW / STEP rows."""
+    """Select the first and the last signal of each step of the window, earliest step first.
+
+    Signals from before the window count as its first step, so that a paper has at most WINDOW / STEP rows.
+    """
     step = func.date_bin(STEP, func.greatest(Signal.at, SINCE), SINCE)
     firsts = func.array_agg(aggregate_order_by(Signal.upvotes, Signal.at))
     lasts = func.array_agg(aggregate_order_by(Signal.upvotes, Signal.at.desc()))
     return (
-        select(Signal.paper_id, func.min(Signal.at), firsts[1], func.max(Signal.at), lasts[1])
+        select(
+            Signal.paper_id,
+            func.min(Signal.at).label("first_at"),
+            firsts[1].label("first_upvotes"),
+            func.max(Signal.at).label("last_at"),
+            lasts[1].label("last_upvotes"),
+        )
         .where(Signal.paper_id == any_(IDS), Signal.at <= NOW)
         .group_by(Signal.paper_id, step)
         .order_by(Signal.paper_id, step)
@@ -39,52 +47,67 @@ def _steps() -> Select[str, datetime, int, datetime, int]:
 
 
 STEPS: Final = _steps()
-# How many readers here voted for each paper.
+# The number of readers here who voted for each paper.
 READERS_VOTES: Final = (
-    select(Upvote.paper_id, func.count())
+    select(Upvote.paper_id, func.count().label("votes"))
     .where(Upvote.paper_id == any_(IDS), Upvote.at >= SINCE, Upvote.at <= NOW)
     .group_by(Upvote.paper_id)
 )
 
 
 @dataclass(frozen=True)
-class Movement:
-    """`steps`: the feed's votes over the window, last seen in each step in which they changed, and now. What
-    came before the window stands at its start. `today`: how many came in the last 24 hours, readers' own too.
+class VoteHistory:
+    """How the votes of a paper changed recently.
+
+    `steps` has the feed's votes over the window: the last number of each step in which it changed, then the
+    number at the end of the window. Signals from before the window count at its start. `today` counts the
+    votes of the last 24 hours, including those of readers here.
     """
 
     first_seen_at: datetime
-    steps: Sequence[Votes]
+    steps: Sequence[VoteCount]
     today: int
 
 
-async def movements(session: ReadSession, papers: Sequence[Paper], *, now: datetime) -> dict[str, Movement]:
-    """Of each paper, by id; a paper of which no number was ever seen has none."""
-    rows: dict[str, list[tuple[Votes, Votes]]] = {}
-    given = {"ids": [paper.id for paper in papers], "now": now}
-    steps = await session.execute(STEPS, given | {"since": now - WINDOW})
-    for paper_id, first_at, first, last_at, last in steps:
-        rows.setdefault(paper_id, []).append((Votes(first_at, first), Votes(last_at, last)))
-    own = {row[0]: row[1] for row in await session.execute(READERS_VOTES, given | {"since": now - DAY})}
+async def load_vote_histories(
+    session: ReadSession, papers: Sequence[Paper], *, now: datetime
+) -> dict[str, VoteHistory]:
+    """Load the vote history of each paper, by id. A paper without any signal has none."""
+    rows: dict[str, list[tuple[VoteCount, VoteCount]]] = {}
+    parameters = {"ids": [paper.id for paper in papers], "now": now}
+    steps = await session.execute(STEPS, parameters | {"since": now - WINDOW})
+    for step in steps:
+        first = VoteCount(step.first_at, step.first_upvotes)
+        rows.setdefault(step.paper_id, []).append((first, VoteCount(step.last_at, step.last_upvotes)))
+    reader_votes = await session.execute(READERS_VOTES, parameters | {"since": now - DAY})
+    local_votes: dict[str, int] = {row.paper_id: row.votes for row in reader_votes}
     return {
-        paper.id: _movement(paper, rows[paper.id], own.get(paper.id, 0), now)
+        paper.id: _build_history(paper, rows[paper.id], local_votes.get(paper.id, 0), now)
         for paper in papers
         if paper.id in rows
     }
 
 
-def _movement(paper: Paper, steps: Sequence[tuple[Votes, Votes]], own: int, now: datetime) -> Movement:
+def _build_history(
+    paper: Paper, steps: Sequence[tuple[VoteCount, VoteCount]], local_votes: int, now: datetime
+) -> VoteHistory:
     first, _ = steps[0]
     votes = [last for _, last in steps]
-    before = [vote.number for vote in votes if vote.at < now - DAY]
-    votes_before = before[-1] if before else _at_first(paper, first, now - DAY)
-    return Movement(
+    earlier_numbers = [vote.number for vote in votes if vote.at < now - DAY]
+    votes_before = earlier_numbers[-1] if earlier_numbers else _count_initial_votes(paper, first, now - DAY)
+    return VoteHistory(
         first_seen_at=first.at,
-        steps=[*(Votes(max(at, now - WINDOW), number) for at, number in votes), Votes(now, votes[-1].number)],
-        today=max(0, votes[-1].number - votes_before) + own,
+        steps=[
+            *(VoteCount(max(at, now - WINDOW), number) for at, number in votes),
+            VoteCount(now, votes[-1].number),
+        ],
+        today=max(0, votes[-1].number - votes_before) + local_votes,
     )
 
 
-def _at_first(paper: Paper, first: Votes, since: datetime) -> int:
-    """Votes that were there when the paper was first seen count at its listing, as they do in its heat."""
+def _count_initial_votes(paper: Paper, first: VoteCount, since: datetime) -> int:
+    """Count the votes of the first signal if the paper was listed before `since`, else none.
+
+    They count at the time of the listing, as they do in the paper's heat.
+    """
     return first.number if listing_time(paper.listed_on) < since else 0

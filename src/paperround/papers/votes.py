@@ -1,4 +1,4 @@
-"""Readers' own votes; and heat, from all votes that stand, the feed's and theirs."""
+"""Readers' votes, and heat computed from the votes of the feed and of readers."""
 
 from __future__ import annotations
 
@@ -10,92 +10,100 @@ from sqlalchemy import delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from paperround.database import ReadSession, WriteSession
-from paperround.papers.heat import Votes, heat
+from paperround.papers.heat import VoteCount, heat
 from paperround.papers.tables import Paper, Signal, Upvote
 
-# A reader who leaves locks their own row, then those of the papers: in the same order here.
-STILL_HERE: Final = text("SELECT id FROM readers WHERE id = :reader FOR KEY SHARE")
+# Locks the reader before the papers, in the same order as the code that deletes a reader.
+LOCK_READER: Final = text("SELECT id FROM readers WHERE id = :reader FOR KEY SHARE")
 
 
-async def upvote(
+async def add_upvote(
     session: WriteSession, reader_id: int, paper_id: str, *, now: datetime, half_life: timedelta
 ) -> bool:
-    """Count the reader's vote, once however often it is given; whether it is new.
+    """Add the reader's vote for a paper. Returns whether it was added.
 
-    False too for a paper that isn't here, or a reader who has just left.
+    Returns False when the vote already stood, the paper is unknown or the reader has just left.
     """
-    if not await session.scalar(STILL_HERE, {"reader": reader_id}) or not await _lock(session, [paper_id]):
+    if not await session.scalar(LOCK_READER, {"reader": reader_id}) or not await _lock(session, [paper_id]):
         return False
-    mine = insert(Upvote).values(paper_id=paper_id, reader_id=reader_id, at=now)
-    given = await session.scalar(mine.on_conflict_do_nothing().returning(Upvote.paper_id))
-    if given is not None:
+    vote = insert(Upvote).values(paper_id=paper_id, reader_id=reader_id, at=now)
+    new_id = await session.scalar(vote.on_conflict_do_nothing().returning(Upvote.paper_id))
+    if new_id is not None:
         await _recount(session, [paper_id], half_life=half_life)
-    return given is not None
+    return new_id is not None
 
 
-async def take_back(session: WriteSession, reader_id: int, paper_id: str, *, half_life: timedelta) -> bool:
-    """Everything is as if the vote had never been given; whether there was one."""
+async def remove_upvote(
+    session: WriteSession, reader_id: int, paper_id: str, *, half_life: timedelta
+) -> bool:
+    """Remove the reader's vote for a paper, also from its heat. Returns whether there was one."""
     await _lock(session, [paper_id])
-    mine = delete(Upvote).where(Upvote.paper_id == paper_id, Upvote.reader_id == reader_id)
-    taken = await session.scalar(mine.returning(Upvote.paper_id))
-    if taken is not None:
+    vote = delete(Upvote).where(Upvote.paper_id == paper_id, Upvote.reader_id == reader_id)
+    removed_id = await session.scalar(vote.returning(Upvote.paper_id))
+    if removed_id is not None:
         await _recount(session, [paper_id], half_life=half_life)
-    return taken is not None
+    return removed_id is not None
 
 
-async def take_back_all(session: WriteSession, reader_id: int, *, half_life: timedelta) -> None:
-    """For a reader who leaves. Their row must be locked, so that no vote comes meanwhile."""
+async def remove_all_upvotes(session: WriteSession, reader_id: int, *, half_life: timedelta) -> None:
+    """Remove all votes of a reader who leaves. The caller holds the lock of the reader's row."""
     ids = list(await session.scalars(select(Upvote.paper_id).where(Upvote.reader_id == reader_id)))
     await _lock(session, ids)
     await session.execute(delete(Upvote).where(Upvote.reader_id == reader_id))
     await _recount(session, ids, half_life=half_life)
 
 
-async def upvoted(session: ReadSession, reader_id: int, paper_ids: Sequence[str]) -> frozenset[str]:
-    """For which of these papers the reader has voted."""
+async def find_upvoted_ids(session: ReadSession, reader_id: int, paper_ids: Sequence[str]) -> frozenset[str]:
+    """Find which of these papers the reader has voted for."""
     query = select(Upvote.paper_id).where(Upvote.reader_id == reader_id, Upvote.paper_id.in_(paper_ids))
     return frozenset(await session.scalars(query))
 
 
-async def heats(
+async def compute_heats(
     session: WriteSession, listed_on: Mapping[str, date], *, half_life: timedelta
 ) -> dict[str, float]:
-    """The heat of each paper, given with the day it was first listed. Who calls holds their rows' locks."""
-    feeds = await _readings(session, list(listed_on))
-    local = await _local(session, list(listed_on))
+    """Compute the heat of papers. `listed_on` maps paper ids to the day of their first listing.
+
+    The caller holds the locks of the papers' rows.
+    """
+    feed_votes = await _load_feed_votes(session, list(listed_on))
+    local_votes = await _load_local_votes(session, list(listed_on))
     return {
-        key: heat(feeds[key], local[key], listed_on=day, half_life=half_life)
-        for key, day in listed_on.items()
+        paper_id: heat(feed_votes[paper_id], local_votes[paper_id], listed_on=day, half_life=half_life)
+        for paper_id, day in listed_on.items()
     }
 
 
-async def _readings(session: WriteSession, ids: Sequence[str]) -> dict[str, list[Votes]]:
-    """Each paper's upvotes on the feed as they were read, in order of time."""
+async def _load_feed_votes(session: WriteSession, ids: Sequence[str]) -> dict[str, list[VoteCount]]:
+    """Load the totals of each paper's upvotes on the feed, in order of time."""
     query = select(Signal.paper_id, Signal.at, Signal.upvotes).where(Signal.paper_id.in_(ids))
-    found: dict[str, list[Votes]] = {key: [] for key in ids}
-    for key, at, upvotes in await session.execute(query.order_by(Signal.paper_id, Signal.at)):
-        found[key].append(Votes(at, upvotes))
-    return found
+    votes_by_paper: dict[str, list[VoteCount]] = {paper_id: [] for paper_id in ids}
+    for row in await session.execute(query.order_by(Signal.paper_id, Signal.at)):
+        votes_by_paper[row.paper_id].append(VoteCount(at=row.at, number=row.upvotes))
+    return votes_by_paper
 
 
-async def _local(session: WriteSession, ids: Sequence[str]) -> dict[str, list[Votes]]:
+async def _load_local_votes(session: WriteSession, ids: Sequence[str]) -> dict[str, list[VoteCount]]:
     query = select(Upvote.paper_id, Upvote.at).where(Upvote.paper_id.in_(ids))
-    found: dict[str, list[Votes]] = {key: [] for key in ids}
-    for key, at in await session.execute(query):
-        found[key].append(Votes(at, 1))
-    return found
+    votes_by_paper: dict[str, list[VoteCount]] = {paper_id: [] for paper_id in ids}
+    for row in await session.execute(query):
+        votes_by_paper[row.paper_id].append(VoteCount(at=row.at, number=1))
+    return votes_by_paper
 
 
 async def _lock(session: WriteSession, ids: Sequence[str]) -> int:
-    """In the order in which everybody locks papers; how many there are."""
+    """Lock papers in the order that all code uses. Returns how many exist."""
     rows = select(Paper.id).where(Paper.id.in_(ids)).order_by(Paper.id)
     return len((await session.scalars(rows.with_for_update(key_share=True))).all())
 
 
 async def _recount(session: WriteSession, ids: Sequence[str], *, half_life: timedelta) -> None:
     days = await session.execute(select(Paper.id, Paper.listed_on).where(Paper.id.in_(ids)))
-    new = await heats(session, dict(days.all()), half_life=half_life)
-    counts = {key: len(votes) for key, votes in (await _local(session, list(new))).items()}
-    rows = [{"id": key, "local_upvotes": counts[key], "heat": warmth} for key, warmth in new.items()]
+    heats = await compute_heats(session, dict(days.all()), half_life=half_life)
+    local_votes = await _load_local_votes(session, list(heats))
+    rows = [
+        {"id": paper_id, "local_upvotes": len(local_votes[paper_id]), "heat": new_heat}
+        for paper_id, new_heat in heats.items()
+    ]
     if rows:
         await session.execute(update(Paper), rows)

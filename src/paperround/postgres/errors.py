@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from paperround.errors import PaperroundError
 
-class PostgresError(RuntimeError):
+
+class PostgresError(PaperroundError):
     """The embedded PostgreSQL can't be had. The text says what failed, with what, and what to do."""
+
+    title = "No database"

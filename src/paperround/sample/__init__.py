@@ -14,8 +14,8 @@ from sqlalchemy import exists, select
 from paperround import queue
 from paperround.database import ReadSession, WriteSession
 from paperround.feeds.huggingface import record as huggingface_record
-from paperround.feeds.ingestion import Rules
-from paperround.feeds.tables import Outcome, Reading
+from paperround.feeds.ingestion import IngestionPolicy
+from paperround.feeds.tables import Reading, ReadingOutcome
 from paperround.papers import catalogue
 from paperround.papers.tables import Listing, Paper
 
@@ -23,31 +23,31 @@ logger = structlog.get_logger(__name__)
 
 
 async def is_shown(session: ReadSession) -> bool:
-    return bool(await session.scalar(select(exists().where(Listing.feed == catalogue.SAMPLE))))
+    return bool(await session.scalar(select(exists().where(Listing.feed == catalogue.SAMPLE_FEED))))
 
 
-async def show_if_empty(session: WriteSession, rules: Rules, *, now: datetime) -> bool:
+async def show_if_empty(session: WriteSession, rules: IngestionPolicy, *, now: datetime) -> bool:
     """Store the sample when the catalogue is empty and no feed could be read yet; whether it was."""
     if not await _wanted(session):  # as nearly always; asked before the lock, for intake may hold it long
         return False
-    await catalogue.one_writer_at_a_time(session)
+    await catalogue.lock_catalogue(session)
     if not await _wanted(session):
         return False
     for offset, records in sorted(_by_day().items(), reverse=True):
         day = now.date() - timedelta(days=offset)
-        papers = [huggingface_record.read(_dated(record, day)) for record in records]
+        papers = [huggingface_record.parse_record(_dated(record, day)) for record in records]
         seen_at = min(datetime.combine(day, time(12), tzinfo=now.tzinfo), now)
-        await catalogue.store(
-            session, papers, feed=catalogue.SAMPLE, day=day, seen_at=seen_at, half_life=rules.half_life
+        await catalogue.store_papers(
+            session, papers, feed=catalogue.SAMPLE_FEED, day=day, seen_at=seen_at, half_life=rules.half_life
         )
-    await queue.defer(session, "embed_papers", once="embed_papers")
+    await queue.defer(session, "embed_papers", queueing_lock="embed_papers")
     logger.warning("no feed could be read and there are no papers yet: showing the sample edition")
     return True
 
 
 async def _wanted(session: ReadSession) -> bool:
     empty = ~exists().select_from(Paper)
-    failed = exists().where(Reading.outcome == Outcome.failed)
+    failed = exists().where(Reading.outcome == ReadingOutcome.failed)
     return bool(await session.scalar(select(empty & failed)))
 
 

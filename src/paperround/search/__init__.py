@@ -1,1 +1,1 @@
-"""Finding papers: what is like another one."""
+"""Search: papers by words and meaning, and papers similar to a paper."""

@@ -1,4 +1,4 @@
-"""A question as the database reads it: its words, how rare they are, what to look up for them. Bounded."""
+"""Query analysis: the terms of a query, their inverse document frequency, and which postings to look up."""
 
 from __future__ import annotations
 
@@ -11,209 +11,257 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Row, text
 
 from paperround.database import ReadSession
-from paperround.search.query_syntax import Question, literal
+from paperround.search.query_syntax import ParsedQuery, normalize_text
 from paperround.search.query_vectors import QueryVector
-from paperround.search.vectors import TOLD, View, told
+from paperround.search.vectors import SCAN_SETTINGS, ModelVector, scan_settings_parameters
 
-MOST_WORDS: Final = 30  # of a question, the rarest
-POSTING: Final = 1000  # papers that one word may bring
-MOST_POSTED: Final = 3000  # papers that all words together may bring
-ALONE: Final = 300  # of them without another of the words
+MAX_QUERY_TERMS: Final = 30  # the rarest ones
+MAX_POSTINGS_PER_TERM: Final = 1000  # papers of one term
+MAX_POSTINGS: Final = 3000  # papers of all terms together
+MAX_SINGLE_TERM_POSTINGS: Final = 300  # of these, papers that need no second rare term
 
-READ: Final = text(
+ANALYSIS: Final = text(
     """
     WITH parsed AS (SELECT
-        (websearch_to_tsquery('english', :wanted) || websearch_to_tsquery('simple', :wanted))
-            && websearch_to_tsquery('english', :banned) && websearch_to_tsquery('simple', :banned) AS strict,
+        (websearch_to_tsquery('english', :websearch) || websearch_to_tsquery('simple', :websearch))
+            && websearch_to_tsquery('english', :exclusions) && websearch_to_tsquery('simple', :exclusions)
+            AS strict_tsquery,
         (websearch_to_tsquery('english', :phrases) || websearch_to_tsquery('simple', :phrases))
-            && websearch_to_tsquery('english', :banned) && websearch_to_tsquery('simple', :banned)
-            AS required,
-        plainto_tsquery('simple', :words) AS names,
+            && websearch_to_tsquery('english', :exclusions) && websearch_to_tsquery('simple', :exclusions)
+            AS required_tsquery,
+        plainto_tsquery('simple', :words) AS author_tsquery,
         coalesce((SELECT documents FROM lexemes WHERE lexeme = ''), 0) AS papers,
-        {told}
-    ), asked AS (
-        SELECT lexeme, array_agg(place ORDER BY place) AS places
-        FROM unnest(string_to_array(:words, ' ')) WITH ORDINALITY AS word (written, place),
-            unnest(to_tsvector('english', written))
+        {scan_settings}
+    ), term AS (
+        SELECT lexeme, array_agg(position ORDER BY position) AS positions
+        FROM unnest(string_to_array(:words, ' ')) WITH ORDINALITY AS word (surface, position),
+            unnest(to_tsvector('english', surface))
         GROUP BY lexeme
     )
-    SELECT CAST(strict AS text) AS strict, CAST(required AS text) AS required, CAST(names AS text) AS names,
-        papers, asked.lexeme, asked.places,
-        model.id AS model_id, model.name AS model, model.dimensions,
-        least(coalesce(body.documents, 1), papers) AS documents,
-        least(coalesce(title.documents, 1), papers) AS titles
+    SELECT CAST(strict_tsquery AS text), CAST(required_tsquery AS text), CAST(author_tsquery AS text),
+        papers, term.lexeme, term.positions,
+        model.id AS model_id, model.name AS model_name, model.dimensions,
+        least(coalesce(body.documents, 1), papers) AS document_frequency,
+        least(coalesce(title.documents, 1), papers) AS title_frequency
     FROM parsed
     LEFT JOIN embedding_models AS model ON model.state = 'current'
-    LEFT JOIN asked ON true
-    LEFT JOIN lexemes AS body ON body.lexeme = asked.lexeme
-    LEFT JOIN lexemes AS title ON title.lexeme = '=' || asked.lexeme
-    ORDER BY documents, asked.lexeme LIMIT :most
-""".replace("{told}", TOLD)
+    LEFT JOIN term ON true
+    LEFT JOIN lexemes AS body ON body.lexeme = term.lexeme
+    LEFT JOIN lexemes AS title ON title.lexeme = '=' || term.lexeme
+    ORDER BY document_frequency, term.lexeme LIMIT :max_terms
+""".replace("{scan_settings}", SCAN_SETTINGS)
 )
 
 
 @dataclass(frozen=True)
 class Term:
-    """A word of the question: its stem and how rare that is."""
+    """A word of the query: its stem, and how rare the stem is."""
 
-    query: str  # the stem, in tsquery's syntax
-    written: str  # as `question.literal` has it
-    places: tuple[int, ...]  # in the question, from 0
+    tsquery: str  # the stem
+    surface: str  # normalized by `normalize_text`
+    positions: tuple[int, ...]  # in the query, from 0
     idf: float
-    papers: int  # that have it
-    titles: int  # that have it in the title
+    document_frequency: int  # papers with it
+    title_frequency: int  # papers with it in the title
 
     @property
-    def in_title(self) -> str:
-        return f"'={self.query[1:]}"
+    def title_tsquery(self) -> str:
+        return f"'={self.tsquery[1:]}"
 
 
-class Posting(NamedTuple):
-    """Papers to look up: a tsquery, what being among them counts, which terms (columns) they then have."""
+class PostingQuery(NamedTuple):
+    """A lookup in the index. A paper that matches has the terms in `columns` and scores `weight`."""
 
-    query: str
+    tsquery: str
     weight: float
     columns: Sequence[int]
 
 
-class Run(NamedTuple):
-    """Two or three words in a row, as `question.literal` has them; `parts` are the two runs within."""
+class Ngram(NamedTuple):
+    """Two or three consecutive words, normalized. `parts` are the columns of the two shorter ones in it."""
 
-    written: str
+    surface: str
     weight: float
-    parts: tuple[int, int]  # columns: terms, then runs
+    parts: tuple[int, int]  # terms come first, then n-grams
 
 
-class Model(NamedTuple):
+class SearchModel(NamedTuple):
+    """The current embedding model."""
+
     id: int
     name: str
     dimensions: int
 
 
 @dataclass(frozen=True)
-class Asked:
-    """The question as PostgreSQL reads it; texts in tsquery's syntax."""
+class AnalyzedQuery:
+    """A query as PostgreSQL parses it."""
 
-    model: Model | None  # the current one
-    strict: str  # all of what was asked
-    either: bool  # that is one or another of its words
-    required: str  # phrases and exclusions
-    names: str  # all words among the authors'
-    written: Sequence[str]
+    model: SearchModel | None
+    strict_tsquery: str  # the whole query
+    is_disjunctive: bool  # the query contains `or`
+    required_tsquery: str  # phrases and exclusions only
+    author_tsquery: str  # all words in author names
+    words: Sequence[str]
     terms: Sequence[Term]  # rarest first
-    runs: Sequence[Run]
+    ngrams: Sequence[Ngram]
 
-    def view(self, vector: QueryVector | None) -> View | None:
-        """None without the question's vector, or when it isn't of the current model."""
-        if vector is None or self.model is None or self.model[1:] != (vector.model, len(vector.numbers)):
+    def to_model_vector(self, vector: QueryVector | None) -> ModelVector | None:
+        """Attach the current model to the query's vector. None if there is none or another model made it."""
+        model = self.model
+        if vector is None or model is None:
             return None
-        return View(self.model.id, vector.numbers)
+        if (model.name, model.dimensions) != (vector.model, len(vector.numbers)):
+            return None
+        return ModelVector(model.id, vector.numbers)
 
     @cached_property
-    def postings(self) -> list[Posting]:
-        """What to look up: first the whole, then the whole in titles, the rare words."""
-        both = sum(term.idf**2 for term in self.terms[:8])
-        every = range(len(self.terms))
-        found = [Posting(self.strict, both or 1.0, () if self.either else every)] if self.strict else []
+    def posting_queries(self) -> list[PostingQuery]:
+        """The lookups: the whole query first, then all terms in titles, then the rare terms."""
+        combined_weight = sum(term.idf**2 for term in self.terms[:8])
+        all_columns = range(len(self.terms))
+        lookups = (
+            [
+                PostingQuery(
+                    self.strict_tsquery, combined_weight or 1.0, () if self.is_disjunctive else all_columns
+                )
+            ]
+            if self.strict_tsquery
+            else []
+        )
         if len(self.terms) > 1:
-            found.append(Posting(" & ".join(term.in_title for term in self.terms[:8]), both, every[:8]))
-        found += _rare(self.terms)
+            lookups.append(
+                PostingQuery(
+                    " & ".join(term.title_tsquery for term in self.terms[:8]),
+                    combined_weight,
+                    all_columns[:8],
+                )
+            )
+        lookups += _rare_term_lookups(self.terms)
         if len(self.terms) == 1:
-            found += [Posting(term.query, 1.0, every) for term in self.terms]
-        return [posting._replace(query=matching(posting.query, self.required)) for posting in found]
+            lookups += [PostingQuery(term.tsquery, 1.0, all_columns) for term in self.terms]
+        return [
+            lookup._replace(tsquery=combine_tsqueries(lookup.tsquery, self.required_tsquery))
+            for lookup in lookups
+        ]
 
 
-async def read(session: ReadSession, question: Question, *, near: int, narrowed: bool) -> Asked:
-    """The question's words with how common they are. PostgreSQL is told to look for `near` papers, among all
-    or not, by the vector's index."""
-    given = {
-        "wanted": question.wanted, "banned": question.banned, "phrases": question.phrases,
-        "words": question.words, "most": MOST_WORDS, **told(near, narrowed=narrowed),
+async def analyze_query(
+    session: ReadSession, query: ParsedQuery, *, nearest_limit: int, filtered: bool
+) -> AnalyzedQuery:
+    """Weight the query's terms by how rare they are.
+
+    Also sets the transaction up for `find_neighbors` with `nearest_limit`, which saves a round trip.
+    """
+    parameters = {
+        "websearch": query.websearch, "exclusions": query.exclusions, "phrases": query.phrases,
+        "words": query.words, "max_terms": MAX_QUERY_TERMS,
+        **scan_settings_parameters(nearest_limit, filtered=filtered),
     }  # fmt: skip
-    rows = (await session.execute(READ, given)).all()
+    rows = (await session.execute(ANALYSIS, parameters)).all()
     parsed, papers = rows[0], max(rows[0].papers, 1)
-    written = question.words.split()
-    terms = [_term(row, written) for row in rows if row.lexeme is not None]
-    return Asked(
-        model=Model(parsed.model_id, parsed.model, parsed.dimensions) if parsed.model_id else None,
-        strict=parsed.strict,
-        either=question.either,
-        required=parsed.required,
-        names=" & ".join(f"{name}:C" for name in parsed.names.split(" & ")) if parsed.names else "",
-        written=written,
+    words = query.words.split()
+    terms = [_build_term(row, words) for row in rows if row.lexeme is not None]
+    return AnalyzedQuery(
+        model=SearchModel(parsed.model_id, parsed.model_name, parsed.dimensions) if parsed.model_id else None,
+        strict_tsquery=parsed.strict_tsquery,
+        is_disjunctive=query.is_disjunctive,
+        required_tsquery=parsed.required_tsquery,
+        author_tsquery=_restrict_to_authors(parsed.author_tsquery),
+        words=words,
         terms=terms,
-        runs=_runs(written, terms, rarest=idf(0, papers)),
+        ngrams=_build_ngrams(words, terms, max_idf=idf(0, papers)),
     )
 
 
 def idf(documents: int, papers: int) -> float:
+    """The smoothed inverse document frequency, ln((1 + N) / (1 + n)) + 1."""
     return log((1 + papers) / (1 + documents)) + 1
 
 
-def _term(row: Row[Any], written: Sequence[str]) -> Term:
-    places = tuple(place - 1 for place in row.places)
+def _restrict_to_authors(tsquery: str) -> str:
+    """The same words, in the search column's weight of author names only."""
+    return " & ".join(f"{word}:C" for word in tsquery.split(" & ")) if tsquery else ""
+
+
+def _build_term(row: Row[Any], words: Sequence[str]) -> Term:
+    positions = tuple(position - 1 for position in row.positions)
     return Term(
-        query=_quoted(row.lexeme),
-        written=literal(written[places[0]]),
-        places=places,
-        idf=idf(row.documents, row.papers),
-        papers=row.documents,
-        titles=row.titles,
+        tsquery=_quote_lexeme(row.lexeme),
+        surface=normalize_text(words[positions[0]]),
+        positions=positions,
+        idf=idf(row.document_frequency, row.papers),
+        document_frequency=row.document_frequency,
+        title_frequency=row.title_frequency,
     )
 
 
-def _quoted(lexeme: str) -> str:
+def _quote_lexeme(lexeme: str) -> str:
     escaped = lexeme.replace("\\", "\\\\").replace("'", "''")
     return f"'{escaped}'"
 
 
-def _runs(written: Sequence[str], terms: Sequence[Term], *, rarest: float) -> list[Run]:
-    """With the stop words that stand between. Runs aren't counted: one is as rare as its words together."""
-    at = {place: column for column, term in enumerate(terms) for place in term.places}
-    places = sorted(at)
-    columns = {(start, 1): at[place] for start, place in enumerate(places)}
-    runs: list[Run] = []
-    for length in (2, 3):
-        for start in range(len(places) - length + 1):
-            part = places[start : start + length]
-            columns[start, length] = len(terms) + len(runs)
-            rarity = min(sum(terms[at[place]].idf for place in part), rarest)
-            words = literal(" ".join(written[part[0] : part[-1] + 1]))
-            within = columns[start, length - 1], columns[start + 1, length - 1]
-            runs.append(Run(words, rarity**2, within))
-    return runs
+def _build_ngrams(words: Sequence[str], terms: Sequence[Term], *, max_idf: float) -> list[Ngram]:
+    """Build the n-grams with the stop words inside them.
 
-
-def _rare(terms: Sequence[Term]) -> list[Posting]:
-    """Words with few enough papers; of one with too many, its papers by title.
-
-    The rarest bring all of theirs, the others those that have one more of these words: to read a third of the
-    pages, and rank no worse, for the rest comes last anyway.
+    Their frequencies are not counted: an n-gram is taken to be as rare as its terms together.
     """
-    found: list[tuple[int, str, bool]] = []
-    left, alone = MOST_POSTED, ALONE
+    term_at = {position: column for column, term in enumerate(terms) for position in term.positions}
+    positions = sorted(term_at)
+    columns = {(start, 1): term_at[position] for start, position in enumerate(positions)}
+    ngrams: list[Ngram] = []
+    for length in (2, 3):
+        for start in range(len(positions) - length + 1):
+            span = positions[start : start + length]
+            columns[start, length] = len(terms) + len(ngrams)
+            rarity = min(sum(terms[term_at[position]].idf for position in span), max_idf)
+            surface = normalize_text(" ".join(words[span[0] : span[-1] + 1]))
+            parts = columns[start, length - 1], columns[start + 1, length - 1]
+            ngrams.append(Ngram(surface, rarity**2, parts))
+    return ngrams
+
+
+class _RareTerm(NamedTuple):
+    column: int
+    tsquery: str
+    needs_no_other: bool
+
+
+def _rare_term_lookups(terms: Sequence[Term]) -> list[PostingQuery]:
+    """Look up the terms with few enough papers; for one with too many, its papers by title.
+
+    The rarest terms bring all their papers, the others only those that have a second rare term. This reads a
+    third of the pages and ranks no worse, because the other papers come last anyway.
+    """
+    rare_terms: list[_RareTerm] = []
+    postings_left, single_term_left = MAX_POSTINGS, MAX_SINGLE_TERM_POSTINGS
     for column, term in enumerate(terms):
-        for query, size in ((term.query, term.papers), (term.in_title, term.titles)):
-            if size <= min(left, 2 * POSTING):
-                left -= min(size, POSTING)
-                found.append((column, query, not found or size <= alone))
-                alone -= size
+        for tsquery, size in (
+            (term.tsquery, term.document_frequency),
+            (term.title_tsquery, term.title_frequency),
+        ):
+            if size <= min(postings_left, 2 * MAX_POSTINGS_PER_TERM):
+                postings_left -= min(size, MAX_POSTINGS_PER_TERM)
+                rare_terms.append(_RareTerm(column, tsquery, not rare_terms or size <= single_term_left))
+                single_term_left -= size
                 break
-    rare = [terms[column] for column, _, _ in found]
+    candidates = [terms[rare.column] for rare in rare_terms]
     return [
-        Posting(
-            query if rarest else matching(query, _any_but(terms[column], rare)),
-            terms[column].idf ** 2,
-            (column,),
+        PostingQuery(
+            rare.tsquery
+            if rare.needs_no_other
+            else combine_tsqueries(rare.tsquery, _any_other_term(terms[rare.column], candidates)),
+            terms[rare.column].idf ** 2,
+            (rare.column,),
         )
-        for column, query, rarest in found
+        for rare in rare_terms
     ]
 
 
-def _any_but(term: Term, others: Sequence[Term]) -> str:
-    return " | ".join(other.query for other in others if other is not term)
+def _any_other_term(term: Term, terms: Sequence[Term]) -> str:
+    return " | ".join(other.tsquery for other in terms if other is not term)
 
 
-def matching(*queries: str) -> str:
-    """All of these tsqueries; one condition, so that one look into the index does."""
-    return " & ".join(f"({query})" for query in queries if query)
+def combine_tsqueries(*tsqueries: str) -> str:
+    """Join tsqueries by AND into a single condition, which takes a single index lookup."""
+    return " & ".join(f"({tsquery})" for tsquery in tsqueries if tsquery)

@@ -1,4 +1,4 @@
-"""What papers' texts have of a question, in numbers. Pure."""
+"""Features for ranking: how log_counts each paper's text has the query's terms and phrases. Pure numpy."""
 
 from __future__ import annotations
 
@@ -7,62 +7,66 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from paperround.search.analysis import Asked
-from paperround.search.query_syntax import literal
+from paperround.search.analysis import AnalyzedQuery
+from paperround.search.query_syntax import normalize_text
 
-TITLE: Final = 0.1  # what standing in the title adds to standing there once
+TITLE_BONUS: Final = 0.1  # added to the count of a term in the title
 
 Numbers = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 Flags = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
 
-class Features(NamedTuple):
+class TextFeatures(NamedTuple):
     """Rows are papers."""
 
-    often: Numbers  # columns are the question's terms, then its runs: 0 where it isn't, else from 1 up
+    log_counts: Numbers  # columns are the query's terms, then its n-grams; 0 if absent, else 1 + ln(count)
     lengths: Numbers  # characters
-    whole: Flags  # it has the whole question as a phrase
+    has_whole_query: Flags  # the text has the whole query as a phrase
 
-    def rows(self, others: Features, order: Sequence[int]) -> Features:
-        """These rows of both one after the other."""
-        return Features(
-            np.concatenate([self.often, others.often])[order],
+    def combine(self, others: TextFeatures, order: Sequence[int]) -> TextFeatures:
+        """Append the rows of `others`, then pick the rows in `order`."""
+        return TextFeatures(
+            np.concatenate([self.log_counts, others.log_counts])[order],
             np.concatenate([self.lengths, others.lengths])[order],
-            np.concatenate([self.whole, others.whole])[order],
+            np.concatenate([self.has_whole_query, others.has_whole_query])[order],
         )
 
 
-def features(asked: Asked, titles: Sequence[str], abstracts: Sequence[str]) -> Features:
-    """Of papers with these texts. A word that is there n times counts 1 + log n."""
-    heads = [literal(title) for title in titles]
-    texts = [head + literal(abstract) for head, abstract in zip(heads, abstracts, strict=True)]
-    found = _times(texts, asked)
-    often = np.where(found > 0, 1 + np.log(np.maximum(found, 1)), 0)
-    whole = literal(" ".join(asked.written))
-    return Features(
-        often=often + TITLE * _in_titles(heads, asked, found),
+def compute_text_features(
+    query: AnalyzedQuery, titles: Sequence[str], abstracts: Sequence[str]
+) -> TextFeatures:
+    """Compute the features of papers with these texts. A term that occurs n times counts 1 + ln n."""
+    normalized_titles = [normalize_text(title) for title in titles]
+    texts = [
+        title + normalize_text(abstract) for title, abstract in zip(normalized_titles, abstracts, strict=True)
+    ]
+    counts = _count_terms(texts, query)
+    log_counts = np.where(counts > 0, 1 + np.log(np.maximum(counts, 1)), 0)
+    whole_query = normalize_text(" ".join(query.words))
+    return TextFeatures(
+        log_counts=log_counts + TITLE_BONUS * _find_in_titles(normalized_titles, query, counts),
         lengths=np.array([len(text) for text in texts], np.float64),
-        whole=np.array([whole in text for text in texts], np.bool_),
+        has_whole_query=np.array([whole_query in text for text in texts], np.bool_),
     )
 
 
-def _times(texts: Sequence[str], asked: Asked) -> Numbers:
-    """How often each text (row) has each term, then each run, as written; runs only where their parts are."""
-    found = np.zeros((len(texts), len(asked.terms) + len(asked.runs)))
-    for column, term in enumerate(asked.terms):
-        found[:, column] = [text.count(term.written) for text in texts]
-    for column, run in enumerate(asked.runs, len(asked.terms)):
-        for row in np.flatnonzero(found[:, run.parts].all(axis=1)).tolist():
-            found[row, column] = texts[row].count(run.written)
-    return found
+def _count_terms(texts: Sequence[str], query: AnalyzedQuery) -> Numbers:
+    """Count each term, then each n-gram, in each text (row). An n-gram counts only where its parts are."""
+    counts = np.zeros((len(texts), len(query.terms) + len(query.ngrams)))
+    for column, term in enumerate(query.terms):
+        counts[:, column] = [text.count(term.surface) for text in texts]
+    for column, ngram in enumerate(query.ngrams, len(query.terms)):
+        for row in np.flatnonzero(counts[:, ngram.parts].all(axis=1)).tolist():
+            counts[row, column] = texts[row].count(ngram.surface)
+    return counts
 
 
-def _in_titles(titles: Sequence[str], asked: Asked, found: Numbers) -> Flags:
-    """Which of the terms and runs that a text has stand in its title."""
-    written = [*(term.written for term in asked.terms), *(run.written for run in asked.runs)]
-    flags = np.zeros(found.shape, np.bool_)
-    rows, columns = found.nonzero()
+def _find_in_titles(titles: Sequence[str], query: AnalyzedQuery, counts: Numbers) -> Flags:
+    """Which of the terms and n-grams in a text are in its title."""
+    surfaces = [*(term.surface for term in query.terms), *(ngram.surface for ngram in query.ngrams)]
+    flags = np.zeros(counts.shape, np.bool_)
+    rows, columns = counts.nonzero()
     flags[rows, columns] = [
-        written[column] in titles[row] for row, column in zip(rows.tolist(), columns.tolist(), strict=True)
+        surfaces[column] in titles[row] for row, column in zip(rows.tolist(), columns.tolist(), strict=True)
     ]
     return flags

@@ -1,4 +1,4 @@
-"""Which papers a search may find."""
+"""Filters of a search."""
 
 from __future__ import annotations
 
@@ -12,46 +12,48 @@ from paperround.papers.tables import FRESH_LISTING, Listing, Paper
 
 
 @dataclass(frozen=True)
-class Filters:
-    """Days are those of listings, both included. None or empty: no bound."""
+class SearchFilters:
+    """Days are those of listings; both are included. None or empty means no filter."""
 
-    first: date | None = None
-    last: date | None = None
+    first_day: date | None = None
+    last_day: date | None = None
     feed: str | None = None
     category: str | None = None
     organization: str | None = None
     has_code: bool = False
     min_upvotes: int = 0
-    among: Select[str] | None = None  # ids of papers
+    paper_ids: Select[str] | None = None  # selects the ids of the only papers to search
 
     @property
     def conditions(self) -> list[ColumnElement[bool]]:
-        """On papers."""
-        found: list[ColumnElement[bool]] = []
+        """SQL conditions on papers."""
+        conditions: list[ColumnElement[bool]] = []
         if self.category:
-            found.append(Paper.categories.contains([self.category]))
+            conditions.append(Paper.categories.contains([self.category]))
         if self.organization:
-            found.append(Paper.organization_name == self.organization)
+            conditions.append(Paper.organization_name == self.organization)
         if self.has_code:
-            found.append(Paper.github_url.is_not(None))
+            conditions.append(Paper.github_url.is_not(None))
         if self.min_upvotes:
-            found.append(Paper.votes >= self.min_upvotes)
-        if self.among is not None:
-            found.append(Paper.id.in_(self.among))
-        if self._listed:
-            found.append(exists().where(Listing.paper_id == Paper.id, FRESH_LISTING, *self._listed))
-        return found
+            conditions.append(Paper.votes >= self.min_upvotes)
+        if self.paper_ids is not None:
+            conditions.append(Paper.id.in_(self.paper_ids))
+        if self._listing_conditions:
+            conditions.append(
+                exists().where(Listing.paper_id == Paper.id, FRESH_LISTING, *self._listing_conditions)
+            )
+        return conditions
 
     @property
-    def _listed(self) -> list[ColumnElement[bool]]:
-        found: list[ColumnElement[bool]] = []
-        if self.first:
-            found.append(Listing.day >= self.first)
-        if self.last:
-            found.append(Listing.day <= self.last)
+    def _listing_conditions(self) -> list[ColumnElement[bool]]:
+        conditions: list[ColumnElement[bool]] = []
+        if self.first_day:
+            conditions.append(Listing.day >= self.first_day)
+        if self.last_day:
+            conditions.append(Listing.day <= self.last_day)
         if self.feed:
-            found.append(Listing.feed == self.feed)
-        return found
+            conditions.append(Listing.feed == self.feed)
+        return conditions
 
 
-NO_FILTERS: Final = Filters()
+NO_FILTERS: Final = SearchFilters()

@@ -1,4 +1,4 @@
-"""What a question's words bring: the papers that have the rarest of them, told by the index alone."""
+"""Full-text retrieval: the papers that have the rarest words of a query, found through the index alone."""
 
 from __future__ import annotations
 
@@ -26,89 +26,113 @@ from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 
 from paperround.database import ReadSession
 from paperround.papers.tables import Paper
-from paperround.search.analysis import POSTING, Asked
-from paperround.search.features import Features, features
+from paperround.search.analysis import MAX_POSTINGS_PER_TERM, AnalyzedQuery
+from paperround.search.features import TextFeatures, compute_text_features
 
-FEW_WORDS: Final = 4  # more papers have all of them, and each takes less time to look at
-MOST: Final = 100  # that words bring
-MOST_BY_FEW: Final = 200  # that few words bring
+MAX_SHORT_QUERY_TERMS: Final = 4  # more papers have all terms of a short query, and each is quicker to score
+MAX_TEXT_MATCHES: Final = 100
+MAX_SHORT_QUERY_MATCHES: Final = 200
 
 
-class Worded(NamedTuple):
-    """Papers that words bring. `places`: a bit for each posting that it is in; `total`: as in Candidates."""
+class TextMatches(NamedTuple):
+    """Papers that the query's words find.
+
+    `posting_bits` has, for each paper, one bit for each posting query that it matches, the first one lowest.
+    `total` is as in `Candidates`.
+    """
 
     ids: Sequence[str]
-    places: Sequence[int]
+    posting_bits: Sequence[int]
     total: int
-    features: Features
+    features: TextFeatures
 
     @property
-    def given(self) -> dict[str, Any]:
-        return {"ids": list(self.ids), "places": list(self.places), "total": self.total}
+    def parameters(self) -> dict[str, Any]:
+        """Parameters of a statement with `select_known_matches`."""
+        return {"ids": list(self.ids), "posting_bits": list(self.posting_bits), "total": self.total}
 
 
-async def look_up(session: ReadSession, asked: Asked, *, where: Sequence[ColumnElement[bool]]) -> Worded:
-    """The papers that words bring, where `gather` shall not look for them itself."""
-    query = _read_words(where) if where else _read_words_of_all()
-    rows = await rows_of(session, query, sought(asked))
-    ids, places, totals, titles, abstracts = zip(*rows, strict=True) if rows else [()] * 5
-    return Worded(ids, places, totals[0] if totals else 0, features(asked, titles, abstracts))
+async def find_text_matches(
+    session: ReadSession, query: AnalyzedQuery, *, where: Sequence[ColumnElement[bool]]
+) -> TextMatches:
+    """Find the papers that match the query's words, ahead of `retrieve_candidates`."""
+    statement = _select_matches_with_texts(where) if where else _select_all_matches_with_texts()
+    rows = await fetch_rows(session, statement, text_match_parameters(query))
+    return TextMatches(
+        ids=[row.id for row in rows],
+        posting_bits=[row.posting_bits for row in rows],
+        total=rows[0].total if rows else 0,
+        features=compute_text_features(query, [row.title for row in rows], [row.abstract for row in rows]),
+    )
 
 
-def sought(asked: Asked) -> dict[str, Any]:
-    """Parameters of a statement with `best`."""
+def text_match_parameters(query: AnalyzedQuery) -> dict[str, Any]:
+    """Parameters of a statement with `select_best_matches`."""
+    is_short = len(query.terms) <= MAX_SHORT_QUERY_TERMS
     return {
-        "queries": [posting.query for posting in asked.postings],
-        "weights": [posting.weight for posting in asked.postings],
-        "most": MOST_BY_FEW if len(asked.terms) <= FEW_WORDS else MOST,
+        "queries": [posting.tsquery for posting in query.posting_queries],
+        "weights": [posting.weight for posting in query.posting_queries],
+        "max_matches": MAX_SHORT_QUERY_MATCHES if is_short else MAX_TEXT_MATCHES,
     }
 
 
-def best(where: Sequence[ColumnElement[bool]] = ()) -> Select[Any]:
-    """The best papers by each word's papers, which the index tells. `places`: a bit for each posting."""
+def select_best_matches(where: Sequence[ColumnElement[bool]] = ()) -> Select[Any]:
+    """Select the papers with the highest sum of weights over the posting queries that they match.
+
+    The columns are the fields of `TextMatches` with the same names.
+    """
     queries = cast(cast(bindparam("queries"), ARRAY(Text)), ARRAY(TSQUERY))
     weights = cast(bindparam("weights"), ARRAY(Float))
-    posting = func.unnest(queries, weights).table_valued("query", "weight", with_ordinality="place")
+    posting = func.unnest(queries, weights).table_valued("query", "weight", with_ordinality="position")
     posting = posting.render_derived(name="posting")
-    found = select(Paper.id).where(matches(Paper.search, posting.c.query), *where).limit(POSTING + 1)
-    found_there = found.lateral("found")
+    matches = (
+        select(Paper.id)
+        .where(matches_tsquery(Paper.search, posting.c.query), *where)
+        .limit(MAX_POSTINGS_PER_TERM + 1)
+    )
+    matches_of_posting = matches.lateral("matches")
     posted = (
-        select(posting.c.place, posting.c.weight, found_there.c.id)
-        .select_from(posting.join(found_there, true()))
+        select(posting.c.position, posting.c.weight, matches_of_posting.c.id)
+        .select_from(posting.join(matches_of_posting, true()))
         .cte("posted")
     )
-    bit = cast(literal(1), BigInteger).op("<<")(cast(posted.c.place - 1, Integer))
-    total = select(func.count()).select_from(posted).where(posted.c.place == 1).scalar_subquery()
+    bit = cast(literal(1), BigInteger).op("<<")(cast(posted.c.position - 1, Integer))
+    total = select(func.count()).select_from(posted).where(posted.c.position == 1).scalar_subquery()
     return (
-        select(posted.c.id, func.bit_or(bit).label("places"), total.label("total"))
+        select(posted.c.id, func.bit_or(bit).label("posting_bits"), total.label("total"))
         .group_by(posted.c.id)
         .order_by(func.sum(posted.c.weight).desc(), posted.c.id.desc())
-        .limit(bindparam("most", type_=Integer))
+        .limit(bindparam("max_matches", type_=Integer))
     )
 
 
-def _read_words(where: Sequence[ColumnElement[bool]] = ()) -> Select[Any]:
-    worded = best(where).subquery()
-    texts = select(worded.c.id, worded.c.places, worded.c.total, Paper.title, Paper.abstract)
-    return texts.join(Paper, Paper.id == worded.c.id)
+def _select_matches_with_texts(where: Sequence[ColumnElement[bool]] = ()) -> Select[Any]:
+    matches = select_best_matches(where).subquery()
+    texts = select(matches.c.id, matches.c.posting_bits, matches.c.total, Paper.title, Paper.abstract)
+    return texts.join(Paper, Paper.id == matches.c.id)
 
 
-_read_words_of_all = lru_cache(maxsize=1)(_read_words)
+_select_all_matches_with_texts = lru_cache(maxsize=1)(_select_matches_with_texts)
 
 
-def given_words() -> Select[Any]:
-    """As `best`, of what was looked up before; parameters are `Worded.given`."""
-    ids, places = cast(bindparam("ids"), ARRAY(Text)), cast(bindparam("places"), ARRAY(BigInteger))
-    given = func.unnest(ids, places).table_valued("id", "places").render_derived(name="given")
-    return select(given.c.id, given.c.places, cast(bindparam("total"), BigInteger).label("total"))
+def select_known_matches() -> Select[Any]:
+    """Select what `select_best_matches` found earlier, from the parameters `TextMatches.parameters`."""
+    ids = cast(bindparam("ids"), ARRAY(Text))
+    posting_bits = cast(bindparam("posting_bits"), ARRAY(BigInteger))
+    known = func.unnest(ids, posting_bits).table_valued("id", "posting_bits").render_derived(name="known")
+    return select(known.c.id, known.c.posting_bits, cast(bindparam("total"), BigInteger).label("total"))
 
 
-async def rows_of(session: ReadSession, query: Select[Any], given: dict[str, Any]) -> Sequence[Row[Any]]:
-    """Of the connection: the session would make each row a result of the ORM's."""
+async def fetch_rows(
+    session: ReadSession, statement: Select[Any], parameters: dict[str, Any]
+) -> Sequence[Row[Any]]:
+    """Fetch rows straight from the connection, which saves the ORM's work on each row."""
     connection = await session.connection()
-    rows: Sequence[Row[Any]] = (await connection.execute(query, given)).all()
+    rows: Sequence[Row[Any]] = (await connection.execute(statement, parameters)).all()
     return rows
 
 
-def matches(words: SQLColumnExpression[Any], query: SQLColumnExpression[Any]) -> ColumnElement[bool]:
-    return words.op("@@", is_comparison=True)(query)
+def matches_tsquery(
+    search_column: SQLColumnExpression[Any], tsquery: SQLColumnExpression[Any]
+) -> ColumnElement[bool]:
+    return search_column.op("@@", is_comparison=True)(tsquery)

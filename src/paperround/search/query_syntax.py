@@ -1,4 +1,4 @@
-"""Reading what stands in the search box: words, "phrases", -not, or. Pure."""
+"""Parses what is typed in the search box: words, "phrases", -exclusions, or. Pure."""
 
 from __future__ import annotations
 
@@ -6,63 +6,67 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from paperround.papers.search_column import searchable
-from paperround.text.markup import folded, plain
+from paperround.text.accents import fold_accents
+from paperround.text.markup import to_plain_text
+from paperround.text.words import normalise_words
 
-LONGEST: Final = 500  # characters of a question that are read
+MAX_QUERY_LENGTH: Final = 500  # characters; the rest is ignored
 
-# Of a text in UTF-8, where other signs have no byte below 128: many times as fast as `str.translate`.
-SIGNS: Final = bytes(code if code > 127 or chr(code).isalnum() else 32 for code in range(256))
-PIECE: Final = re.compile(r'(?P<not>(?<!\S)-(?=[\w"]))?(?:"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+))')
+# Turns punctuation into spaces in UTF-8, where other characters have no byte below 128. It is many times as
+# fast as `str.translate`.
+PUNCTUATION_TO_SPACE: Final = bytes(code if code > 127 or chr(code).isalnum() else 32 for code in range(256))
+QUERY_PART: Final = re.compile(r'(?P<not>(?<!\S)-(?=[\w"]))?(?:"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+))')
 
 
 @dataclass(frozen=True)
-class Question:
-    """A question in parts. `wanted`, `phrases` and `banned` are in the syntax of websearch_to_tsquery."""
+class ParsedQuery:
+    """`websearch`, `phrases` and `exclusions` are in the syntax of PostgreSQL's websearch_to_tsquery."""
 
     text: str
-    words: str  # all that is sought, folded, without signs
-    wanted: str
+    words: str  # all words to search for, folded, without punctuation
+    websearch: str
     phrases: str
-    banned: str
-    either: bool  # it says `or`
+    exclusions: str
+    is_disjunctive: bool  # the query contains `or`
 
 
-def read(value: str) -> Question:
-    """Never fails; what can't be a word is left out."""
-    text = plain(value[: 4 * LONGEST].encode("utf-8", "ignore").decode())[:LONGEST].strip()
-    words, wanted, phrases, banned = [], [], [], []
-    for piece in PIECE.finditer(text):
-        found = searchable(piece["phrase"] if piece["phrase"] is not None else piece["word"])
-        if not found:
+def parse_query(value: str) -> ParsedQuery:
+    """Parse a query. This never fails; anything that can't be a word is left out."""
+    text = to_plain_text(value[: 4 * MAX_QUERY_LENGTH].encode("utf-8", "ignore").decode())[
+        :MAX_QUERY_LENGTH
+    ].strip()
+    words, websearch, phrases, exclusions = [], [], [], []
+    for part in QUERY_PART.finditer(text):
+        normalized = normalise_words(part["phrase"] if part["phrase"] is not None else part["word"])
+        if not normalized:
             continue
-        if piece["not"]:
-            banned.append(f'-"{found}"')
-        elif piece["phrase"] is not None:
-            words.append(found)
-            phrases.append(f'"{found}"')
-            wanted.append(f'"{found}"')
-        elif found == "or":
-            wanted.append(found)
+        if part["not"]:
+            exclusions.append(f'-"{normalized}"')
+        elif part["phrase"] is not None:
+            words.append(normalized)
+            phrases.append(f'"{normalized}"')
+            websearch.append(f'"{normalized}"')
+        elif normalized == "or":
+            websearch.append(normalized)
         else:  # `and/or` is no operator
-            words += (plain_words := [word for word in found.split() if word != "or"])
-            wanted += plain_words
-    either = "or" in wanted
-    return Question(
+            words += (plain_words := [word for word in normalized.split() if word != "or"])
+            websearch += plain_words
+    is_disjunctive = "or" in websearch
+    return ParsedQuery(
         text=text,
         words=" ".join(words),
-        wanted=" ".join(wanted),
-        phrases="" if either else " ".join(phrases),
-        banned=" ".join(banned),
-        either=either,
+        websearch=" ".join(websearch),
+        phrases="" if is_disjunctive else " ".join(phrases),
+        exclusions=" ".join(exclusions),
+        is_disjunctive=is_disjunctive,
     )
 
 
-def literal(text: str) -> str:
-    """Folded words between spaces, cut at every sign: what is looked for in a text, and the text. Fast."""
-    return f" {folded(text).encode().translate(SIGNS).decode()} "
+def normalize_text(text: str) -> str:
+    """Fold a text and separate its words by single spaces, so that `in` and `count` find whole words."""
+    return f" {fold_accents(text).encode().translate(PUNCTUATION_TO_SPACE).decode()} "
 
 
-def meaning(question: Question) -> str:
-    """What to encode: all as written, but for what was excluded."""
-    return question.words if question.banned else question.text
+def text_to_encode(query: ParsedQuery) -> str:
+    """The text to encode: the query as typed, without its exclusions."""
+    return query.words if query.exclusions else query.text

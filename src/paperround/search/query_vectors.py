@@ -1,14 +1,14 @@
-"""Vectors of questions, from the encoder with little patience, the latest ones kept."""
+"""Encodes queries with a short timeout and caches the latest vectors."""
 
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 import structlog
+from cachetools import LRUCache
 
 from paperround.embeddings.client import EncoderError, Vectors
 
@@ -16,13 +16,13 @@ logger = structlog.get_logger(__name__)
 
 Numbers = np.ndarray[tuple[int], np.dtype[np.float32]]
 
-PATIENCE: Final = 3.0  # seconds that a page waits for a vector
-KEPT: Final = 2000  # vectors; some 3 MB
-REST: Final = 10.0  # seconds in which an encoder that failed isn't asked again
+QUERY_ENCODING_TIMEOUT: Final = 3.0  # seconds
+VECTOR_CACHE_SIZE: Final = 2000  # vectors, about 3 MB
+FAILURE_COOLDOWN: Final = 10.0  # seconds without requests after the encoder failed
 
 
-class Encoding(Protocol):
-    """An `embeddings.client.Encoder`, or what stands in for one."""
+class VectorEncoder(Protocol):
+    """What `EncoderClient` and the tests' encoders have in common."""
 
     name: str
 
@@ -30,48 +30,49 @@ class Encoding(Protocol):
 
 
 class QueryVector(NamedTuple):
+    """A query's vector and the name of the model that made it."""
+
     model: str
     numbers: Numbers
 
 
-class QueryVectors:
-    """Shared by a process's requests. Ask before taking a database connection: encoding may take seconds."""
+class QueryEncoder:
+    """Shared by a process's requests. Encode before taking a database connection: it may take seconds."""
 
-    def __init__(self, encoder: Encoding | None, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, encoder: VectorEncoder | None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._encoder = encoder
         self._clock = clock
-        self._kept: OrderedDict[tuple[str, str], Numbers] = OrderedDict()
-        self._resting_until = 0.0
+        self._vectors: LRUCache[tuple[str, str], Numbers] = LRUCache(VECTOR_CACHE_SIZE)
+        self._cooldown_ends = 0.0
 
-    def at_once(self, question: str) -> bool:
-        """Nobody has to be waited for: the vector is kept, or there is none to be had now."""
-        key = self._key(question)
-        return key is None or key in self._kept or self._resting
+    def is_immediate(self, text: str) -> bool:
+        """Whether `encode` returns without waiting: the vector is cached, or none is available now."""
+        key = self._cache_key(text)
+        return key is None or key in self._vectors or self._is_cooling_down
 
-    async def of(self, question: str) -> QueryVector | None:
-        """The question's vector under the encoder's model; None when it can't be had now."""
-        encoder, key = self._encoder, self._key(question)
+    async def encode(self, text: str) -> QueryVector | None:
+        """The query's vector under the encoder's model, or None if none is available now."""
+        encoder, key = self._encoder, self._cache_key(text)
         if encoder is None or key is None:
             return None
-        if key in self._kept:
-            self._kept.move_to_end(key)
-        elif self._resting:
-            return None
-        else:
+        model, normalized_text = key
+        values = self._vectors.get(key)
+        if values is None:
+            if self._is_cooling_down:
+                return None
             try:
-                self._kept[key] = (await encoder.encode([key[1]]))[0]
+                values = (await encoder.encode([normalized_text]))[0]
             except EncoderError as error:
                 logger.warning("search goes on without vectors", error=str(error))
-                self._resting_until = self._clock() + REST
+                self._cooldown_ends = self._clock() + FAILURE_COOLDOWN
                 return None
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-        return QueryVector(key[0], self._kept[key])
+            self._vectors[key] = values
+        return QueryVector(model, values)
 
-    def _key(self, question: str) -> tuple[str, str] | None:
-        text = " ".join(question.split())
-        return (self._encoder.name, text) if self._encoder and text else None
+    def _cache_key(self, text: str) -> tuple[str, str] | None:
+        normalized_text = " ".join(text.split())
+        return (self._encoder.name, normalized_text) if self._encoder and normalized_text else None
 
     @property
-    def _resting(self) -> bool:
-        return self._clock() < self._resting_until
+    def _is_cooling_down(self) -> bool:
+        return self._clock() < self._cooldown_ends

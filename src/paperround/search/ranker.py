@@ -1,7 +1,8 @@
-"""One order from two views: the words that a paper shares, and the cosine of its vector. Pure numpy.
+"""Ranks search results: fuses the score of the words with the cosine of the vectors. Pure numpy.
 
-Where a paper holds the whole question as a phrase, people mean it literally, and the words lead: the more so
-the longer it is. Else the views vote by rank, so that a paper wants to be near the top of both.
+Where a paper has the whole query as a phrase, people mean it literally, so the words count more, and more so
+the longer the query is. Otherwise the two rankings are combined by reciprocal rank fusion, so that a paper
+has to be near the top of both.
 """
 
 from __future__ import annotations
@@ -10,58 +11,65 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from paperround.search.analysis import Asked
+from paperround.search.analysis import AnalyzedQuery
 from paperround.search.features import Numbers
 from paperround.search.retrieval import Candidates
 
-MEANING_OF_WORD: Final = 0.6  # what a standard deviation of the cosine counts beside one of the words'
-SENTENCE: Final = 12  # words; a longer question says what it means, and its scores are worth more than ranks
-MEANING_OF_SENTENCE: Final = 1.5
-FLAT: Final = 60.0  # of reciprocal-rank fusion
-FORM: Final = 0.5  # what another form of a word counts beside the word itself
-LONG: Final = 0.4  # how much a long text counts against a paper; the cosine's own would be .5
-SHORT: Final = 500  # characters; a text that is shorter still gains nothing by it
+COSINE_WEIGHT: Final = 0.6  # of a one-word query, relative to the words; both are standardized
+MAX_SHORT_QUERY_WORDS: Final = 12  # scores of a longer query say more than ranks
+LONG_QUERY_COSINE_WEIGHT: Final = 1.5
+RRF_CONSTANT: Final = 60.0  # k of reciprocal rank fusion (Cormack et al., 2009)
+INFLECTION_WEIGHT: Final = 0.5  # of another form of a word, relative to the word itself
+LENGTH_EXPONENT: Final = 0.4  # of the length normalization; a cosine would have 0.5
+MIN_TEXT_LENGTH: Final = 500  # characters; a shorter text counts as if it had this length
 
 
-class Scored(NamedTuple):
-    """Rows are papers. `parts`: what each term (column) adds to `words`."""
+class TextScores(NamedTuple):
+    """Rows are papers. `term_scores` has what each term (column) adds to `totals`."""
 
-    words: Numbers
-    parts: Numbers
-    holders: int  # papers with the whole question as a phrase
-
-
-def by_words(asked: Asked, papers: Candidates) -> Scored:
-    """In the manner of tf-idf's cosine, over single words and two or three in a row."""
-    often, size = papers.features.often.copy(), len(asked.terms)
-    often[:, :size] = np.where(often[:, :size] > 0, often[:, :size], FORM * papers.brought)
-    weights = np.array([*(term.idf**2 for term in asked.terms), *(run.weight for run in asked.runs)])
-    lengths = np.maximum(papers.features.lengths, SHORT) ** LONG
-    scores = often * weights / lengths[:, None]
-    return Scored(scores.sum(axis=1), scores[:, :size], int(papers.features.whole.sum()))
+    totals: Numbers
+    term_scores: Numbers
+    phrase_matches: int  # papers with the whole query as a phrase
 
 
-def ranks(scores: Numbers) -> Numbers:
-    """1 for the highest; equals share the mean of their places."""
-    _, place, counts = np.unique(-scores, return_inverse=True, return_counts=True)
+def score_texts(query: AnalyzedQuery, papers: Candidates) -> TextScores:
+    """Score papers by tf-idf with length normalization, over terms and n-grams of two and three words."""
+    log_counts, term_count = papers.features.log_counts.copy(), len(query.terms)
+    log_counts[:, :term_count] = np.where(
+        log_counts[:, :term_count] > 0, log_counts[:, :term_count], INFLECTION_WEIGHT * papers.has_term
+    )
+    weights = np.array([*(term.idf**2 for term in query.terms), *(ngram.weight for ngram in query.ngrams)])
+    lengths = np.maximum(papers.features.lengths, MIN_TEXT_LENGTH) ** LENGTH_EXPONENT
+    scores = log_counts * weights / lengths[:, None]
+    return TextScores(scores.sum(axis=1), scores[:, :term_count], int(papers.features.has_whole_query.sum()))
+
+
+def compute_ranks(scores: Numbers) -> Numbers:
+    """Rank the scores: 1 for the highest; equal scores get the mean of their ranks."""
+    _, group, counts = np.unique(-scores, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
-    shared: Numbers = (last - (counts - 1) / 2)[place]
-    return shared
+    mean_ranks: Numbers = (last - (counts - 1) / 2)[group]
+    return mean_ranks
 
 
-def fused(scored: Scored, cosines: Numbers, *, length: int) -> Numbers:
-    """The order's score of each paper. A paper without a vector has NaN for its cosine; `length` in words."""
-    if scored.holders or length > SENTENCE:
-        middle = np.where(np.isnan(cosines), np.nanmean(cosines), cosines)
-        meaning = MEANING_OF_SENTENCE if length > SENTENCE else MEANING_OF_WORD / length
-        order: Numbers = standard(scored.words) + meaning * standard(middle)
-        return order
-    known = np.where(np.isnan(cosines), -1.0, cosines)
-    votes: Numbers = 1 / (FLAT + ranks(scored.words)) + 1 / (FLAT + ranks(known))
-    return votes
+def fuse_scores(text_scores: TextScores, cosines: Numbers, *, length: int) -> Numbers:
+    """Fuse both scores into the one that orders the papers.
+
+    A paper without a vector has NaN as its cosine. `length` is the query's number of words.
+    """
+    if text_scores.phrase_matches or length > MAX_SHORT_QUERY_WORDS:
+        complete_cosines = np.where(np.isnan(cosines), np.nanmean(cosines), cosines)
+        cosine_weight = LONG_QUERY_COSINE_WEIGHT if length > MAX_SHORT_QUERY_WORDS else COSINE_WEIGHT / length
+        fused: Numbers = standardize(text_scores.totals) + cosine_weight * standardize(complete_cosines)
+        return fused
+    ranked_cosines = np.where(np.isnan(cosines), -1.0, cosines)
+    fused_ranks: Numbers = 1 / (RRF_CONSTANT + compute_ranks(text_scores.totals)) + 1 / (
+        RRF_CONSTANT + compute_ranks(ranked_cosines)
+    )
+    return fused_ranks
 
 
-def standard(scores: Numbers) -> Numbers:
-    """Less the mean, over the spread."""
+def standardize(scores: Numbers) -> Numbers:
+    """Subtract the mean and divide by the standard deviation."""
     result: Numbers = (scores - scores.mean()) / max(scores.std(), 1e-9)
     return result

@@ -1,4 +1,4 @@
-"""The papers of a search's matches, and which of their words to mark."""
+"""Loads the papers of search results and finds which of their words to highlight."""
 
 from __future__ import annotations
 
@@ -8,40 +8,40 @@ from sqlalchemy import text
 
 from paperround.database import ReadSession
 from paperround.papers import editions
-from paperround.papers.editions import WITH_NAMES, Loading
-from paperround.papers.search_column import words_of
+from paperround.papers.editions import WITH_NAMES, LoaderOptions
 from paperround.papers.tables import Paper
-from paperround.search.query import Match
-from paperround.search.query_syntax import Question
+from paperround.search.engine import SearchResult
+from paperround.search.query_syntax import ParsedQuery
+from paperround.text.words import split_words
 
-SHARED = 3  # letters that a word and its stem have in common at least
+STEM_PREFIX_LENGTH = 3  # a word and its stem share at least so many letters
 
-ALIKE = text("""
+WORDS_WITH_STEM = text("""
     SELECT DISTINCT word FROM unnest(CAST(:words AS text[])) AS word
-    JOIN unnest(to_tsvector('english', :question)) AS asked
-    ON asked.lexeme = ANY(tsvector_to_array(to_tsvector('english', word)))
+    JOIN unnest(to_tsvector('english', :query)) AS term
+    ON term.lexeme = ANY(tsvector_to_array(to_tsvector('english', word)))
 """)
 
 
-async def papers_of(
-    session: ReadSession, matches: Sequence[Match], *, load: Loading = WITH_NAMES
-) -> list[tuple[Match, Paper]]:
-    """Each match with its paper, in the same order."""
-    by_id = await editions.papers_of(session, (match.paper_id for match in matches), load=load)
-    return [(match, by_id[match.paper_id]) for match in matches if match.paper_id in by_id]
+async def load_result_papers(
+    session: ReadSession, results: Sequence[SearchResult], *, load: LoaderOptions = WITH_NAMES
+) -> list[tuple[SearchResult, Paper]]:
+    """Load the paper of each result, in the same order. Papers that are gone are left out."""
+    by_id = await editions.load_papers(session, (result.paper_id for result in results), load=load)
+    return [(result, by_id[result.paper_id]) for result in results if result.paper_id in by_id]
 
 
-async def words_to_mark(
-    session: ReadSession, question: Question, papers: Collection[Paper]
+async def find_highlighted_words(
+    session: ReadSession, query: ParsedQuery, papers: Collection[Paper]
 ) -> frozenset[str]:
-    """Folded words of these papers with the same stem as a word of the question."""
-    asked = set(question.words.split())
-    beginnings = {word[:SHARED] for word in asked}
-    written = {
+    """Find the papers' words, folded, that share a stem with a word of the query."""
+    query_words = set(query.words.split())
+    prefixes = {word[:STEM_PREFIX_LENGTH] for word in query_words}
+    candidates = {
         word
         for paper in papers
-        for word in set(words_of(f"{paper.title} {paper.abstract}"))
-        if word[:SHARED] in beginnings
+        for word in set(split_words(f"{paper.title} {paper.abstract}"))
+        if word[:STEM_PREFIX_LENGTH] in prefixes
     }
-    given = {"words": sorted(written), "question": question.words}
-    return frozenset(await session.scalars(ALIKE, given))
+    parameters = {"words": sorted(candidates), "query": query.words}
+    return frozenset(await session.scalars(WORDS_WITH_STEM, parameters))

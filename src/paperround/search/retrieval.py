@@ -1,4 +1,4 @@
-"""What a search looks at closely: the papers that words bring and the nearest ones, in one statement."""
+"""Retrieval: loads the candidates of a search, by words and by nearest vectors, in one statement."""
 
 from __future__ import annotations
 
@@ -28,125 +28,164 @@ from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 from paperround.database import ReadSession
 from paperround.embeddings.tables import Embedding
 from paperround.papers.tables import Paper
-from paperround.search import vectors
-from paperround.search.analysis import Asked
-from paperround.search.features import Features, Flags, Numbers, features
-from paperround.search.full_text import Worded, best, given_words, matches, rows_of, sought
-from paperround.search.vectors import Space, View, distance, near, of_model
+from paperround.search.analysis import AnalyzedQuery
+from paperround.search.features import Flags, Numbers, TextFeatures, compute_text_features
+from paperround.search.full_text import (
+    TextMatches,
+    fetch_rows,
+    matches_tsquery,
+    select_best_matches,
+    select_known_matches,
+    text_match_parameters,
+)
+from paperround.search.vectors import (
+    ModelVector,
+    VectorSpace,
+    distance_to,
+    find_neighbors,
+    in_space,
+    select_by_index,
+)
 
-NEAR: Final = 60  # that vectors bring
+NEAREST_LIMIT: Final = 60  # papers that the query's vector finds
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """Rows are papers. `total`: papers with all the words, counted up to `POSTING` + 1."""
+    """Rows are papers. `total` counts matches of the whole query, up to `MAX_POSTINGS_PER_TERM` + 1."""
 
     ids: Sequence[str]
-    features: Features
-    brought: Flags  # columns are the question's terms: the index told that it has one, in whatever form
-    named: Flags  # all words are in its authors' names
-    strict: Flags  # it has all that was asked
-    cosines: Numbers  # NaN without a vector
+    features: TextFeatures
+    has_term: Flags  # columns are the query's terms: the index has the paper under it, in whatever form
+    is_author_match: Flags  # all words are in the authors' names
+    is_full_match: Flags  # the paper matches the whole query
+    cosines: Numbers  # NaN for a paper without a vector
     total: int
 
     @property
-    def placed(self) -> bool:
-        """Vectors have a say: there is one at least."""
+    def has_vectors(self) -> bool:
+        """Whether at least one paper has a vector."""
         return not np.isnan(self.cosines).all()
 
 
-async def gather(
+async def retrieve_candidates(
     session: ReadSession,
-    asked: Asked,
-    view: View | None,
+    query: AnalyzedQuery,
+    vector: ModelVector | None,
     *,
     where: Sequence[ColumnElement[bool]],
-    worded: Worded | None = None,
+    text_matches: TextMatches | None = None,
 ) -> Candidates:
-    """The papers that words bring and those that the question's vector brings, each with its cosine."""
-    narrow = [*where, *_required(asked)]
-    by_filter = await near(session, view, limit=NEAR, where=narrow) if view and narrow else None
-    given = {
-        **(worded.given if worded else sought(asked)),
-        "names": asked.names,
-        "near": [key for key, _ in by_filter or ()],
-        **(view.given if view else {}),
+    """Load the papers that the words find and those nearest to the vector, each with its cosine.
+
+    `text_matches` are the word matches if they were looked up earlier.
+    """
+    conditions = [*where, *_required_conditions(query)]
+    neighbors = (
+        await find_neighbors(session, vector, limit=NEAREST_LIMIT, where=conditions)
+        if vector and conditions
+        else ()
+    )
+    parameters = {
+        **(text_matches.parameters if text_matches else text_match_parameters(query)),
+        "author_tsquery": query.author_tsquery,
+        "neighbor_ids": [neighbor.paper_id for neighbor in neighbors],
+        **(vector.parameters if vector else {}),
     }
-    space, by_index = view.space if view else None, not narrow
-    if where and not worded:
-        query = _look(space, by_index, False, where)
+    space, by_index = vector.space if vector else None, not conditions
+    if where and not text_matches:
+        statement = _select_candidates(space, by_index, False, where)
     else:
-        query = _unfiltered(space, by_index, worded is not None)
-    rows = await rows_of(session, query, given)
-    ids, _, _, cosines, places, named, totals = zip(*rows, strict=True) if rows else [()] * 7
-    by = np.array(places, np.int64)
+        statement = _select_unfiltered_candidates(space, by_index, text_matches is not None)
+    rows = await fetch_rows(session, statement, parameters)
+    posting_bits = np.array([row.posting_bits for row in rows], np.int64)
     return Candidates(
-        ids=ids,
-        features=_features(asked, rows, worded),
-        brought=_brought(by, asked),
-        named=np.array(named, np.bool_),
-        strict=by & 1 > 0 if asked.strict else np.zeros(len(rows), np.bool_),
-        cosines=np.array(cosines, np.float64),  # None becomes NaN
-        total=totals[0] or 0 if rows and asked.strict else 0,
+        ids=[row.id for row in rows],
+        features=_compute_features(query, rows, text_matches),
+        has_term=_find_matched_terms(posting_bits, query),
+        is_author_match=np.array([row.is_author_match for row in rows], np.bool_),
+        is_full_match=posting_bits & 1 > 0 if query.strict_tsquery else np.zeros(len(rows), np.bool_),
+        cosines=np.array([row.cosine for row in rows], np.float64),  # None becomes NaN
+        total=rows[0].total or 0 if rows and query.strict_tsquery else 0,
     )
 
 
-def _features(asked: Asked, rows: Sequence[Row[Any]], worded: Worded | None) -> Features:
-    """Of rows in their order; those that words brought before are known."""
-    known = {key: place for place, key in enumerate(worded.ids)} if worded else {}
-    new = [row for row in rows if row.id not in known]
-    fresh = features(asked, [row.title for row in new], [row.abstract for row in new])
-    if not worded:
-        return fresh
-    known |= {row.id: place for place, row in enumerate(new, len(known))}
-    return worded.features.rows(fresh, [known[row.id] for row in rows])
+def _compute_features(
+    query: AnalyzedQuery, rows: Sequence[Row[Any]], text_matches: TextMatches | None
+) -> TextFeatures:
+    """Compute the features of the rows in their order; those of `text_matches` are known already."""
+    known_ids = text_matches.ids if text_matches else ()
+    index_of = {paper_id: index for index, paper_id in enumerate(known_ids)}
+    new_rows = [row for row in rows if row.id not in index_of]
+    features = compute_text_features(
+        query, [row.title for row in new_rows], [row.abstract for row in new_rows]
+    )
+    if not text_matches:
+        return features
+    index_of |= {row.id: index for index, row in enumerate(new_rows, len(index_of))}
+    return text_matches.features.combine(features, [index_of[row.id] for row in rows])
 
 
-def _brought(by: np.ndarray[Any, Any], asked: Asked) -> Flags:
-    flags = np.zeros((len(by), len(asked.terms)), np.bool_)
-    for place, posting in enumerate(asked.postings):
-        flags[np.ix_(by >> place & 1 > 0, np.array(posting.columns, int))] = True
-    return flags
+def _find_matched_terms(posting_bits: np.ndarray[Any, Any], query: AnalyzedQuery) -> Flags:
+    has_term = np.zeros((len(posting_bits), len(query.terms)), np.bool_)
+    for bit, posting in enumerate(query.posting_queries):
+        has_term[np.ix_(posting_bits >> bit & 1 > 0, np.array(posting.columns, int))] = True
+    return has_term
 
 
-def _required(asked: Asked) -> list[ColumnElement[bool]]:
-    """What holds for every result, near in meaning or not: phrases, and what was excluded."""
-    return [matches(Paper.search, cast(asked.required, TSQUERY))] if asked.required else []
+def _required_conditions(query: AnalyzedQuery) -> list[ColumnElement[bool]]:
+    """Phrases and exclusions, which hold for every result, also for one near in meaning."""
+    if not query.required_tsquery:
+        return []
+    return [matches_tsquery(Paper.search, cast(query.required_tsquery, TSQUERY))]
 
 
-def _look(
-    space: Space | None, by_index: bool, looked_up: bool, where: Sequence[ColumnElement[bool]] = ()
+def _select_candidates(
+    space: VectorSpace | None,
+    by_index: bool,
+    text_matches_known: bool,
+    where: Sequence[ColumnElement[bool]] = (),
 ) -> Select[Any]:
-    """What words bring is given or looked up, the nearest are brought by the index or given."""
-    worded = (given_words() if looked_up else best(where)).cte("worded")
-    nearby = select(func.unnest(cast(bindparam("near"), ARRAY(Text))).label("id"))
+    """Both the word matches and the neighbors are either searched for here or passed as parameters."""
+    text_matches = (select_known_matches() if text_matches_known else select_best_matches(where)).cte(
+        "text_matches"
+    )
+    neighbors = select(func.unnest(cast(bindparam("neighbor_ids"), ARRAY(Text))).label("id"))
     if space and by_index:
-        nearby = select(vectors.by_index(space, NEAR).subquery().c.paper_id)
-    chosen = union(select(worded.c.id), nearby).cte("chosen")
-    places = func.coalesce(worded.c.places, 0)
-    names = _once(cast(bindparam("names"), TSQUERY))
-    texts = Paper.title, Paper.abstract  # of those looked up they are known
-    its = and_(Embedding.paper_id == Paper.id, *of_model(space)) if space else false()
+        neighbors = select(select_by_index(space, NEAREST_LIMIT).subquery().c.paper_id)
+    candidates = union(select(text_matches.c.id), neighbors).cte("candidates")
+    posting_bits = func.coalesce(text_matches.c.posting_bits, 0)
+    author_tsquery = _evaluate_once(cast(bindparam("author_tsquery"), TSQUERY))
+    texts = Paper.title, Paper.abstract
+    if text_matches_known:  # their texts were read already
+        columns = [case((text_matches.c.id.is_(None), text)).label(text.key) for text in texts]
+    else:
+        columns = [text.label(text.key) for text in texts]
+    has_embedding = and_(Embedding.paper_id == Paper.id, *in_space(space)) if space else false()
+    # The search column is long, so it is read only for papers that have all words.
+    is_author_match = case(
+        (posting_bits.op("&")(1) > 0, matches_tsquery(Paper.search, author_tsquery)), else_=False
+    )
     return (
         select(
             Paper.id,
-            *((case((worded.c.id.is_(None), text)) if looked_up else text).label(text.key) for text in texts),
-            (1 - distance(space) if space else null()).label("cosine"),
-            places.label("places"),
-            # Read only where all words are: the column is long.
-            case((places.op("&")(1) > 0, matches(Paper.search, names)), else_=False).label("named"),
-            select(func.max(worded.c.total)).scalar_subquery().label("total"),
+            *columns,
+            (1 - distance_to(space) if space else null()).label("cosine"),
+            posting_bits.label("posting_bits"),
+            is_author_match.label("is_author_match"),
+            select(func.max(text_matches.c.total)).scalar_subquery().label("total"),
         )
-        .join(chosen, chosen.c.id == Paper.id)
-        .outerjoin(worded, worded.c.id == Paper.id)
-        .outerjoin(Embedding, its)
+        .join(candidates, candidates.c.id == Paper.id)
+        .outerjoin(text_matches, text_matches.c.id == Paper.id)
+        .outerjoin(Embedding, has_embedding)
         .order_by(Paper.id)
     )
 
 
-_unfiltered = lru_cache(maxsize=8)(_look)  # building it takes half as long as ranking does
+# Cached, because building the statement takes half as long as ranking does.
+_select_unfiltered_candidates = lru_cache(maxsize=8)(_select_candidates)
 
 
-def _once(value: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Read before the rows: a plan made for any question would read it again for each row."""
+def _evaluate_once(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A subquery, since a generic plan would otherwise evaluate the parameter again for each row."""
     return select(value).scalar_subquery()

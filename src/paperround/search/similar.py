@@ -1,4 +1,4 @@
-"""Papers like a paper, by the cosine of their vectors under the current model."""
+"""Finds papers similar to a paper, by the cosine of their vectors under the current model."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from paperround.database import ReadSession
 from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
 from paperround.papers import editions
 from paperround.papers.tables import Paper
-from paperround.search.vectors import nearest
+from paperround.search.vectors import find_nearest
 
 
-class Similar(NamedTuple):
-    """`similarity` is the cosine, −1 to 1."""
+class NearestPaper(NamedTuple):
+    """A similar paper. `similarity` is the cosine, −1 to 1."""
 
     paper: Paper
     similarity: float
 
 
-async def similar(session: ReadSession, paper_id: str, *, limit: int) -> Sequence[Similar]:
-    """The nearest papers, nearest first; none while the paper itself has no vector."""
-    own = await session.execute(
+async def find_similar_papers(session: ReadSession, paper_id: str, *, limit: int) -> Sequence[NearestPaper]:
+    """Find the nearest papers, nearest first. There are none while the paper itself has no vector."""
+    result = await session.execute(
         select(Embedding.vector, Embedding.model_id)
         .join(EmbeddingModel)
         .where(
@@ -33,12 +33,12 @@ async def similar(session: ReadSession, paper_id: str, *, limit: int) -> Sequenc
             Embedding.vector.is_not(None),
         )
     )
-    row = own.one_or_none()
+    row = result.one_or_none()
     if row is None:
         return []
     vector = np.array(row.vector, np.float32)
-    # One more, since the paper is the nearest to itself.
-    found = await nearest(session, vector, limit=limit + 1, model_id=row.model_id)
-    cosines = dict([(key, cosine) for key, cosine in found if key != paper_id][:limit])
-    by_id = await editions.papers_of(session, cosines)
-    return [Similar(by_id[key], cosine) for key, cosine in cosines.items() if key in by_id]
+    # One more, because the paper is nearest to itself.
+    neighbors = await find_nearest(session, vector, limit=limit + 1, model_id=row.model_id)
+    cosines = dict([(near.paper_id, near.cosine) for near in neighbors if near.paper_id != paper_id][:limit])
+    by_id = await editions.load_papers(session, cosines)
+    return [NearestPaper(by_id[key], cosine) for key, cosine in cosines.items() if key in by_id]

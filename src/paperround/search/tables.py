@@ -1,4 +1,4 @@
-"""How common words are."""
+"""The table of document frequencies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from paperround.database import Base
 
 
 class Lexeme(Base):
-    """A lexeme that at least two papers have, as of the last counting. The empty one counts all papers."""
+    """A lexeme of at least two papers, as of the last count. The empty lexeme counts all papers."""
 
     __tablename__ = "lexemes"
 

@@ -1,4 +1,4 @@
-"""The papers nearest to a vector under one model: through its index, or exactly where a filter leaves few."""
+"""Nearest-neighbour search over the papers' vectors: through the HNSW index, or exact for small sets."""
 
 from __future__ import annotations
 
@@ -27,150 +27,180 @@ from paperround.papers.tables import Paper
 
 Vector = np.ndarray[tuple[int], np.dtype[np.float32]]
 
-FEW: Final = 6000  # papers that are compared one by one sooner than looked up in the index
-EFFORT: Final = 30  # papers that the index keeps in view beyond those wanted: more finds more, in more time
-MOST_EFFORT: Final = 1000  # pgvector's own bound
-CURRENT: Final = EmbeddingModel.state == ModelState.current
-MOST_SCANNED: Final = 20_000  # papers that the index walks past before we compare one by one after all
+MAX_EXACT_CANDIDATES: Final = 6000  # up to so many papers, comparing all of them is faster than the index
+EXTRA_EF_SEARCH: Final = (
+    30  # candidates beyond the limit that the index keeps: more is more exact, and slower
+)
+MAX_EF_SEARCH: Final = 1000  # pgvector's own bound
+MAX_SCAN_TUPLES: Final = 20_000  # papers that the index visits before it gives up
+IS_CURRENT_MODEL: Final = EmbeddingModel.state == ModelState.current
 
-# Told to PostgreSQL for a transaction, as one column: not to read all papers, to which a low estimate could
-# lead it; how far the index looks; and whether statements are planned anew each time. Conditions want that: a
-# plan made for any would read all vectors.
-TOLD: Final = f"""ARRAY[
+# Applies PostgreSQL's settings for one transaction, as a single column. Sequential scans are off: a low
+# estimate could make the planner read all papers. Filtered statements are planned anew each time: a generic
+# plan would read all vectors.
+SCAN_SETTINGS: Final = f"""ARRAY[
     set_config('enable_seqscan', 'off', true),
-    set_config('hnsw.ef_search', :effort, true),
+    set_config('hnsw.ef_search', :ef_search, true),
     set_config('hnsw.iterative_scan', 'relaxed_order', true),
-    set_config('hnsw.max_scan_tuples', '{MOST_SCANNED}', true),
-    set_config('plan_cache_mode', :planning, true)]"""
+    set_config('hnsw.max_scan_tuples', '{MAX_SCAN_TUPLES}', true),
+    set_config('plan_cache_mode', :plan_cache_mode, true)]"""
 
 
-async def tell(session: ReadSession, limit: int, *, narrowed: bool) -> None:
-    await session.execute(select(text(TOLD)), told(limit, narrowed=narrowed))
+async def apply_scan_settings(session: ReadSession, limit: int, *, filtered: bool) -> None:
+    """Set PostgreSQL up for the rest of the transaction to find `limit` nearest papers."""
+    await session.execute(select(text(SCAN_SETTINGS)), scan_settings_parameters(limit, filtered=filtered))
 
 
-def told(limit: int, *, narrowed: bool) -> dict[str, str]:
-    """Parameters of `TOLD`, to find so many papers among all or among those of some conditions."""
-    effort = min((limit + EFFORT) * (2 if narrowed else 1), MOST_EFFORT)
-    return {"effort": str(effort), "planning": f"force_{'custom' if narrowed else 'generic'}_plan"}
+def scan_settings_parameters(limit: int, *, filtered: bool) -> dict[str, str]:
+    """Parameters of `SCAN_SETTINGS`, to find `limit` papers among all or, if `filtered`, among some."""
+    ef_search = min((limit + EXTRA_EF_SEARCH) * (2 if filtered else 1), MAX_EF_SEARCH)
+    return {
+        "ef_search": str(ef_search),
+        "plan_cache_mode": "force_custom_plan" if filtered else "force_generic_plan",
+    }
 
 
-class Space(NamedTuple):
-    """Where one model's vectors lie."""
+class Neighbor(NamedTuple):
+    """A paper near a vector. `cosine` is between −1 and 1."""
+
+    paper_id: str
+    cosine: float
+
+
+class VectorSpace(NamedTuple):
+    """The space that one model's vectors are in."""
 
     model_id: int
     dimensions: int
 
 
-class View(NamedTuple):
-    """A vector under the model that it is of."""
+class ModelVector(NamedTuple):
+    """A vector together with the model that made it."""
 
     model_id: int
     vector: Vector
 
     @property
-    def space(self) -> Space:
-        return Space(self.model_id, len(self.vector))
+    def space(self) -> VectorSpace:
+        return VectorSpace(self.model_id, len(self.vector))
 
     @property
-    def given(self) -> dict[str, str]:
-        """The parameter of a statement with `distance`. As short as half precision allows: the vector's text
-        is most of what is sent."""
+    def parameters(self) -> dict[str, str]:
+        """The parameter of a statement with `distance_to`. The text is as short as half precision allows,
+        because it is most of what is sent."""
         return {"vector": "[" + ",".join([f"{number:.5f}" for number in self.vector.tolist()]) + "]"}
 
 
-async def nearest(
+async def find_nearest(
     session: ReadSession,
     vector: Vector,
     *,
     limit: int,
     where: Sequence[ColumnElement[bool]] = (),
     model_id: int | None = None,
-) -> Sequence[tuple[str, float]]:
-    """At most `limit` papers with their cosine (−1 to 1), nearest first, then by id.
+) -> Sequence[Neighbor]:
+    """Find at most `limit` papers by their cosine to `vector`, nearest first, then by id.
 
-    `where` are conditions on papers; as many of those that meet them are found as there are, up to `limit`.
-    `model_id` is the model that the vector is of, else the current one. None are found under a model that
-    isn't there, or whose vectors have another length.
+    `where` are conditions on papers; if at least `limit` papers meet them, `limit` papers are found.
+    `model_id` is the model that made the vector; None means the current one. Nothing is found under a model
+    that does not exist or whose vectors have another length.
     """
-    wanted = CURRENT if model_id is None else EmbeddingModel.id == model_id
-    model = select(EmbeddingModel.id, text(TOLD)).where(wanted, EmbeddingModel.dimensions == len(vector))
-    row = (await session.execute(model, told(limit, narrowed=bool(where)))).one_or_none()
-    return await near(session, View(row[0], vector), limit=limit, where=where) if row else []
+    is_model = IS_CURRENT_MODEL if model_id is None else EmbeddingModel.id == model_id
+    model = select(EmbeddingModel.id, text(SCAN_SETTINGS)).where(
+        is_model, EmbeddingModel.dimensions == len(vector)
+    )
+    parameters = scan_settings_parameters(limit, filtered=bool(where))
+    row = (await session.execute(model, parameters)).one_or_none()
+    if row is None:
+        return []
+    return await find_neighbors(session, ModelVector(row.id, vector), limit=limit, where=where)
 
 
-async def near(
-    session: ReadSession, view: View, *, limit: int, where: Sequence[ColumnElement[bool]] = ()
-) -> Sequence[tuple[str, float]]:
-    """`nearest`, where PostgreSQL has been `TOLD`."""
+async def find_neighbors(
+    session: ReadSession, vector: ModelVector, *, limit: int, where: Sequence[ColumnElement[bool]] = ()
+) -> Sequence[Neighbor]:
+    """Do the work of `find_nearest` in a transaction that already has the scan settings."""
     if not where:
-        return await _looked_up(session, view, limit, where)
-    few = await _compared(session, view, limit, where, most=FEW)
-    if few is not None:
-        return few
-    found = await _looked_up(session, view, limit, where)
-    if len(found) < limit:  # those that meet the conditions lie far away
-        return await _compared(session, view, limit, where, most=None) or []
-    return found
+        return await _search_index(session, vector, limit, where)
+    neighbors = await _search_exactly(session, vector, limit, where, max_candidates=MAX_EXACT_CANDIDATES)
+    if neighbors is not None:
+        return neighbors
+    neighbors = await _search_index(session, vector, limit, where)
+    if len(neighbors) < limit:  # the papers that meet the conditions are far away
+        return await _search_exactly(session, vector, limit, where, max_candidates=None) or []
+    return neighbors
 
 
-def distance(space: Space, *, indexed: bool = False) -> ColumnElement[float]:
-    """To a view's vector; on the column itself, which no index is on, or as the index knows it."""
-    kind = HALFVEC(space.dimensions)
-    given = select(cast(bindparam("vector", type_=Text), kind)).scalar_subquery()  # read once, not a row
-    column = cast(Embedding.vector, kind) if indexed else Embedding.vector
-    far: ColumnElement[float] = column.cosine_distance(given)
-    return far.label("distance")
+def distance_to(space: VectorSpace, *, indexed: bool = False) -> ColumnElement[float]:
+    """The cosine distance of `Embedding.vector` to the parameter `vector`.
+
+    `indexed` writes it as the index has it; otherwise no index can be used.
+    """
+    vector_type = HALFVEC(space.dimensions)
+    # A subquery is evaluated once and not for each row.
+    vector = select(cast(bindparam("vector", type_=Text), vector_type)).scalar_subquery()
+    column = cast(Embedding.vector, vector_type) if indexed else Embedding.vector
+    distance: ColumnElement[float] = column.cosine_distance(vector)
+    return distance.label("distance")
 
 
-def of_model(space: Space) -> list[ColumnElement[bool]]:
-    """The index's own condition. As a literal: a plan made for any model can't use one model's index."""
+def in_space(space: VectorSpace) -> list[ColumnElement[bool]]:
+    """The condition of the model's partial index.
+
+    The id is a literal, because a generic plan with a parameter can't use one model's index.
+    """
     return [Embedding.model_id == literal_column(str(space.model_id)), Embedding.vector.is_not(None)]
 
 
 @lru_cache(maxsize=8)
-def by_index(space: Space, limit: int) -> Select[str, float]:
-    """Through the index where there is one."""
-    far = distance(space, indexed=True)
-    most: ColumnElement[int] = literal_column(str(limit))  # a plan for any number would sort them all
-    return select(Embedding.paper_id, far).where(*of_model(space)).order_by(far).limit(most)
+def select_by_index(space: VectorSpace, limit: int) -> Select[str, float]:
+    """Select the nearest papers through the model's index where there is one."""
+    distance = distance_to(space, indexed=True)
+    limit_literal: ColumnElement[int] = literal_column(str(limit))  # with a parameter, the plan sorts all
+    nearest = select(Embedding.paper_id, distance).where(*in_space(space))
+    return nearest.order_by(distance).limit(limit_literal)
 
 
-async def _looked_up(
-    session: ReadSession, view: View, limit: int, where: Sequence[ColumnElement[bool]]
-) -> Sequence[tuple[str, float]]:
-    query = by_index(view.space, limit)
+async def _search_index(
+    session: ReadSession, vector: ModelVector, limit: int, where: Sequence[ColumnElement[bool]]
+) -> Sequence[Neighbor]:
+    query = select_by_index(vector.space, limit)
     if where:
         query = query.join(Paper, Paper.id == Embedding.paper_id).where(*where)
-    return _in_order((await session.execute(query, view.given)).all())
+    return _sort_neighbors((await session.execute(query, vector.parameters)).all())
 
 
-async def _compared(
+async def _search_exactly(
     session: ReadSession,
-    view: View,
+    vector: ModelVector,
     limit: int,
     where: Sequence[ColumnElement[bool]],
     *,
-    most: int | None,
-) -> Sequence[tuple[str, float]] | None:
-    """One by one. None when more than `most` papers meet the conditions: then nothing is compared."""
-    kept = select(Paper.id).where(*where).limit(None if most is None else most + 1).cte("kept")
-    size = select(func.count().label("papers")).select_from(kept).subquery("size")
-    far = distance(view.space)
-    near = (
-        select(Embedding.paper_id, far)
-        .join(kept, kept.c.id == Embedding.paper_id)
-        .where(*of_model(view.space), *([size.c.papers <= most] if most is not None else []))
-        .order_by(far)
+    max_candidates: int | None,
+) -> Sequence[Neighbor] | None:
+    """Compare every paper that meets the conditions. None if these are more than `max_candidates`."""
+    row_limit = None if max_candidates is None else max_candidates + 1
+    candidates = select(Paper.id).where(*where).limit(row_limit).cte("candidates")
+    size = select(func.count().label("papers")).select_from(candidates).subquery("size")
+    distance = distance_to(vector.space)
+    is_small = [size.c.papers <= max_candidates] if max_candidates is not None else []
+    nearest = (
+        select(Embedding.paper_id, distance)
+        .join(candidates, candidates.c.id == Embedding.paper_id)
+        .where(*in_space(vector.space), *is_small)
+        .order_by(distance)
         .limit(limit)
-        .lateral("near")
+        .lateral("nearest")
     )
-    query = select(size.c.papers, near.c.paper_id, near.c.distance).select_from(size.outerjoin(near, true()))
-    rows = (await session.execute(query, view.given)).all()
-    if most is not None and rows[0].papers > most:
+    query = select(size.c.papers, nearest.c.paper_id, nearest.c.distance)
+    query = query.select_from(size.outerjoin(nearest, true()))
+    rows = (await session.execute(query, vector.parameters)).all()
+    if max_candidates is not None and rows[0].papers > max_candidates:
         return None
-    return _in_order([(key, distance) for _, key, distance in rows if key is not None])
+    return _sort_neighbors([row for row in rows if row.paper_id is not None])
 
 
-def _in_order(rows: Sequence[Any]) -> Sequence[tuple[str, float]]:
-    """The index gives them nearly in order."""
-    return sorted(((key, 1 - distance) for key, distance in rows), key=lambda row: (-row[1], row[0]))
+def _sort_neighbors(rows: Sequence[Any]) -> Sequence[Neighbor]:
+    """Sort the rows exactly: the index returns them in nearly the right order."""
+    neighbors = [Neighbor(row.paper_id, 1 - row.distance) for row in rows]
+    return sorted(neighbors, key=lambda neighbor: (-neighbor.cosine, neighbor.paper_id))

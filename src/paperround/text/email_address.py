@@ -1,22 +1,27 @@
-"""Addresses of e-mail: read once at the edge, kept in one form. Asks no DNS."""
+"""Validates email addresses and brings them into one form. It makes no DNS queries."""
 
 from __future__ import annotations
 
 from email_validator import EmailNotValidError, validate_email
 
-
-class NotAnAddress(ValueError):
-    """The text says what is wrong with it."""
+from paperround.errors import PaperroundError
 
 
-def normalised(text: str) -> str:
-    """The address in the one form that we keep: small letters, the domain in ASCII. Raises `NotAnAddress`.
+class EmailAddressInvalid(PaperroundError):
+    """The text is not an email address. The message says what is wrong with it."""
 
-    Letters before the @ may differ in size by the standard, but no provider that people use tells them
-    apart, and `Ada@`, typed on a phone, is `ada@`. What isn't ASCII there is refused: few servers take it.
+    title = "Not an address"
+    status = 400
+
+
+def normalise_email_address(text: str) -> str:
+    """Normalise an address to lower case, with its domain in ASCII. Raises `EmailAddressInvalid`.
+
+    By the standard the part before the @ is case-sensitive, but no common provider treats it so, and phones
+    like to write `Ada@`. Letters beyond ASCII are rejected there, since few servers accept them.
     """
     try:
-        found = validate_email(text.strip(), check_deliverability=False, allow_smtputf8=False)
+        address = validate_email(text.strip(), check_deliverability=False, allow_smtputf8=False)
     except EmailNotValidError as error:
-        raise NotAnAddress(str(error)) from error
-    return f"{found.local_part.lower()}@{found.ascii_domain}"
+        raise EmailAddressInvalid(str(error)) from error
+    return f"{address.local_part.lower()}@{address.ascii_domain}"

@@ -1,6 +1,6 @@
-r"""LaTeX as titles and abstracts have it: prose with \emph and \%, and formulas, made MathML and Unicode.
+r"""Renders the LaTeX of titles and abstracts: prose with \emph and \%, and formulas as MathML and Unicode.
 
-Knows no page and no mail. What it can't read it leaves alone.
+LaTeX that cannot be read stays as it is.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from latex2mathml.converter import convert_to_element
 from latex2mathml.symbols_parser import convert_symbol
 from pylatexenc.latex2text import fmt_math_text_style
 
-LONGEST_FORMULA = 2_000
-DEEPEST_BRACES = 50
-DEEPEST_MATHML = 100  # a pair of braces can take two elements
-HELD = "\0"  # stands for a formula while the prose around it is read; plain text has none
+MAX_FORMULA_LENGTH = 2_000
+MAX_BRACE_DEPTH = 50
+MAX_MATHML_DEPTH = 100  # a pair of braces can take two elements
+PLACEHOLDER = "\0"  # replaces a formula while the prose around it is rendered; plain text never contains it
 
-# What shows nothing or turns the reading order: controls, surrogates, marks and overrides of direction, tags,
-# XML's forbidden characters. The joiners U+200C and U+200D stay: Persian and emoji need them.
+# Characters that are invisible or change the direction of text: controls, surrogates, direction marks, tags
+# and those that XML forbids. The joiners U+200C and U+200D are not among them, since Persian and emoji need
+# them.
 INVISIBLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\ufffe\uffff\ud800-\udfff\U000e0000-\U000e007f]"
@@ -29,7 +30,7 @@ INVISIBLE = re.compile(
 
 # Outside formulas
 
-MARKED = re.compile(r"[\\{~]|``|--")  # most texts have nothing of what is read here
+LATEX_SIGNS = re.compile(r"[\\{~]|``|--")  # most texts have none of these and need no rendering
 
 STYLED = re.compile(
     r"\\(?:emph|text(?:bf|it|tt|sc|sf|sl|rm|up|md|normal)?|underline|mbox|url)\s*\{([^{}]*)\}"
@@ -54,7 +55,7 @@ SYMBOLS = re.compile(
     "|(?:var)?phi|chi|psi|omega|Gamma|Delta|Theta|Lambda|Xi|Pi|Sigma|Phi|Psi|Omega"
 )
 WRITTEN = re.compile(
-    r"(?=[h\\{~-])(?:"  # how each of these begins: elsewhere none is tried
+    r"(?=[h\\{~-])(?:"  # the first characters of all alternatives, which makes the search fast
     r"(?P<url>https?://(?:[^\s{}$\\\0]|\\[_#%&~])+)"
     r"|(?<=[A-Za-z])\\(?P<apostrophe>')(?=(?:s|t|re|ve|ll|d|m)\b)"
     r"""|\\(?P<mark>['`^"~=.])\s?(?:\{\\?(?P<braced>[A-Za-z])\}|\\?(?P<bare>[A-Za-z]))"""
@@ -67,37 +68,38 @@ WRITTEN = re.compile(
 )
 
 
-def prose(text: str) -> str:
-    if not MARKED.search(text):
+def render_prose(text: str) -> str:
+    """Render the LaTeX commands of prose, such as accents and dashes, as Unicode."""
+    if not LATEX_SIGNS.search(text):
         return text
     for _ in range(4):
         before = text
-        text = LINKED.sub(_linked, STYLED.sub(lambda found: found[found.lastindex or 0], text))
+        text = LINKED.sub(_render_link, STYLED.sub(lambda match: match[match.lastindex or 0], text))
         text = FOOTNOTE.sub(r" (\1)", text)
         if text == before:
             break
-    return WRITTEN.sub(_written, QUOTED.sub(r"“\1”", text))
+    return WRITTEN.sub(_render_command, QUOTED.sub(r"“\1”", text))
 
 
-def _linked(link: re.Match[str]) -> str:
+def _render_link(link: re.Match[str]) -> str:
     return link[2] if link[1] == link[2] or "://" in link[2] else f"{link[2]} ({link[1]})"
 
 
-def _written(found: re.Match[str]) -> str:
-    kind, source = found.lastgroup or "", found[0]
+def _render_command(match: re.Match[str]) -> str:
+    kind, source = match.lastgroup or "", match[0]
     if kind == "url":
         return re.sub(r"\\(.)", r"\1", source)
     if kind in ("braced", "bare", "accented"):
-        letter = unicodedata.normalize("NFC", found[kind] + MARKS[found["mark"] or found["accent"]])
+        letter = unicodedata.normalize("NFC", match[kind] + MARKS[match["mark"] or match["accent"]])
         return letter if len(letter) == 1 else source
     if kind in ("letter", "grouped", "command"):
-        return _symbol(found[kind]) or source
-    same = {"space": " ", "tie": " ", "nothing": "", "em": "—", "en": "–"}
-    return same[kind] if kind in same else found[kind]
+        return _symbol(match[kind]) or source
+    replacements = {"space": " ", "tie": " ", "nothing": "", "em": "—", "en": "–"}
+    return replacements[kind] if kind in replacements else match[kind]
 
 
 def _symbol(command: str) -> str | None:
-    r"""\times outside a formula is ×, while \method, an author's own command, is nothing we know."""
+    r"""Find the symbol of a command such as \times. Returns None for an author's own command."""
     if SYMBOLS.fullmatch(command) and (code := convert_symbol(f"\\{command}")):
         return chr(int(code, 16))
     return WORDS.get(command)
@@ -105,12 +107,20 @@ def _symbol(command: str) -> str | None:
 
 # Formulas
 
-# Macros and \sideset copy their arguments: a short formula could grow without bound.
+# Macros and \sideset copy their arguments, so a short formula could grow without bound.
 COPYING = re.compile(r"\\(?:def|newcommand|newenvironment|DeclareMathOperator|sideset)")
-# Names that latex2mathml doesn't know. A bare per cent sign is meant, not a comment that swallows the rest.
-TOLD = re.compile(r"\\(?P<name>arg|Bar|textsc|ensuremath|xspace)(?![A-Za-z])|(?P<escaped>\\.)|%")
-KNOWN_AS = {"arg": r"\operatorname{arg}", "Bar": r"\bar", "textsc": r"\text", "ensuremath": "", "xspace": ""}
-TAGS = re.compile(
+# Commands that latex2mathml does not know. A bare per cent sign is meant as such, not as a comment.
+REWRITTEN_COMMANDS = re.compile(
+    r"\\(?P<name>arg|Bar|textsc|ensuremath|xspace)(?![A-Za-z])|(?P<escaped>\\.)|%"
+)
+COMMAND_REPLACEMENTS = {
+    "arg": r"\operatorname{arg}",
+    "Bar": r"\bar",
+    "textsc": r"\text",
+    "ensuremath": "",
+    "xspace": "",
+}
+ALLOWED_TAGS = re.compile(
     "math|mrow|mi|mn|mo|mtext|mspace|msub|msup|msubsup|munder|mover|munderover|mfrac|msqrt|mroot|mtable|mtr|mtd"
     "|mstyle|mpadded|mphantom|menclose"
 )
@@ -124,11 +134,11 @@ CHILDREN = {
     "msubsup": 3,
     "munderover": 3,
 }
-ATTRIBUTES = re.compile(
+ALLOWED_ATTRIBUTES = re.compile(
     "accent|columnalign|columnlines|columnspacing|depth|display|displaystyle|fence|form|height|largeop|linethickness"
     "|lspace|maxsize|minsize|movablelimits|notation|rowlines|rowspacing|rspace|scriptlevel|separator|stretchy|width"
 )
-# Lengths stay small: a formula can't push the page aside or lie over something else.
+# Lengths are small, so that a formula cannot break the layout of the page or cover other content.
 VALUE = re.compile(r"[a-z ]{1,60}|\+?(?:[0-2]|[0-2]?\.\d{1,4})(?:em|ex)?|3pt")
 UNREADABLE = re.compile(r"\\[A-Za-z]|&#x")
 VARIANTS = {
@@ -138,54 +148,63 @@ VARIANTS = {
 
 
 @lru_cache(maxsize=2_048)
-def formula(latex: str, block: bool) -> tuple[str, str] | None:
-    """MathML and Unicode of a formula; None when it can't be read."""
-    if len(latex) > LONGEST_FORMULA or not _closed(latex) or COPYING.search(latex):
+def render_formula(latex: str, block: bool) -> tuple[str, str] | None:
+    """Render a formula as MathML and as Unicode. Returns None if it cannot be read."""
+    if len(latex) > MAX_FORMULA_LENGTH or not _has_balanced_braces(latex) or COPYING.search(latex):
         return None
     try:
-        tree = _allowed(convert_to_element(TOLD.sub(_told, latex), display="block" if block else "inline"))
+        tree = _copy_allowed(
+            convert_to_element(
+                REWRITTEN_COMMANDS.sub(_rewrite_command, latex), display="block" if block else "inline"
+            )
+        )
         _space_functions(tree)
-        return tostring(tree, encoding="unicode", short_empty_elements=False), _linear(tree).strip()
-    except Exception:  # noqa: BLE001 - latex2mathml lets KeyError, StopIteration, RecursionError and more out
+        return tostring(tree, encoding="unicode", short_empty_elements=False), _to_line(tree).strip()
+    except Exception:  # noqa: BLE001 - latex2mathml raises KeyError, StopIteration, RecursionError and more
         return None
 
 
-def _told(found: re.Match[str]) -> str:
-    return KNOWN_AS[found["name"]] if found["name"] else found["escaped"] or r"\%"
+def _rewrite_command(match: re.Match[str]) -> str:
+    return COMMAND_REPLACEMENTS[match["name"]] if match["name"] else match["escaped"] or r"\%"
 
 
-def _closed(latex: str) -> bool:
+def _has_balanced_braces(latex: str) -> bool:
     depth = 0
     for brace in re.findall(r"\\.|[{}]", latex):
         depth += {"{": 1, "}": -1}.get(brace, 0)
-        if not 0 <= depth <= DEEPEST_BRACES:
+        if not 0 <= depth <= MAX_BRACE_DEPTH:
             return False
     return depth == 0
 
 
-def _allowed(element: Element, depth: int = 0) -> Element:
-    """A copy with nothing but MathML that can't act: no links, styles, classes, events, colours."""
-    complete = len(element) == CHILDREN.get(element.tag, len(element))
-    if not complete or not TAGS.fullmatch(element.tag) or depth > DEEPEST_MATHML:
+def _copy_allowed(element: Element, depth: int = 0) -> Element:
+    """Copy only safe MathML, without links, styles, classes, events and colours."""
+    is_complete = len(element) == CHILDREN.get(element.tag, len(element))
+    if not is_complete or not ALLOWED_TAGS.fullmatch(element.tag) or depth > MAX_MATHML_DEPTH:
         raise ValueError(element.tag)
-    given = element.attrib
+    attributes = element.attrib
     safe = Element(
-        element.tag, {k: v for k, v in given.items() if ATTRIBUTES.fullmatch(k) and VALUE.fullmatch(v)}
+        element.tag,
+        {
+            name: value
+            for name, value in attributes.items()
+            if ALLOWED_ATTRIBUTES.fullmatch(name) and VALUE.fullmatch(value)
+        },
     )
-    # latex2mathml writes symbols as entities; the serialiser escapes what they stand for.
+    # latex2mathml writes symbols as entities. They are replaced here, since the serialiser escapes again.
     safe.text = INVISIBLE.sub("", html.unescape(re.sub(r"\\([%&#_$ {}])", r"\1", element.text or "")))
     if UNREADABLE.search(safe.text):
         raise ValueError(safe.text)
-    variant = given.get("mathvariant", "")
+    variant = attributes.get("mathvariant", "")
     if variant == "normal" and element.tag == "mi":
         safe.set("mathvariant", "normal")
-    elif variant in VARIANTS and element.tag in ("mi", "mn"):  # browsers know no other variant any more
+    elif variant in VARIANTS and element.tag in ("mi", "mn"):  # browsers no longer support other variants
         safe.text = fmt_math_text_style(safe.text, VARIANTS[variant])
-    safe.extend(_allowed(child, depth + 1) for child in element)
+    safe.extend(_copy_allowed(child, depth + 1) for child in element)
     return safe
 
 
-# latex2mathml makes them identifiers, which stand as close as letters: "nlogn".
+# latex2mathml makes these identifiers, which are set without spaces: "nlogn".
 FUNCTIONS = re.compile(
     "arccos|arcsin|arctan|arg|cosh?|coth?|csc|deg|det|dim|exp|gcd|hom|ker|lg|ln|log|sec|sinh?|tanh?"
 )
@@ -207,46 +226,46 @@ RELATIONS = frozenset("=<>≤≥≈≠≡∝∈→←⇒≪≫")
 ACCENTS = dict(zip("^~¯→˙¨ˇ´`˘", "\u0302\u0303\u0304\u20d7\u0307\u0308\u030c\u0301\u0300\u0306", strict=True))
 RAISED = str.maketrans("0123456789+−-=()nidhkmrstT", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿⁱᵈʰᵏᵐʳˢᵗᵀ")
 LOWERED = str.maketrans("0123456789+−-=()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
-# Bold, sans-serif and typewriter letters; blackboard, script and Fraktur ones mean something and stay.
+# Bold, sans-serif and typewriter letters. Blackboard, script and Fraktur letters carry meaning and are kept.
 WEIGHTS = re.compile("[\U0001d400-\U0001d433\U0001d468-\U0001d49b\U0001d5a0-\U0001d6a3\U0001d7ce-\U0001d7ff]")
 BETWEEN = {"mtr": ", ", "mtable": "; "}
 
 
-def _linear(element: Element) -> str:
-    inner = [_linear(child) for child in element]
+def _to_line(element: Element) -> str:
+    inner = [_to_line(child) for child in element]
     match element.tag, inner:
         case (("mover" | "munder"), [base, mark]) if mark in ACCENTS or mark in "―⏞⏟⎴⎵⏜⏝":
-            one = unicodedata.normalize("NFC", base + ACCENTS.get(mark, ""))
-            return one if len(base) == 1 else base
+            accented = unicodedata.normalize("NFC", base + ACCENTS.get(mark, ""))
+            return accented if len(base) == 1 else base
         case (("msup" | "mover"), [base, over]):
-            return base + _raised(over)
+            return base + _to_superscript(over)
         case (("msub" | "munder"), [base, under]):
             return base + _script("_", under, LOWERED)
         case (("msubsup" | "munderover"), [base, under, over]):
-            return base + _script("_", under, LOWERED) + _raised(over)
+            return base + _script("_", under, LOWERED) + _to_superscript(over)
         case "mfrac", [above, below]:
-            return f"{_grouped(above)}/{_grouped(below)}"
+            return f"{_in_brackets(above)}/{_in_brackets(below)}"
         case "mroot", [radicand, index]:
-            return f"{index.translate(RAISED)}√{_grouped(radicand)}"
+            return f"{index.translate(RAISED)}√{_in_brackets(radicand)}"
         case "msqrt", _:
-            return f"√{_grouped(''.join(inner))}"
+            return f"√{_in_brackets(''.join(inner))}"
         case "mspace", _:
             return "" if element.get("width", "-")[0] in "-n" else " "
-    return _spaced(_leaf(element) + BETWEEN.get(element.tag, "").join(inner))
+    return _tidy_spaces(_leaf(element) + BETWEEN.get(element.tag, "").join(inner))
 
 
 def _leaf(element: Element) -> str:
     text = WEIGHTS.sub(lambda letter: unicodedata.normalize("NFKC", letter[0]), element.text or "")
-    named = element.tag in ("mi", "mo") and len(text) > 1 and text.isalpha()
-    return f" {text} " if named or text in RELATIONS else ", " if text == "," else text
+    is_name = element.tag in ("mi", "mo") and len(text) > 1 and text.isalpha()
+    return f" {text} " if is_name or text in RELATIONS else ", " if text == "," else text
 
 
-def _spaced(text: str) -> str:
+def _tidy_spaces(text: str) -> str:
     text = re.sub(r"\s+", " ", text)
     return re.sub(r"(?<=[(\[{]) | (?=[)\]},;])|(?<=[a-z]{2}) (?=\()", "", text)
 
 
-def _raised(over: str) -> str:
+def _to_superscript(over: str) -> str:
     return over.replace("∘", "°") if over and over in "∘′″‴⁗" else _script("^", over, RAISED)
 
 
@@ -257,6 +276,6 @@ def _script(sign: str, text: str, small: dict[int, int]) -> str:
     return sign + (tight if len(tight) == 1 else f"({tight})")
 
 
-def _grouped(text: str) -> str:
+def _in_brackets(text: str) -> str:
     tight = text.strip()
     return tight if len(tight) == 1 or tight.isdigit() else f"({tight})"

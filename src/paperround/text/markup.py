@@ -1,6 +1,6 @@
-"""Outside text made safe: one-line titles, links, search keys, HTML and Unicode of what has formulas in it.
+"""Makes text from outside safe: plain lines and paragraphs, and HTML or Unicode of texts with formulas.
 
-Pure functions of a text; none raises, whatever comes. LaTeX itself is read in latex.py.
+These are pure functions, and none of them raises an error for any text. `latex.py` reads the LaTeX itself.
 """
 
 from __future__ import annotations
@@ -8,85 +8,28 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from markupsafe import Markup
 
-from paperround.text.latex import HELD, INVISIBLE, formula, prose
+from paperround.text.latex import INVISIBLE, PLACEHOLDER, render_formula, render_prose
 
-LONGEST_LINK = 2_000
-LONGEST_LATEX = 10_000  # in a longer text formulas aren't looked for: it is no abstract, and time is bounded
+MAX_LATEX_LENGTH = 10_000  # a longer text is no abstract; its formulas are not rendered, to bound the time
 
 BLANK_LINE = re.compile(r"(?:\r\n?|\n)[^\S\r\n]*(?:\r\n?|\n)\s*")
 
 
-def plain(text: str) -> str:
-    """One line without control characters, for titles and names."""
+def to_plain_text(text: str) -> str:
+    """Reduce a text to one line without control characters, for titles and names."""
     visible = INVISIBLE.sub("", " ".join(text.split()))
     return " ".join(unicodedata.normalize("NFC", visible).split())
 
 
-def paragraphs(text: str) -> str:
-    """The same for abstracts: blank lines stay, as one."""
-    return "\n\n".join(filter(None, map(plain, BLANK_LINE.split(text))))
+def to_plain_paragraphs(text: str) -> str:
+    """Reduce each paragraph to one line, for abstracts. One blank line separates paragraphs."""
+    return "\n\n".join(filter(None, map(to_plain_text, BLANK_LINE.split(text))))
 
 
-# Links
-
-HOST = re.compile(r"[\w.-]+|[0-9a-f.]*:[0-9a-f:.]+")
-GITHUB = re.compile(r"(?:https?://)?(?:www\.)?github\.com/([A-Za-z0-9-]+)/([\w.-]+)(?:[/?#].*)?", re.I | re.A)
-NO_OWNER = re.compile(
-    r"apps|collections|features|marketplace|orgs|search|settings|sponsors|topics|users", re.I
-)
-
-
-def http_link(text: str | None, *, base: str | None = None) -> str | None:
-    """An absolute http(s) address, or None. A path such as /avatars/x.png is one of `base`."""
-    link = "".join((text or "").split())
-    try:
-        parts = urlsplit(urljoin(base, link) if base and link.startswith("/") else link)
-        host, _ = parts.hostname, parts.port  # a bad port raises
-        address = urlunsplit(parts)
-    except ValueError:
-        return None
-    if parts.scheme not in ("http", "https") or not host or not HOST.fullmatch(host) or "@" in parts.netloc:
-        return None
-    # Browsers read a backslash as a slash: what we checked would not be what they open.
-    if len(address) > LONGEST_LINK or "\\" in link or INVISIBLE.search(link):
-        return None
-    return address
-
-
-def github_repository(text: str | None) -> str | None:
-    """https://github.com/owner/name from any address within the repository; another link as it is."""
-    found = GITHUB.fullmatch("".join((text or "").split()))
-    if not found or NO_OWNER.fullmatch(found[1]) or INVISIBLE.search(found[0]):
-        return http_link(text)
-    name = found[2].removesuffix(".git")
-    return f"https://github.com/{found[1]}/{name}" if name.strip(".") else http_link(text)
-
-
-# Searching
-
-LATIN = re.compile("[a-z][\u0300-\u036f]+|[\u00c0-\u024f\u1e00-\u1eff\ufb00-\ufb06][\u0300-\u036f]*")
-UNFOLDABLE = {
-    "ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "ħ": "h", "ı": "i", "þ": "th",
-    "ŋ": "n", "ŧ": "t",
-}  # fmt: skip
-
-
-def folded(text: str) -> str:
-    """Lower case without Latin accents, to search by. Other scripts keep theirs: they tell words apart."""
-    lower = unicodedata.normalize("NFC", text.lower())
-    return lower if lower.isascii() else LATIN.sub(_without_accents, lower)
-
-
-def _without_accents(letter: re.Match[str]) -> str:
-    apart = unicodedata.normalize("NFKD", letter[0])
-    return "".join(UNFOLDABLE.get(c, c) for c in apart if not unicodedata.combining(c))
-
-
-# Where formulas are. Bodies can't hold their own opening mark, so that the search stays linear.
+# Finds formulas. A formula cannot contain its own opening delimiter, so that the search takes linear time.
 
 FORMULA = re.compile(
     r"\\\((?P<round>(?:[^\\]|\\[^()]){1,2000}+)\\\)|\\\[(?P<square>(?:[^\\]|\\[^\[\]]){1,2000}+)\\\]|\\."
@@ -97,59 +40,66 @@ PROSE = re.compile(r"[A-Za-z]{2,}[,;:]? [A-Za-z]{2,}")
 PRICE = re.compile(r"\d.*(?:[A-Za-z]{3}|\s[A-Za-z]{2})")
 
 
-def markup(text: str) -> Markup:
-    """HTML of a title or a paragraph: all escaped, formulas as MathML."""
-    return Markup("").join(pieces(plain(text), _as_mathml))
+def render_html(text: str) -> Markup:
+    """Render a title or a paragraph as HTML: text is escaped, formulas become MathML."""
+    return Markup("").join(render_formulas(to_plain_text(text), _as_mathml))
 
 
-def markup_paragraphs(text: str) -> list[Markup]:
-    return [markup(paragraph) for paragraph in paragraphs(text).split("\n\n")]
+def render_html_paragraphs(text: str) -> list[Markup]:
+    """Render each paragraph as HTML."""
+    return [render_html(paragraph) for paragraph in to_plain_paragraphs(text).split("\n\n")]
 
 
-def unicode_math(text: str) -> str:
-    """The same text for mail and other places without HTML; paragraphs stay."""
-    return "\n\n".join("".join(pieces(p, _as_unicode)) for p in paragraphs(text).split("\n\n"))
+def render_unicode(text: str) -> str:
+    """Render a text with formulas in Unicode, for mail and other places without HTML. Paragraphs are kept."""
+    return "\n\n".join(
+        "".join(render_formulas(paragraph, _as_unicode))
+        for paragraph in to_plain_paragraphs(text).split("\n\n")
+    )
 
 
 def _as_mathml(latex: str, block: bool) -> str | None:
-    read = formula(latex, block)
-    return read and Markup(read[0])  # noqa: S704 - serialised from allow-listed elements
+    rendered = render_formula(latex, block)
+    return rendered and Markup(rendered[0])  # noqa: S704 - serialised from allow-listed elements
 
 
 def _as_unicode(latex: str, block: bool) -> str | None:
-    read = formula(latex, block)
-    return read and read[1]
+    rendered = render_formula(latex, block)
+    return rendered and rendered[1]
 
 
-def pieces(text: str, render: Callable[[str, bool], str | None]) -> list[str]:
-    """Prose and formulas in turn, prose first and last.
+def render_formulas(text: str, render: Callable[[str, bool], str | None]) -> list[str]:
+    """Split a text into prose and rendered formulas, in turn. Prose comes first and last.
 
-    `render` says what becomes of a formula, from its LaTeX and whether it stands on a line of its own; None:
-    it stays as it was written, with its marks. Formulas are held back while the LaTeX around them is read.
+    `render` gets the LaTeX of a formula and whether it is displayed on its own line. If it returns None, the
+    formula stays as it was written. Placeholders replace the formulas while the prose around them is
+    rendered.
     """
-    if len(text) > LONGEST_LATEX:
+    if len(text) > MAX_LATEX_LENGTH:
         return [text]
     formulas: list[str] = []
 
-    def hold(found: re.Match[str]) -> str:
-        after = text[found.end() : found.end() + 1]
-        if not found.lastgroup or (found.lastgroup == "single" and not _is_formula(found["single"], after)):
-            return found[0]
-        latex = found[found.lastgroup].strip()
-        formulas.append(render(latex, found.lastgroup in ("square", "double")) or found[0])
-        return HELD
+    def replace_formula(match: re.Match[str]) -> str:
+        next_character = text[match.end() : match.end() + 1]
+        if not match.lastgroup or (
+            match.lastgroup == "single" and not _is_formula(match["single"], next_character)
+        ):
+            return match[0]
+        latex = match[match.lastgroup].strip()
+        formulas.append(render(latex, match.lastgroup in ("square", "double")) or match[0])
+        return PLACEHOLDER
 
-    held = FORMULA.sub(hold, text) if "$" in text or "\\" in text else text
-    around = prose(held).split(HELD)
-    if len(around) != len(formulas) + 1:
-        around = held.split(HELD)
-    return [piece for pair in zip(around, [*formulas, ""], strict=True) for piece in pair]
+    prose = FORMULA.sub(replace_formula, text) if "$" in text or "\\" in text else text
+    prose_parts = render_prose(prose).split(PLACEHOLDER)
+    if len(prose_parts) != len(formulas) + 1:
+        prose_parts = prose.split(PLACEHOLDER)
+    return [piece for pair in zip(prose_parts, [*formulas, ""], strict=True) for piece in pair]
 
 
-def _is_formula(body: str, after: str) -> bool:
-    """Whether $body$ is one, rather than two prices with words between them."""
+def _is_formula(body: str, next_character: str) -> bool:
+    """Whether $body$ is a formula, rather than two prices with words between them."""
     bare = COMMANDS.sub("", body)
     if PROSE.search(bare) or PRICE.match(bare):
         return False
     # "$5/$10" is money, but "$\sim$10" and "$>$10" are common
-    return not after.isdigit() or bool(re.search(r"[\\^_]", body)) or not any(map(str.isalnum, body))
+    return not next_character.isdigit() or bool(re.search(r"[\\^_]", body)) or not any(map(str.isalnum, body))

@@ -1,10 +1,9 @@
-"""Statistics in versions: measured again as the catalogue grows, read one at a time."""
+"""The statistics of the catalogue in versions: measured again as it grows, and stored."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -12,6 +11,7 @@ from uuid import uuid4
 
 import numpy as np
 import structlog
+from cachetools import LRUCache
 from sqlalchemy import LargeBinary, Select, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import InstrumentedAttribute
@@ -20,119 +20,147 @@ from paperround.database import Database, ReadSession, WriteSession
 from paperround.embeddings.tables import HAS_VECTOR, Embedding, EmbeddingModel, ModelState
 from paperround.papers.tables import Paper
 from paperround.topics.model.sparse import Floats, Matrix
-from paperround.topics.model.statistics import Statistics, text_of
+from paperround.topics.model.statistics import Statistics, join_text
 from paperround.topics.tables import MeasuredCatalogue
 
 logger = structlog.get_logger(__name__)
 
-MEASURER: Final = 0x6D656173  # the advisory lock of whoever measures: "meas"
-MOST_READ: Final = 20_000  # papers that are measured, the newest; some 300 MB of work
-AT_HAND: Final = 300  # papers that do while nothing was measured yet; half a second of work
-GROWN: Final = 0.1  # the share of papers more or less that makes measuring worth it
-VERSIONS_KEPT: Final = 2  # the older one is still what stored directions are of
-UNPACKED_KEPT: Final = 2
+MEASURING_LOCK: Final = 0x6D656173  # an advisory lock, so that one worker measures at a time: "meas"
+MAX_PAPERS: Final = 20_000  # the newest are measured; it takes some 300 MB
+PROVISIONAL_PAPERS: Final = 300  # measured on the spot while no version is stored; it takes half a second
+GROWTH_THRESHOLD: Final = 0.1  # by which share the number of papers must change for a new version
+RETAINED_VERSIONS: Final = 2  # stored directions are still of the older one
+CACHE_SIZE: Final = 2
 
-_unpacked: OrderedDict[str, Statistics] = OrderedDict()  # by digest: whichever database it comes from
+_cache: LRUCache[str, Statistics] = LRUCache(CACHE_SIZE)  # by digest, whichever database it comes from
 
 
-class Version(NamedTuple):
-    """`id` 0: none was stored yet. `key` tells statistics apart in a process that knows several."""
+class StatisticsVersion(NamedTuple):
+    """A version of the statistics.
+
+    An `id` of 0 means that none was stored yet. `key` tells versions apart within a process.
+    """
 
     id: int
     key: str
     statistics: Statistics
 
 
-class Countable(NamedTuple):
-    """What can be measured now: papers, and the model whose vectors at least half of them have."""
+class MeasurablePapers(NamedTuple):
+    """How many papers can be measured now, and the model whose vectors at least half of them have."""
 
     papers: int
     model_id: int | None
 
 
-async def current(session: ReadSession) -> Version:
-    """The newest version; while there is none, one of the newest papers, made on the spot."""
-    row = (await session.execute(_newest(MeasuredCatalogue.id, MeasuredCatalogue.digest))).one_or_none()
+async def load_current_version(session: ReadSession) -> StatisticsVersion:
+    """Load the newest version. While there is none, measure the newest papers on the spot."""
+    row = (
+        await session.execute(_select_newest(MeasuredCatalogue.id, MeasuredCatalogue.digest))
+    ).one_or_none()
     if row is None:
-        found = await countable(session)
-        made = await _measured(session, found.model_id, most=AT_HAND)
-        return Version(0, uuid4().hex, made)
-    if row.digest not in _unpacked:
+        measurable = await count_measurable(session)
+        statistics = await _measure(session, measurable.model_id, limit=PROVISIONAL_PAPERS)
+        return StatisticsVersion(0, uuid4().hex, statistics)
+    if row.digest not in _cache:
         packed = await session.scalar(select(MeasuredCatalogue.packed).where(MeasuredCatalogue.id == row.id))
         if packed is None:  # replaced since, by two newer ones
-            return await current(session)
-        _unpacked[row.digest] = await asyncio.to_thread(Statistics.unpacked, packed)
-        while len(_unpacked) > UNPACKED_KEPT:
-            _unpacked.popitem(last=False)
-    return Version(row.id, row.digest, _unpacked[row.digest])
+            return await load_current_version(session)
+        _cache[row.digest] = await asyncio.to_thread(Statistics.decode, packed)
+    return StatisticsVersion(row.id, row.digest, _cache[row.digest])
 
 
 async def measure_if_grown(database: Database, *, now: datetime) -> bool:
-    """Make a new version when the catalogue has grown or another model is the current one; whether it was."""
-    async with database.writing() as session:
-        taken = await session.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": MEASURER})
-        found = await countable(session)
-        if not taken or not found.papers or await _still_good(session, found):
+    """Store a new version when the catalogue has grown or another model is current.
+
+    Returns whether it did.
+    """
+    async with database.write_session() as session:
+        is_locked = await session.scalar(
+            text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": MEASURING_LOCK}
+        )
+        measurable = await count_measurable(session)
+        if not is_locked or not measurable.papers or await _is_up_to_date(session, measurable):
             return False
-        await _store(session, found, await _measured(session, found.model_id, most=MOST_READ), now)
-    logger.info("measured the catalogue", papers=found.papers)
+        await _store_version(
+            session, measurable, await _measure(session, measurable.model_id, limit=MAX_PAPERS), now
+        )
+    logger.info("measured the catalogue", papers=measurable.papers)
     return True
 
 
-async def countable(session: ReadSession) -> Countable:
+async def count_measurable(session: ReadSession) -> MeasurablePapers:
+    """Count the papers that can be measured, with vectors where at least half have one."""
     papers = (await session.execute(select(func.count()).select_from(Paper))).scalar_one()
     model_id = await session.scalar(
         select(EmbeddingModel.id).where(EmbeddingModel.state == ModelState.current)
     )
     embedded = select(func.count()).where(Embedding.model_id == model_id, HAS_VECTOR)
     vectors = (await session.execute(embedded)).scalar_one() if model_id else 0
-    return Countable(vectors, model_id) if vectors and 2 * vectors >= papers else Countable(papers, None)
+    return (
+        MeasurablePapers(vectors, model_id)
+        if vectors and 2 * vectors >= papers
+        else MeasurablePapers(papers, None)
+    )
 
 
-async def _still_good(session: ReadSession, found: Countable) -> bool:
+async def _is_up_to_date(session: ReadSession, measurable: MeasurablePapers) -> bool:
     columns = MeasuredCatalogue.papers, MeasuredCatalogue.model_id
-    last = (await session.execute(_newest(*columns))).one_or_none()
-    if last is None or last.model_id != found.model_id:
+    last = (await session.execute(_select_newest(*columns))).one_or_none()
+    if last is None or last.model_id != measurable.model_id:
         return False
-    return bool(abs(found.papers - last.papers) <= GROWN * last.papers)
+    return bool(abs(measurable.papers - last.papers) <= GROWTH_THRESHOLD * last.papers)
 
 
-def _newest(*columns: InstrumentedAttribute[Any]) -> Select[*tuple[Any, ...]]:
+def _select_newest(*columns: InstrumentedAttribute[Any]) -> Select[*tuple[Any, ...]]:
     return select(*columns).order_by(MeasuredCatalogue.id.desc()).limit(1)
 
 
-async def _measured(session: ReadSession, model_id: int | None, *, most: int) -> Statistics:
-    """Of the newest papers; with a model, of those that have its vector."""
-    query = select(Paper.title, Paper.abstract).order_by(Paper.listed_on.desc(), Paper.id).limit(most)
+async def _measure(session: ReadSession, model_id: int | None, *, limit: int) -> Statistics:
+    """Measure the newest papers, with a model those that have its vector."""
+    query = select(Paper.title, Paper.abstract).order_by(Paper.listed_on.desc(), Paper.id).limit(limit)
     if model_id is None:
         rows = (await session.execute(query)).all()
-        texts = [text_of(row.title, row.abstract) for row in rows]
-        return await asyncio.to_thread(Statistics.counted, texts, None, np.empty((0, 0), np.float32))
-    sent = query.add_columns(SENT_VECTOR).join(Embedding, Embedding.paper_id == Paper.id)
+        texts = [join_text(row.title, row.abstract) for row in rows]
+        return await asyncio.to_thread(Statistics.measure, texts, None, np.empty((0, 0), np.float32))
+    sent = query.add_columns(VECTOR_BYTES).join(Embedding, Embedding.paper_id == Paper.id)
     embedded = sent.where(Embedding.model_id == model_id, Embedding.vector.is_not(None))
     rows = (await session.execute(embedded)).all()
-    texts = [text_of(row.title, row.abstract) for row in rows]
-    return await asyncio.to_thread(Statistics.counted, texts, model_id, received([row.sent for row in rows]))
+    texts = [join_text(row.title, row.abstract) for row in rows]
+    return await asyncio.to_thread(
+        Statistics.measure, texts, model_id, decode_vectors([row.sent for row in rows])
+    )
 
 
-# Ready bytes: as text a vector takes longer to read than to score.
-SENT_VECTOR: Final = func.halfvec_send(Embedding.vector, type_=LargeBinary).label("sent")
+# The bytes of vectors: parsing one from text takes longer than scoring it.
+VECTOR_BYTES: Final = func.halfvec_send(Embedding.vector, type_=LargeBinary).label("sent")
 
 
-def received(sent: Sequence[bytes]) -> Matrix:
-    """Shape (vectors, dimensions) of what `halfvec_send` gave: two counts of 16 bits, then the numbers."""
-    return np.array([received_one(one) for one in sent], np.float32).reshape(len(sent), -1)
+def decode_vectors(sent: Sequence[bytes]) -> Matrix:
+    """Decode what `halfvec_send` gave: two counts of 16 bits, then the numbers.
+
+    Shape (vectors, dimensions).
+    """
+    return np.array([decode_vector(vector) for vector in sent], np.float32).reshape(len(sent), -1)
 
 
-def received_one(sent: bytes) -> Floats:
+def decode_vector(sent: bytes) -> Floats:
+    """Decode one vector of `halfvec_send`."""
     vector: Floats = np.frombuffer(sent, ">f2", offset=4).astype(np.float32)
     return vector
 
 
-async def _store(session: WriteSession, found: Countable, statistics: Statistics, now: datetime) -> None:
-    packed = await asyncio.to_thread(statistics.packed)
+async def _store_version(
+    session: WriteSession, measurable: MeasurablePapers, statistics: Statistics, now: datetime
+) -> None:
+    packed = await asyncio.to_thread(statistics.encode)
     digest = hashlib.sha256(packed).hexdigest()
-    values = {"papers": found.papers, "model_id": found.model_id, "digest": digest, "packed": packed}
+    values = {
+        "papers": measurable.papers,
+        "model_id": measurable.model_id,
+        "digest": digest,
+        "packed": packed,
+    }
     await session.execute(insert(MeasuredCatalogue).values(measured_at=now, **values))
-    kept = _newest(MeasuredCatalogue.id).limit(VERSIONS_KEPT)
-    await session.execute(delete(MeasuredCatalogue).where(MeasuredCatalogue.id.not_in(kept)))
+    retained = _select_newest(MeasuredCatalogue.id).limit(RETAINED_VERSIONS)
+    await session.execute(delete(MeasuredCatalogue).where(MeasuredCatalogue.id.not_in(retained)))

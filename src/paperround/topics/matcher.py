@@ -1,4 +1,5 @@
-"""The papers of some days that match a topic, with nothing stored: for previews, pages and the API."""
+"""Matches of one topic with the papers of some days, computed and not stored: for previews, pages and the
+API."""
 
 from __future__ import annotations
 
@@ -11,23 +12,23 @@ from sqlalchemy import select
 
 from paperround.database import ReadSession
 from paperround.embeddings.tables import EmbeddingModel
-from paperround.topics.corpus import Version, current
+from paperround.topics.corpus import StatisticsVersion, load_current_version
 from paperround.topics.model import scorer
-from paperround.topics.model.batch import Asking, matched
-from paperround.topics.model.match import Match, TextVector, Wanted
-from paperround.topics.model.reasons import Likes
-from paperround.topics.model.rules import Rules
-from paperround.topics.model.scorer import Shelf, Taste
+from paperround.topics.model.batch import BatchTopic, CandidatePaper, match_topics
+from paperround.topics.model.match import Match, TextVector, TopicQuery
+from paperround.topics.model.reasons import LikedVectors
+from paperround.topics.model.rules import TopicRules
+from paperround.topics.model.scorer import PaperMatrix, TopicProfile
 from paperround.topics.model.sparse import Floats
-from paperround.topics.model.statistics import Statistics, View
-from paperround.topics.paper_features import Candidate, listed, views_of
+from paperround.topics.model.statistics import PaperViews, Statistics
+from paperround.topics.paper_features import load_candidates, load_views
 
-MOST_LIKED: Final = 200  # papers on either side that make a direction
+MAX_LIKED: Final = 200  # papers, and as many disliked ones, that make a direction
 
 
-async def matches(
+async def match_papers(
     session: ReadSession,
-    wanted: Wanted,
+    topic_query: TopicQuery,
     *,
     text_vector: TextVector | None,
     first: date,
@@ -35,65 +36,83 @@ async def matches(
     limit: int,
     daily: int,
 ) -> Sequence[Match]:
-    """At most `limit` papers of these days' editions, best first; at most `daily` a day, followed authors'
-    aside, and none that matches poorly.
+    """Find at most `limit` papers of these days' editions that match, best first.
 
-    `text_vector` is of `wanted.text`; without it the reader's own words count by the letter.
+    There are at most `daily` a day, not counting those of followed authors, and none below the threshold.
+    `text_vector` is the vector of the topic's words. Without it the words count by the letter alone.
     """
-    version = await current(session)
-    papers = await listed(session, version, first, last)
-    taste = await taste_of(session, version, wanted, text_vector)
-    found = await asyncio.to_thread(_matched, version.statistics, taste, wanted, papers, daily)
-    return sorted(found, key=lambda match: (-match.score, match.paper_id))[:limit]
+    version = await load_current_version(session)
+    papers = await load_candidates(session, version, first, last)
+    profile = await load_profile(session, version, topic_query, text_vector)
+    matches = await asyncio.to_thread(_match, version.statistics, profile, topic_query, papers, daily)
+    return sorted(matches, key=lambda match: (-match.score, match.paper_id))[:limit]
 
 
-def _matched(
-    statistics: Statistics, taste: Taste, wanted: Wanted, papers: Sequence[Candidate], daily: int
+def _match(
+    statistics: Statistics,
+    profile: TopicProfile,
+    topic_query: TopicQuery,
+    papers: Sequence[CandidatePaper],
+    daily: int,
 ) -> list[Match]:
-    shelf = Shelf.of(statistics, [paper.view for paper in papers])
-    return matched(statistics, papers, shelf, [asking(statistics, taste, Rules.of(wanted), daily)])[0]
+    matrix = PaperMatrix.build(statistics, [paper.views for paper in papers])
+    return match_topics(
+        statistics,
+        papers,
+        matrix,
+        [build_batch_topic(statistics, profile, TopicRules.from_query(topic_query), daily)],
+    )[0]
 
 
-def asking(statistics: Statistics, taste: Taste, rules: Rules, daily: int) -> Asking:
-    vectors = {key: view.vector for key, view in taste.likes.items() if view.vector is not None}
-    return Asking(scorer.direct(statistics, taste), rules, daily, Likes.of(vectors, vectors))
+def build_batch_topic(
+    statistics: Statistics, profile: TopicProfile, rules: TopicRules, daily: int
+) -> BatchTopic:
+    """Prepare a topic for matching."""
+    vectors = {paper_id: view.vector for paper_id, view in profile.liked.items() if view.vector is not None}
+    return BatchTopic(
+        scorer.build_direction(statistics, profile), rules, daily, LikedVectors.select(vectors, vectors)
+    )
 
 
-def liked_of(wanted: Wanted) -> list[str]:
-    """The papers that make its direction: the latest ratings, then examples."""
-    return list(dict.fromkeys([*wanted.more[::-1], *wanted.examples]))[:MOST_LIKED]
+def list_liked(topic_query: TopicQuery) -> list[str]:
+    """List the papers that make the topic's direction: the latest ratings, then examples."""
+    return list(dict.fromkeys([*topic_query.liked[::-1], *topic_query.examples]))[:MAX_LIKED]
 
 
-def disliked_of(wanted: Wanted) -> Sequence[str]:
-    return wanted.less[-MOST_LIKED:]
+def list_disliked(topic_query: TopicQuery) -> Sequence[str]:
+    """List the papers that the direction leads away from: the latest ratings."""
+    return topic_query.disliked[-MAX_LIKED:]
 
 
-async def taste_of(
-    session: ReadSession, version: Version, wanted: Wanted, text_vector: TextVector | None
-) -> Taste:
-    liked, disliked = liked_of(wanted), disliked_of(wanted)
-    views = await views_of(session, version, {*liked, *disliked})
-    numbers = text_vector.numbers if text_vector and await _is_ours(session, version, text_vector) else None
-    return taste(version.statistics, wanted.text, numbers, liked, disliked, views)
+async def load_profile(
+    session: ReadSession, version: StatisticsVersion, topic_query: TopicQuery, text_vector: TextVector | None
+) -> TopicProfile:
+    """Load the papers of a topic and build its profile."""
+    liked, disliked = list_liked(topic_query), list_disliked(topic_query)
+    views = await load_views(session, version, {*liked, *disliked})
+    numbers = (
+        text_vector.numbers if text_vector and await _is_of_version(session, version, text_vector) else None
+    )
+    return build_profile(version.statistics, topic_query.words, numbers, liked, disliked, views)
 
 
-async def _is_ours(session: ReadSession, version: Version, vector: TextVector) -> bool:
+async def _is_of_version(session: ReadSession, version: StatisticsVersion, vector: TextVector) -> bool:
     model = select(EmbeddingModel.name).where(EmbeddingModel.id == version.statistics.model_id)
     return await session.scalar(model) == vector.model
 
 
-def taste(
+def build_profile(
     statistics: Statistics,
     text: str,
     text_vector: Floats | None,
     liked: Iterable[str],
     disliked: Iterable[str],
-    views: Mapping[str, View],
-) -> Taste:
-    """Papers that aren't in `views` are gone from the catalogue, and count for nothing."""
-    return Taste(
-        statistics.asked(text, text_vector) if text.strip() else None,
-        scorer.literal(statistics, text),
-        {key: views[key] for key in liked if key in views},
-        [views[key] for key in disliked if key in views],
+    views: Mapping[str, PaperViews],
+) -> TopicProfile:
+    """Build a profile. Papers that are not in `views` have left the catalogue and count for nothing."""
+    return TopicProfile(
+        statistics.view_of_words(text, text_vector) if text.strip() else None,
+        scorer.is_phrase_in_catalogue(statistics, text),
+        {paper_id: views[paper_id] for paper_id in liked if paper_id in views},
+        [views[paper_id] for paper_id in disliked if paper_id in views],
     )

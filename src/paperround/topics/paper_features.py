@@ -1,73 +1,74 @@
-"""Papers read for matching: their texts as views, with what rules look at."""
+"""Papers loaded for matching: the views of their texts, and the words that rules compare."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from cachetools import LRUCache
 from sqlalchemy import ColumnElement, Row, Select, Text, any_, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from paperround.database import ReadSession
 from paperround.embeddings.tables import Embedding
 from paperround.papers.tables import FRESH_LISTING, Listing, Paper
-from paperround.topics.corpus import SENT_VECTOR, Version, received, received_one
-from paperround.topics.model.rules import Reading
+from paperround.topics.corpus import VECTOR_BYTES, StatisticsVersion, decode_vector, decode_vectors
+from paperround.topics.model.batch import CandidatePaper
+from paperround.topics.model.rules import PaperPhrases
 from paperround.topics.model.sparse import Floats
 from paperround.topics.model.sparse import Row as WordsRow
-from paperround.topics.model.statistics import View, centred, text_of
+from paperround.topics.model.statistics import PaperViews, centre_vectors, join_text
 
-MOST: Final = 5000  # papers of some days, the newest; two seconds of work when none was read before
-ROWS_KEPT: Final = 10_000  # some 10 MB
+MAX_PAPERS: Final = 5000  # the newest of some days; two seconds of work when none is cached
+CACHE_SIZE: Final = 10_000  # rows of phrases; some 10 MB
 
-_rows: OrderedDict[bytes, WordsRow] = OrderedDict()  # by statistics and text
-
-
-class Candidate(NamedTuple):
-    day: date  # of its earliest listing among those asked for
-    reading: Reading
-    view: View
+_rows: LRUCache[bytes, WordsRow] = LRUCache(CACHE_SIZE)  # by statistics and text
 
 
-async def listed(
-    session: ReadSession, version: Version, first: date, last: date, *, most: int = MOST
-) -> Sequence[Candidate]:
-    """Papers of these days' editions, both included; the newest, then by id."""
+async def load_candidates(
+    session: ReadSession, version: StatisticsVersion, first: date, last: date, *, limit: int = MAX_PAPERS
+) -> Sequence[CandidatePaper]:
+    """Load the papers of these days' editions, both days included, the newest first, then by id."""
     days = (
         select(Listing.paper_id, func.min(Listing.day).label("day"))
         .where(Listing.day.between(first, last), FRESH_LISTING)
         .group_by(Listing.paper_id)
         .order_by(func.min(Listing.day).desc(), Listing.paper_id)
-        .limit(most)
+        .limit(limit)
         .subquery()
     )
-    query = _texts(version).add_columns(days.c.day).join(days, days.c.paper_id == Paper.id)
+    query = _select_texts(version).add_columns(days.c.day).join(days, days.c.paper_id == Paper.id)
     rows = (await session.execute(query.order_by(days.c.day.desc(), Paper.id))).all()
-    views = await _views(version, rows)
+    views = await _build_views(version, rows)
     return [
-        Candidate(row.day, Reading(row.id, text_of(row.title, row.abstract), tuple(row.author_names)), view)
+        CandidatePaper(
+            row.day, PaperPhrases(row.id, join_text(row.title, row.abstract), tuple(row.author_names)), view
+        )
         for row, view in zip(rows, views, strict=True)
     ]
 
 
-async def views_of(session: ReadSession, version: Version, ids: Collection[str]) -> Mapping[str, View]:
-    """Those of these papers that there are."""
+async def load_views(
+    session: ReadSession, version: StatisticsVersion, ids: Collection[str]
+) -> Mapping[str, PaperViews]:
+    """Load the views of papers, by id. Papers that are gone are left out."""
     if not ids:
         return {}
     these = Paper.id == any_(literal(list(ids), ARRAY(Text)))
-    rows = (await session.execute(_texts(version, these, names=False))).all()
-    return dict(zip([row.id for row in rows], await _views(version, rows), strict=True))
+    rows = (await session.execute(_select_texts(version, these, names=False))).all()
+    return dict(zip([row.id for row in rows], await _build_views(version, rows), strict=True))
 
 
-async def vectors_of(session: ReadSession, version: Version, ids: Collection[str]) -> dict[str, Floats]:
-    """The vectors alone, centred, of those of these papers that have one."""
+async def load_vectors(
+    session: ReadSession, version: StatisticsVersion, ids: Collection[str]
+) -> dict[str, Floats]:
+    """Load the centred vectors of those of these papers that have one, by id."""
     if not ids or version.statistics.model_id is None:
         return {}
-    query = select(Embedding.paper_id, SENT_VECTOR).where(
+    query = select(Embedding.paper_id, VECTOR_BYTES).where(
         Embedding.model_id == version.statistics.model_id,
         Embedding.paper_id == any_(literal(list(ids), ARRAY(Text))),
         Embedding.vector.is_not(None),
@@ -75,31 +76,33 @@ async def vectors_of(session: ReadSession, version: Version, ids: Collection[str
     rows = (await session.execute(query)).all()
     if not rows:
         return {}
-    vectors = centred(received([row.sent for row in rows]), version.statistics.mean_vector)
+    vectors = centre_vectors(decode_vectors([row.sent for row in rows]), version.statistics.mean_vector)
     return dict(zip([row.paper_id for row in rows], vectors, strict=True))
 
 
-def _texts(version: Version, *where: ColumnElement[bool], names: bool = True) -> Select[*tuple[Any, ...]]:
+def _select_texts(
+    version: StatisticsVersion, *where: ColumnElement[bool], names: bool = True
+) -> Select[*tuple[Any, ...]]:
     embedded = (
         (Embedding.paper_id == Paper.id)
         & (Embedding.model_id == version.statistics.model_id)
         & Embedding.vector.is_not(None)
     )
-    query = select(Paper.id, Paper.title, Paper.abstract, SENT_VECTOR).outerjoin(Embedding, embedded)
+    query = select(Paper.id, Paper.title, Paper.abstract, VECTOR_BYTES).outerjoin(Embedding, embedded)
     return (query.add_columns(Paper.author_names) if names else query).where(*where)
 
 
-async def _views(version: Version, rows: Sequence[Row[Any]]) -> list[View]:
-    """New texts are read beside the event loop, a tenth of a second for some hundreds."""
-    texts = [text_of(row.title, row.abstract) for row in rows]
+async def _build_views(version: StatisticsVersion, rows: Sequence[Row[Any]]) -> list[PaperViews]:
+    """Build the views of rows. New texts are read in a thread: some hundreds take a tenth of a second."""
+    texts = [join_text(row.title, row.abstract) for row in rows]
     keys = [hashlib.md5(f"{version.key}\n{text}".encode(), usedforsecurity=False).digest() for text in texts]
-    new = {key: text for key, text in zip(keys, texts, strict=True) if key not in _rows}
-    read = await asyncio.to_thread(lambda: [version.statistics.vocabulary.row(text) for text in new.values()])
-    found = dict(zip(new, read, strict=True)) | {key: _rows[key] for key in keys if key in _rows}
-    _rows.update(found)
-    while len(_rows) > ROWS_KEPT:
-        _rows.popitem(last=False)
+    rows_of_texts = {key: _rows[key] for key in keys if key in _rows}
+    new = {key: text for key, text in zip(keys, texts, strict=True) if key not in rows_of_texts}
+    vocabulary = version.statistics.vocabulary
+    read = await asyncio.to_thread(lambda: [vocabulary.tf_idf_row(text) for text in new.values()])
+    rows_of_texts |= dict(zip(new, read, strict=True))
+    _rows.update(rows_of_texts)
     return [
-        version.statistics.seen(found[key], received_one(row.sent) if row.sent else None)
+        version.statistics.view_of_row(rows_of_texts[key], decode_vector(row.sent) if row.sent else None)
         for key, row in zip(keys, rows, strict=True)
     ]

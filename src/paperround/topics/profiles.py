@@ -1,4 +1,4 @@
-"""Topics' directions, kept: made again when a topic, its ratings or the version changes."""
+"""The stored directions of topics, built again when a topic, its ratings or the statistics change."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from sqlalchemy import select, text
 from paperround.database import WriteSession
 from paperround.embeddings.client import EncoderError, Vectors
 from paperround.embeddings.tables import EmbeddingModel
-from paperround.topics.corpus import Version
-from paperround.topics.matcher import disliked_of, liked_of, taste
+from paperround.topics.corpus import StatisticsVersion
+from paperround.topics.matcher import build_profile, list_disliked, list_liked
 from paperround.topics.model import scorer
-from paperround.topics.model.codec import HALF, packed, unpacked
-from paperround.topics.model.match import Wanted
+from paperround.topics.model.codec import HALF, decode_direction, encode_direction
+from paperround.topics.model.match import TopicQuery
 from paperround.topics.model.scorer import Direction
 from paperround.topics.model.sparse import Floats
-from paperround.topics.paper_features import views_of
+from paperround.topics.paper_features import load_views
 
 logger = structlog.get_logger(__name__)
 
-KEEP: Final = text("""
+STORE_DIRECTIONS: Final = text("""
     INSERT INTO topic_directions (topic_id, measured_id, changed_at, packed, text_hash, text_vector)
     SELECT topic, CAST(:measured AS int), changed, packed, hash, vector
     FROM unnest(CAST(:topics AS int[]), CAST(:changed AS timestamptz[]), CAST(:packed AS bytea[]),
@@ -38,7 +38,7 @@ KEEP: Final = text("""
 
 
 class TextEncoder(Protocol):
-    """An `embeddings.client.Encoder`, or what stands in for one."""
+    """What encodes topics' words: an `embeddings.client.EncoderClient`, or a stand-in for one."""
 
     name: str
 
@@ -46,7 +46,7 @@ class TextEncoder(Protocol):
 
 
 class DueTopic(NamedTuple):
-    """A topic with its stored direction, whose columns are None when there is none."""
+    """A topic that is due, with its stored direction. The latter's columns are None when there is none."""
 
     id: int
     changed_at: datetime
@@ -59,44 +59,49 @@ class DueTopic(NamedTuple):
     text_vector: bytes | None
 
 
-class Kept(NamedTuple):
-    """`whole`: with the vector of the reader's words, if they have words and the version a model."""
+class StoredDirection(NamedTuple):
+    """A direction.
+
+    `is_complete` is False while the vector of the reader's words is missing although the version has a model.
+    """
 
     direction: Direction
-    whole: bool
+    is_complete: bool
 
 
-class TextVector(NamedTuple):
-    """`hash` tells which model and words it is of."""
+class StoredTextVector(NamedTuple):
+    """The vector of a topic's words. `hash` tells which model and words it is of."""
 
     hash: str
     numbers: Floats
 
 
-async def kept(
+async def update_directions(
     session: WriteSession,
-    version: Version,
+    version: StatisticsVersion,
     topics: Sequence[DueTopic],
-    wanted: Mapping[int, Wanted],
+    queries: Mapping[int, TopicQuery],
     encoder: TextEncoder | None,
-) -> Mapping[int, Kept]:
-    """The topics' directions under this version, made and stored where the stored ones are older.
+) -> Mapping[int, StoredDirection]:
+    """Give the topics' directions under this version, by id. Older ones are built anew and stored.
 
-    Without an encoder's answer words count by the letter, until the next time.
+    While the encoder does not answer, words count by the letter, until the next time.
     """
     model = await session.scalar(
         select(EmbeddingModel.name).where(EmbeddingModel.id == version.statistics.model_id)
     )
     old = [topic for topic in topics if not _is_fresh(topic, version, model)]
-    vectors = await _text_vectors(old, wanted, model, encoder)
-    made = await _made(session, version, old, wanted, vectors)
-    if made:
-        await _store(session, version, old, made, vectors)
-    found = {topic.id: unpacked(topic.packed or b"") for topic in topics if topic.id not in made} | made
+    vectors = await _load_or_encode(old, queries, model, encoder)
+    built = await _build_directions(session, version, old, queries, vectors)
+    if built:
+        await _store_directions(session, version, old, built, vectors)
+    found = {
+        topic.id: decode_direction(topic.packed or b"") for topic in topics if topic.id not in built
+    } | built
     return {
-        topic.id: Kept(
+        topic.id: StoredDirection(
             found[topic.id],
-            topic.id not in made or topic.id in vectors or not _has_vector(wanted[topic.id].text, model),
+            topic.id not in built or topic.id in vectors or not _has_vector(queries[topic.id].words, model),
         )
         for topic in topics
     }
@@ -106,26 +111,28 @@ def _has_vector(words: str, model: str | None) -> bool:
     return model is not None and bool(words.strip())
 
 
-def _hash(words: str, model: str | None) -> str:
+def _hash_text(words: str, model: str | None) -> str:
     return hashlib.md5(f"{model}\n{words}".encode(), usedforsecurity=False).hexdigest()
 
 
-def _is_fresh(topic: DueTopic, version: Version, model: str | None) -> bool:
-    same = topic.directed_at == topic.changed_at and topic.measured_id == version.id
-    return same and (topic.text_hash is not None or not _has_vector(topic.words, model))
+def _is_fresh(topic: DueTopic, version: StatisticsVersion, model: str | None) -> bool:
+    is_current = topic.directed_at == topic.changed_at and topic.measured_id == version.id
+    return is_current and (topic.text_hash is not None or not _has_vector(topic.words, model))
 
 
-async def _text_vectors(
+async def _load_or_encode(
     topics: Sequence[DueTopic],
-    wanted: Mapping[int, Wanted],
+    queries: Mapping[int, TopicQuery],
     model: str | None,
     encoder: TextEncoder | None,
-) -> dict[int, TextVector]:
-    """Those that are known from before or that the encoder gives now."""
-    words = {topic.id: wanted[topic.id].text for topic in topics if _has_vector(wanted[topic.id].text, model)}
-    hashes = {key: _hash(text, model) for key, text in words.items()}
+) -> dict[int, StoredTextVector]:
+    """Load the vectors of topics' words where they are stored, and encode the others."""
+    words = {
+        topic.id: queries[topic.id].words for topic in topics if _has_vector(queries[topic.id].words, model)
+    }
+    hashes = {topic_id: _hash_text(text, model) for topic_id, text in words.items()}
     found = {
-        topic.id: TextVector(topic.text_hash, np.frombuffer(topic.text_vector, HALF).astype(np.float32))
+        topic.id: StoredTextVector(topic.text_hash, np.frombuffer(topic.text_vector, HALF).astype(np.float32))
         for topic in topics
         if topic.id in words and topic.text_hash == hashes[topic.id] and topic.text_vector
     }
@@ -137,44 +144,46 @@ async def _text_vectors(
     except EncoderError as error:
         logger.warning("topics are matched by their words alone for now", error=str(error))
         return found
-    return found | {key: TextVector(hashes[key], row) for key, row in zip(new, rows, strict=True)}
+    return found | {key: StoredTextVector(hashes[key], row) for key, row in zip(new, rows, strict=True)}
 
 
-async def _made(
+async def _build_directions(
     session: WriteSession,
-    version: Version,
+    version: StatisticsVersion,
     topics: Sequence[DueTopic],
-    wanted: Mapping[int, Wanted],
-    vectors: Mapping[int, TextVector],
+    queries: Mapping[int, TopicQuery],
+    vectors: Mapping[int, StoredTextVector],
 ) -> dict[int, Direction]:
-    ids = {key for topic in topics for key in (*liked_of(wanted[topic.id]), *disliked_of(wanted[topic.id]))}
-    views = await views_of(session, version, ids)
+    ids = {
+        key for topic in topics for key in (*list_liked(queries[topic.id]), *list_disliked(queries[topic.id]))
+    }
+    views = await load_views(session, version, ids)
 
-    def make(topic_id: int) -> Direction:
-        asked = wanted[topic_id]
+    def build(topic_id: int) -> Direction:
+        query = queries[topic_id]
         vector = vectors[topic_id].numbers if topic_id in vectors else None
-        liked, disliked = liked_of(asked), disliked_of(asked)
-        return scorer.direct(
-            version.statistics, taste(version.statistics, asked.text, vector, liked, disliked, views)
+        liked, disliked = list_liked(query), list_disliked(query)
+        return scorer.build_direction(
+            version.statistics, build_profile(version.statistics, query.words, vector, liked, disliked, views)
         )
 
-    return await asyncio.to_thread(lambda: {topic.id: make(topic.id) for topic in topics})
+    return await asyncio.to_thread(lambda: {topic.id: build(topic.id) for topic in topics})
 
 
-async def _store(
+async def _store_directions(
     session: WriteSession,
-    version: Version,
+    version: StatisticsVersion,
     topics: Sequence[DueTopic],
-    made: Mapping[int, Direction],
-    vectors: Mapping[int, TextVector],
+    built: Mapping[int, Direction],
+    vectors: Mapping[int, StoredTextVector],
 ) -> None:
-    told = [vectors.get(topic.id) for topic in topics]
-    given = {
+    stored_vectors = [vectors.get(topic.id) for topic in topics]
+    parameters = {
         "measured": version.id,
         "topics": [topic.id for topic in topics],
         "changed": [topic.changed_at for topic in topics],
-        "packed": [packed(made[topic.id]) or None for topic in topics],
-        "hashes": [vector.hash if vector else None for vector in told],
-        "vectors": [vector.numbers.astype(HALF).tobytes() if vector else None for vector in told],
+        "packed": [encode_direction(built[topic.id]) or None for topic in topics],
+        "hashes": [vector.hash if vector else None for vector in stored_vectors],
+        "vectors": [vector.numbers.astype(HALF).tobytes() if vector else None for vector in stored_vectors],
     }
-    await session.execute(KEEP, given)
+    await session.execute(STORE_DIRECTIONS, parameters)

@@ -1,4 +1,4 @@
-"""What topics ask for and what was found for them, as their tables tell it."""
+"""Reading topics: what they ask for, and the matches that were stored for them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ from sqlalchemy import Integer, any_, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from paperround.database import ReadSession
-from paperround.topics.model.match import Kind, Match, Reason, Wanted
+from paperround.topics.model.match import Match, Reason, ReasonKind, TopicQuery
 from paperround.topics.tables import Rating, Topic, TopicDay, TopicExample
 
 
-async def wanted_of(session: ReadSession, topic_ids: Collection[int]) -> Mapping[int, Wanted]:
-    """Of those of these topics that there are. Ratings in the order in which they were made."""
+async def load_topic_queries(session: ReadSession, topic_ids: Collection[int]) -> Mapping[int, TopicQuery]:
+    """Load what these topics ask for, by id.
+
+    Topics that are gone are left out; ratings are in order of time.
+    """
     ids = literal(
         list(topic_ids), ARRAY(Integer)
-    )  # as one value: a thousand take longer to write than to find
-    asked = Topic.id, Topic.words, Topic.must, Topic.must_not, Topic.authors
-    topics = (await session.execute(select(*asked).where(Topic.id == any_(ids)))).all()
+    )  # one value: writing a thousand into a statement takes longer than finding them
+    columns = Topic.id, Topic.words, Topic.must, Topic.must_not, Topic.authors
+    topics = (await session.execute(select(*columns).where(Topic.id == any_(ids)))).all()
     examples: dict[int, list[str]] = defaultdict(list)
     for topic_id, paper_id in await session.execute(
         select(TopicExample.topic_id, TopicExample.paper_id)
@@ -36,25 +39,26 @@ async def wanted_of(session: ReadSession, topic_ids: Collection[int]) -> Mapping
     ):
         rated[topic_id, value].append(paper_id)
     return {
-        topic.id: Wanted(
-            topic.words,
-            tuple(examples[topic.id]),
-            tuple(rated[topic.id, 1]),
-            tuple(rated[topic.id, -1]),
-            tuple(topic.must),
-            tuple(topic.must_not),
-            tuple(topic.authors),
+        topic.id: TopicQuery(
+            words=topic.words,
+            examples=tuple(examples[topic.id]),
+            liked=tuple(rated[topic.id, 1]),
+            disliked=tuple(rated[topic.id, -1]),
+            must=tuple(topic.must),
+            must_not=tuple(topic.must_not),
+            authors=tuple(topic.authors),
         )
         for topic in topics
     }
 
 
-async def matches_of(
+async def load_matches(
     session: ReadSession, topic_ids: Collection[int], first: date, last: date
 ) -> Mapping[int, Mapping[date, Sequence[Match]]]:
-    """The stored matches of these topics for each of these days that was matched, best first.
+    """Load the stored matches of these topics by topic and day, best first.
 
-    A day is left out where the topic has changed since: ask `matching.matches` for it, which knows already.
+    A day is left out where the topic has changed since it was matched; `matcher.match_papers` gives its
+    matches.
     """
     query = (
         select(TopicDay.topic_id, TopicDay.day, TopicDay.matches)
@@ -66,12 +70,14 @@ async def matches_of(
         )
         .order_by(TopicDay.topic_id, TopicDay.day.desc())
     )
-    found: dict[int, dict[date, Sequence[Match]]] = {topic_id: {} for topic_id in topic_ids}
+    matches_of_topics: dict[int, dict[date, Sequence[Match]]] = {topic_id: {} for topic_id in topic_ids}
     for topic_id, day, matches in await session.execute(query):
-        found[topic_id][day] = [_match(*given) for given in matches]
-    return found
+        matches_of_topics[topic_id][day] = [_decode_match(*stored) for stored in matches]
+    return matches_of_topics
 
 
-def _match(paper_id: str, score: float, strength: int, reasons: Sequence[tuple[str, str, float]]) -> Match:
-    told = tuple(Reason(Kind(kind), text, weight) for kind, text, weight in reasons)
-    return Match(paper_id, score, strength, told)
+def _decode_match(
+    paper_id: str, score: float, strength: int, reasons: Sequence[tuple[str, str, float]]
+) -> Match:
+    decoded_reasons = tuple(Reason(ReasonKind(kind), text, weight) for kind, text, weight in reasons)
+    return Match(paper_id, score, strength, decoded_reasons)

@@ -1,6 +1,6 @@
-"""A reader's topics: made, changed, put in order, paused, deleted; papers rated within them.
+"""A reader's topics: creating, changing, ordering, pausing and deleting them.
 
-Every function asks for the reader, so that nobody reaches another's topic.
+Topics are looked up by reader and id together, so that nobody reaches another's topic.
 """
 
 from __future__ import annotations
@@ -10,55 +10,62 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Text, any_, delete, func, literal, select, update
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy import Text, any_, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import selectinload
 
 from paperround import queue, tokens
 from paperround.accounts.tables import Reader
 from paperround.database import ReadSession, WriteSession
+from paperround.errors import PaperroundError
 from paperround.papers.tables import Paper
-from paperround.text.markup import plain
+from paperround.text.markup import to_plain_text
 from paperround.topics import seeds
-from paperround.topics.model.match import Wanted
-from paperround.topics.tables import Rating, Topic, TopicExample
+from paperround.topics.model.match import TopicQuery
+from paperround.topics.tables import Topic, TopicExample
 
-MOST_TOPICS: Final = 100  # of a reader
-MOST_EXAMPLES: Final = 200  # of a topic: as many as matching looks at
-MOST_RATINGS: Final = 5000
-MOST_DAILY: Final = 50
-LONGEST_NAME: Final = 100
-LONGEST_WORDS: Final = 1000
-MOST_RULES: Final = 20  # words that must stand in a paper; that must not; authors: of each
-LONGEST_RULE: Final = 100
-NAMED_AFTER: Final = 60  # characters of its words that a topic without a name is called by
-
-
-class CannotFollow(ValueError):
-    """A topic that says nothing, too much, or one too many. The text says which, to the reader."""
+MAX_TOPICS: Final = 100  # of a reader
+MAX_EXAMPLES: Final = 200  # of a topic; matching looks at as many
+MAX_DAILY: Final = 50
+MAX_NAME_LENGTH: Final = 100
+MAX_WORDS_LENGTH: Final = 1000
+MAX_RULES: Final = 20  # of each kind: required words, forbidden words, authors
+MAX_RULE_LENGTH: Final = 100
+WITH_EXAMPLES_AND_RATINGS: Final = (selectinload(Topic.examples), selectinload(Topic.ratings))
+DEFAULT_NAME_LENGTH: Final = 60  # characters of the words that name a topic which has no name
 
 
-class NoSuchTopic(LookupError):
-    """There is none of that number, or it is somebody else's: the answer is the same."""
+class TopicInvalid(PaperroundError):
+    """The topic says nothing or too much, or the reader has too many. The text tells the reader which."""
+
+    title = "Not a topic yet"
+    status = 400
+
+
+class TopicNotFound(PaperroundError):
+    """There is no topic of that number, or it is somebody else's: the answer is the same."""
+
+    title = "Not found"
+    status = 404
 
 
 @dataclass(frozen=True)
-class Wish:
-    """A topic as its reader puts it."""
+class TopicDraft:
+    """A topic as its reader describes it. Examples are ids of papers."""
 
     name: str = ""
     words: str = ""
-    examples: tuple[str, ...] = ()  # papers' ids
+    examples: tuple[str, ...] = ()
     must: tuple[str, ...] = ()
     must_not: tuple[str, ...] = ()
     authors: tuple[str, ...] = ()
     daily: int = 5
 
     @property
-    def wanted(self) -> Wanted:
-        """As matching asks for it, before anything was rated."""
-        return Wanted(
-            text=self.words,
+    def to_query(self) -> TopicQuery:
+        """Turn the draft into a query, as it is before anything was rated."""
+        return TopicQuery(
+            words=self.words,
             examples=self.examples,
             must=self.must,
             must_not=self.must_not,
@@ -66,230 +73,206 @@ class Wish:
         )
 
 
-def checked(wish: Wish) -> Wish:
-    """In plain text, each thing once, with a name. Raises `CannotFollow`."""
-    tidy = replace(
-        wish,
-        name=plain(wish.name),
-        words=plain(wish.words),
-        examples=tuple(dict.fromkeys(wish.examples)),
-        must=_each_once(wish.must),
-        must_not=_each_once(wish.must_not),
-        authors=_each_once(wish.authors),
+def check_draft(draft: TopicDraft) -> TopicDraft:
+    """Check a draft and bring it to plain text, without duplicates, with a name. Raises `TopicInvalid`."""
+    checked = replace(
+        draft,
+        name=to_plain_text(draft.name),
+        words=to_plain_text(draft.words),
+        examples=tuple(dict.fromkeys(draft.examples)),
+        must=_unique_texts(draft.must),
+        must_not=_unique_texts(draft.must_not),
+        authors=_unique_texts(draft.authors),
     )
-    if not (tidy.words or tidy.examples or tidy.authors):
-        raise CannotFollow("Say what it is about: some words, a paper or an author.")
-    _bounded("The name", tidy.name, LONGEST_NAME)
-    _bounded("The words", tidy.words, LONGEST_WORDS)
-    for kind, rules in {"must": tidy.must, "must not": tidy.must_not, "author": tidy.authors}.items():
-        if len(rules) > MOST_RULES:
-            raise CannotFollow(f"At most {MOST_RULES} of a kind ({kind}); there are {len(rules)}.")
+    if not (checked.words or checked.examples or checked.authors):
+        raise TopicInvalid("Say what it is about: some words, a paper or an author.")
+    _check_length("The name", checked.name, MAX_NAME_LENGTH)
+    _check_length("The words", checked.words, MAX_WORDS_LENGTH)
+    for kind, rules in {
+        "must": checked.must,
+        "must not": checked.must_not,
+        "author": checked.authors,
+    }.items():
+        if len(rules) > MAX_RULES:
+            raise TopicInvalid(f"At most {MAX_RULES} of a kind ({kind}); there are {len(rules)}.")
         for rule in rules:
-            _bounded(f"“{rule[:20]}…”", rule, LONGEST_RULE)
-    if len(tidy.examples) > MOST_EXAMPLES:
-        raise CannotFollow(f"At most {MOST_EXAMPLES} example papers; there are {len(tidy.examples)}.")
-    if not 1 <= tidy.daily <= MOST_DAILY:
-        raise CannotFollow(f"From 1 to {MOST_DAILY} papers a day.")
-    return replace(tidy, name=tidy.name or _name(tidy))
+            _check_length(f"“{rule[:20]}…”", rule, MAX_RULE_LENGTH)
+    if len(checked.examples) > MAX_EXAMPLES:
+        raise TopicInvalid(f"At most {MAX_EXAMPLES} example papers; there are {len(checked.examples)}.")
+    if not 1 <= checked.daily <= MAX_DAILY:
+        raise TopicInvalid(f"From 1 to {MAX_DAILY} papers a day.")
+    return replace(checked, name=checked.name or _default_name(checked))
 
 
-def _each_once(given: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(text for one in given if (text := plain(one))))
+def _unique_texts(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(plain for text in texts if (plain := to_plain_text(text))))
 
 
-def _bounded(what: str, text: str, longest: int) -> None:
-    if len(text) > longest:
-        raise CannotFollow(f"{what} is too long: {len(text):,} characters of at most {longest:,}.")
+def _check_length(what: str, text: str, max_length: int) -> None:
+    if len(text) > max_length:
+        raise TopicInvalid(f"{what} is too long: {len(text):,} characters of at most {max_length:,}.")
 
 
-def _name(wish: Wish) -> str:
-    if wish.words:
-        short = wish.words[: NAMED_AFTER + 1]
-        return wish.words if len(short) <= NAMED_AFTER else f"{short.rpartition(' ')[0] or short[:-1]}…"
-    return f"Like {wish.examples[0]}" if wish.examples else f"By {wish.authors[0]}"
+def _default_name(draft: TopicDraft) -> str:
+    if draft.words:
+        short = draft.words[: DEFAULT_NAME_LENGTH + 1]
+        return (
+            draft.words if len(short) <= DEFAULT_NAME_LENGTH else f"{short.rpartition(' ')[0] or short[:-1]}…"
+        )
+    return f"Like {draft.examples[0]}" if draft.examples else f"By {draft.authors[0]}"
 
 
-async def create(session: WriteSession, reader_id: int, wish: Wish, *, now: datetime) -> Topic:
-    """At the end of the reader's topics. Raises `CannotFollow`."""
-    wish = checked(wish)
-    places = await _places(session, reader_id)
-    if len(places) >= MOST_TOPICS:
-        raise CannotFollow(f"You have {MOST_TOPICS} topics, as many as there can be. Delete one first.")
+async def create_topic(session: WriteSession, reader_id: int, draft: TopicDraft, *, now: datetime) -> Topic:
+    """Create a topic, as the last of the reader's topics. Raises `TopicInvalid`."""
+    draft = check_draft(draft)
+    topics = await _lock_topics(session, reader_id)
+    if len(topics) >= MAX_TOPICS:
+        raise TopicInvalid(f"You have {MAX_TOPICS} topics, as many as there can be. Delete one first.")
     topic = Topic(
         reader_id=reader_id,
-        position=max((topic.position for topic in places), default=0) + 1,
+        position=max((topic.position for topic in topics), default=0) + 1,
         created_at=now,
         examples=[],
         ratings=[],
     )
-    await _take(session, topic, wish, now=now)
+    await _apply_draft(session, topic, draft, now=now)
     session.add(topic)
     await session.flush()
-    await _have_matched(session)
+    await request_matching(session)
     return topic
 
 
-async def change(session: WriteSession, topic: Topic, wish: Wish, *, now: datetime) -> None:
-    """Everything that a wish says; its place and what was rated stay. Raises `CannotFollow`."""
-    await _take(session, topic, checked(wish), now=now)
+async def change_topic(session: WriteSession, topic: Topic, draft: TopicDraft, *, now: datetime) -> None:
+    """Change a topic to what the draft says. Its position and its ratings stay. Raises `TopicInvalid`."""
+    await _apply_draft(session, topic, check_draft(draft), now=now)
     await session.flush()
-    await _have_matched(session)
+    await request_matching(session)
 
 
-async def _take(session: WriteSession, topic: Topic, wish: Wish, *, now: datetime) -> None:
-    known = await seeds.known(session, wish.examples)
-    if known.missing:
-        raise CannotFollow(f"Not in the catalogue: {', '.join(known.missing[:10])}.")
-    topic.name, topic.words, topic.daily = wish.name, wish.words, wish.daily
-    topic.must, topic.must_not, topic.authors = list(wish.must), list(wish.must_not), list(wish.authors)
-    kept = {example.paper_id: example for example in topic.examples}
-    topic.examples = [kept.get(key) or TopicExample(paper_id=key) for key in wish.examples]
+async def _apply_draft(session: WriteSession, topic: Topic, draft: TopicDraft, *, now: datetime) -> None:
+    resolved = await seeds.resolve_ids(session, draft.examples)
+    if resolved.missing:
+        raise TopicInvalid(f"Not in the catalogue: {', '.join(resolved.missing[:10])}.")
+    topic.name, topic.words, topic.daily = draft.name, draft.words, draft.daily
+    topic.must, topic.must_not, topic.authors = list(draft.must), list(draft.must_not), list(draft.authors)
+    present_examples = {example.paper_id: example for example in topic.examples}
+    topic.examples = [
+        present_examples.get(paper_id) or TopicExample(paper_id=paper_id) for paper_id in draft.examples
+    ]
     topic.changed_at = now
 
 
-def wish_of(topic: Topic) -> Wish:
-    """What `change` would leave as it is."""
-    return Wish(
-        topic.name,
-        topic.words,
-        tuple(example.paper_id for example in topic.examples),
-        tuple(topic.must),
-        tuple(topic.must_not),
-        tuple(topic.authors),
-        topic.daily,
+def draft_of(topic: Topic) -> TopicDraft:
+    """Describe a topic as a draft that would change nothing."""
+    return TopicDraft(
+        name=topic.name,
+        words=topic.words,
+        examples=tuple(example.paper_id for example in topic.examples),
+        must=tuple(topic.must),
+        must_not=tuple(topic.must_not),
+        authors=tuple(topic.authors),
+        daily=topic.daily,
     )
 
 
-async def topics_of(session: ReadSession, reader_id: int) -> Sequence[Topic]:
-    """The reader's, in their order, with examples and ratings."""
+async def list_topics(session: ReadSession, reader_id: int) -> Sequence[Topic]:
+    """List the reader's topics in their order, with examples and ratings."""
     query = select(Topic).where(Topic.reader_id == reader_id).order_by(Topic.position, Topic.id)
-    return (await session.scalars(query.options(*_WHOLE))).all()
+    return (await session.scalars(query.options(*WITH_EXAMPLES_AND_RATINGS))).all()
 
 
-async def topic_of(session: ReadSession, reader_id: int, topic_id: int) -> Topic:
-    """With examples and ratings. Raises `NoSuchTopic`."""
-    query = select(Topic).where(Topic.id == topic_id, Topic.reader_id == reader_id).options(*_WHOLE)
+async def get_topic(session: ReadSession, reader_id: int, topic_id: int) -> Topic:
+    """Get a topic of the reader with its examples and ratings. Raises `TopicNotFound`."""
+    query = (
+        select(Topic)
+        .where(Topic.id == topic_id, Topic.reader_id == reader_id)
+        .options(*WITH_EXAMPLES_AND_RATINGS)
+    )
     topic = (await session.scalars(query)).one_or_none()
     if topic is None:
-        raise NoSuchTopic("There is no such topic.")
+        raise TopicNotFound("There is no such topic.")
     return topic
 
 
-_WHOLE: Final = (selectinload(Topic.examples), selectinload(Topic.ratings))
-
-
-async def rename(session: WriteSession, topic: Topic, name: str) -> None:
-    """What it matches stays. Raises `CannotFollow`."""
-    topic.name = checked(replace(wish_of(topic), name=name)).name
+async def rename_topic(session: WriteSession, topic: Topic, name: str) -> None:
+    """Rename a topic. What it matches stays. Raises `TopicInvalid`."""
+    topic.name = check_draft(replace(draft_of(topic), name=name)).name
     await session.flush()
 
 
-async def pause(session: WriteSession, topic: Topic, paused: bool) -> None:
-    """A paused topic keeps all that it learned and shows nothing."""
+async def set_paused(session: WriteSession, topic: Topic, paused: bool) -> None:
+    """Pause a topic or resume it. A paused topic keeps everything that it learned and shows nothing."""
     topic.paused = paused
     await session.flush()
 
 
-async def remove(session: WriteSession, topic: Topic) -> None:
+async def delete_topic(session: WriteSession, topic: Topic) -> None:
+    """Delete a topic with its examples and ratings."""
     await session.delete(topic)
     await session.flush()
 
 
-async def move(session: WriteSession, reader_id: int, topic_id: int, *, to: int) -> None:
-    """To that place among the reader's topics, from 0; beyond the last is the last. Raises `NoSuchTopic`."""
-    topics = await _places(session, reader_id)
-    moved = next((topic for topic in topics if topic.id == topic_id), None)
-    if moved is None:
-        raise NoSuchTopic("There is no such topic.")
-    topics.remove(moved)
-    topics.insert(max(to, 0), moved)
-    for place, topic in enumerate(topics, 1):
-        topic.position = place
+async def move_topic(session: WriteSession, reader_id: int, topic_id: int, *, position: int) -> None:
+    """Move a topic to a position among the reader's topics, counted from 0. Raises `TopicNotFound`.
+
+    A position beyond the last one is the last.
+    """
+    topics = await _lock_topics(session, reader_id)
+    moved_topic = next((topic for topic in topics if topic.id == topic_id), None)
+    if moved_topic is None:
+        raise TopicNotFound("There is no such topic.")
+    topics.remove(moved_topic)
+    topics.insert(max(position, 0), moved_topic)
+    for number, topic in enumerate(topics, 1):
+        topic.position = number
     await session.flush()
 
 
-async def _places(session: WriteSession, reader_id: int) -> list[Topic]:
-    """In their order. The reader's row is locked, so that two changes at once take turns."""
+async def _lock_topics(session: WriteSession, reader_id: int) -> list[Topic]:
+    """List the reader's topics in order. Their own row is locked, so that two changes at once take turns."""
     await session.execute(select(Reader.id).where(Reader.id == reader_id).with_for_update(key_share=True))
     query = select(Topic).where(Topic.reader_id == reader_id).order_by(Topic.position, Topic.id)
     return list(await session.scalars(query.execution_options(populate_existing=True)))
 
 
-async def rate(session: WriteSession, topic: Topic, paper_id: str, value: int, *, now: datetime) -> None:
-    """More (+1) or less (−1) of the kind of a paper, in place of an earlier rating. Raises `CannotFollow`."""
-    if value not in (-1, 1):
-        raise CannotFollow("A rating is 1 (more) or -1 (less).")
-    if not (await seeds.known(session, [paper_id])).paper_ids:
-        raise CannotFollow(f"Not in the catalogue: {paper_id}.")
-    await _touch(session, topic, now=now)
-    rated = await session.scalar(
-        select(func.count()).where(Rating.topic_id == topic.id, Rating.paper_id != paper_id)
-    )
-    if (rated or 0) >= MOST_RATINGS:
-        raise CannotFollow(f"This topic has {MOST_RATINGS:,} ratings, as many as there can be.")
-    given = {"value": value, "rated_at": now}
-    new = insert(Rating).values(topic_id=topic.id, paper_id=paper_id, **given)
-    await session.execute(new.on_conflict_do_update(index_elements=["topic_id", "paper_id"], set_=given))
+async def request_matching(session: WriteSession) -> None:
+    """Queue matching.
+
+    Pages match a topic that has just changed by themselves; this spares them the next time.
+    """
+    await queue.defer(session, "match_topics", queueing_lock="match_topics")
 
 
-async def take_rating_back(session: WriteSession, topic: Topic, paper_id: str, *, now: datetime) -> None:
-    """As if it had never been rated."""
-    await _touch(session, topic, now=now)
-    mine = (Rating.topic_id == topic.id) & (Rating.paper_id == paper_id)
-    await session.execute(delete(Rating).where(mine))
-
-
-async def _touch(session: WriteSession, topic: Topic, *, now: datetime) -> None:
-    """What it matches has changed. Locks its row, so that ratings at once take turns."""
-    row = update(Topic).where(Topic.id == topic.id)
-    await session.execute(row.values(changed_at=func.greatest(Topic.changed_at, now)))
-    await _have_matched(session)
-
-
-async def _have_matched(session: WriteSession) -> None:
-    """Pages match what has just changed by themselves; this spares them it the next time."""
-    await queue.defer(session, "match_topics", once="match_topics")
-
-
-async def give_feed_key(session: WriteSession, topic: Topic) -> str:
-    """A new key for its feed, told once; the one before opens nothing any more."""
-    key = tokens.new_token()
-    topic.feed_key_hash = tokens.fingerprint(key)
+async def renew_feed_key(session: WriteSession, topic: Topic) -> str:
+    """Give a topic's feed a new key, which is shown only now. The key before it no longer works."""
+    key = tokens.generate_token()
+    topic.feed_key_hash = tokens.hash_token(key)
     await session.flush()
     return key
 
 
-async def topic_by_key(session: ReadSession, topic_id: int, key: str) -> Topic:
-    """With examples and ratings. Raises `NoSuchTopic` for a wrong key."""
-    query = select(Topic).where(Topic.id == topic_id, Topic.feed_key_hash == tokens.fingerprint(key))
-    topic = (await session.scalars(query.options(*_WHOLE))).one_or_none()
+async def get_topic_by_feed_key(session: ReadSession, topic_id: int, key: str) -> Topic:
+    """Get a topic with examples and ratings by the key of its feed.
+
+    Raises `TopicNotFound` for a wrong key.
+    """
+    query = select(Topic).where(Topic.id == topic_id, Topic.feed_key_hash == tokens.hash_token(key))
+    topic = (await session.scalars(query.options(*WITH_EXAMPLES_AND_RATINGS))).one_or_none()
     if topic is None:
-        raise NoSuchTopic("There is no such feed, or its key was changed.")
+        raise TopicNotFound("There is no such feed, or its key was changed.")
     return topic
 
 
-async def titles(session: ReadSession, paper_ids: Iterable[str]) -> dict[str, str]:
-    """For what a topic learned from, and reasons."""
-    wanted = literal(sorted(set(paper_ids)), ARRAY(Text))  # as one value: hundreds take long to write
-    query = select(Paper.id, Paper.title).where(Paper.id == any_(wanted))
+async def load_titles(session: ReadSession, paper_ids: Iterable[str]) -> dict[str, str]:
+    """Load the titles of papers by id, for reasons and for what a topic learned from."""
+    ids = literal(
+        sorted(set(paper_ids)), ARRAY(Text)
+    )  # one value: writing hundreds into a statement takes long
+    query = select(Paper.id, Paper.title).where(Paper.id == any_(ids))
     return dict((await session.execute(query)).all())
 
 
-async def names_of(session: ReadSession, reader_id: int) -> dict[int, str]:
-    """Number and name of each of the reader's topics, in their order."""
+async def load_topic_names(session: ReadSession, reader_id: int) -> dict[int, str]:
+    """Load the names of the reader's topics by id, in their order."""
     query = select(Topic.id, Topic.name).where(Topic.reader_id == reader_id)
     return dict((await session.execute(query.order_by(Topic.position, Topic.id))).all())
-
-
-async def last_rated(session: ReadSession, reader_id: int) -> int | None:
-    """The topic in which the reader rated last."""
-    query = select(Rating.topic_id).join(Topic, Topic.id == Rating.topic_id)
-    mine = query.where(Topic.reader_id == reader_id)
-    return await session.scalar(mine.order_by(Rating.rated_at.desc(), Rating.topic_id).limit(1))
-
-
-async def ratings_of(session: ReadSession, reader_id: int, paper_ids: Sequence[str]) -> Sequence[Rating]:
-    """What the reader rated of these papers, in any topic."""
-    query = select(Rating).join(Topic, Topic.id == Rating.topic_id)
-    mine = query.where(Topic.reader_id == reader_id, Rating.paper_id.in_(paper_ids))
-    return (await session.scalars(mine.order_by(Topic.position, Topic.id))).all()

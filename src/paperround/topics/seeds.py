@@ -10,16 +10,16 @@ from sqlalchemy import func, select, text
 
 from paperround.database import ReadSession
 from paperround.papers import arxiv_id
-from paperround.papers.search_column import searchable
 from paperround.papers.tables import Paper
+from paperround.text.words import normalise_words
 from paperround.topics.bibliography import Reference
 
-MOST_NAMED: Final = 500  # ids that are read of a text
-MOST_TITLES: Final = 500  # that are looked for
-SAME_WORDS: Final = 50  # papers with all words of a title in theirs that are compared with it
+MAX_IDS: Final = 500  # that are read from a text
+MAX_TITLES: Final = 500  # that are looked up
+MAX_TITLE_CANDIDATES: Final = 50  # papers with all words of a title that are compared with it
 
-# A word of a title stands in the column with `=` before it (papers/words.py).
-TITLED: Final = text("""
+# A word of a title stands in the search column with `=` before it (papers/search_column.py).
+FIND_BY_TITLE: Final = text("""
     SELECT given.place, same.id, same.title
     FROM unnest(CAST(:titles AS text[])) WITH ORDINALITY AS given (title, place)
     CROSS JOIN LATERAL (
@@ -30,66 +30,78 @@ TITLED: Final = text("""
 """)
 
 
-class Named(NamedTuple):
-    """Ids in the order in which they were given, and pieces that name no paper."""
+class ParsedIds(NamedTuple):
+    """The ids in a text, in its order, and the pieces that name no paper."""
 
     ids: Sequence[str]
-    unread: Sequence[str]
+    unrecognised: Sequence[str]
 
 
-class Found(NamedTuple):
-    """`paper_ids` in the order of what was given; `missing` in words that the reader knows."""
+class ResolvedExamples(NamedTuple):
+    """Examples that the catalogue has, in the given order, and the missing ones in the reader's own words."""
 
     paper_ids: Sequence[str]
     missing: Sequence[str]
 
 
-def named(given: str) -> Named:
-    """Ids and addresses with spaces, commas or lines between them."""
-    pieces = [piece for piece in re.split(r"[\s,;]+", re.sub(r"(?i)arxiv:\s+", "arxiv:", given)) if piece]
-    read = {piece: arxiv_id.named(piece) for piece in pieces[:MOST_NAMED]}
-    ids = dict.fromkeys(key for key in read.values() if key)
-    return Named(list(ids), [piece for piece, key in read.items() if key is None])
+def parse_ids(text: str) -> ParsedIds:
+    """Parse ids and addresses that spaces, commas or line breaks separate."""
+    pieces = [piece for piece in re.split(r"[\s,;]+", re.sub(r"(?i)arxiv:\s+", "arxiv:", text)) if piece]
+    ids_by_piece = {piece: arxiv_id.parse_id_or_url(piece) for piece in pieces[:MAX_IDS]}
+    ids = dict.fromkeys(paper_id for paper_id in ids_by_piece.values() if paper_id)
+    return ParsedIds(list(ids), [piece for piece, paper_id in ids_by_piece.items() if paper_id is None])
 
 
-async def known(session: ReadSession, ids: Sequence[str]) -> Found:
-    """Which of these the catalogue has."""
-    there = await _there(session, ids)
-    return Found([key for key in ids if key in there], [key for key in ids if key not in there])
-
-
-async def of_library(session: ReadSession, references: Sequence[Reference]) -> Found:
-    """By arXiv id (a DOI of arXiv's own is one), else by DOI, else by the title, word for word."""
-    there = await _there(session, [reference.arxiv_id for reference in references if reference.arxiv_id])
-    others = [reference for reference in references if reference.arxiv_id not in there]
-    published = await _published(session, {reference.doi for reference in others if reference.doi})
-    titled = await _titled(session, {r.title for r in others if r.doi not in published})
-    by_reference = {
-        r: r.arxiv_id if r.arxiv_id in there else published.get(r.doi) or titled.get(r.title)
-        for r in references
-    }
-    return Found(
-        list(dict.fromkeys(key for key in by_reference.values() if key)),
-        [reference.label for reference, key in by_reference.items() if key is None],
+async def resolve_ids(session: ReadSession, ids: Sequence[str]) -> ResolvedExamples:
+    """Find which of these papers the catalogue has."""
+    present_ids = await _find_present(session, ids)
+    return ResolvedExamples(
+        [paper_id for paper_id in ids if paper_id in present_ids],
+        [paper_id for paper_id in ids if paper_id not in present_ids],
     )
 
 
-async def _there(session: ReadSession, ids: Iterable[str]) -> frozenset[str]:
+async def resolve_references(session: ReadSession, references: Sequence[Reference]) -> ResolvedExamples:
+    """Find the papers of a library by arXiv id (or arXiv's own DOI), else by DOI, else by the exact words of
+    the title."""
+    present_ids = await _find_present(
+        session, [reference.arxiv_id for reference in references if reference.arxiv_id]
+    )
+    others = [reference for reference in references if reference.arxiv_id not in present_ids]
+    ids_by_doi = await _find_by_doi(session, {reference.doi for reference in others if reference.doi})
+    ids_by_title = await _find_by_title(
+        session, {reference.title for reference in others if reference.doi not in ids_by_doi}
+    )
+    by_reference = {
+        reference: reference.arxiv_id
+        if reference.arxiv_id in present_ids
+        else ids_by_doi.get(reference.doi) or ids_by_title.get(reference.title)
+        for reference in references
+    }
+    return ResolvedExamples(
+        list(dict.fromkeys(paper_id for paper_id in by_reference.values() if paper_id)),
+        [reference.label for reference, paper_id in by_reference.items() if paper_id is None],
+    )
+
+
+async def _find_present(session: ReadSession, ids: Iterable[str]) -> frozenset[str]:
     return frozenset(await session.scalars(select(Paper.id).where(Paper.id.in_(list(ids)))))
 
 
-async def _published(session: ReadSession, dois: Iterable[str]) -> Mapping[str, str]:
-    """DOI → id; of several papers that claim one, the earliest."""
+async def _find_by_doi(session: ReadSession, dois: Iterable[str]) -> Mapping[str, str]:
+    """Map DOIs to ids. Of several papers that claim a DOI the earliest has it."""
     query = select(Paper.doi, func.min(Paper.id)).where(Paper.doi.in_(list(dois))).group_by(Paper.doi)
     return {doi: paper_id for doi, paper_id in await session.execute(query) if doi}
 
 
-async def _titled(session: ReadSession, titles: Iterable[str]) -> Mapping[str, str]:
-    """Title → id, of those that a paper has exactly, accents and signs aside."""
-    asked = sorted(title for title in titles if searchable(title))[:MOST_TITLES]
-    words = [searchable(title) for title in asked]
-    found: dict[str, str] = {}
-    for place, paper_id, title in await session.execute(TITLED, {"titles": words, "most": SAME_WORDS}):
-        if searchable(title) == words[place - 1]:
-            found[asked[place - 1]] = paper_id
-    return found
+async def _find_by_title(session: ReadSession, titles: Iterable[str]) -> Mapping[str, str]:
+    """Map titles to the ids of papers that have exactly these words, apart from accents and signs."""
+    distinct_titles = sorted(title for title in titles if normalise_words(title))[:MAX_TITLES]
+    words = [normalise_words(title) for title in distinct_titles]
+    ids_by_title: dict[str, str] = {}
+    for place, paper_id, title in await session.execute(
+        FIND_BY_TITLE, {"titles": words, "most": MAX_TITLE_CANDIDATES}
+    ):
+        if normalise_words(title) == words[place - 1]:
+            ids_by_title[distinct_titles[place - 1]] = paper_id
+    return ids_by_title

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC
 from pathlib import Path
 from typing import Final
@@ -13,12 +13,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from paperround import __version__, schema
 from paperround.database import Database
-from paperround.embeddings.client import Encoder
+from paperround.embeddings.client import EncoderClient
 from paperround.papers import doi
-from paperround.search.query_vectors import PATIENCE, QueryVectors
+from paperround.search.query_vectors import QUERY_ENCODING_TIMEOUT, QueryEncoder
 from paperround.settings import Settings
-from paperround.text.markup import markup, markup_paragraphs
-from paperround.tokens import signer
+from paperround.text.markup import render_html, render_html_paragraphs
+from paperround.tokens import load_signer
 from paperround.web import errors, metrics
 from paperround.web.api import feeds, me, papers, search, subscriptions
 from paperround.web.api import topics as topics_api
@@ -71,19 +71,21 @@ PAGES: Final = (
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings, encoder_socket = app.state.settings, app.state.encoder_socket
-    app.state.database = database = Database(app.state.database_url, application="paperround web")
-    async with database.reading() as session:
-        await schema.require(session)
-    app.state.signer = await signer(database, settings)
-    encoder = None
-    if encoder_socket or settings.encoder_url:
-        encoder = Encoder(settings, encoder_socket, patience=PATIENCE)
-    app.state.query_vectors = QueryVectors(encoder)
-    with metrics.serving(database, settings):
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(
+            Database(app.state.database_url, application="paperround web")
+        )
+        app.state.database = database
+        async with database.read_session() as session:
+            await schema.require(session)
+        app.state.signer = await load_signer(database, settings)
+        encoder = None
+        if encoder_socket or settings.encoder_url:
+            encoder = EncoderClient(settings, encoder_socket, timeout=QUERY_ENCODING_TIMEOUT)
+            await stack.enter_async_context(encoder)
+        app.state.query_vectors = QueryEncoder(encoder)
+        stack.enter_context(metrics.serve_metrics(database, settings))
         yield
-    if encoder:
-        await encoder.close()
-    await database.close()
 
 
 def create_app(settings: Settings, database_url: str, encoder_socket: Path | None = None) -> FastAPI:
@@ -124,8 +126,8 @@ def templates() -> Environment:
     )
     environment.globals["version"] = fingerprint()
     environment.filters.update(
-        markup=markup,
-        paragraphs=markup_paragraphs,
+        markup=render_html,
+        paragraphs=render_html_paragraphs,
         count=presenters.count,
         reason=presenters.reason,
         plural=presenters.plural,
@@ -133,7 +135,7 @@ def templates() -> Environment:
         short_day=presenters.short_day,
         account_name=presenters.account_name,
         search_address=presenters.search_address,
-        doi_address=doi.address,
+        doi_address=doi.doi_url,
         utc=lambda moment: f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
     )
     return environment

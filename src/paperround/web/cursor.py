@@ -7,12 +7,12 @@ import json
 import math
 from datetime import UTC, datetime
 
-from paperround.papers.arxiv_id import bare_id
-from paperround.papers.editions import Place, Sort
+from paperround.papers.arxiv_id import strip_version
+from paperround.papers.editions import ListPosition, Sort
 from paperround.web.dependencies import BadRequest
 
 
-def encode(sort: Sort, place: Place | None) -> str | None:
+def encode(sort: Sort, place: ListPosition | None) -> str | None:
     if place is None:
         return None
     key = place.key.isoformat() if isinstance(place.key, datetime) else place.key
@@ -20,14 +20,14 @@ def encode(sort: Sort, place: Place | None) -> str | None:
     return base64.urlsafe_b64encode(word).decode().rstrip("=")
 
 
-def decode(sort: Sort, cursor: str | None) -> Place | None:
+def decode(sort: Sort, cursor: str | None) -> ListPosition | None:
     """Raises `BadRequest` for a word that isn't ours, or that another order gave."""
     if not cursor:
         return None
     try:
         given_sort, key, paper_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if given_sort == sort.value and isinstance(paper_id, str):
-            return Place(_key(sort, key), bare_id(paper_id))
+            return ListPosition(_key(sort, key), strip_version(paper_id))
     except (ValueError, TypeError, OverflowError, RecursionError):
         pass
     raise BadRequest("This cursor is not one that we gave for this list. Start again without it.")

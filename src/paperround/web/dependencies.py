@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Annotated, Any, cast
@@ -16,34 +16,24 @@ from paperround import sample
 from paperround.accounts import api_keys, sessions
 from paperround.accounts.tables import Reader, Scope
 from paperround.database import Database, ReadSession, WriteSession, utc_now
-from paperround.search.query_vectors import QueryVectors
+from paperround.errors import PaperroundError
+from paperround.search.query_vectors import QueryEncoder
 from paperround.settings import Settings
 from paperround.tokens import Signer
 from paperround.web.security import cookies
 
 
-class WebError(Exception):
-    """WebError ── NotFound · BadRequest · SignInNeeded · Forbidden · TooMany
-
-    Shown as a page to people, as problem+json to programs.
-    """
-
-    status = 500
-    title = "Something went wrong"
-    headers: Mapping[str, str] = MappingProxyType({})
-
-
-class NotFound(WebError):
+class NotFound(PaperroundError):
     status = 404
     title = "Not found"
 
 
-class BadRequest(WebError):
+class BadRequest(PaperroundError):
     status = 400
     title = "Not understood"
 
 
-class SignInNeeded(WebError):
+class SignInNeeded(PaperroundError):
     """People are led to the page where they sign in."""
 
     status = 401
@@ -51,12 +41,12 @@ class SignInNeeded(WebError):
     headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
 
 
-class Forbidden(WebError):
+class Forbidden(PaperroundError):
     status = 403
     title = "Not allowed"
 
 
-class TooMany(WebError):
+class TooMany(PaperroundError):
     status = 429
     title = "Too many at once"
 
@@ -73,8 +63,8 @@ def database_of(request: Request) -> Database:
     return cast(Database, request.app.state.database)
 
 
-def query_vectors_of(request: Request) -> QueryVectors:
-    return cast(QueryVectors, request.app.state.query_vectors)
+def query_vectors_of(request: Request) -> QueryEncoder:
+    return cast(QueryEncoder, request.app.state.query_vectors)
 
 
 def signer_of(request: Request) -> Signer:
@@ -82,13 +72,13 @@ def signer_of(request: Request) -> Signer:
 
 
 async def reading(request: Request) -> AsyncIterator[ReadSession]:
-    async with database_of(request).reading() as session:
+    async with database_of(request).read_session() as session:
         yield session
 
 
 async def writing(request: Request) -> AsyncIterator[WriteSession]:
     """Commits when the route returns, rolls back when it raises."""
-    async with database_of(request).writing() as session:
+    async with database_of(request).write_session() as session:
         yield session
 
 
@@ -113,15 +103,15 @@ Now = Annotated[datetime, Depends(now)]
 Config = Annotated[Settings, Depends(config)]
 
 
-async def visit(request: Request, now: Now) -> sessions.Visit | None:
+async def visit(request: Request, now: Now) -> sessions.SignedInVisit | None:
     """Whose browser this is, where its cookie tells. Kept for the page, and for errors in its place."""
     token = cookies.read(request, signer_of(request), settings_of(request))
-    found = await sessions.visit(database_of(request), token, now=now) if token else None
+    found = await sessions.load_visit(database_of(request), token, now=now) if token else None
     request.state.visit = found
     return found
 
 
-Visit = Annotated[sessions.Visit | None, Depends(visit)]
+Visit = Annotated[sessions.SignedInVisit | None, Depends(visit)]
 
 
 async def viewer(visit: Visit) -> Reader | None:
@@ -145,14 +135,14 @@ bearer = HTTPBearer(
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 
 
-async def key_holder(request: Request, given: Bearer, now: Now) -> api_keys.Holder:
-    found = await api_keys.holder(database_of(request), given.credentials, now=now) if given else None
+async def key_holder(request: Request, given: Bearer, now: Now) -> api_keys.KeyHolder:
+    found = await api_keys.find_holder(database_of(request), given.credentials, now=now) if given else None
     if found is None:
         raise SignInNeeded("Send a key of your settings as `Authorization: Bearer pr_…`.")
     return found
 
 
-KeyHolder = Annotated[api_keys.Holder, Depends(key_holder)]
+KeyHolder = Annotated[api_keys.KeyHolder, Depends(key_holder)]
 
 
 async def key_reader(holder: KeyHolder) -> Reader:
@@ -171,13 +161,13 @@ KeyWriter = Annotated[Reader, Depends(key_writer)]
 
 def viewer_of(request: Request) -> Reader | None:
     """Who is signed in, once a page's route has been reached."""
-    visit: sessions.Visit | None = getattr(request.state, "visit", None)
+    visit: sessions.SignedInVisit | None = getattr(request.state, "visit", None)
     return visit.reader if visit else None
 
 
 def csrf_of(request: Request) -> str:
     """The token of the forms of who is signed in, else ''."""
-    visit: sessions.Visit | None = getattr(request.state, "visit", None)
+    visit: sessions.SignedInVisit | None = getattr(request.state, "visit", None)
     return cookies.form_token(signer_of(request), visit.session.id) if visit else ""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Final
@@ -12,47 +11,37 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
+from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
-from paperround.accounts.api_keys import TooManyKeys
-from paperround.accounts.readers import AddressTaken, NoSuchTimeZone
-from paperround.accounts.sign_in import LinkNotValid
 from paperround.database import utc_now
-from paperround.digests.subscriptions import NoSuchSubscription, StepNotAllowed
-from paperround.library.reading_list import CannotSave
-from paperround.papers.period import NoSuchPeriod
-from paperround.text.email_address import NotAnAddress
-from paperround.tokens import BadToken
-from paperround.topics.reader_topics import CannotFollow, NoSuchTopic
-from paperround.web.api.schemas import Problem
-from paperround.web.dependencies import SignInNeeded, WebError, page, visit
+from paperround.errors import PaperroundError
+from paperround.web.dependencies import SignInNeeded, page, visit
 
 logger = structlog.get_logger(__name__)
 
+
 PROBLEM: Final = "application/problem+json"
 FILES: Final = (".md", ".bib", ".ris")  # read by programs
+
+
+class Problem(BaseModel):
+    """RFC 9457. `error` says the same to clients of the hub."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    error: str
+
+
 DOCUMENTED: Final[dict[int | str, dict[str, Any]]] = {
     "default": {
         "description": "What went wrong, as RFC 9457 has it.",
         "content": {PROBLEM: {"schema": Problem.model_json_schema()}},
     }
-}
-# What the domains refuse; their words say why.
-REFUSED: Final[Mapping[type[Exception], tuple[int, str]]] = {
-    NoSuchPeriod: (400, "Not understood"),
-    NotAnAddress: (400, "Not an address"),
-    NoSuchTimeZone: (400, "Not a time zone"),
-    LinkNotValid: (410, "This link is no longer good"),
-    AddressTaken: (409, "That address is taken"),
-    TooManyKeys: (409, "Too many keys"),
-    CannotFollow: (400, "Not a topic yet"),
-    NoSuchTopic: (404, "Not found"),
-    CannotSave: (400, "Not kept"),
-    BadToken: (404, "This link is not valid"),
-    NoSuchSubscription: (404, "Deleted"),
-    StepNotAllowed: (409, "That can't be done now"),
 }
 SENTENCES: Final = {
     404: "There is no such page.",
@@ -64,9 +53,8 @@ SENTENCES: Final = {
 
 def install(app: FastAPI) -> None:
     handlers: dict[type[Exception], Any] = {
-        WebError: _web_error,
+        PaperroundError: _paperround_error,
         SignInNeeded: _sign_in_needed,
-        **dict.fromkeys(REFUSED, _refused),
         RequestValidationError: _invalid,
         HTTPException: _http,
         OperationalError: _no_database,
@@ -95,23 +83,21 @@ def problem(status: int, title: str, detail: str) -> JSONResponse:
     return JSONResponse(content, status_code=status, media_type=PROBLEM)
 
 
-async def _web_error(request: Request, error: WebError) -> Response:
-    response = await answer(request, error.status, str(error), error.title)
+async def _paperround_error(request: Request, error: PaperroundError) -> Response:
+    """Answer with the error's own status, title and advice. What is not the client's fault is logged."""
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return await unexpected(request, error)
+    response = await answer(request, error.status, error.detail, error.title)
     response.headers.update(error.headers)
     return response
 
 
 async def _sign_in_needed(request: Request, error: SignInNeeded) -> Response:
     if not wants_page(request):
-        return await _web_error(request, error)
+        return await _paperround_error(request, error)
     shown = urlsplit(str(request.url) if request.method == "GET" else request.headers.get("referer", ""))
     wanted = f"{shown.path}?{shown.query}".rstrip("?")  # the page itself, or the one with the form
     return RedirectResponse(f"/sign-in?{urlencode({'next': wanted})}" if wanted else "/sign-in", 303)
-
-
-async def _refused(request: Request, error: Exception) -> Response:
-    status, title = REFUSED[type(error)]
-    return await answer(request, status, str(error), title)
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> Response:

@@ -1,4 +1,4 @@
-"""Numbers for Prometheus, at an address of their own: not every reader of the pages need see them."""
+"""Metrics for Prometheus, served at their own address, since not every visitor should see them."""
 
 from __future__ import annotations
 
@@ -22,74 +22,92 @@ from paperround.settings import FeedName, Settings
 
 logger = structlog.get_logger(__name__)
 
-PATIENCE: Final = 10  # seconds for a look into the database
+COLLECTION_TIMEOUT: Final = 10  # seconds for the database queries
 
 
-def by(name: str, words: str, label: str, values: Mapping[Any, float]) -> GaugeMetricFamily:
+def gauge_by_label(name: str, words: str, label: str, values: Mapping[Any, float]) -> GaugeMetricFamily:
     family = GaugeMetricFamily(f"paperround_{name}", words, labels=[label])
     for value, number in values.items():
         family.add_metric([str(value)], number)
     return family
 
 
-async def measured(
+async def collect_gauges(
     session: ReadSession, feeds: Iterable[FeedName], *, now: datetime
 ) -> list[GaugeMetricFamily]:
-    """What is counted, as it stands now."""
-    deliveries = await ledger.ledger(session, now=now, over=None)
-    subscriptions = await ledger.subscriptions(session)
-    states = {name: await status.state(session, name, now=now) for name in feeds}
-    vectors, jobs = await backfill.state(session), await queue.state(session)
+    """Reads all metrics from the database as they are at `now`."""
+    deliveries = await ledger.count_deliveries(session, now=now, window=None)
+    subscriptions = await ledger.count_subscriptions(session)
+    states = {name: await status.load_feed_status(session, name, now=now) for name in feeds}
+    vectors, jobs = await backfill.load_embedding_state(session), await queue.load_queue_state(session)
     ages = {
         name: (now - state.last_success).total_seconds()
         for name, state in states.items()
         if state.last_success
     }
     return [
-        by("deliveries", "Digests by state.", "state", deliveries.counts),
+        gauge_by_label("deliveries", "Digests by state.", "state", deliveries.counts),
         GaugeMetricFamily("paperround_deliveries_planned", "All of them.", value=deliveries.planned),
-        GaugeMetricFamily("paperround_sent_last_minute", "Digests sent.", value=deliveries.sent_lately),
+        GaugeMetricFamily("paperround_sent_last_minute", "Digests sent.", value=deliveries.sent_last_minute),
         GaugeMetricFamily("paperround_bounced", "Digests that came back.", value=deliveries.bounced),
-        by("subscriptions", "Subscriptions by state.", "state", subscriptions),
-        by("feed_age_seconds", "Since a feed was last read well.", "feed", ages),
-        by("feed_quarantined", "Unreadable records.", "feed", {n: s.quarantined for n, s in states.items()}),
-        by("feed_failing_days", "Days tried again.", "feed", {n: s.failing_days for n, s in states.items()}),
-        by("vectors", "Papers by whether they have a vector.", "state", {
-            "done": vectors.done, "waiting": vectors.waiting, "refused": vectors.refused,
-        }),
-        by("jobs", "Jobs by state.", "state", {
-            "waiting": jobs.waiting, "running": jobs.running, "failed": jobs.failed,
-        }),
-    ]  # fmt: skip
+        gauge_by_label("subscriptions", "Subscriptions by state.", "state", subscriptions),
+        gauge_by_label("feed_age_seconds", "Since a feed was last read well.", "feed", ages),
+        gauge_by_label(
+            "feed_quarantined", "Unreadable records.", "feed", {n: s.quarantined for n, s in states.items()}
+        ),
+        gauge_by_label(
+            "feed_failing_days", "Days tried again.", "feed", {n: s.failing_days for n, s in states.items()}
+        ),
+        gauge_by_label(
+            "vectors",
+            "Papers by whether they have a vector.",
+            "state",
+            {
+                "done": vectors.done,
+                "waiting": vectors.waiting,
+                "refused": vectors.refused,
+            },
+        ),
+        gauge_by_label(
+            "jobs",
+            "Jobs by state.",
+            "state",
+            {
+                "waiting": jobs.waiting,
+                "running": jobs.running,
+                "failed": jobs.failed,
+            },
+        ),
+    ]
 
 
-class Numbers(Collector):
-    """Asked by Prometheus's own thread; looks in the loop of the web process."""
+class MetricsCollector(Collector):
+    """Collects metrics in Prometheus's own thread; the queries run in the web process's event loop."""
 
     def __init__(self, database: Database, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
         self._database, self._feeds, self._loop = database, settings.feeds, loop
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         look = asyncio.run_coroutine_threadsafe(self._look(), self._loop)
-        yield from look.result(PATIENCE)
+        yield from look.result(COLLECTION_TIMEOUT)
 
     async def _look(self) -> list[GaugeMetricFamily]:
-        async with self._database.reading() as session:
-            return await measured(session, self._feeds, now=utc_now())
+        async with self._database.read_session() as session:
+            return await collect_gauges(session, self._feeds, now=utc_now())
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
-        """Nothing, so that registering doesn't look yet."""
+        """Returns nothing, so that registering the collector does not query the database."""
         return []
 
 
 @contextmanager
-def serving(database: Database, settings: Settings) -> Iterator[None]:
-    """`/metrics` at the settings' own address, if they have one."""
+def serve_metrics(database: Database, settings: Settings) -> Iterator[None]:
+    """Serves `/metrics` at the address in the settings, if there is one."""
     if not settings.metrics_port:
         yield
         return
     registry = CollectorRegistry()
-    registry.register(Numbers(database, settings, asyncio.get_running_loop()))
+    registry.register(MetricsCollector(database, settings, asyncio.get_running_loop()))
     server, thread = start_http_server(settings.metrics_port, settings.metrics_host, registry)
     logger.info("metrics", address=f"http://{settings.metrics_host}:{settings.metrics_port}/metrics")
     try:

@@ -11,80 +11,82 @@ from fastapi import Depends, Query, Request
 
 from paperround.database import ReadSession
 from paperround.papers import arxiv_id
-from paperround.papers.period import Period, Span
-from paperround.search.filters import Filters
-from paperround.search.query import Found, LookedUp, look_up, search
-from paperround.search.query_syntax import LONGEST, Question, meaning, read
+from paperround.papers.period import EditionPeriod, Period
+from paperround.search.engine import SearchResults, TextLookup, look_up_text, search
+from paperround.search.filters import SearchFilters
+from paperround.search.query_syntax import MAX_QUERY_LENGTH, ParsedQuery, parse_query, text_to_encode
 from paperround.search.query_vectors import QueryVector
-from paperround.web.api.papers import Category
 from paperround.web.dependencies import BadRequest, database_of, query_vectors_of
+from paperround.web.params import Category
 
-MOST_VOTES: Final = 1_000_000
+MAX_VOTES: Final = 1_000_000
 
 
 @dataclass(frozen=True)
-class Asking:
+class SearchRequest:
     """`paper_id`: the question is a paper's id or address. `looked_up`: under the address's filters."""
 
-    question: Question
+    query: ParsedQuery
     paper_id: str | None
     vector: QueryVector | None = None
-    looked_up: LookedUp | None = None
+    text_lookup: TextLookup | None = None
 
     @classmethod
-    def of(cls, text: str) -> Self:
-        question = read(text)
-        return cls(question, arxiv_id.named(question.text))
+    def parse(cls, text: str) -> Self:
+        question = parse_query(text)
+        return cls(question, arxiv_id.parse_id_or_url(question.text))
 
     @property
-    def sentence(self) -> str:
+    def text_to_encode(self) -> str:
         """What to encode; empty where words won't be searched for."""
-        return meaning(self.question) if self.question.words and not self.paper_id else ""
+        return text_to_encode(self.query) if self.query.words and not self.paper_id else ""
 
-    async def search(self, session: ReadSession, *, filters: Filters, limit: int) -> Found:
+    async def search(self, session: ReadSession, *, filters: SearchFilters, limit: int) -> SearchResults:
         """`filters` are the address's where something was looked up."""
         return await search(
-            session, self.question, self.vector, filters=filters, limit=limit, looked_up=self.looked_up
+            session, self.query, self.vector, filters=filters, limit=limit, text_lookup=self.text_lookup
         )
 
 
-async def understood(request: Request, text: str) -> Asking:
-    asking = Asking.of(text)
-    return replace(asking, vector=await query_vectors_of(request).of(asking.sentence))
+async def encode_search(request: Request, text: str) -> SearchRequest:
+    search_request = SearchRequest.parse(text)
+    return replace(
+        search_request, vector=await query_vectors_of(request).encode(search_request.text_to_encode)
+    )
 
 
 Q = Annotated[
     str | None,
     Query(
-        max_length=LONGEST,
+        max_length=MAX_QUERY_LENGTH,
         description='Words, "phrases", -exclusions, or; an author; an arXiv id.',
         examples=["waiting for gradients"],
     ),
 ]
 
 
-async def asking(request: Request, q: Q = None) -> Asking | None:
+async def parse_search(request: Request, q: Q = None) -> SearchRequest | None:
     """None without `q`. Stands before the session in a route: encoding must not hold a connection."""
-    return None if q is None else await understood(request, q)
+    return None if q is None else await encode_search(request, q)
 
 
-async def filters(
+async def parse_filters(
     from_: Annotated[
         str, Query(alias="from", description="The first day on a list.", examples=["2025-10-27"])
     ] = "",
     to: Annotated[str, Query(description="The last day on a list.", examples=["2025-11-02"])] = "",
     organization: Annotated[str, Query(max_length=200, description="Its name on the hub.")] = "",
     has_code: Annotated[bool, Query(description="Only papers with code.")] = False,
-    min_upvotes: Annotated[int, Query(ge=0, le=MOST_VOTES, description="At least so many.")] = 0,
+    min_upvotes: Annotated[int, Query(ge=0, le=MAX_VOTES, description="At least so many.")] = 0,
     feed: Annotated[str, Query(max_length=40, description="On a list of this feed.")] = "",
     category: Category = None,
-) -> Filters:
-    first, last = _day(from_), _day(to)
+) -> SearchFilters:
+    first, last = _parse_day(from_), _parse_day(to)
     if first and last and first > last:
         raise BadRequest("`from` lies after `to`.")
-    return Filters(
-        first=first,
-        last=last,
+    return SearchFilters(
+        first_day=first,
+        last_day=last,
         feed=feed or None,
         category=category or None,
         organization=organization or None,
@@ -93,28 +95,32 @@ async def filters(
     )
 
 
-def _day(value: str) -> date | None:
-    return Span.parse(Period.day, value).first if value else None
+def _parse_day(value: str) -> date | None:
+    return EditionPeriod.parse(Period.day, value).first if value else None
 
 
-Asked = Annotated[Asking | None, Depends(asking)]
-Filtered = Annotated[Filters, Depends(filters)]
+OptionalSearch = Annotated[SearchRequest | None, Depends(parse_search)]
+Filters = Annotated[SearchFilters, Depends(parse_filters)]
 
 
-async def sought(request: Request, filters: Filtered, q: Q = None) -> Asking | None:
+async def parse_and_look_up(request: Request, filters: Filters, q: Q = None) -> SearchRequest | None:
     """`asking`, for a search under these filters: while its words are encoded, they are looked up."""
     if q is None:
         return None
-    asking, vectors = Asking.of(q), query_vectors_of(request)
-    if vectors.at_once(asking.sentence):
-        return replace(asking, vector=await vectors.of(asking.sentence))
-    vector, found = await gather(vectors.of(asking.sentence), _looked_up(request, asking.question, filters))
-    return replace(asking, vector=vector, looked_up=found)
+    search_request, vectors = SearchRequest.parse(q), query_vectors_of(request)
+    if vectors.is_immediate(search_request.text_to_encode):
+        return replace(search_request, vector=await vectors.encode(search_request.text_to_encode))
+    vector, lookup = await gather(
+        vectors.encode(search_request.text_to_encode), _look_up_words(request, search_request.query, filters)
+    )
+    return replace(search_request, vector=vector, text_lookup=lookup)
 
 
-async def _looked_up(request: Request, question: Question, filters: Filters) -> LookedUp | None:
-    async with database_of(request).reading() as session:
-        return await look_up(session, question, filters=filters)
+async def _look_up_words(
+    request: Request, question: ParsedQuery, filters: SearchFilters
+) -> TextLookup | None:
+    async with database_of(request).read_session() as session:
+        return await look_up_text(session, question, filters=filters)
 
 
-Sought = Annotated[Asking | None, Depends(sought)]
+PreparedSearch = Annotated[SearchRequest | None, Depends(parse_and_look_up)]

@@ -1,223 +1,205 @@
-"""One door a job: arguments, a database, one domain function. What there is to do stands in the tables."""
+"""The worker's jobs. Each one calls a domain function, which finds its work in the tables."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
-from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import procrastinate
 import stamina
 import structlog
-from procrastinate import JobContext
 
 from paperround import queue, sample
 from paperround.accounts import mail as accounts_mail
-from paperround.accounts import retention, sign_in
+from paperround.accounts import sign_in
 from paperround.database import Database, utc_now
 from paperround.digests import confirmation, delivery, scheduler, subscriptions
-from paperround.digests import retention as digests_tidying
-from paperround.digests.links import Links
+from paperround.digests import retention as digest_retention
+from paperround.digests.links import DigestLinks
 from paperround.embeddings import backfill
-from paperround.embeddings.client import Encoder, EncoderError, EncoderUnavailable
+from paperround.embeddings.client import EncoderClient, EncoderError, EncoderUnavailable
 from paperround.feeds import ingestion, schedule
-from paperround.feeds.arxiv.feed import arxiv
-from paperround.feeds.registry import opened
+from paperround.feeds.arxiv.feed import open_arxiv
+from paperround.feeds.registry import open_feed
 from paperround.library import submission_fetcher
-from paperround.mail import mailer, outbox
+from paperround.mail import open_mailer, open_outbox
 from paperround.papers import half_life
 from paperround.search import word_counts
 from paperround.settings import FeedName, Settings
-from paperround.tokens import signer
+from paperround.tokens import load_signer
 from paperround.topics import corpus, edition_matches
+from paperround.worker.registry import CONTEXT_KEY, WorkerContext, job
 
 logger = structlog.get_logger(__name__)
 
-JOBS_AT_ONCE: Final = 8  # more than there are kinds of long work, so that a letter needn't wait for one
-# Objects made between two looks for garbage: a block of topics makes half a million that all soon go by
-# themselves, and Python's default looked through them for a quarter of the time.
-COLLECTING: Final = (50_000, 20, 20)
-ENCODER_START: Final = 40  # seconds
+MAX_CONCURRENT_JOBS: Final = 8  # more than there are kinds of long jobs, so that mail needn't wait for them
+# A batch of topics makes half a million objects that soon go by themselves. With Python's default thresholds
+# the garbage collector took a quarter of the time to look through them.
+GC_THRESHOLDS: Final = (50_000, 20, 20)
+ENCODER_START_TIMEOUT: Final = 40  # seconds
 
 
-@dataclass(frozen=True)
-class Workplace:
-    """What a worker's tasks share. `heartbeat` and `silence` in seconds.
+def ingestion_policy(settings: Settings) -> ingestion.IngestionPolicy:
+    """Build the policy for reading feeds from the settings."""
+    return ingestion.IngestionPolicy(reading_interval=settings.read_every, half_life=settings.half_life)
 
-    Each kind of long work, and each feed, is done once a process, so that a slow one doesn't take the places
-    of the rest.
+
+@job("read_feeds")
+async def read_feeds(context: WorkerContext) -> None:
+    """Read every day that is due. Show the sample edition where nothing could ever be read.
+
+    Each feed is read once at a time, so that a slow feed doesn't hold up the others.
     """
-
-    settings: Settings
-    database: Database
-    encoder_socket: Path
-    heartbeat: float = 5
-    silence: float = 20
-    reading: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
-    embedding: asyncio.Lock = field(default_factory=asyncio.Lock)
-    matching: asyncio.Lock = field(default_factory=asyncio.Lock)
-    fetching: asyncio.Lock = field(default_factory=asyncio.Lock)
-    sending: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-
-def rules(settings: Settings) -> ingestion.Rules:
-    return ingestion.Rules(every=settings.read_every, half_life=settings.half_life)
-
-
-@queue.app.task(name="read_feeds", pass_context=True)
-async def read_feeds(context: JobContext) -> None:
-    """Read every day that is due; where nothing could ever be read, show the sample edition."""
-    place: Workplace = context.additional_context["place"]
     async with asyncio.TaskGroup() as group:
-        for name in place.settings.feeds:
-            if not place.reading[name].locked():
-                group.create_task(_read_feed(place, name))
+        for name in context.settings.feeds:
+            read_feed = partial(_read_feed, context, name)
+            group.create_task(context.run_exclusively(f"read_feeds {name}", read_feed))
 
 
-async def _read_feed(place: Workplace, name: FeedName) -> None:
-    async with place.reading[name], opened(name, place.settings, place.database) as feed:
-        async with place.database.writing() as session:
-            catch_up = timedelta(days=place.settings.catch_up_days)
-            await schedule.plan(session, feed.name, now=utc_now(), catch_up=catch_up)
-        await ingestion.read_due(place.database, feed, rules(place.settings))
-        async with place.database.writing() as session:
-            await sample.show_if_empty(session, rules(place.settings), now=utc_now())
+async def _read_feed(context: WorkerContext, name: FeedName) -> None:
+    async with open_feed(name, context.settings, context.database) as feed:
+        async with context.database.write_session() as session:
+            catch_up = timedelta(days=context.settings.catch_up_days)
+            await schedule.plan_days(session, feed.name, now=utc_now(), catch_up=catch_up)
+        await ingestion.read_due_days(context.database, feed, ingestion_policy(context.settings))
+        async with context.database.write_session() as session:
+            await sample.show_if_empty(session, ingestion_policy(context.settings), now=utc_now())
 
 
-@queue.app.task(name="embed_papers", pass_context=True)
-async def embed_papers(context: JobContext) -> None:
-    """Embed what lacks a vector. An encoder that is just starting is waited for."""
-    place: Workplace = context.additional_context["place"]
-    if place.embedding.locked():
-        return
-    async with place.embedding, Encoder(place.settings, place.encoder_socket) as encoder:
+@job("embed_papers", exclusive=True)
+async def embed_papers(context: WorkerContext) -> None:
+    """Embed the papers that lack a vector, and wait for an encoder that is just starting."""
+    async with EncoderClient(context.settings, context.encoder_socket) as encoder:
         try:
             async for attempt in stamina.retry_context(
-                on=EncoderUnavailable, attempts=None, timeout=ENCODER_START, wait_initial=1, wait_max=2
+                on=EncoderUnavailable,
+                attempts=None,
+                timeout=ENCODER_START_TIMEOUT,
+                wait_initial=1,
+                wait_max=2,
             ):
                 with attempt:
-                    done = await backfill.keep_filled(place.database, encoder)
+                    embedded_count = await backfill.backfill_and_activate(context.database, encoder)
         except EncoderError as error:
             logger.warning("embedding waits for the encoder", error=str(error))
             return
-    if done:
-        logger.info("embedded", papers=done)
+    if embedded_count:
+        logger.info("embedded", papers=embedded_count)
 
 
-@queue.app.task(name="fetch_submissions", pass_context=True)
-async def fetch_submissions(context: JobContext) -> None:
+@job("fetch_submissions", exclusive=True)
+async def fetch_submissions(context: WorkerContext) -> None:
     """Fetch the papers that readers submitted."""
-    place: Workplace = context.additional_context["place"]
-    if place.fetching.locked():
-        return
-    async with place.fetching, arxiv(place.settings, place.database) as source:
-        await submission_fetcher.fetch_due(place.database, source, half_life=place.settings.half_life)
+    async with open_arxiv(context.settings, context.database) as source:
+        await submission_fetcher.fetch_due_submissions(
+            context.database, source, half_life=context.settings.half_life
+        )
 
 
-@queue.app.task(name="count_words", pass_context=True)
-async def count_words(context: JobContext) -> None:
-    """Tell search how common words are, once the catalogue has grown."""
-    place: Workplace = context.additional_context["place"]
-    await word_counts.refresh(place.database)
+@job("count_words")
+async def count_words(context: WorkerContext) -> None:
+    """Count again how common words are for search, once the catalogue has grown."""
+    await word_counts.refresh_word_counts(context.database)
 
 
-@queue.app.task(name="measure_catalogue", pass_context=True)
-async def measure_catalogue(context: JobContext) -> None:
-    """Measure anew what topics' scores are standardised over, once the catalogue has grown."""
-    place: Workplace = context.additional_context["place"]
-    await corpus.measure_if_grown(place.database, now=utc_now())
+@job("measure_catalogue")
+async def measure_catalogue(context: WorkerContext) -> None:
+    """Measure again what topics' scores are standardised with, once the catalogue has grown."""
+    await corpus.measure_if_grown(context.database, now=utc_now())
 
 
-@queue.app.task(name=sign_in.SENDING, pass_context=True)
-async def send_sign_in_links(context: JobContext) -> None:
-    """Mail the links that were asked for."""
-    place: Workplace = context.additional_context["place"]
-    async with mailer(place.settings) as mail:
-        await accounts_mail.send_due(place.database, mail, place.settings, now=utc_now())
+@job(sign_in.SEND_LINKS_JOB)
+async def send_sign_in_links(context: WorkerContext) -> None:
+    """Mail the sign-in links that were requested."""
+    async with open_mailer(context.settings) as mail:
+        await accounts_mail.send_due_links(context.database, mail, context.settings, now=utc_now())
 
 
-@queue.app.task(name=subscriptions.LETTERS, pass_context=True)
-async def send_letters(context: JobContext) -> None:
-    """Mail the letters that ask to confirm an address."""
-    place: Workplace = context.additional_context["place"]
-    links = Links.of(place.settings, await signer(place.database, place.settings))
-    async with mailer(place.settings) as mail:
-        await confirmation.send_due(place.database, mail, links, place.settings.site_name, now=utc_now())
+@job(subscriptions.SEND_CONFIRMATIONS_JOB)
+async def send_letters(context: WorkerContext) -> None:
+    """Mail the letters that ask for the confirmation of an address."""
+    links = DigestLinks.from_settings(context.settings, await load_signer(context.database, context.settings))
+    async with open_mailer(context.settings) as mail:
+        await confirmation.send_due_confirmations(
+            context.database, mail, links, context.settings.site_name, now=utc_now()
+        )
 
 
-@queue.app.task(name=scheduler.SENDING, pass_context=True)
-async def send_digests(context: JobContext) -> None:
+@job(scheduler.SEND_DIGESTS_JOB, exclusive=True)
+async def send_digests(context: WorkerContext) -> None:
     """Send every digest that is due."""
-    place: Workplace = context.additional_context["place"]
-    if place.sending.locked():
-        return
     async with (
-        place.sending,
-        Encoder(place.settings, place.encoder_socket) as encoder,
-        delivery.opened(place.settings, place.database, encoder) as desk,
+        EncoderClient(context.settings, context.encoder_socket) as encoder,
+        delivery.open_context(context.settings, context.database, encoder) as sending_context,
     ):
-        await delivery.send_due(desk)
+        await delivery.send_due_digests(sending_context)
 
 
-@queue.app.task(name="tidy_mail", pass_context=True)
-async def tidy_mail(context: JobContext) -> None:
-    """Thin old deliveries, forget what nobody confirmed and old messages of the outbox."""
-    place: Workplace = context.additional_context["place"]
-    await digests_tidying.tidy(place.database, now=utc_now())
-    await asyncio.to_thread(outbox(place.settings).forget_old, now=utc_now())
+@job("tidy_mail")
+async def tidy_mail(context: WorkerContext) -> None:
+    """Thin out old deliveries, and delete unconfirmed subscriptions and old messages of the outbox."""
+    await digest_retention.delete_expired(context.database, now=utc_now())
+    await asyncio.to_thread(open_outbox(context.settings).delete_old, now=utc_now())
 
 
-@queue.app.task(name="tidy_accounts", pass_context=True)
-async def tidy_accounts(context: JobContext) -> None:
-    """Forget expired links, ended sessions and old counts."""
-    place: Workplace = context.additional_context["place"]
-    await retention.tidy(place.database, now=utc_now())
+@job("tidy_accounts")
+async def tidy_accounts(context: WorkerContext) -> None:
+    """Delete expired links, ended sessions and old counts."""
+    await sign_in.delete_expired(context.database, now=utc_now())
 
 
-@queue.app.task(name="match_topics", pass_context=True)
-async def match_topics(context: JobContext) -> None:
-    """Match the latest editions with the topics that are due."""
-    place: Workplace = context.additional_context["place"]
-    if place.matching.locked():
-        return
-    async with place.matching, Encoder(place.settings, place.encoder_socket) as encoder:
-        await edition_matches.match_latest(place.database, encoder)
+@job("match_topics", exclusive=True)
+async def match_topics(context: WorkerContext) -> None:
+    """Match the topics that are due with the latest editions."""
+    async with EncoderClient(context.settings, context.encoder_socket) as encoder:
+        await edition_matches.match_latest(context.database, encoder)
 
 
-@queue.app.task(name="rescue_jobs", pass_context=True)
-async def rescue_jobs(context: JobContext) -> None:
-    place: Workplace = context.additional_context["place"]
-    await queue.rescue_stalled(context.app, silent_for=place.silence)
-    await queue.forget_failed(context.app)
+@job("rescue_jobs")
+async def rescue_jobs(context: WorkerContext) -> None:
+    """Queue the jobs of dead workers again, and delete jobs that failed long ago."""
+    await queue.rescue_stalled_jobs(context.app, silence_seconds=context.stalled_after)
+    await queue.delete_failed_jobs(context.app)
 
 
 @asynccontextmanager
-async def _ready(place: Workplace) -> AsyncIterator[procrastinate.App]:
-    """What a clock would have queued while nobody worked is queued at once."""
-    async with place.database.writing() as session:
-        await half_life.adopt_half_life(session, place.settings.half_life)
-        for task in ("read_feeds", "embed_papers", "rescue_jobs"):
-            await queue.defer(session, task, once=task)
-    async with queue.connected(place.database.url) as app:
+async def _open_app(settings: Settings, database: Database) -> AsyncIterator[procrastinate.App]:
+    """Open the queue, with the jobs that a clock would have added while no worker was running."""
+    async with database.write_session() as session:
+        await half_life.adopt_half_life(session, settings.half_life)
+        for name in ("read_feeds", "embed_papers", "rescue_jobs"):
+            await queue.defer(session, name, queueing_lock=name)
+    async with queue.open_app(database.url) as app:
         yield app
 
 
-async def work(place: Workplace) -> None:
-    """Run jobs until SIGTERM or SIGINT; a job that then takes more than some seconds is cut off and, since
-    the tables know what is left to do, taken up again at the next start."""
-    gc.set_threshold(*COLLECTING)
-    async with _ready(place) as app:
+async def work(
+    settings: Settings,
+    database: Database,
+    encoder_socket: Path,
+    *,
+    heartbeat_interval: float = 5,
+    stalled_after: float = 20,
+) -> None:
+    """Run jobs until SIGTERM or SIGINT. Both times are in seconds.
+
+    A job that then takes longer than a second is cancelled. Since the tables say what is left to do, the next
+    start takes it up again.
+    """
+    gc.set_threshold(*GC_THRESHOLDS)
+    async with _open_app(settings, database) as app:
+        context = WorkerContext(settings, database, encoder_socket, app, stalled_after)
         await app.run_worker_async(
-            concurrency=JOBS_AT_ONCE,
+            concurrency=MAX_CONCURRENT_JOBS,
             delete_jobs="successful",
             shutdown_graceful_timeout=1,
-            update_heartbeat_interval=place.heartbeat,
-            stalled_worker_timeout=place.silence,
-            additional_context={"place": place},
+            update_heartbeat_interval=heartbeat_interval,
+            stalled_worker_timeout=stalled_after,
+            additional_context={CONTEXT_KEY: context},
         )

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paperround.topics.model import scorer
-from paperround.topics.model.codec import packed, unpacked
-from paperround.topics.model.phrases import phrases_of, words_of
-from paperround.topics.model.reasons import parts
-from paperround.topics.model.scorer import NOWHERE, Shelf, Taste
+from paperround.topics.model.codec import decode_direction, encode_direction
+from paperround.topics.model.phrases import list_phrases, split_content_words
+from paperround.topics.model.reasons import phrase_contributions
+from paperround.topics.model.scorer import EMPTY_DIRECTION, PaperMatrix, TopicProfile
 from paperround.topics.model.sparse import Row, Rows, weighted_sum
 from paperround.topics.model.statistics import Statistics
 
@@ -23,14 +23,14 @@ DICE = np.random.default_rng(5)
 TEXTS = [" ".join(DICE.choice(WORDS, size=12)) for _ in range(80)]
 VECTORS = DICE.normal(size=(80, 8)).astype(np.float32)
 VECTORS /= np.linalg.norm(VECTORS, axis=1, keepdims=True)
-CATALOGUE = Statistics.counted(TEXTS, 1, VECTORS)
-VIEWS = [CATALOGUE.view(text, vector) for text, vector in zip(TEXTS, VECTORS, strict=True)]
-SHELF = Shelf.of(CATALOGUE, VIEWS)
+CATALOGUE = Statistics.measure(TEXTS, 1, VECTORS)
+VIEWS = [CATALOGUE.view_of_paper(text, vector) for text, vector in zip(TEXTS, VECTORS, strict=True)]
+SHELF = PaperMatrix.build(CATALOGUE, VIEWS)
 places = st.integers(0, len(TEXTS) - 1)
 tastes = st.builds(
-    lambda words, likes, dislikes: Taste(
-        CATALOGUE.asked(" ".join(words), VECTORS[len(words)]) if words else None,
-        scorer.literal(CATALOGUE, " ".join(words)),
+    lambda words, likes, dislikes: TopicProfile(
+        CATALOGUE.view_of_words(" ".join(words), VECTORS[len(words)]) if words else None,
+        scorer.is_phrase_in_catalogue(CATALOGUE, " ".join(words)),
         {str(place): VIEWS[place] for place in likes},
         [VIEWS[place] for place in dislikes],
     ),
@@ -40,104 +40,108 @@ tastes = st.builds(
 )
 
 
-def scores(taste: Taste) -> np.ndarray:
-    return scorer.scored([scorer.direct(CATALOGUE, taste)], SHELF).scores[0]
+def scores(taste: TopicProfile) -> np.ndarray:
+    return scorer.score_papers([scorer.build_direction(CATALOGUE, taste)], SHELF).scores[0]
 
 
 @given(tastes)
-def test_scores_are_standardised_over_the_catalogue(taste):
-    direction = scorer.direct(CATALOGUE, taste)
-    if direction is not NOWHERE and not direction.bent:
-        assert scorer.scored([direction], SHELF).scores.mean() == pytest.approx(0, abs=0.02)
+def test_scores_are_standardised_over_the_catalogue(taste: TopicProfile) -> None:
+    direction = scorer.build_direction(CATALOGUE, taste)
+    if direction is not EMPTY_DIRECTION and not direction.log_compressed:
+        assert scorer.score_papers([direction], SHELF).scores.mean() == pytest.approx(0, abs=0.02)
 
 
 @given(st.sets(places, min_size=1, max_size=4), places)
-def test_liking_a_paper_never_lowers_its_place_by_cosine_and_words(likes, new):
+def test_liking_a_paper_never_lowers_its_place_by_cosine_and_words(likes: set[int], new: int) -> None:
     known = {str(place): VIEWS[place] for place in likes}
-    before = scores(Taste(likes=known))
-    after = scores(Taste(likes=known | {str(new): VIEWS[new]}))
+    before = scores(TopicProfile(liked=known))
+    after = scores(TopicProfile(liked=known | {str(new): VIEWS[new]}))
     assert (after > after[new]).sum() <= (before > before[new]).sum()
 
 
 @given(tastes, places)
-def test_disliking_a_paper_never_raises_it(taste, bad):
-    if not taste.likes or taste.dislikes:
+def test_disliking_a_paper_never_raises_it(taste: TopicProfile, bad: int) -> None:
+    if not taste.liked or taste.disliked:
         return
-    worse = Taste(taste.text, taste.literal, taste.likes, [VIEWS[bad]])
+    worse = TopicProfile(taste.own_words, taste.phrase_in_catalogue, taste.liked, [VIEWS[bad]])
     before, after = scores(taste), scores(worse)
     assert (after > after[bad]).sum() >= (before > before[bad]).sum()
 
 
 @given(tastes)
-def test_parts_and_constants_are_the_score(taste):
-    direction = scorer.direct(CATALOGUE, taste)
-    block = scorer.scored([direction], SHELF)
+def test_parts_and_constants_are_the_score(taste: TopicProfile) -> None:
+    direction = scorer.build_direction(CATALOGUE, taste)
+    block = scorer.score_papers([direction], SHELF)
     for place, view in enumerate(VIEWS[:10]):
-        told = block.told[:, np.searchsorted(SHELF.columns, view.words.columns)]
-        raw = view.words.weights * (told[0] - direction.common * CATALOGUE.mean_words[view.words.columns])
-        added = float(parts(CATALOGUE, [direction], told, view.words).sum())
-        above = float(raw.sum()) - direction.offset
-        words = float(np.log1p(above)) if direction.bent and above > 0 else above
+        told = block.word_weights[:, np.searchsorted(SHELF.columns, view.words.columns)]
+        raw = view.words.weights * (
+            told[0] - direction.mean_weight * CATALOGUE.mean_words[view.words.columns]
+        )
+        added = float(phrase_contributions(CATALOGUE, [direction], told, view.words).sum())
+        above = float(raw.sum()) - direction.word_offset
+        words = float(np.log1p(above)) if direction.log_compressed and above > 0 else above
         scale = words / above if above else 1.0
-        assert added - scale * direction.offset == pytest.approx(words, abs=1e-2)
+        assert added - scale * direction.word_offset == pytest.approx(words, abs=1e-2)
         vectors = 0.0 if direction.vector is None else float(view.vector @ direction.vector)
-        assert block.scores[0, place] == pytest.approx(words + vectors - direction.centre, abs=1e-2)
+        assert block.scores[0, place] == pytest.approx(words + vectors - direction.vector_offset, abs=1e-2)
 
 
 @given(st.sets(places, min_size=1, max_size=4), st.floats(0.1, 50))
-def test_the_length_of_vectors_does_not_matter(likes, scale):
-    longer = [CATALOGUE.view(text, vector) for text, vector in zip(TEXTS, VECTORS, strict=True)]
+def test_the_length_of_vectors_does_not_matter(likes: set[int], scale: float) -> None:
+    longer = [CATALOGUE.view_of_paper(text, vector) for text, vector in zip(TEXTS, VECTORS, strict=True)]
     stretched = {
         str(place): longer[place]._replace(vector=longer[place].vector * np.float32(scale)) for place in likes
     }
     plain = {str(place): VIEWS[place] for place in likes}
-    assert scores(Taste(likes=stretched)) == pytest.approx(scores(Taste(likes=plain)), abs=1e-2)
+    assert scores(TopicProfile(liked=stretched)) == pytest.approx(scores(TopicProfile(liked=plain)), abs=1e-2)
 
 
 @given(tastes)
-def test_many_topics_at_once_score_as_each_alone(taste):
-    others = [scorer.direct(CATALOGUE, Taste(likes={"1": VIEWS[1]})), NOWHERE]
-    together = scorer.scored([others[0], scorer.direct(CATALOGUE, taste), others[1]], SHELF).scores
+def test_many_topics_at_once_score_as_each_alone(taste: TopicProfile) -> None:
+    others = [scorer.build_direction(CATALOGUE, TopicProfile(liked={"1": VIEWS[1]})), EMPTY_DIRECTION]
+    together = scorer.score_papers(
+        [others[0], scorer.build_direction(CATALOGUE, taste), others[1]], SHELF
+    ).scores
     assert together[1] == pytest.approx(scores(taste), abs=1e-3)
     assert not together[2].any()
 
 
 @given(tastes)
-def test_a_stored_direction_scores_the_same(taste):
-    direction = scorer.direct(CATALOGUE, taste)
-    again = unpacked(packed(direction))
-    both = scorer.scored([direction, again], SHELF).scores
+def test_a_stored_direction_scores_the_same(taste: TopicProfile) -> None:
+    direction = scorer.build_direction(CATALOGUE, taste)
+    again = decode_direction(encode_direction(direction))
+    both = scorer.score_papers([direction, again], SHELF).scores
     assert both[0] == pytest.approx(both[1], abs=0.02)
-    assert again.bar(5) == pytest.approx(direction.bar(5))
+    assert again.match_threshold(5) == pytest.approx(direction.match_threshold(5))
 
 
 @given(st.integers(1, 50), st.integers(1, 50), tastes)
-def test_who_wants_fewer_papers_a_day_has_the_higher_bar(few, many, taste):
-    direction = scorer.direct(CATALOGUE, taste)
-    assert direction.bar(min(few, many)) >= direction.bar(max(few, many))
+def test_who_wants_fewer_papers_a_day_has_the_higher_bar(few: int, many: int, taste: TopicProfile) -> None:
+    direction = scorer.build_direction(CATALOGUE, taste)
+    assert direction.match_threshold(min(few, many)) >= direction.match_threshold(max(few, many))
 
 
-def test_statistics_come_back_from_their_bytes():
-    again = Statistics.unpacked(CATALOGUE.packed())
+def test_statistics_come_back_from_their_bytes() -> None:
+    again = Statistics.decode(CATALOGUE.encode())
     assert again.vocabulary.phrases == CATALOGUE.vocabulary.phrases
-    assert np.array_equal(again.vocabulary.holders, CATALOGUE.vocabulary.holders)
+    assert np.array_equal(again.vocabulary.document_frequencies, CATALOGUE.vocabulary.document_frequencies)
     assert np.array_equal(again.mean_words, CATALOGUE.mean_words)
     assert again.sample_vectors == pytest.approx(CATALOGUE.sample_vectors, abs=1e-3)
 
 
 @given(st.text(max_size=200))
-def test_any_text_can_be_read(text):
-    row = CATALOGUE.vocabulary.row(text)
+def test_any_text_can_be_read(text: str) -> None:
+    row = CATALOGUE.vocabulary.tf_idf_row(text)
     assert np.array_equal(row.columns, np.unique(row.columns))
     assert not len(row.weights) or np.linalg.norm(row.weights) == pytest.approx(1, abs=1e-5)
-    assert len(phrases_of(text)) <= 3 * len(words_of(text))
+    assert len(list_phrases(text)) <= 3 * len(split_content_words(text))
 
 
 @given(st.lists(st.text("abc ", max_size=30), max_size=12))
-def test_counted_holders_are_the_texts_that_have_the_phrase(texts):
-    vocabulary = Statistics.counted(texts, None, np.empty((0, 0), np.float32)).vocabulary
-    for phrase, holders in zip(vocabulary.phrases, vocabulary.holders.tolist(), strict=True):
-        assert holders == sum(phrase in phrases_of(text) for text in texts)
+def test_counted_holders_are_the_texts_that_have_the_phrase(texts: list[str]) -> None:
+    vocabulary = Statistics.measure(texts, None, np.empty((0, 0), np.float32)).vocabulary
+    for phrase, holders in zip(vocabulary.phrases, vocabulary.document_frequencies.tolist(), strict=True):
+        assert holders == sum(phrase in list_phrases(text) for text in texts)
 
 
 rows = st.dictionaries(st.integers(0, 20), st.floats(-5, 5, width=32), max_size=8).map(
@@ -154,7 +158,7 @@ def dense(row: Row) -> np.ndarray:
 
 
 @given(st.lists(rows, max_size=5), rows)
-def test_sparse_products_are_the_dense_ones(given_rows, other):
+def test_sparse_products_are_the_dense_ones(given_rows: list[Row], other: Row) -> None:
     sparse, matrix = Rows.of(given_rows), np.array([dense(row) for row in given_rows]).reshape(-1, 21)
     assert sparse.times(other) == pytest.approx(matrix @ dense(other), abs=1e-3)
     assert sparse.dot(dense(other)) == pytest.approx(matrix @ dense(other), abs=1e-3)
@@ -164,13 +168,15 @@ def test_sparse_products_are_the_dense_ones(given_rows, other):
     assert dense(summed) == pytest.approx(2 * matrix.sum(axis=0), abs=1e-3)
 
 
-def test_an_unknown_topic_reaches_no_bar():
-    direction = scorer.direct(CATALOGUE, Taste(CATALOGUE.asked("unheard things", None)))
-    assert direction is NOWHERE
-    assert direction.bar(5) == np.inf
+def test_an_unknown_topic_reaches_no_bar() -> None:
+    direction = scorer.build_direction(
+        CATALOGUE, TopicProfile(CATALOGUE.view_of_words("unheard things", None))
+    )
+    assert direction is EMPTY_DIRECTION
+    assert direction.match_threshold(5) == np.inf
 
 
-def test_neither_web_nor_tasks_import_scipy_sklearn_or_torch():
+def test_neither_web_nor_tasks_import_scipy_sklearn_or_torch() -> None:
     found = subprocess.run(
         [
             sys.executable,

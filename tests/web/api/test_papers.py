@@ -17,16 +17,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from schemathesis import checks
 
-from conftest import new_database, running_site
 from paperround.database import Database
 from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
+from paperround.papers.editions import ListPosition, Sort
 from paperround.papers.tables import Paper
 from paperround.settings import Settings
 from paperround.web import cursor
 from paperround.web.app import create_app
 
-from support.citation_records import full
-from support.factories import at, item, listed
+from support.citation_records import complete_feed_record
+from support.databases import new_database
+from support.factories import feed_record, store_listing, utc
+from support.sites import running_site
 
 LISTS = "/api/v1/papers"
 
@@ -38,7 +40,7 @@ def client(site: str) -> Iterator[httpx.Client]:
         yield client
 
 
-def listing(client: httpx.Client, **asked: object) -> list[dict[str, Any]]:
+def listing(client: httpx.Client, **asked: Any) -> list[dict[str, Any]]:
     """A whole list, page by page."""
     found: list[dict[str, Any]] = []
     while True:
@@ -84,13 +86,15 @@ def assert_problem(answer: httpx.Response, status: int, words: str = "") -> None
         ({"from": "2026-03-06", "to": "2026-03-06"}, 6),
     ],
 )
-def test_days_choose_the_papers(client, asked, count):
+def test_days_choose_the_papers(client: httpx.Client, asked: dict[str, str], count: int) -> None:
     assert len(listing(client, **asked)) == count
 
 
 @pytest.mark.parametrize("limit", [1, 7, 59, 60, 61, 100])
 @pytest.mark.parametrize("sort", ["upvotes", "trending", "published"])
-def test_the_pages_of_a_list_hold_every_paper_once_in_order(client, sort, limit):
+def test_the_pages_of_a_list_hold_every_paper_once_in_order(
+    client: httpx.Client, sort: str, limit: int
+) -> None:
     found = listing(client, date="2026-03-02", sort=sort, limit=limit)
 
     assert sorted(ids(found)) == [f"2603.{n:05}" for n in range(1, 61)]
@@ -98,20 +102,23 @@ def test_the_pages_of_a_list_hold_every_paper_once_in_order(client, sort, limit)
     assert found == sorted(sorted(found, key=lambda p: p["id"]), key=lambda p: p[field], reverse=True)
 
 
-def test_an_edition_is_by_votes_and_all_papers_by_publication_unless_asked(client):
+def test_an_edition_is_by_votes_and_all_papers_by_publication_unless_asked(client: httpx.Client) -> None:
     assert listing(client, month="2026-03") == listing(client, month="2026-03", sort="upvotes")
     assert listing(client) == listing(client, sort="published")
 
 
-def test_a_list_ends_without_a_cursor_even_when_its_last_page_is_full(client):
+def test_a_list_ends_without_a_cursor_even_when_its_last_page_is_full(client: httpx.Client) -> None:
     assert client.get(LISTS, params={"date": "2026-03-06", "limit": 6}).json()["next"] is None
 
 
-def test_a_list_goes_on_where_it_was_though_its_last_paper_is_gone(web, database_url):
+def test_a_list_goes_on_where_it_was_though_its_last_paper_is_gone(
+    web: httpx.Client, database_url: str
+) -> None:
     async def put(*numbers: int) -> None:
-        database = Database(database_url)
-        await listed(database, "2026-03-02", *(item(f"2603.{n:05}", paper__upvotes=n) for n in numbers))
-        await database.close()
+        async with Database(database_url) as database:
+            await store_listing(
+                database, "2026-03-02", *(feed_record(f"2603.{n:05}", paper__upvotes=n) for n in numbers)
+            )
 
     asyncio.run(put(1, 2, 3, 5, 6))
     first = web.get(LISTS, params={"date": "2026-03-02", "limit": 2}).json()
@@ -131,11 +138,11 @@ def test_a_list_goes_on_where_it_was_though_its_last_paper_is_gone(web, database
         {"month": "2026-03", "to": "2026-03-02"},
     ],
 )
-def test_days_named_twice_are_refused(client, asked):
+def test_days_named_twice_are_refused(client: httpx.Client, asked: dict[str, str]) -> None:
     assert_problem(client.get(LISTS, params=asked), 400, "Give one of date, week and month, or from and to.")
 
 
-def test_days_the_wrong_way_round_are_refused(client):
+def test_days_the_wrong_way_round_are_refused(client: httpx.Client) -> None:
     asked = {"from": "2026-03-03", "to": "2026-03-02"}
     assert_problem(client.get(LISTS, params=asked), 400, "`from` lies after `to`.")
 
@@ -144,19 +151,19 @@ def test_days_the_wrong_way_round_are_refused(client):
     "value", ["", "today", "2026-02-29", "2026-3-2", "20260302", "0000-01-01", "٢٠٢٦-٠٣-٠٢"]
 )
 @pytest.mark.parametrize("name", ["date", "from", "to"])
-def test_what_is_not_a_day_is_refused(client, name, value):
+def test_what_is_not_a_day_is_refused(client: httpx.Client, name: str, value: str) -> None:
     assert_problem(client.get(LISTS, params={name: value}), 400, "is not a date such as 2025-10-29")
 
 
 @pytest.mark.parametrize(
     "asked", [{"week": "2026-W54"}, {"week": "2026-W00"}, {"month": "2026-13"}, {"month": "2026-00"}]
 )
-def test_what_is_not_a_week_or_month_is_refused(client, asked):
+def test_what_is_not_a_week_or_month_is_refused(client: httpx.Client, asked: dict[str, str]) -> None:
     assert_problem(client.get(LISTS, params=asked), 400, "is not a")
 
 
 @pytest.mark.parametrize("asked", [{"date": "0001-01-01"}, {"date": "9999-12-31"}, {"week": "0001-W01"}])
-def test_the_ends_of_the_calendar_are_empty(client, asked):
+def test_the_ends_of_the_calendar_are_empty(client: httpx.Client, asked: dict[str, str]) -> None:
     assert listing(client, **asked) == []
 
 
@@ -173,7 +180,7 @@ def test_the_ends_of_the_calendar_are_empty(client, asked):
         {"cursor": "x" * 501},
     ],
 )
-def test_what_is_out_of_bounds_is_refused(client, asked):
+def test_what_is_out_of_bounds_is_refused(client: httpx.Client, asked: dict[str, Any]) -> None:
     assert_problem(client.get(LISTS, params=asked), 400, next(iter(asked)))
 
 
@@ -203,7 +210,7 @@ CRAFTED = {
 
 
 @pytest.mark.parametrize("cursor", CRAFTED.values(), ids=CRAFTED.keys())
-def test_a_cursor_that_we_did_not_give_is_refused(client, cursor):
+def test_a_cursor_that_we_did_not_give_is_refused(client: httpx.Client, cursor: str) -> None:
     asked = {"date": "2026-03-02", "sort": "upvotes", "cursor": cursor}
     assert_problem(client.get(LISTS, params=asked), 400, "not one that we gave")
 
@@ -222,22 +229,23 @@ def test_a_cursor_that_we_did_not_give_is_refused(client, cursor):
         ("published", "9999-12-31T23:59:59-01:00"),
     ],
 )
-def test_a_crafted_key_is_refused(client, sort, key):
+def test_a_crafted_key_is_refused(client: httpx.Client, sort: str, key: float | str) -> None:
     asked = {"sort": sort, "cursor": crafted(sort, key, "2603.00001")}
     assert_problem(client.get(LISTS, params=asked), 400, "not one that we gave")
 
 
 @pytest.mark.parametrize("offset", ["+23:59", "-23:59:59.999999"])
-def test_a_cursor_s_time_may_have_any_offset_that_python_knows(client, offset):
+def test_a_cursor_s_time_may_have_any_offset_that_python_knows(client: httpx.Client, offset: str) -> None:
     """PostgreSQL refuses such offsets."""
     key = f"2026-03-04T00:00:00{offset}"
     assert len(listing(client, sort="published", cursor=crafted("published", key, "2603.00001"))) == 69
 
 
-def test_cursors_survive_the_way_there_and_back():
-    for sort, key in [("upvotes", 3), ("trending", 0.1 + 0.2), ("published", at("2026-03-02 01:02"))]:
-        place = cursor.Place(key, "astro-ph/0601001")
-        assert cursor.decode(cursor.Sort(sort), cursor.encode(cursor.Sort(sort), place)) == place
+def test_cursors_survive_the_way_there_and_back() -> None:
+    keys: dict[str, Any] = {"upvotes": 3, "trending": 0.1 + 0.2, "published": utc("2026-03-02 01:02")}
+    for sort, key in keys.items():
+        place = ListPosition(key, "astro-ph/0601001")
+        assert cursor.decode(Sort(sort), cursor.encode(Sort(sort), place)) == place
 
 
 # --- One paper -------------------------------------------------------------------------------------------
@@ -253,33 +261,40 @@ def papers(server: str) -> Iterator[str]:
 
 
 async def _fill(url: str) -> None:
-    database = Database(url)
-    await listed(
-        database,
-        "2026-03-02",
-        full("2603.00001", paper__upvotes=3),
-        *(item(f"2603.0000{n}") for n in range(2, 7)),
-        item("astro-ph/0601001"),
-    )
-    await listed(database, "2026-03-03", full("2603.00001", paper__upvotes=9))
-    await listed(database, "2026-03-03", item("0000.00001"), feed="sample")
-    await listed(database, "2025-10-29", full("2510.12345"))  # the description's example
-    angles = {"2603.00001": 0, "2603.00002": 60, "2603.00003": -20, "2603.00004": 180, "astro-ph/0601001": 20}
-    async with database.writing() as session:
-        old = EmbeddingModel(
-            name="old", dimensions=2, state=ModelState.retired, created_at=at("2026-03-01 00:00")
+    async with Database(url) as database:
+        await store_listing(
+            database,
+            "2026-03-02",
+            complete_feed_record("2603.00001", paper__upvotes=3),
+            *(feed_record(f"2603.0000{n}") for n in range(2, 7)),
+            feed_record("astro-ph/0601001"),
         )
-        now = EmbeddingModel(
-            name="now", dimensions=2, state=ModelState.current, created_at=at("2026-03-02 00:00")
-        )
-        session.add_all([old, now])
-        await session.flush()
-        for paper_id, angle in angles.items():
-            session.add(vector(await session.get_one(Paper, paper_id), now, angle))
-        session.add(vector(await session.get_one(Paper, "2603.00001"), old, 0))
-        session.add(vector(await session.get_one(Paper, "2603.00005"), old, 0))
-        session.add(vector(await session.get_one(Paper, "2603.00006"), now, None))
-    await database.close()
+        await store_listing(database, "2026-03-03", complete_feed_record("2603.00001", paper__upvotes=9))
+        await store_listing(database, "2026-03-03", feed_record("0000.00001"), feed="sample")
+        await store_listing(
+            database, "2025-10-29", complete_feed_record("2510.12345")
+        )  # the description's example
+        angles = {
+            "2603.00001": 0,
+            "2603.00002": 60,
+            "2603.00003": -20,
+            "2603.00004": 180,
+            "astro-ph/0601001": 20,
+        }
+        async with database.write_session() as session:
+            old = EmbeddingModel(
+                name="old", dimensions=2, state=ModelState.retired, created_at=utc("2026-03-01 00:00")
+            )
+            now = EmbeddingModel(
+                name="now", dimensions=2, state=ModelState.current, created_at=utc("2026-03-02 00:00")
+            )
+            session.add_all([old, now])
+            await session.flush()
+            for paper_id, angle in angles.items():
+                session.add(vector(await session.get_one(Paper, paper_id), now, angle))
+            session.add(vector(await session.get_one(Paper, "2603.00001"), old, 0))
+            session.add(vector(await session.get_one(Paper, "2603.00005"), old, 0))
+            session.add(vector(await session.get_one(Paper, "2603.00006"), now, None))
 
 
 def vector(paper: Paper, model: EmbeddingModel, degrees: float | None) -> Embedding:
@@ -290,7 +305,7 @@ def vector(paper: Paper, model: EmbeddingModel, degrees: float | None) -> Embedd
         paper_id=paper.id,
         text_hash=paper.text_hash,
         vector=None if degrees is None else np.array([np.cos(radians), np.sin(radians)], np.float32),
-        embedded_at=at("2026-03-02 13:00"),
+        embedded_at=utc("2026-03-02 13:00"),
         failures=0 if degrees is not None else 1,
     )
 
@@ -301,7 +316,7 @@ def library(papers: str) -> Iterator[httpx.Client]:
         yield client
 
 
-def test_one_paper_tells_all_that_is_known(library):
+def test_one_paper_tells_all_that_is_known(library: httpx.Client) -> None:
     found = library.get(f"{LISTS}/2603.00001").json()
 
     assert found["authors"] == ["Ada Lindqvist", "Benedikt Åström"]
@@ -323,7 +338,7 @@ def test_one_paper_tells_all_that_is_known(library):
     assert "Verborgen" not in json.dumps(found)
 
 
-def test_a_sample_is_marked_as_one(library):
+def test_a_sample_is_marked_as_one(library: httpx.Client) -> None:
     assert library.get(f"{LISTS}/0000.00001").json()["sample"] is True
 
 
@@ -337,7 +352,9 @@ def test_a_sample_is_marked_as_one(library):
         ("astro-ph%2F0601001", "astro-ph/0601001"),
     ],
 )
-def test_versions_and_old_ids_are_the_same_paper(library, asked, meant, more):
+def test_versions_and_old_ids_are_the_same_paper(
+    library: httpx.Client, asked: str, meant: str, more: str
+) -> None:
     found = library.get(f"{LISTS}/{asked}{more}")
 
     assert found.status_code == 200
@@ -346,7 +363,7 @@ def test_versions_and_old_ids_are_the_same_paper(library, asked, meant, more):
 
 @pytest.mark.parametrize("more", ["", "/similar", "/signals"])
 @pytest.mark.parametrize("name", ["2603.99999", "no", "2603.00001v0", "a/b/c", "%00", "..%2f..", "x" * 9000])
-def test_an_unknown_paper_is_a_404(library, name, more):
+def test_an_unknown_paper_is_a_404(library: httpx.Client, name: str, more: str) -> None:
     answer = library.get(f"{LISTS}/{name}{more}")
 
     if name == "%00":
@@ -356,7 +373,7 @@ def test_an_unknown_paper_is_a_404(library, name, more):
         assert len(answer.text) < 500
 
 
-def test_similar_papers_come_nearest_first_and_ties_by_id(library):
+def test_similar_papers_come_nearest_first_and_ties_by_id(library: httpx.Client) -> None:
     found = library.get(f"{LISTS}/2603.00001/similar").json()
 
     assert [one["paper"]["id"] for one in found["papers"]] == [
@@ -369,17 +386,19 @@ def test_similar_papers_come_nearest_first_and_ties_by_id(library):
     assert found["next"] is None
 
 
-def test_similar_papers_are_at_most_as_many_as_asked(library):
+def test_similar_papers_are_at_most_as_many_as_asked(library: httpx.Client) -> None:
     assert len(library.get(f"{LISTS}/2603.00001/similar?limit=2").json()["papers"]) == 2
     assert_problem(library.get(f"{LISTS}/2603.00001/similar?limit=0"), 400, "limit")
 
 
 @pytest.mark.parametrize("name", ["2603.00005", "2603.00006"])
-def test_a_paper_that_the_current_model_has_no_vector_of_is_like_none(library, name):
+def test_a_paper_that_the_current_model_has_no_vector_of_is_like_none(
+    library: httpx.Client, name: str
+) -> None:
     assert library.get(f"{LISTS}/{name}/similar").json() == {"papers": [], "next": None}
 
 
-def test_signals_are_the_changes_in_order_of_time(library):
+def test_signals_are_the_changes_in_order_of_time(library: httpx.Client) -> None:
     found = library.get(f"{LISTS}/2603.00001/signals").json()["signals"]
 
     assert [(row["at"], row["upvotes"]) for row in found] == [
@@ -388,7 +407,7 @@ def test_signals_are_the_changes_in_order_of_time(library):
     ]
 
 
-def test_feeds_tell_how_reading_goes(library):
+def test_feeds_tell_how_reading_goes(library: httpx.Client) -> None:
     [feed] = library.get("/api/v1/feeds").json()["feeds"]
 
     assert (feed["name"], feed["newest_day"], feed["stale"]) == ("huggingface", "2026-03-03", True)
@@ -415,7 +434,7 @@ ADDRESSES = [
 
 
 @pytest.mark.parametrize("address", [*ADDRESSES, "/api/v1/papers/2603.77777", "/api/nowhere"])
-def test_head_is_get_without_the_body(library, address):
+def test_head_is_get_without_the_body(library: httpx.Client, address: str) -> None:
     seen, asked = library.get(address), library.head(address)
 
     assert asked.status_code == seen.status_code
@@ -425,7 +444,7 @@ def test_head_is_get_without_the_body(library, address):
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_other_methods_are_refused_plainly(library, address):
+def test_other_methods_are_refused_plainly(library: httpx.Client, address: str) -> None:
     answer = library.post(address)
 
     assert answer.status_code == 405
@@ -434,7 +453,7 @@ def test_other_methods_are_refused_plainly(library, address):
 
 @pytest.mark.parametrize("address", ADDRESSES[:7])
 @pytest.mark.parametrize("name", ["date", "cursor", "submitter", "q", "anything"])
-def test_a_nul_byte_in_a_query_is_refused(library, address, name):
+def test_a_nul_byte_in_a_query_is_refused(library: httpx.Client, address: str, name: str) -> None:
     answer = library.get(f"{address}?{name}=a%00b")
 
     assert answer.status_code == 400
@@ -442,14 +461,14 @@ def test_a_nul_byte_in_a_query_is_refused(library, address, name):
 
 
 @pytest.mark.parametrize("address", ["/api/papers/%00", "/api/papers/2603.00001%00", "/papers/%00.md"])
-def test_a_nul_byte_in_a_path_is_refused(library, address):
+def test_a_nul_byte_in_a_path_is_refused(library: httpx.Client, address: str) -> None:
     assert library.get(address).status_code == 400
 
 
 @pytest.mark.parametrize(
     "query", ["date=%ff", "submitter=%ed%a0%80", "submitter=" + "a" * 20_000, "&&==&%", "p=%"]
 )
-def test_a_broken_query_is_no_fault_of_ours(library, query):
+def test_a_broken_query_is_no_fault_of_ours(library: httpx.Client, query: str) -> None:
     assert library.get(f"/api/daily_papers?{query}").status_code in (200, 400)
 
 
@@ -493,7 +512,7 @@ def operations(description: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any
             yield path, operation
 
 
-def test_every_operation_says_what_it_is_for_and_how_it_fails(description):
+def test_every_operation_says_what_it_is_for_and_how_it_fails(description: dict[str, Any]) -> None:
     for path, operation in operations(description):
         assert operation["summary"], path
         assert operation["tags"], path
@@ -502,21 +521,21 @@ def test_every_operation_says_what_it_is_for_and_how_it_fails(description):
         assert "422" not in operation["responses"], path
 
 
-def test_every_parameter_is_described(description):
+def test_every_parameter_is_described(description: dict[str, Any]) -> None:
     for path, operation in operations(description):
         for parameter in operation.get("parameters", []):
             told = parameter.get("description") or parameter["schema"].get("description")
             assert told, f"{path}: {parameter['name']}"
 
 
-def test_what_is_written_in_a_form_of_its_own_has_an_example(description):
+def test_what_is_written_in_a_form_of_its_own_has_an_example(description: dict[str, Any]) -> None:
     for path, operation in operations(description):
         for parameter in operation.get("parameters", []):
             if parameter["name"] in {"date", "week", "month", "from", "to", "paper_id"}:
                 assert parameter["schema"].get("examples") or parameter.get("example"), f"{path}: {parameter}"
 
 
-def test_the_description_covers_our_own_json_and_the_hubs(description):
+def test_the_description_covers_our_own_json_and_the_hubs(description: dict[str, Any]) -> None:
     assert sorted({path for path, _ in operations(description)}) == sorted(DESCRIBED)
 
 
@@ -526,7 +545,7 @@ def described(papers: str) -> Any:
 
 
 @pytest.mark.parametrize("path", DESCRIBED)
-def test_answers_are_as_described_whatever_is_asked(described, path):
+def test_answers_are_as_described_whatever_is_asked(described: Any, path: str) -> None:
     """Not checked: that all data of a described type is taken, for not every text is a date."""
     asked = [
         described[path][method].as_strategy(generation_mode=mode)
@@ -536,7 +555,7 @@ def test_answers_are_as_described_whatever_is_asked(described, path):
 
     @given(case=st.one_of(asked))
     @hypothesis.settings(max_examples=40)
-    def check(case: schemathesis.Case) -> None:
+    def check(case: schemathesis.Case[Any]) -> None:
         case.call_and_validate(excluded_checks=[checks.positive_data_acceptance], timeout=60)
 
     check()

@@ -14,18 +14,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from schemathesis import checks
 
-from conftest import new_database, running_site
 from paperround.accounts import api_keys
 from paperround.accounts.tables import Scope
 from paperround.database import Database
 from paperround.settings import Settings
 from paperround.topics import corpus, reader_topics
-from paperround.topics.reader_topics import Wish
+from paperround.topics.reader_topics import TopicDraft
 from paperround.web.api import topics as topics_api
-from web.pages.test_editions import TODAY, opened
 
-from support.factories import at, reader
-from support.topic_corpus import paper_id, three_subjects
+from support.databases import new_database
+from support.factories import add_reader, utc
+from support.pages import TODAY, opened
+from support.sites import running_site
+from support.topic_corpus import add_three_subjects, paper_id
 
 DAY = "2026-03-10"
 BEES = {paper_id(n) for n in range(1, 61) if n % 3 == 1}
@@ -33,16 +34,16 @@ BEES = {paper_id(n) for n in range(1, 61) if n % 3 == 1}
 
 async def key_of(database: Database, email: str, scope: Scope = Scope.write) -> dict[str, str]:
     """The header of a new key."""
-    who = await reader(database, email)
-    async with database.writing() as session:
-        key = await api_keys.make(session, who.id, name="Test", scope=scope, now=at(TODAY))
+    who = await add_reader(database, email)
+    async with database.write_session() as session:
+        key = await api_keys.create_key(session, who.id, name="Test", scope=scope, now=utc(TODAY))
     return {"Authorization": f"Bearer {key}"}
 
 
 @pytest.fixture
 async def api(database_url: str, database: Database) -> AsyncIterator[httpx.AsyncClient]:
-    await three_subjects(database, day=DAY)
-    await corpus.measure_if_grown(database, now=at(TODAY))
+    await add_three_subjects(database, day=DAY)
+    await corpus.measure_if_grown(database, now=utc(TODAY))
     async with opened(database_url) as client:
         yield client
 
@@ -59,7 +60,9 @@ async def follow(api: httpx.AsyncClient, key: dict[str, str], **said: Any) -> di
     return answer.json()
 
 
-async def test_a_topic_is_followed_read_changed_and_deleted(api, ada):
+async def test_a_topic_is_followed_read_changed_and_deleted(
+    api: httpx.AsyncClient, ada: dict[str, str]
+) -> None:
     made = await follow(api, ada, words="honey bees", examples=[paper_id(1)], must_not=["queen"], daily=7)
     assert (made["name"], made["daily"], made["paused"]) == ("honey bees", 7, False)
     address = f"/api/v1/topics/{made['id']}"
@@ -75,7 +78,9 @@ async def test_a_topic_is_followed_read_changed_and_deleted(api, ada):
     assert (await api.get(address, headers=ada)).status_code == 404
 
 
-async def test_pausing_and_moving_change_nothing_of_what_it_matches(api, ada):
+async def test_pausing_and_moving_change_nothing_of_what_it_matches(
+    api: httpx.AsyncClient, ada: dict[str, str]
+) -> None:
     first, second = [await follow(api, ada, words=words) for words in ("honey bees", "river deltas")]
     moved = await api.patch(f"/api/v1/topics/{second['id']}", json={"place": 0, "paused": True}, headers=ada)
     assert moved.json()["changed_at"] == second["changed_at"]
@@ -83,7 +88,9 @@ async def test_pausing_and_moving_change_nothing_of_what_it_matches(api, ada):
     assert [topic["id"] for topic in listed] == [second["id"], first["id"]]
 
 
-async def test_its_papers_come_with_reasons_and_a_rating_counts_at_once(api, ada):
+async def test_its_papers_come_with_reasons_and_a_rating_counts_at_once(
+    api: httpx.AsyncClient, ada: dict[str, str]
+) -> None:
     made = await follow(api, ada, words="honey bees", daily=50)
     papers = f"/api/v1/topics/{made['id']}/papers"
     found = (await api.get(papers, headers=ada)).json()
@@ -106,7 +113,9 @@ async def test_its_papers_come_with_reasons_and_a_rating_counts_at_once(api, ada
     assert [one["paper"]["id"] for one in (await api.get(papers, headers=ada)).json()["papers"]] == ids
 
 
-async def test_another_readers_topic_is_not_there(api, database, ada):
+async def test_another_readers_topic_is_not_there(
+    api: httpx.AsyncClient, database: Database, ada: dict[str, str]
+) -> None:
     made = await follow(api, ada, words="honey bees")
     cyn = await key_of(database, "cyn@example.org")
     assert (await api.get("/api/v1/topics", headers=cyn)).json() == {"topics": []}
@@ -121,7 +130,9 @@ async def test_another_readers_topic_is_not_there(api, database, ada):
     assert (await api.get(address, headers=ada)).json() == made
 
 
-async def test_a_key_that_may_read_changes_nothing_and_none_sees_nothing(api, database, ada):
+async def test_a_key_that_may_read_changes_nothing_and_none_sees_nothing(
+    api: httpx.AsyncClient, database: Database, ada: dict[str, str]
+) -> None:
     made = await follow(api, ada, words="honey bees")
     reading = await key_of(database, "ada@example.org", Scope.read)
     address = f"/api/v1/topics/{made['id']}"
@@ -144,7 +155,9 @@ async def test_a_key_that_may_read_changes_nothing_and_none_sees_nothing(api, da
         {"examples": ["x" * 61]}, {"words": "x", "must": ["m"] * 21}, [], "x", None,
     ],
 )  # fmt: skip
-async def test_what_is_no_topic_is_refused_in_words(api, ada, said):
+async def test_what_is_no_topic_is_refused_in_words(
+    api: httpx.AsyncClient, ada: dict[str, str], said: dict[str, Any] | list[Any] | str | None
+) -> None:
     answer = await api.post("/api/v1/topics", json=said, headers=ada)
     assert answer.status_code in (400, 422), answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
@@ -152,7 +165,7 @@ async def test_what_is_no_topic_is_refused_in_words(api, ada, said):
 
 
 @pytest.mark.parametrize("text", [b"x\\ud800", b"\\u0000", b"\xff"])
-async def test_what_is_no_text_is_refused(api, ada, text):
+async def test_what_is_no_text_is_refused(api: httpx.AsyncClient, ada: dict[str, str], text: bytes) -> None:
     headers = ada | {"Content-Type": "application/json"}
     answer = await api.post("/api/v1/topics", content=b'{"words": "' + text + b'"}', headers=headers)
     assert answer.status_code in (400, 422)
@@ -163,15 +176,19 @@ async def test_what_is_no_text_is_refused(api, ada, text):
     [{"paper": "2603.99999", "value": 1}, {"paper": paper_id(1), "value": 2}, {"paper": paper_id(1)},
      {"paper": "nonsense", "value": 1}],
 )  # fmt: skip
-async def test_what_is_no_rating_is_refused(api, ada, rating):
+async def test_what_is_no_rating_is_refused(
+    api: httpx.AsyncClient, ada: dict[str, str], rating: dict[str, Any]
+) -> None:
     made = await follow(api, ada, words="honey bees")
     answer = await api.post(f"/api/v1/topics/{made['id']}/ratings", json=rating, headers=ada)
     assert answer.status_code in (400, 404, 422)
 
 
-async def test_two_programs_at_once_make_one_topic_more_than_none(api, ada, monkeypatch):
-    monkeypatch.setattr(reader_topics, "MOST_TOPICS", 2)
-    said = {"json": {"words": "honey bees"}, "headers": ada}
+async def test_two_programs_at_once_make_one_topic_more_than_none(
+    api: httpx.AsyncClient, ada: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader_topics, "MAX_TOPICS", 2)
+    said: dict[str, Any] = {"json": {"words": "honey bees"}, "headers": ada}
     answers = await asyncio.gather(*(api.post("/api/v1/topics", **said) for _ in range(5)))
     assert sorted(answer.status_code for answer in answers) == [201, 201, 400, 400, 400]
 
@@ -179,14 +196,16 @@ async def test_two_programs_at_once_make_one_topic_more_than_none(api, ada, monk
 # Matching without a topic
 
 
-async def test_a_text_is_matched_without_a_key_and_nothing_is_kept(api, database, ada):
+async def test_a_text_is_matched_without_a_key_and_nothing_is_kept(
+    api: httpx.AsyncClient, database: Database, ada: dict[str, str]
+) -> None:
     found = (await api.post("/api/v1/match", json={"text": "honey bees", "limit": 3})).json()
     assert len(found["papers"]) == 3
     assert {one["paper"]["id"] for one in found["papers"]} <= BEES
     assert (await api.get("/api/v1/topics", headers=ada)).json() == {"topics": []}
 
 
-async def test_examples_are_matched_and_what_is_disliked_is_left_out(api):
+async def test_examples_are_matched_and_what_is_disliked_is_left_out(api: httpx.AsyncClient) -> None:
     asked = {"examples": [paper_id(1), f"https://arxiv.org/abs/{paper_id(4)}v1"], "less": [paper_id(7)]}
     found = (await api.post("/api/v1/match", json=asked | {"from": DAY, "to": DAY})).json()
     ids = {one["paper"]["id"] for one in found["papers"]}
@@ -209,7 +228,7 @@ async def test_examples_are_matched_and_what_is_disliked_is_left_out(api):
         ({"words": "x"}, "words"),
     ],
 )
-async def test_matching_is_bounded(api, asked, told):
+async def test_matching_is_bounded(api: httpx.AsyncClient, asked: dict[str, Any], told: str | None) -> None:
     answer = await api.post("/api/v1/match", json=asked)
     if told is None:
         assert answer.json()["papers"] == []
@@ -218,13 +237,15 @@ async def test_matching_is_bounded(api, asked, told):
         assert told in answer.json()["detail"]
 
 
-async def test_matching_too_often_is_refused_for_a_minute(api, monkeypatch):
+async def test_matching_too_often_is_refused_for_a_minute(
+    api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(topics_api, "MATCHES_A_MINUTE", 2)
     statuses = [(await api.post("/api/v1/match", json={"text": "bees"})).status_code for _ in range(3)]
     assert statuses == [200, 200, 429]
 
 
-async def test_without_papers_nothing_matches(database_url):
+async def test_without_papers_nothing_matches(database_url: str) -> None:
     async with opened(database_url) as api:
         answer = await api.post("/api/v1/match", json={"text": "bees"})
     assert answer.json() == {"papers": [], "first": None, "last": None, "next": None}
@@ -238,13 +259,14 @@ def described(server: str) -> Iterator[Any]:
     with new_database(server) as url:
 
         async def filled() -> dict[str, str]:
-            database = Database(url)
-            await three_subjects(database, day=DAY, count=12)
-            key = await key_of(database, "ada@example.org")
-            who = await reader(database, "ada@example.org")
-            async with database.writing() as session:
-                await reader_topics.create(session, who.id, Wish(words="honey bees"), now=at(TODAY))
-            await database.close()
+            async with Database(url) as database:
+                await add_three_subjects(database, day=DAY, count=12)
+                key = await key_of(database, "ada@example.org")
+                who = await add_reader(database, "ada@example.org")
+                async with database.write_session() as session:
+                    await reader_topics.create_topic(
+                        session, who.id, TopicDraft(words="honey bees"), now=utc(TODAY)
+                    )
             return key
 
         key = asyncio.run(filled())
@@ -261,13 +283,13 @@ def described(server: str) -> Iterator[Any]:
         ("POST", "/api/v1/topics/{topic_id}/ratings"), ("DELETE", "/api/v1/topics/{topic_id}"),
     ],
 )  # fmt: skip
-def test_answers_are_as_described_whatever_is_asked(described, method, path):
+def test_answers_are_as_described_whatever_is_asked(described: Any, method: str, path: str) -> None:
     schema, key = described
     asked = [schema[path][method].as_strategy(generation_mode=mode) for mode in schemathesis.GenerationMode]
 
     @given(case=st.one_of(asked))
     @hypothesis.settings(max_examples=40)
-    def check(case: schemathesis.Case) -> None:
+    def check(case: schemathesis.Case[Any]) -> None:
         left_out = [checks.positive_data_acceptance, checks.ignored_auth]
         case.call_and_validate(excluded_checks=left_out, headers=key, timeout=60)
 

@@ -19,12 +19,13 @@ import pytest
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError
 
-from conftest import free_port, new_database, run_sql, running_site
 from paperround.database import Database
 from paperround.settings import Settings
 
-from support.citation_records import account, full
-from support.factories import item, listed
+from support.citation_records import complete_feed_record, hub_account
+from support.databases import new_database, run_sql
+from support.factories import feed_record, store_listing
+from support.sites import free_port, running_site
 
 HF = str(Path(sys.executable).with_name("hf"))
 TOKEN = "hf_" + "x1Y2z3" * 6
@@ -32,30 +33,40 @@ TOKEN = "hf_" + "x1Y2z3" * 6
 
 async def fill(url: str) -> None:
     """Two days of March, one of February, and what must stay unseen: a sample and another feed's paper."""
-    database = Database(url)
-    await listed(database, "2026-02-27", item("2602.00001", paper__upvotes=90, title="Slow Rivers"))
-    await listed(
-        database,
-        "2026-03-02",
-        full("2603.00001", paper__upvotes=5),
-        item("2603.00002", paper__upvotes=0, paper__publishedAt="2026-03-01T09:00:00.000Z"),
-        item("2603.00003", paper__upvotes=12, paper__publishedAt="2026-02-20T09:00:00.000Z"),
-        item("astro-ph/0601001", paper__upvotes=1, paper__publishedAt="2006-01-02T09:00:00.000Z"),
-    )
-    many = [item(f"2603.{n:05}", paper__upvotes=500 - n) for n in range(100, 230)]
-    await listed(database, "2026-03-03", *many)
-    await listed(database, "2026-03-03", item("0000.00001", paper__upvotes=999), feed="sample")
-    await listed(database, "2026-03-03", item("2603.09999", paper__upvotes=999), feed="arxiv")
-    await database.close()
+    async with Database(url) as database:
+        await store_listing(
+            database, "2026-02-27", feed_record("2602.00001", paper__upvotes=90, title="Slow Rivers")
+        )
+        await store_listing(
+            database,
+            "2026-03-02",
+            complete_feed_record("2603.00001", paper__upvotes=5),
+            feed_record("2603.00002", paper__upvotes=0, paper__publishedAt="2026-03-01T09:00:00.000Z"),
+            feed_record("2603.00003", paper__upvotes=12, paper__publishedAt="2026-02-20T09:00:00.000Z"),
+            feed_record("astro-ph/0601001", paper__upvotes=1, paper__publishedAt="2006-01-02T09:00:00.000Z"),
+        )
+        many = [feed_record(f"2603.{n:05}", paper__upvotes=500 - n) for n in range(100, 230)]
+        await store_listing(database, "2026-03-03", *many)
+        await store_listing(
+            database, "2026-03-03", feed_record("0000.00001", paper__upvotes=999), feed="sample"
+        )
+        await store_listing(
+            database, "2026-03-03", feed_record("2603.09999", paper__upvotes=999), feed="arxiv"
+        )
 
 
 async def brought(url: str) -> None:
     """A reader's paper, and one that the hub listed the same day too."""
-    database = Database(url)
-    submitted = {"submittedBy": account("ada"), "paper__upvotes": ...}
-    await listed(database, "2026-01-05", item("2601.00001", **submitted), item("2601.00002"), feed="readers")
-    await listed(database, "2026-01-05", item("2601.00002", paper__upvotes=3))
-    await database.close()
+    async with Database(url) as database:
+        submitted = {"submittedBy": hub_account("ada"), "paper__upvotes": ...}
+        await store_listing(
+            database,
+            "2026-01-05",
+            feed_record("2601.00001", **submitted),
+            feed_record("2601.00002"),
+            feed="readers",
+        )
+        await store_listing(database, "2026-01-05", feed_record("2601.00002", paper__upvotes=3))
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +83,7 @@ def api(hub: str) -> HfApi:
 
 
 @pytest.fixture
-def hf(hub: str, tmp_path: Path):
+def hf(hub: str, tmp_path: Path) -> Any:
     """Run the hub's real command on the site."""
     environment = {
         "PATH": os.environ["PATH"],
@@ -95,14 +106,14 @@ def ids(papers: Any) -> list[str]:
     return [paper.id for paper in papers]
 
 
-def raw(hub: str, **parameters: object) -> Any:
+def raw(hub: str, **parameters: Any) -> Any:
     return httpx.get(f"{hub}/api/daily_papers", params=parameters).json()
 
 
 # --- Lists -----------------------------------------------------------------------------------------------
 
 
-def test_a_day_is_ordered_by_votes_then_id(api):
+def test_a_day_is_ordered_by_votes_then_id(api: HfApi) -> None:
     assert ids(api.list_daily_papers(date="2026-03-02")) == [
         "2603.00003",
         "2603.00001",
@@ -111,7 +122,7 @@ def test_a_day_is_ordered_by_votes_then_id(api):
     ]
 
 
-def test_without_a_date_the_newest_day_comes_first_across_days(api, hub):
+def test_without_a_date_the_newest_day_comes_first_across_days(api: HfApi, hub: str) -> None:
     pages = [ids(api.list_daily_papers(p=page, limit=100)) for page in range(3)]
 
     assert [len(page) for page in pages] == [100, 35, 0]
@@ -132,25 +143,25 @@ def test_without_a_date_the_newest_day_comes_first_across_days(api, hub):
         ({"submitter": "ben"}, "2603.00001", 1),
     ],
 )
-def test_week_month_and_submitter_choose(api, asked, first, count):
+def test_week_month_and_submitter_choose(api: HfApi, asked: dict[str, Any], first: str, count: int) -> None:
     found = ids(api.list_daily_papers(limit=100, **asked))
 
     assert (found[0], len(found)) == (first, count)
 
 
 @pytest.mark.parametrize("asked", [{"date": "2026-03-01"}, {"week": "2020-W01"}, {"submitter": "nobody"}])
-def test_what_has_no_papers_is_an_empty_list(api, hub, asked):
+def test_what_has_no_papers_is_an_empty_list(api: HfApi, hub: str, asked: dict[str, Any]) -> None:
     assert list(api.list_daily_papers(**asked)) == []
     assert raw(hub, **asked) == []
 
 
-def test_sorted_by_publication_the_newest_comes_first(api):
+def test_sorted_by_publication_the_newest_comes_first(api: HfApi) -> None:
     found = list(api.list_daily_papers(date="2026-03-02", sort="publishedAt"))
 
     assert ids(found) == ["2603.00002", "2603.00001", "2603.00003", "astro-ph/0601001"]
 
 
-def test_sorted_by_trend_an_old_favourite_falls_behind_a_new_one(api):
+def test_sorted_by_trend_an_old_favourite_falls_behind_a_new_one(api: HfApi) -> None:
     found = ids(api.list_daily_papers(sort="trending", limit=100))
 
     assert found[:2] == ["2603.00100", "2603.00101"]
@@ -158,7 +169,7 @@ def test_sorted_by_trend_an_old_favourite_falls_behind_a_new_one(api):
 
 
 @pytest.mark.parametrize(("limit", "count"), [(500, 100), (100, 100), (7, 7), (1, 1), (0, 1), (-3, 1)])
-def test_the_limit_is_clamped_and_never_refused(api, limit, count):
+def test_the_limit_is_clamped_and_never_refused(api: HfApi, limit: int, count: int) -> None:
     assert len(list(api.list_daily_papers(limit=limit))) == count
 
 
@@ -175,14 +186,14 @@ def test_the_limit_is_clamped_and_never_refused(api, limit, count):
         {"unknown": "1", "colour": "blue"},
     ],
 )
-def test_what_is_unknown_or_out_of_bounds_is_passed_over(hub, odd):
+def test_what_is_unknown_or_out_of_bounds_is_passed_over(hub: str, odd: dict[str, str]) -> None:
     answer = httpx.get(f"{hub}/api/daily_papers", params=odd)
 
     assert answer.status_code == 200
     assert answer.json()[0]["paper"]["id"] == "2603.00100"
 
 
-def test_a_page_after_the_last_is_empty_however_far(hub):
+def test_a_page_after_the_last_is_empty_however_far(hub: str) -> None:
     assert raw(hub, p=999_999_999) == []
 
 
@@ -190,14 +201,14 @@ def test_a_page_after_the_last_is_empty_however_far(hub):
     "asked",
     [{}, {"sort": "trending"}, {"sort": "publishedAt"}, {"date": "2026-03-03"}, {"month": "2026-03"}],
 )
-def test_samples_and_other_feeds_papers_are_never_listed(api, asked):
+def test_samples_and_other_feeds_papers_are_never_listed(api: HfApi, asked: dict[str, Any]) -> None:
     found = [paper for page in range(3) for paper in api.list_daily_papers(p=page, limit=100, **asked)]
 
     assert found
     assert not {"0000.00001", "2603.09999"} & {paper.id for paper in found}
 
 
-def test_a_redirect_free_bare_array_of_json_answers(hub):
+def test_a_redirect_free_bare_array_of_json_answers(hub: str) -> None:
     answer = httpx.get(f"{hub}/api/daily_papers", params={"limit": 1})
 
     assert answer.headers["Content-Type"] == "application/json"
@@ -213,7 +224,7 @@ def test_a_redirect_free_bare_array_of_json_answers(hub):
         ({"month": "2026-13"}, "is not a month such as 2025-10"),
     ],
 )
-def test_the_client_shows_our_words_for_a_bad_date(api, asked, words):
+def test_the_client_shows_our_words_for_a_bad_date(api: HfApi, asked: dict[str, Any], words: str) -> None:
     with pytest.raises(HfHubHTTPError, match="Bad request") as caught:
         list(api.list_daily_papers(**asked))
 
@@ -223,7 +234,7 @@ def test_the_client_shows_our_words_for_a_bad_date(api, asked, words):
 # --- One item, field by field ----------------------------------------------------------------------------
 
 
-def test_the_client_reads_every_field_of_a_list(api):
+def test_the_client_reads_every_field_of_a_list(api: HfApi) -> None:
     found = next(iter(api.list_daily_papers(date="2026-03-02", submitter="ben")))
 
     assert found.title == "Patient Gradients, Part 2603.00001"
@@ -240,7 +251,7 @@ def test_the_client_reads_every_field_of_a_list(api):
     assert [author.name for author in found.authors][:2] == ["Ada Lindqvist", "Benedikt Åström"]
 
 
-def test_fields_stand_where_the_hub_puts_them(hub):
+def test_fields_stand_where_the_hub_puts_them(hub: str) -> None:
     record = raw(hub, date="2026-03-02", submitter="ben")[0]
     inner = record["paper"]
 
@@ -256,7 +267,7 @@ def test_fields_stand_where_the_hub_puts_them(hub):
     }  # fmt: skip
 
 
-def test_accounts_have_both_user_and_name(hub):
+def test_accounts_have_both_user_and_name(hub: str) -> None:
     record = raw(hub, date="2026-03-02", submitter="ben")[0]
 
     for found, name in [
@@ -268,7 +279,7 @@ def test_accounts_have_both_user_and_name(hub):
     assert record["submittedBy"]["followerCount"] == 12
 
 
-def test_all_times_end_in_z(hub):
+def test_all_times_end_in_z(hub: str) -> None:
     def times(value: Any) -> list[str]:
         if isinstance(value, dict):
             own = [v for k, v in value.items() if k.endswith("At")]
@@ -281,7 +292,7 @@ def test_all_times_end_in_z(hub):
     assert all(len(t) == len("2026-03-02T01:02:03.456Z") and t.endswith("Z") for t in found)
 
 
-def test_what_the_feed_did_not_tell_is_left_out(hub):
+def test_what_the_feed_did_not_tell_is_left_out(hub: str) -> None:
     record = raw(hub, date="2026-02-27")[0]
 
     assert "organization" not in record
@@ -289,7 +300,7 @@ def test_what_the_feed_did_not_tell_is_left_out(hub):
     assert None not in [*record.values(), *record["paper"].values()]
 
 
-def test_no_votes_are_a_zero_here_and_none_in_the_client(api, hub):
+def test_no_votes_are_a_zero_here_and_none_in_the_client(api: HfApi, hub: str) -> None:
     record = raw(hub, date="2026-03-02")[-1]
     found = list(api.list_daily_papers(date="2026-03-02"))[-1]
 
@@ -297,7 +308,7 @@ def test_no_votes_are_a_zero_here_and_none_in_the_client(api, hub):
     assert found.upvotes is None
 
 
-def test_a_hidden_author_is_marked_for_other_paperrounds_and_absent_for_readers(hub):
+def test_a_hidden_author_is_marked_for_other_paperrounds_and_absent_for_readers(hub: str) -> None:
     authors = raw(hub, date="2026-03-02", submitter="ben")[0]["paper"]["authors"]
     markdown = httpx.get(f"{hub}/papers/2603.00001.md").text
 
@@ -309,7 +320,7 @@ def test_a_hidden_author_is_marked_for_other_paperrounds_and_absent_for_readers(
 # --- One paper -------------------------------------------------------------------------------------------
 
 
-def test_paper_info_is_a_flat_object(api, hub):
+def test_paper_info_is_a_flat_object(api: HfApi, hub: str) -> None:
     found = api.paper_info("2603.00001")
     record = httpx.get(f"{hub}/api/papers/2603.00001").json()
 
@@ -321,12 +332,12 @@ def test_paper_info_is_a_flat_object(api, hub):
 
 
 @pytest.mark.parametrize("name", ["astro-ph/0601001", "astro-ph/0601001v3", "astro-ph%2F0601001"])
-def test_old_ids_with_a_slash_work(api, name):
+def test_old_ids_with_a_slash_work(api: HfApi, name: str) -> None:
     assert api.paper_info(name).id == "astro-ph/0601001"
     assert api.read_paper(name).startswith("# Patient Gradients, Part astro-ph/0601001\n")
 
 
-def test_read_paper_is_markdown(api, hub):
+def test_read_paper_is_markdown(api: HfApi, hub: str) -> None:
     text = api.read_paper("2603.00001")
     answer = httpx.get(f"{hub}/papers/2603.00001.md")
 
@@ -345,7 +356,7 @@ def test_read_paper_is_markdown(api, hub):
 @pytest.mark.parametrize(
     "name", ["2603.77777", "not-an-id", "0000.00001", "2603.09999", pytest.param("a" * 5000, id="long")]
 )
-def test_a_paper_that_is_not_on_the_hubs_lists_is_unknown(api, name):
+def test_a_paper_that_is_not_on_the_hubs_lists_is_unknown(api: HfApi, name: str) -> None:
     for call in (api.paper_info, api.read_paper):
         with pytest.raises(HfHubHTTPError) as caught:
             call(name)
@@ -356,7 +367,7 @@ def test_a_paper_that_is_not_on_the_hubs_lists_is_unknown(api, name):
 # --- The command -----------------------------------------------------------------------------------------
 
 
-def test_hf_papers_ls_prints_a_day(hf):
+def test_hf_papers_ls_prints_a_day(hf: Any) -> None:
     done = hf("ls", "--date", "2026-03-02", "--format", "json")
 
     assert done.returncode == 0, done.stderr
@@ -373,7 +384,7 @@ def test_hf_papers_ls_prints_a_day(hf):
         (["--sort", "trending", "--limit", "500"], "2603.00100", 100),
     ],
 )
-def test_hf_papers_ls_takes_all_its_options(hf, arguments, first, count):
+def test_hf_papers_ls_takes_all_its_options(hf: Any, arguments: list[str], first: str, count: int) -> None:
     done = hf("ls", *arguments, "--format", "json")
 
     assert done.returncode == 0, done.stderr
@@ -381,14 +392,14 @@ def test_hf_papers_ls_takes_all_its_options(hf, arguments, first, count):
     assert (found[0]["id"], len(found)) == (first, count)
 
 
-def test_hf_papers_says_why_a_date_is_refused(hf):
+def test_hf_papers_says_why_a_date_is_refused(hf: Any) -> None:
     done = hf("ls", "--date", "2026-02-30")
 
     assert done.returncode != 0
     assert "'2026-02-30' is not a date such as 2025-10-29" in done.stdout + done.stderr
 
 
-def test_hf_papers_info_and_read(hf):
+def test_hf_papers_info_and_read(hf: Any) -> None:
     info = hf("info", "astro-ph/0601001", "--format", "json")
     read = hf("read", "2603.00001")
     unknown = hf("info", "2603.77777")
@@ -402,12 +413,13 @@ def test_hf_papers_info_and_read(hf):
 
 LOGGING_SITE = """
 import sys
-from paperround import logs, running
+from paperround import logs
+from paperround.cli import processes
 from paperround.settings import Settings
 
 settings = Settings(_env_file=None, port=int(sys.argv[2]), log_format=sys.argv[3])
 logs.configure(settings, "web")
-running.web(settings, sys.argv[1])
+processes.serve_web(settings, sys.argv[1])
 """
 
 
@@ -421,7 +433,7 @@ def listened_at(port: int) -> None:
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_the_readers_hub_token_is_in_no_log_not_even_of_a_crash(database_url, form):
+def test_the_readers_hub_token_is_in_no_log_not_even_of_a_crash(database_url: str, form: str) -> None:
     """A traceback with the values of variables would show the request's headers."""
     port = free_port()
     site = subprocess.Popen(
@@ -447,14 +459,17 @@ def test_the_readers_hub_token_is_in_no_log_not_even_of_a_crash(database_url, fo
     assert TOKEN not in output
 
 
-def test_accounts_without_a_name_do_not_break_the_client(web, database_url):
+def test_accounts_without_a_name_do_not_break_the_client(web: httpx.Client, database_url: str) -> None:
     async def put() -> None:
-        database = Database(database_url)
-        nameless = {"fullname": "Somebody", "isPro": False}
-        author = {"name": "Ada Lindqvist", "user": nameless}
-        await listed(database, "2026-03-02", item(submittedBy=nameless, paper__authors=[author]))
-        await listed(database, "2026-03-03", item("2603.00002", submittedBy=account("ada")))
-        await database.close()
+        async with Database(database_url) as database:
+            nameless = {"fullname": "Somebody", "isPro": False}
+            author = {"name": "Ada Lindqvist", "user": nameless}
+            await store_listing(
+                database, "2026-03-02", feed_record(submittedBy=nameless, paper__authors=[author])
+            )
+            await store_listing(
+                database, "2026-03-03", feed_record("2603.00002", submittedBy=hub_account("ada"))
+            )
 
     asyncio.run(put())
     papers = list(HfApi(endpoint=str(web.base_url)).list_daily_papers())
@@ -464,7 +479,7 @@ def test_accounts_without_a_name_do_not_break_the_client(web, database_url):
     assert papers[1].authors[0].user.fullname == "Somebody"
 
 
-def test_what_readers_brought_stands_with_the_hubs_lists_once(database_url):
+def test_what_readers_brought_stands_with_the_hubs_lists_once(database_url: str) -> None:
     asyncio.run(brought(database_url))
     with running_site(Settings(_env_file=None), database_url) as hub:
         _check_what_was_brought(hub, HfApi(endpoint=hub, token=TOKEN))

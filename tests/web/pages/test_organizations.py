@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
+import httpx
 import pytest
 
-from support.factories import item, listed
+from paperround.database import Database
+
+from support.factories import feed_record, store_listing
 
 RIVERS = {"_id": "o1", "name": "open-rivers-lab", "fullname": "Open Rivers Lab"}
 ODD = {"_id": "o2", "name": 'a/b "c" <d>?', "fullname": "<b>Odd</b>"}
 PAGE = "/organizations/open-rivers-lab"
 
 
-def of(organization, number, **changes):
+def of(organization: Any, number: Any, **changes: Any) -> Any:
     published = f"2026-02-{number % 28 + 1:02}T12:00:00.000Z"
     told = {"paper__organization": organization, "paper__publishedAt": published, "publishedAt": published}
-    return item(f"2603.{number:05}", paper__upvotes=number % 7, **(told | changes))
+    return feed_record(f"2603.{number:05}", paper__upvotes=number % 7, **(told | changes))
 
 
-def papers(answer):
+def papers(answer: Any) -> Any:
     assert answer.status_code == 200
     return re.findall(r'<h2[^>]*><a href="/papers/([^"]+)"', answer.text)
 
 
-async def test_an_organization_has_its_papers_and_no_others(web, database):
-    await listed(database, "2026-03-02", of(RIVERS, 1), of(RIVERS, 2), of(ODD, 3), item("2603.00009"))
+async def test_an_organization_has_its_papers_and_no_others(web: httpx.Client, database: Database) -> None:
+    await store_listing(
+        database, "2026-03-02", of(RIVERS, 1), of(RIVERS, 2), of(ODD, 3), feed_record("2603.00009")
+    )
     answer = web.get(PAGE)
 
     assert papers(answer) == ["2603.00002", "2603.00001"]
@@ -36,8 +42,10 @@ async def test_an_organization_has_its_papers_and_no_others(web, database):
 
 
 @pytest.mark.parametrize("order", ["newest", "votes"])
-async def test_a_long_list_goes_on_in_its_order_to_its_end(web, database, order):
-    await listed(database, "2026-03-02", *(of(RIVERS, number) for number in range(120)))
+async def test_a_long_list_goes_on_in_its_order_to_its_end(
+    web: httpx.Client, database: Database, order: str
+) -> None:
+    await store_listing(database, "2026-03-02", *(of(RIVERS, number) for number in range(120)))
     address, found = f"{PAGE}?order={order}", []
     while address:
         answer = web.get(address)
@@ -50,15 +58,17 @@ async def test_a_long_list_goes_on_in_its_order_to_its_end(web, database, order)
     assert numbers == sorted(range(120), key=lambda number: (-keys[order](number), number))
 
 
-async def test_entries_and_papers_lead_to_their_organization(web, database):
-    await listed(database, "2026-03-02", of(RIVERS, 1))
+async def test_entries_and_papers_lead_to_their_organization(web: httpx.Client, database: Database) -> None:
+    await store_listing(database, "2026-03-02", of(RIVERS, 1))
 
     for address in ["/papers", "/papers/trending", "/papers/2603.00001"]:
         assert f'<a href="{PAGE}"><bdi>Open Rivers Lab</bdi></a>' in web.get(address).text
 
 
-async def test_whatever_a_name_is_its_link_leads_to_its_page_and_it_stays_text(web, database):
-    await listed(database, "2026-03-02", of(ODD, 1))
+async def test_whatever_a_name_is_its_link_leads_to_its_page_and_it_stays_text(
+    web: httpx.Client, database: Database
+) -> None:
+    await store_listing(database, "2026-03-02", of(ODD, 1))
     link = re.search(r'href="(/organizations/[^"]+)"', web.get("/papers").text)
     assert link
     answer = web.get(link[1])
@@ -79,14 +89,16 @@ async def test_whatever_a_name_is_its_link_leads_to_its_page_and_it_stays_text(w
         (f"{PAGE}?after=nonsense", 400),
     ],
 )
-async def test_what_can_not_be_shown_says_why(web, database, address, status):
-    await listed(database, "2026-03-02", of(RIVERS, 1))
+async def test_what_can_not_be_shown_says_why(
+    web: httpx.Client, database: Database, address: str, status: int
+) -> None:
+    await store_listing(database, "2026-03-02", of(RIVERS, 1))
 
     assert web.get(address).status_code == status
 
 
-async def test_a_cursor_of_the_other_order_is_refused(web, database):
-    await listed(database, "2026-03-02", *(of(RIVERS, number) for number in range(60)))
+async def test_a_cursor_of_the_other_order_is_refused(web: httpx.Client, database: Database) -> None:
+    await store_listing(database, "2026-03-02", *(of(RIVERS, number) for number in range(60)))
     link = re.search(r'class="button" href="[^"]*after=([^"]+)"', web.get(PAGE).text)
 
     assert link

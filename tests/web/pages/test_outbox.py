@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from paperround.database import utc_now
-from paperround.mail import Outbox, compose
-from web.pages.test_editions import Page, opened
+from paperround.mail import Outbox, compose_message
+
+from support.pages import Page, opened
 
 
 async def written(
-    folder, *, subject="Your sign-in link", text="Open http://127.0.0.1:8000/x?a=1&b=2.\n", html=None
-):
-    message = compose(
+    folder: Any,
+    *,
+    subject: str = "Your sign-in link",
+    text: str = "Open http://127.0.0.1:8000/x?a=1&b=2.\n",
+    html: Any = None,
+) -> Any:
+    message = compose_message(
         sender="Paperround <papers@example.org>",
         recipient="ada@example.org",
         subject=subject,
@@ -26,7 +34,7 @@ async def written(
     return path.rpartition("/")[2]
 
 
-async def test_messages_are_listed_and_opened_with_their_links(database_url, tmp_path):
+async def test_messages_are_listed_and_opened_with_their_links(database_url: str, tmp_path: Path) -> None:
     async with opened(database_url, data_dir=tmp_path) as client:
         assert "No mail has been written yet" in Page(await client.get("/outbox")).text
         name = await written(tmp_path)
@@ -39,7 +47,7 @@ async def test_messages_are_listed_and_opened_with_their_links(database_url, tmp
     assert "ada@example.org" in message.text
 
 
-async def test_html_stands_in_a_frame_that_can_do_nothing(database_url, tmp_path):
+async def test_html_stands_in_a_frame_that_can_do_nothing(database_url: str, tmp_path: Path) -> None:
     html = "<html><head></head><body><script>alert(1)</script><b>Hi</b></body></html>"
     name = await written(tmp_path, html=html)
     async with opened(database_url, data_dir=tmp_path) as client:
@@ -57,7 +65,7 @@ async def test_html_stands_in_a_frame_that_can_do_nothing(database_url, tmp_path
     assert "<b>Hi</b>" in framed.text
 
 
-async def test_a_messages_own_text_is_text(database_url, tmp_path):
+async def test_a_messages_own_text_is_text(database_url: str, tmp_path: Path) -> None:
     name = await written(
         tmp_path, subject="<script>alert(1)</script>", text='<img src=x onerror="alert(1)">\n'
     )
@@ -77,7 +85,9 @@ async def test_a_messages_own_text_is_text(database_url, tmp_path):
         {"smtp_url": "smtp://localhost"},
     ],
 )
-async def test_where_others_could_look_there_is_no_outbox(database_url, tmp_path, changes):
+async def test_where_others_could_look_there_is_no_outbox(
+    database_url: str, tmp_path: Path, changes: dict[str, str]
+) -> None:
     name = await written(tmp_path)
     async with opened(database_url, data_dir=tmp_path, **changes) as client:
         for address in ("/outbox", f"/outbox/{name}", f"/outbox/{name}/html"):
@@ -96,13 +106,15 @@ async def test_where_others_could_look_there_is_no_outbox(database_url, tmp_path
         {"X-Real-IP": "192.0.2.1"},
     ],
 )
-async def test_whoever_comes_through_another_machine_sees_none(database_url, tmp_path, headers):
+async def test_whoever_comes_through_another_machine_sees_none(
+    database_url: str, tmp_path: Path, headers: dict[str, str]
+) -> None:
     await written(tmp_path)
     async with opened(database_url, data_dir=tmp_path) as client:
         assert (await client.get("/outbox", headers=headers)).status_code == 404
         assert (await client.get("/outbox", headers={"Host": "localhost:8000"})).status_code == 200
 
 
-async def test_an_unknown_message_is_not_found(database_url, tmp_path):
+async def test_an_unknown_message_is_not_found(database_url: str, tmp_path: Path) -> None:
     async with opened(database_url, data_dir=tmp_path) as client:
         assert (await client.get("/outbox/nothing.eml")).status_code == 404

@@ -11,12 +11,12 @@ import pytest
 from paperround.database import Database
 from paperround.papers import votes
 from paperround.papers.tables import Paper
-from paperround.topics import reader_topics
-from paperround.topics.reader_topics import Wish
-from web.pages.test_editions import TODAY, Page, opened
+from paperround.topics import ratings, reader_topics
+from paperround.topics.reader_topics import TopicDraft
 
-from support.factories import at, item, listed
-from support.people import ADA, BEN, CYN, Person, signed_in
+from support.factories import feed_record, store_listing, utc
+from support.pages import TODAY, Page, opened
+from support.people import ADA, BEN, CYN, Person, sign_in_browser
 
 ONE, TWO = "2603.00001", "2603.00002"
 OLD = "astro-ph/0601001"
@@ -25,7 +25,7 @@ DAY = "/papers/date/2026-03-10"
 
 @pytest.fixture
 async def papers(database: Database) -> None:
-    await listed(database, "2026-03-10", item(ONE), item(TWO), item(OLD))
+    await store_listing(database, "2026-03-10", feed_record(ONE), feed_record(TWO), feed_record(OLD))
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ async def browser(database_url: str, papers: None) -> AsyncIterator[httpx.AsyncC
 
 @pytest.fixture
 async def ada(browser: httpx.AsyncClient, database: Database) -> Person:
-    return await signed_in(browser, database, ADA, now=at(TODAY))
+    return await sign_in_browser(browser, database, ADA, now=utc(TODAY))
 
 
 async def press(browser: httpx.AsyncClient, who: Person, address: str, **fields: str) -> httpx.Response:
@@ -55,12 +55,14 @@ def buttons(page: Page, name: str) -> dict[str | None, str | None]:
 
 
 async def topic_of(database: Database, who: Person, words: str = "patience") -> int:
-    async with database.writing() as session:
-        return (await reader_topics.create(session, who.id, Wish(words=words), now=at(TODAY))).id
+    async with database.write_session() as session:
+        return (await reader_topics.create_topic(session, who.id, TopicDraft(words=words), now=utc(TODAY))).id
 
 
 @pytest.mark.parametrize("paper_id", [ONE, OLD])
-async def test_a_vote_is_given_and_taken_back_and_leads_back_to_the_paper(browser, database, ada, paper_id):
+async def test_a_vote_is_given_and_taken_back_and_leads_back_to_the_paper(
+    browser: httpx.AsyncClient, database: Database, ada: Person, paper_id: str
+) -> None:
     for on, pressed, count in (("true", "true", "8"), ("false", "false", "7")):
         answer = await press(browser, ada, f"/papers/{paper_id}/upvote", on=on)
         assert (answer.status_code, answer.headers["Location"]) == (303, f"{DAY}#paper-{paper_id}")
@@ -75,28 +77,30 @@ async def test_a_vote_is_given_and_taken_back_and_leads_back_to_the_paper(browse
         assert ("On the hub alone, without 1 vote given here." in page.text) is (count == "8")
 
 
-async def test_pressing_twice_at_once_is_one_vote(browser, database, ada):
+async def test_pressing_twice_at_once_is_one_vote(
+    browser: httpx.AsyncClient, database: Database, ada: Person
+) -> None:
     answers = await asyncio.gather(
         *(press(browser, ada, f"/papers/{ONE}/upvote", on="true") for _ in range(4))
     )
     assert {answer.status_code for answer in answers} == {303}
-    async with database.reading() as session:
+    async with database.read_session() as session:
         assert (await session.get_one(Paper, ONE)).local_upvotes == 1
 
 
-async def test_an_edition_is_in_the_order_of_all_votes(browser, ada):
+async def test_an_edition_is_in_the_order_of_all_votes(browser: httpx.AsyncClient, ada: Person) -> None:
     await press(browser, ada, f"/papers/{TWO}/upvote", on="true")
     assert Page(await browser.get(DAY)).papers()[0] == TWO
 
 
-async def test_the_hubs_form_gives_the_feeds_own_votes(browser, ada):
+async def test_the_hubs_form_gives_the_feeds_own_votes(browser: httpx.AsyncClient, ada: Person) -> None:
     await press(browser, ada, f"/papers/{ONE}/upvote", on="true")
     assert (await browser.get(f"/api/papers/{ONE}")).json()["upvotes"] == 7
     own = (await browser.get(f"/api/v1/papers/{ONE}")).json()
     assert (own["upvotes"], own["local_upvotes"]) == (8, 1)
 
 
-async def test_saving_is_undone_the_same_way(browser, ada):
+async def test_saving_is_undone_the_same_way(browser: httpx.AsyncClient, ada: Person) -> None:
     await press(browser, ada, f"/papers/{ONE}/save", on="true")
     assert "1 paper, 1 to read" in Page(await browser.get("/saved")).text
     assert "Saved" in Page(await browser.get(f"/papers/{ONE}")).text
@@ -104,17 +108,19 @@ async def test_saving_is_undone_the_same_way(browser, ada):
     assert "Nothing is saved yet" in Page(await browser.get("/saved")).text
 
 
-async def test_what_one_did_is_nobody_elses_business(browser, database, ada):
+async def test_what_one_did_is_nobody_elses_business(
+    browser: httpx.AsyncClient, database: Database, ada: Person
+) -> None:
     await press(browser, ada, f"/papers/{ONE}/upvote", on="true")
     await press(browser, ada, f"/papers/{ONE}/save", on="true")
     browser.cookies.clear()
-    await signed_in(browser, database, CYN, now=at(TODAY))
+    await sign_in_browser(browser, database, CYN, now=utc(TODAY))
     page = await browser.get(DAY)
     assert 'aria-pressed="true"' not in page.text
     assert "Nothing is saved yet" in Page(await browser.get("/saved")).text
 
 
-async def test_who_is_not_signed_in_is_led_to_where_they_can_and_back(browser):
+async def test_who_is_not_signed_in_is_led_to_where_they_can_and_back(browser: httpx.AsyncClient) -> None:
     page = Page(await browser.get(f"{DAY}?category=cs.CL"))
     assert page.papers() == []
     page = Page(await browser.get(DAY))
@@ -129,11 +135,13 @@ async def test_who_is_not_signed_in_is_led_to_where_they_can_and_back(browser):
 
 
 @pytest.mark.parametrize("address", [f"/papers/{ONE}/upvote", f"/papers/{ONE}/save", "/rate"])
-async def test_a_form_without_its_token_changes_nothing(browser, database, ada, address):
+async def test_a_form_without_its_token_changes_nothing(
+    browser: httpx.AsyncClient, database: Database, ada: Person, address: str
+) -> None:
     answer = await browser.post(address, data={"on": "true", "topic": "1", "more": ONE})
     assert answer.status_code == 403
-    async with database.reading() as session:
-        assert await votes.upvoted(session, ada.id, [ONE]) == frozenset()
+    async with database.read_session() as session:
+        assert await votes.find_upvoted_ids(session, ada.id, [ONE]) == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -146,19 +154,23 @@ async def test_a_form_without_its_token_changes_nothing(browser, database, ada, 
         ("not an address [", f"/papers/{ONE}"),
     ],
 )
-async def test_one_is_led_back_within_this_site_alone(browser, ada, referer, back):
+async def test_one_is_led_back_within_this_site_alone(
+    browser: httpx.AsyncClient, ada: Person, referer: str | None, back: str
+) -> None:
     headers = {"Referer": referer} if referer else {}
     answer = await browser.post(f"/papers/{ONE}/save", data=ada.form(on="true"), headers=headers)
     assert answer.headers["Location"] == f"{back}#paper-{ONE}"
 
 
 @pytest.mark.parametrize("paper_id", ["2603.99999", "nonsense", "..", "2603.00001'--"])
-async def test_a_paper_that_is_not_here_is_said_not_to_be(browser, ada, paper_id):
+async def test_a_paper_that_is_not_here_is_said_not_to_be(
+    browser: httpx.AsyncClient, ada: Person, paper_id: str
+) -> None:
     for what in ("upvote", "save"):
         assert (await press(browser, ada, f"/papers/{paper_id}/{what}", on="true")).status_code in (404, 405)
 
 
-async def test_a_button_without_its_value_is_refused(browser, ada):
+async def test_a_button_without_its_value_is_refused(browser: httpx.AsyncClient, ada: Person) -> None:
     assert (await press(browser, ada, f"/papers/{ONE}/upvote")).status_code == 422
     assert (await press(browser, ada, f"/papers/{ONE}/upvote", on="perhaps")).status_code == 422
 
@@ -166,7 +178,9 @@ async def test_a_button_without_its_value_is_refused(browser, ada):
 # Ratings
 
 
-async def test_with_a_topic_every_list_offers_to_rate_and_to_undo(browser, database, ada):
+async def test_with_a_topic_every_list_offers_to_rate_and_to_undo(
+    browser: httpx.AsyncClient, database: Database, ada: Person
+) -> None:
     assert buttons(Page(await browser.get(DAY)), "more") == {}
     topic = await topic_of(database, ada)
     page = Page(await browser.get(DAY))
@@ -181,7 +195,9 @@ async def test_with_a_topic_every_list_offers_to_rate_and_to_undo(browser, datab
     assert set(buttons(Page(await browser.get(DAY)), "more")) == {ONE, TWO, OLD}
 
 
-async def test_several_topics_can_be_chosen_from(browser, database, ada):
+async def test_several_topics_can_be_chosen_from(
+    browser: httpx.AsyncClient, database: Database, ada: Person
+) -> None:
     topics = [await topic_of(database, ada, words) for words in ("patience", "rivers")]
     page = Page(await browser.get(f"/papers/{ONE}"))
     assert [attrs["value"] for tag, attrs in page.elements if tag == "option"] == list(map(str, topics))
@@ -193,7 +209,9 @@ async def test_several_topics_can_be_chosen_from(browser, database, ada):
     assert buttons(Page(await browser.get(f"/papers/{ONE}")), "less") == {}
 
 
-async def test_the_topic_rated_in_last_is_chosen_already(browser, database, ada):
+async def test_the_topic_rated_in_last_is_chosen_already(
+    browser: httpx.AsyncClient, database: Database, ada: Person
+) -> None:
     for words in ("patience", "gradients"):
         last = await topic_of(database, ada, words)
 
@@ -207,15 +225,19 @@ async def test_the_topic_rated_in_last_is_chosen_already(browser, database, ada)
         assert str(last) in chosen(await browser.get(page)), page
 
 
-async def test_where_papers_stand_under_their_topics_a_button_names_the_topic(browser, database, ada):
+async def test_where_papers_stand_under_their_topics_a_button_names_the_topic(
+    browser: httpx.AsyncClient, database: Database, ada: Person
+) -> None:
     chosen, named = [await topic_of(database, ada, words) for words in ("patience", "rivers")]
     await press(browser, ada, "/rate", topic=str(chosen), more=f"{named}:{OLD}")
-    async with database.reading() as session:
-        ratings = await reader_topics.ratings_of(session, ada.id, [OLD])
-    assert [(rating.topic_id, rating.value) for rating in ratings] == [(named, 1)]
+    async with database.read_session() as session:
+        rated = await ratings.list_ratings(session, ada.id, [OLD])
+    assert [(rating.topic_id, rating.value) for rating in rated] == [(named, 1)]
 
 
-async def test_a_page_is_hardly_heavier_for_who_is_signed_in(browser, database, ada):
+async def test_a_page_is_hardly_heavier_for_who_is_signed_in(
+    browser: httpx.AsyncClient, database: Database, ada: Person
+) -> None:
     """Each paper has five buttons; what they share stands on the page once."""
     await topic_of(database, ada)
     mine = await browser.get(DAY)
@@ -226,14 +248,16 @@ async def test_a_page_is_hardly_heavier_for_who_is_signed_in(browser, database, 
     assert mine.text.count('name="csrf"') == 2, "of the papers, and of the box"
 
 
-async def test_nobody_rates_in_anothers_topic(browser, database, ada):
+async def test_nobody_rates_in_anothers_topic(
+    browser: httpx.AsyncClient, database: Database, ada: Person
+) -> None:
     topic = await topic_of(database, ada)
     browser.cookies.clear()
-    ben = await signed_in(browser, database, BEN, now=at(TODAY))
+    ben = await sign_in_browser(browser, database, BEN, now=utc(TODAY))
     for fields in ({"more": ONE}, {"less": ONE}, {"undo": f"{topic}:{ONE}"}):
         assert (await press(browser, ben, "/rate", topic=str(topic), **fields)).status_code == 404
-    async with database.reading() as session:
-        assert (await reader_topics.topic_of(session, ada.id, topic)).ratings == []
+    async with database.read_session() as session:
+        assert (await reader_topics.get_topic(session, ada.id, topic)).ratings == []
 
 
 @pytest.mark.parametrize(
@@ -248,5 +272,7 @@ async def test_nobody_rates_in_anothers_topic(browser, database, ada):
         {"topic": "1", "more": "2603.9"},
     ],
 )
-async def test_what_is_no_rating_is_refused(browser, ada, fields):
+async def test_what_is_no_rating_is_refused(
+    browser: httpx.AsyncClient, ada: Person, fields: dict[str, str]
+) -> None:
     assert (await press(browser, ada, "/rate", **fields)).status_code in (404, 422)

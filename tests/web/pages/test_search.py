@@ -10,58 +10,63 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from fastapi import FastAPI
 from markupsafe import Markup
 from sqlalchemy import event
 
-from conftest import web_app
 from paperround.database import Database
 from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
-from paperround.search.query_vectors import QueryVectors
+from paperround.search.query_vectors import QueryEncoder
 from paperround.settings import Settings
 from paperround.web import dependencies
 from paperround.web.views.highlight import Marker
 
-from support.factories import at, item, listed
+from support.factories import feed_record, store_listing, utc
+from support.sites import web_app
 
 RIVERS, LAKES = "2603.00001", "2603.00002"
 
 
 def titled(paper_id: str, title: str, **more: Any) -> dict[str, Any]:
-    return item(paper_id, title=title, paper__title=title, **more)
+    return feed_record(paper_id, title=title, paper__title=title, **more)
+
+
+class AppClient(httpx.AsyncClient):
+    app: FastAPI
 
 
 class Encoder:
     name = "m"
 
-    async def encode(self, texts):
+    async def encode(self, texts: Any) -> Any:
         return np.array([[1, 0]] * len(texts), np.float32)
 
 
 @pytest.fixture
-async def client(database: Database, database_url: str) -> AsyncIterator[httpx.AsyncClient]:
-    await listed(
+async def client(database: Database, database_url: str) -> AsyncIterator[AppClient]:
+    await store_listing(
         database,
         "2026-03-02",
         titled(RIVERS, "Slow Rivers & <b>Bends</b>", paper__upvotes=3),
         titled(LAKES, "Still Lakes", paper__summary="Rivers end here.", summary="Rivers end here."),
         titled("astro-ph/0601001", "Old Stars"),
     )
-    await listed(database, "2026-03-02", titled("0000.00001", "Sample Rivers"), feed="sample")
+    await store_listing(database, "2026-03-02", titled("0000.00001", "Sample Rivers"), feed="sample")
     with web_app(Settings(_env_file=None), database_url) as app:
-        app.dependency_overrides[dependencies.now] = lambda: at("2026-03-03 12:00")
+        app.dependency_overrides[dependencies.now] = lambda: utc("2026-03-03 12:00")
         transport = httpx.ASGITransport(app)
         async with (
             app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
+            AppClient(transport=transport, base_url="http://127.0.0.1") as client,
         ):
             client.app = app
             yield client
 
 
-async def give_vectors(database: Database, client: httpx.AsyncClient) -> None:
-    client.app.state.query_vectors = QueryVectors(Encoder())
-    now = at("2026-03-02 12:00")
-    async with database.writing() as session:
+async def give_vectors(database: Database, client: AppClient) -> None:
+    client.app.state.query_vectors = QueryEncoder(Encoder())
+    now = utc("2026-03-02 12:00")
+    async with database.write_session() as session:
         model = EmbeddingModel(name="m", dimensions=2, state=ModelState.current, created_at=now)
         session.add(model)
         await session.flush()
@@ -74,7 +79,9 @@ async def give_vectors(database: Database, client: httpx.AsyncClient) -> None:
             )  # fmt: skip
 
 
-async def test_the_heading_is_the_answer_and_matched_words_are_marked_safely(client):
+async def test_the_heading_is_the_answer_and_matched_words_are_marked_safely(
+    client: AppClient,
+) -> None:
     answer = await client.get("/papers", params={"q": "river bend"})
     assert answer.status_code == 200
     assert "<h1>1 paper has all of these words</h1>" in answer.text
@@ -82,9 +89,9 @@ async def test_the_heading_is_the_answer_and_matched_words_are_marked_safely(cli
     assert 'value="river bend"' in answer.text
 
 
-async def test_a_long_list_goes_on_and_keeps_its_filters(client, database):
+async def test_a_long_list_goes_on_and_keeps_its_filters(client: AppClient, database: Database) -> None:
     many = [titled(f"2603.{n:05}", f"Bridges {n}", paper__upvotes=7) for n in range(100, 130)]
-    await listed(database, "2026-03-02", *many)
+    await store_listing(database, "2026-03-02", *many)
     first = await client.get("/papers?q=bridges&min_upvotes=5")
     assert "<h1>30 papers have this word</h1>" in first.text
     assert 'href="/papers?q=bridges&amp;min_upvotes=5&amp;after=25">More papers' in first.text
@@ -97,22 +104,22 @@ async def test_a_long_list_goes_on_and_keeps_its_filters(client, database):
 
 
 @pytest.mark.parametrize("after", ["50", "-1", "x", "²", "9" * 400])
-async def test_a_list_goes_on_from_nowhere_else(client, after):
+async def test_a_list_goes_on_from_nowhere_else(client: AppClient, after: str) -> None:
     assert (await client.get("/papers", params={"q": "rivers", "after": after})).status_code == 400
 
 
-async def test_the_question_comes_back_escaped(client):
+async def test_the_question_comes_back_escaped(client: AppClient) -> None:
     answer = await client.get("/papers", params={"q": '"><script>alert(1)</script> rivers'})
     assert "<script>alert" not in answer.text
     assert "&lt;script&gt;" in answer.text
 
 
-async def test_without_vectors_the_page_and_the_json_say_so(client):
+async def test_without_vectors_the_page_and_the_json_say_so(client: AppClient) -> None:
     assert "by words alone" in (await client.get("/papers?q=rivers")).text
     assert (await client.get("/api/v1/search?q=rivers")).json()["vectors"] is False
 
 
-async def test_with_vectors_similarity_is_shown(client, database):
+async def test_with_vectors_similarity_is_shown(client: AppClient, database: Database) -> None:
     await give_vectors(database, client)
     page = (await client.get("/papers?q=streams")).text
     assert "No paper has all of these words" in page
@@ -132,7 +139,9 @@ async def test_with_vectors_similarity_is_shown(client, database):
         "q=lakes+or+old", "q=rivers&min_upvotes=2", "q=rivers&feed=huggingface&limit=1", "q=the", "q=!!",
     ],
 )  # fmt: skip
-async def test_a_new_question_is_answered_as_one_whose_vector_is_kept(client, database, query):
+async def test_a_new_question_is_answered_as_one_whose_vector_is_kept(
+    client: AppClient, database: Database, query: str
+) -> None:
     await give_vectors(database, client)
     new = await client.get(f"/api/v1/search?{query}")
     assert new.status_code == 200
@@ -147,16 +156,16 @@ class SlowEncoder(Encoder):
         self.asked = 0
         self.go = asyncio.Event()
 
-    async def encode(self, texts):
+    async def encode(self, texts: Any) -> Any:
         self.asked += 1
         await asyncio.wait_for(self.go.wait(), 30)
         return await super().encode(texts)
 
 
-async def test_words_are_looked_up_while_a_question_is_encoded(client, database):
+async def test_words_are_looked_up_while_a_question_is_encoded(client: AppClient, database: Database) -> None:
     await give_vectors(database, client)
     encoder = SlowEncoder()
-    client.app.state.query_vectors = QueryVectors(encoder)
+    client.app.state.query_vectors = QueryEncoder(encoder)
 
     def look(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if "posted" in statement:
@@ -172,9 +181,9 @@ async def test_words_are_looked_up_while_a_question_is_encoded(client, database)
     assert found["papers"][0]["paper"]["id"] == RIVERS
 
 
-async def test_questions_that_wait_for_the_encoder_hold_no_connection(client):
+async def test_questions_that_wait_for_the_encoder_hold_no_connection(client: AppClient) -> None:
     encoder, database = SlowEncoder(), client.app.state.database
-    client.app.state.query_vectors = QueryVectors(encoder)
+    client.app.state.query_vectors = QueryEncoder(encoder)
     asking = [asyncio.create_task(client.get(f"/papers?q=rivers+{n}")) for n in range(30)]
     async with asyncio.timeout(30):
         while encoder.asked < len(asking) or database.engine.pool.checkedout():
@@ -187,7 +196,7 @@ async def test_questions_that_wait_for_the_encoder_hold_no_connection(client):
 @pytest.mark.parametrize(
     "text", [RIVERS, f"{RIVERS}v2", f"https://arxiv.org/pdf/{RIVERS}v1", "astro-ph/0601001"]
 )
-async def test_an_id_or_address_goes_straight_to_the_paper(client, text):
+async def test_an_id_or_address_goes_straight_to_the_paper(client: AppClient, text: str) -> None:
     answer = await client.get("/papers", params={"q": text})
     assert answer.status_code == 303
     assert answer.headers["Location"] in (f"/papers/{RIVERS}", "/papers/astro-ph/0601001")
@@ -195,20 +204,20 @@ async def test_an_id_or_address_goes_straight_to_the_paper(client, text):
     assert answer.headers["Location"] == f"/papers/{hit['paper']['id']}"
 
 
-async def test_an_id_that_is_not_here_leads_to_arxiv(client):
+async def test_an_id_that_is_not_here_leads_to_arxiv(client: AppClient) -> None:
     answer = await client.get("/papers?q=2601.99999")
     assert "There is no paper 2601.99999 here" in answer.text
     assert 'href="https://arxiv.org/abs/2601.99999"' in answer.text
 
 
-async def test_nothing_found_leaves_one_thing_to_do(client):
+async def test_nothing_found_leaves_one_thing_to_do(client: AppClient) -> None:
     assert "See what is trending" in (await client.get("/papers?q=zebra")).text
     narrowed = (await client.get("/papers?q=rivers&has_code=true&from=&to=&organization=&feed=")).text
     assert "No papers match" in narrowed
     assert 'href="/papers?q=rivers">Search all papers' in narrowed
 
 
-async def test_filters_of_the_form_work_and_stay(client):
+async def test_filters_of_the_form_work_and_stay(client: AppClient) -> None:
     query = (
         "q=rivers&from=2026-03-01&to=2026-03-02&feed=huggingface&has_code=false&min_upvotes=5&organization="
     )
@@ -225,19 +234,19 @@ async def test_filters_of_the_form_work_and_stay(client):
      "q=x&limit=0",
      "q=x&has_code=perhaps", f"q={'x' * 501}", "", "q=%00"],
 )  # fmt: skip
-async def test_what_is_out_of_bounds_is_a_problem(client, query):
+async def test_what_is_out_of_bounds_is_a_problem(client: AppClient, query: str) -> None:
     answer = await client.get(f"/api/v1/search?{query}")
     assert answer.status_code == 400
     assert answer.headers["Content-Type"] == "application/problem+json"
 
 
-async def test_samples_are_found_on_pages_but_never_on_the_hubs_paths(client):
+async def test_samples_are_found_on_pages_but_never_on_the_hubs_paths(client: AppClient) -> None:
     assert "Sample <mark>Rivers</mark>" in (await client.get("/papers?q=rivers")).text
     assert "0000.00001" not in (await client.get("/api/papers/search?q=sample+rivers")).text
     assert (await client.get("/api/papers/search?q=0000.00001")).json() == []
 
 
-async def test_the_hubs_search_has_the_lists_shape_and_clamps(client):
+async def test_the_hubs_search_has_the_lists_shape_and_clamps(client: AppClient) -> None:
     found = (await client.get("/api/papers/search?q=rivers&limit=100000&foo=1")).json()
     assert [each["paper"]["id"] for each in found] == [RIVERS, LAKES]
     assert found[0]["title"] == "Slow Rivers & <b>Bends</b>"
@@ -246,12 +255,12 @@ async def test_the_hubs_search_has_the_lists_shape_and_clamps(client):
     assert {each["paper"]["id"] for each in newest} == {RIVERS, LAKES, "astro-ph/0601001"}
 
 
-async def test_every_page_has_the_search_box(client):
+async def test_every_page_has_the_search_box(client: AppClient) -> None:
     for path in ("/papers", "/papers/trending", f"/papers/{RIVERS}", "/status", "/nowhere"):
         assert 'role="search"' in (await client.get(path)).text, path
 
 
-def test_marks_spare_tags_formulas_and_entities():
+def test_marks_spare_tags_formulas_and_entities() -> None:
     html = Markup('<a title="model">Model &amp; <math><mi>model</mi></math> Mödel</a>')
     assert Marker({"model", "amp"})(html) == (
         '<a title="model"><mark>Model</mark> &amp; <math><mi>model</mi></math> <mark>Mödel</mark></a>'

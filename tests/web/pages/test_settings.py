@@ -8,22 +8,23 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import select
 
-from digests.conftest import subscribed
 from paperround import tokens
 from paperround.accounts import api_keys, sign_in
 from paperround.accounts.tables import ApiKey, Reader, ReaderSession, Scope, SignInLink
 from paperround.database import Database
 from paperround.digests.tables import Subscription
 from paperround.web.dependencies import KeyWriter
-from paperround.web.pages.settings import browser_name
-from web.pages.test_editions import TODAY, Page, opened
+from paperround.web.pages.settings import describe_browser
 
-from support.factories import at
-from support.people import ADA, BEN, CYN, Person, person, signed_in
+from support.factories import utc
+from support.pages import TODAY, Page, opened
+from support.people import ADA, BEN, CYN, Person, add_person, sign_in_browser
+from support.subscriptions import subscribed
 
-NOW = at(TODAY)
+NOW = utc(TODAY)
 
 
 @pytest.fixture
@@ -35,31 +36,31 @@ async def browser(database_url: str) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 async def ada(browser: httpx.AsyncClient, database: Database) -> Person:
     """`browser` is hers."""
-    return await signed_in(browser, database, ADA, now=NOW)
+    return await sign_in_browser(browser, database, ADA, now=NOW)
 
 
 async def reader(database: Database, email: str = ADA) -> Reader:
-    async with database.reading() as session:
+    async with database.read_session() as session:
         return (await session.scalars(select(Reader).where(Reader.email == email))).one()
 
 
 async def sessions_of(database: Database, reader_id: int) -> list[int]:
     query = select(ReaderSession.id).where(ReaderSession.reader_id == reader_id)
-    async with database.reading() as session:
+    async with database.read_session() as session:
         return list(await session.scalars(query))
 
 
 async def subscribers(database: Database) -> list[str]:
-    async with database.reading() as session:
+    async with database.read_session() as session:
         return list(await session.scalars(select(Subscription.email)))
 
 
 async def mailed(database: Database) -> str:
     """The token of the link that waits, as if it had been mailed."""
-    token = tokens.new_token()
-    async with database.writing() as session:
+    token = tokens.generate_token()
+    async with database.write_session() as session:
         link = (await session.scalars(select(SignInLink).where(SignInLink.token_hash.is_(None)))).one()
-        link.token_hash = tokens.fingerprint(token)
+        link.token_hash = tokens.hash_token(token)
     return token
 
 
@@ -79,7 +80,9 @@ POSTS = [
 
 
 @pytest.mark.parametrize("address", GETS)
-async def test_who_is_not_signed_in_is_led_to_do_so_and_then_back(browser, address):
+async def test_who_is_not_signed_in_is_led_to_do_so_and_then_back(
+    browser: httpx.AsyncClient, address: str
+) -> None:
     answer = await browser.get(address)
     page = Page(await browser.get(answer.headers["Location"]))
 
@@ -88,15 +91,17 @@ async def test_who_is_not_signed_in_is_led_to_do_so_and_then_back(browser, addre
 
 
 @pytest.mark.parametrize("address", POSTS)
-async def test_nothing_is_done_for_who_is_not_signed_in(browser, database, address):
-    await person(database, now=NOW)
+async def test_nothing_is_done_for_who_is_not_signed_in(
+    browser: httpx.AsyncClient, database: Database, address: str
+) -> None:
+    await add_person(database, now=NOW)
     answer = await browser.post(address, data={"name": "Eve", "confirm": ADA})
 
     assert (answer.status_code, answer.headers["Location"]) == (303, "/sign-in")
     assert (await reader(database)).name == ""
 
 
-async def test_who_sent_a_form_is_led_back_to_its_page(browser):
+async def test_who_sent_a_form_is_led_back_to_its_page(browser: httpx.AsyncClient) -> None:
     from_page = {"Referer": "http://127.0.0.1/papers/trending?after=x"}
     answer = await browser.post("/settings/profile", headers=from_page)
 
@@ -104,7 +109,9 @@ async def test_who_sent_a_form_is_led_back_to_its_page(browser):
 
 
 @pytest.mark.parametrize("address", POSTS)
-async def test_nothing_is_done_without_the_forms_token(browser, database, ada, address):
+async def test_nothing_is_done_without_the_forms_token(
+    browser: httpx.AsyncClient, database: Database, ada: Person, address: str
+) -> None:
     answer = await browser.post(address, data={"name": "Eve", "confirm": ADA, "email": BEN})
 
     assert answer.status_code == 403
@@ -114,7 +121,9 @@ async def test_nothing_is_done_without_the_forms_token(browser, database, ada, a
 # --- Name, time zone --------------------------------------------------------------------------------------
 
 
-async def test_name_and_time_zone_are_kept(browser, database, ada):
+async def test_name_and_time_zone_are_kept(
+    browser: httpx.AsyncClient, database: Database, ada: Person
+) -> None:
     answer = await browser.post(
         "/settings/profile", data=ada.form(name="  Ada\t<b>Lindqvist</b> ", time_zone="Asia/Kolkata")
     )
@@ -128,14 +137,18 @@ async def test_name_and_time_zone_are_kept(browser, database, ada):
 
 
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../../etc/passwd", "localtime", "utc ", "Europe"])
-async def test_what_is_no_time_zone_is_refused(browser, database, ada, zone):
+async def test_what_is_no_time_zone_is_refused(
+    browser: httpx.AsyncClient, database: Database, ada: Person, zone: str
+) -> None:
     answer = await browser.post("/settings/profile", data=ada.form(name="Ada", time_zone=zone))
 
     assert answer.status_code == 400 if zone else answer.status_code == 303
     assert (await reader(database)).time_zone == "UTC"
 
 
-async def test_what_is_too_long_is_refused(browser, database, ada):
+async def test_what_is_too_long_is_refused(
+    browser: httpx.AsyncClient, database: Database, ada: Person
+) -> None:
     answer = await browser.post("/settings/profile", data=ada.form(name="x" * 81))
 
     assert answer.status_code == 422
@@ -145,7 +158,9 @@ async def test_what_is_too_long_is_refused(browser, database, ada):
 # --- Address ----------------------------------------------------------------------------------------------
 
 
-async def test_the_address_changes_when_the_link_to_the_new_one_is_used(browser, database, ada):
+async def test_the_address_changes_when_the_link_to_the_new_one_is_used(
+    browser: httpx.AsyncClient, database: Database, ada: Person
+) -> None:
     await subscribed(database, "ada", now=TODAY)
     asked = await browser.post("/settings/address", data=ada.form(email="Ada@New.example.org"))
     token = await mailed(database)
@@ -161,11 +176,13 @@ async def test_the_address_changes_when_the_link_to_the_new_one_is_used(browser,
     assert (await browser.post(f"/settings/address/{token}", data=ada.form())).status_code == 410
 
 
-async def test_nobody_else_can_use_that_link(browser, database, database_url, ada):
+async def test_nobody_else_can_use_that_link(
+    browser: httpx.AsyncClient, database: Database, database_url: str, ada: Person
+) -> None:
     await browser.post("/settings/address", data=ada.form(email="ada@new.example.org"))
     token = await mailed(database)
     async with opened(database_url) as other:
-        cyn = await signed_in(other, database, CYN, now=NOW)
+        cyn = await sign_in_browser(other, database, CYN, now=NOW)
         assert (await other.get(f"/settings/address/{token}")).status_code == 410
         assert (await other.post(f"/settings/address/{token}", data=cyn.form())).status_code == 410
 
@@ -174,11 +191,11 @@ async def test_nobody_else_can_use_that_link(browser, database, database_url, ad
 
 
 async def test_signing_out_everywhere_stops_a_change_that_somebody_else_asked_for(
-    browser, database, database_url, ada
-):
+    browser: httpx.AsyncClient, database: Database, database_url: str, ada: Person
+) -> None:
     """As the mail to the present address says."""
     async with opened(database_url) as thief:
-        stolen = await signed_in(thief, database, ADA, now=NOW)
+        stolen = await sign_in_browser(thief, database, ADA, now=NOW)
         await thief.post("/settings/address", data=stolen.form(email="eve@example.org"))
         token = await mailed(database)
         await browser.post("/settings/sessions/end", data=ada.form())
@@ -188,16 +205,20 @@ async def test_signing_out_everywhere_stops_a_change_that_somebody_else_asked_fo
     assert (await reader(database)).id == ada.id
 
 
-async def test_a_sign_in_link_changes_no_address(browser, database, ada):
-    async with database.writing() as session:
-        await sign_in.ask(session, "ada@new.example.org", now=NOW)
+async def test_a_sign_in_link_changes_no_address(
+    browser: httpx.AsyncClient, database: Database, ada: Person
+) -> None:
+    async with database.write_session() as session:
+        await sign_in.request_link(session, "ada@new.example.org", now=NOW)
     token = await mailed(database)
 
     assert (await browser.post(f"/settings/address/{token}", data=ada.form())).status_code == 410
 
 
-async def test_an_address_that_has_an_account_is_said_only_to_whom_it_belongs(browser, database, ada):
-    await person(database, BEN, now=NOW)
+async def test_an_address_that_has_an_account_is_said_only_to_whom_it_belongs(
+    browser: httpx.AsyncClient, database: Database, ada: Person
+) -> None:
+    await add_person(database, BEN, now=NOW)
     known = await browser.post("/settings/address", data=ada.form(email=BEN))
     token = await mailed(database)
     answer = await browser.post(f"/settings/address/{token}", data=ada.form())
@@ -211,9 +232,11 @@ async def test_an_address_that_has_an_account_is_said_only_to_whom_it_belongs(br
 # --- Browsers ---------------------------------------------------------------------------------------------
 
 
-async def test_browsers_are_listed_and_can_be_signed_out(browser, database, database_url, ada):
-    phone = await person(database, ADA, now=NOW)
-    await person(database, CYN, now=NOW)
+async def test_browsers_are_listed_and_can_be_signed_out(
+    browser: httpx.AsyncClient, database: Database, database_url: str, ada: Person
+) -> None:
+    phone = await add_person(database, ADA, now=NOW)
+    await add_person(database, CYN, now=NOW)
     page = Page(await browser.get("/settings"))
     assert page.text.count("Firefox on Linux") == 2
     assert page.text.count("(this one)") == 1
@@ -224,17 +247,21 @@ async def test_browsers_are_listed_and_can_be_signed_out(browser, database, data
     assert (await browser.get("/settings")).status_code == 200
 
 
-async def test_nobody_signs_anybody_else_out(browser, database, ada):
-    cyn = await person(database, CYN, now=NOW)
+async def test_nobody_signs_anybody_else_out(
+    browser: httpx.AsyncClient, database: Database, ada: Person
+) -> None:
+    cyn = await add_person(database, CYN, now=NOW)
     await browser.post(f"/settings/sessions/{cyn.session_id}/end", data=ada.form())
 
     assert await sessions_of(database, cyn.id) == [cyn.session_id]
 
 
-async def test_signing_out_everywhere_leaves_no_browser_signed_in(browser, database, database_url, ada):
-    cyn = await person(database, CYN, now=NOW)
+async def test_signing_out_everywhere_leaves_no_browser_signed_in(
+    browser: httpx.AsyncClient, database: Database, database_url: str, ada: Person
+) -> None:
+    cyn = await add_person(database, CYN, now=NOW)
     async with opened(database_url) as phone:
-        await signed_in(phone, database, ADA, now=NOW)
+        await sign_in_browser(phone, database, ADA, now=NOW)
         answer = await browser.post("/settings/sessions/end", data=ada.form())
         assert (await phone.get("/settings")).status_code == 303
 
@@ -244,10 +271,10 @@ async def test_signing_out_everywhere_leaves_no_browser_signed_in(browser, datab
     assert await sessions_of(database, cyn.id) == [cyn.session_id]
 
 
-async def test_a_days_old_token_is_renewed_by_the_next_form(database, database_url):
+async def test_a_days_old_token_is_renewed_by_the_next_form(database: Database, database_url: str) -> None:
     """A GET writes nothing but that somebody was here, so it doesn't renew."""
     async with opened(database_url, now="2026-03-12 12:00") as browser:
-        ada = await signed_in(browser, database, now=NOW)
+        ada = await sign_in_browser(browser, database, now=NOW)
         before = browser.cookies["paperround"]
         looked = await browser.get("/settings")
         answer = await browser.post("/settings/profile", data=ada.form(name="Ada"))
@@ -278,8 +305,8 @@ async def test_a_days_old_token_is_renewed_by_the_next_form(database, database_u
         ("", "A browser"),
     ],
 )
-def test_a_browser_is_named_by_what_it_says(agent, name):
-    assert browser_name(agent) == name
+def test_a_browser_is_named_by_what_it_says(agent: str, name: str) -> None:
+    assert describe_browser(agent) == name
 
 
 # --- Keys -------------------------------------------------------------------------------------------------
@@ -296,19 +323,23 @@ def bearing(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
-async def test_a_key_is_shown_once_and_kept_as_a_hash(browser, database, ada):
+async def test_a_key_is_shown_once_and_kept_as_a_hash(
+    browser: httpx.AsyncClient, database: Database, ada: Person
+) -> None:
     key = await made(browser, ada)
-    async with database.reading() as session:
+    async with database.read_session() as session:
         kept = (await session.scalars(select(ApiKey))).one()
 
     page = await browser.get("/settings")
     assert key not in page.text
     assert f"{key[:8]}…" in page.text
-    assert kept.token_hash == tokens.fingerprint(key)
+    assert kept.token_hash == tokens.hash_token(key)
     assert key not in str(vars(kept))
 
 
-async def test_a_key_speaks_in_its_readers_name(browser, database, database_url, ada):
+async def test_a_key_speaks_in_its_readers_name(
+    browser: httpx.AsyncClient, database: Database, database_url: str, ada: Person
+) -> None:
     key = await made(browser, ada)
     async with opened(database_url) as program:
         answer = await program.get("/api/v1/me", headers=bearing(key))
@@ -329,9 +360,11 @@ async def test_a_key_speaks_in_its_readers_name(browser, database, database_url,
         "Bearer pr_" + "x" * 9000,
     ],
 )
-async def test_without_a_good_key_there_is_a_problem_that_says_how(browser, database, ada, header):
+async def test_without_a_good_key_there_is_a_problem_that_says_how(
+    browser: httpx.AsyncClient, database: Database, ada: Person, header: str
+) -> None:
     """The browser's cookie is no key: another site's page could send it along."""
-    answer = await browser.get("/api/v1/me", headers={"Authorization": header.encode()} if header else {})
+    answer = await browser.get("/api/v1/me", headers={b"Authorization": header.encode()} if header else {})
 
     assert answer.status_code == 401
     assert answer.headers["Content-Type"] == "application/problem+json"
@@ -339,22 +372,24 @@ async def test_without_a_good_key_there_is_a_problem_that_says_how(browser, data
     assert "Authorization: Bearer pr_" in answer.json()["detail"]
 
 
-async def test_nothing_but_the_key_itself_opens(browser, database, ada):
+async def test_nothing_but_the_key_itself_opens(
+    browser: httpx.AsyncClient, database: Database, ada: Person
+) -> None:
     key = await made(browser, ada)
     session_token = next(iter(ada.cookies.values()))
-    for wrong in [key[:-1], key + "x", key.swapcase(), tokens.fingerprint(key), session_token, ada.csrf]:
+    for wrong in [key[:-1], key + "x", key.swapcase(), tokens.hash_token(key), session_token, ada.csrf]:
         assert (await browser.get("/api/v1/me", headers=bearing(wrong))).status_code == 401
     browser.cookies.set("paperround", key, domain="127.0.0.1")
     assert (await browser.get("/settings", headers=bearing(key))).status_code == 303, "nor does it sign in"
 
 
-async def test_a_key_that_may_read_may_not_write(database, database_url):
-    ada = await person(database, now=NOW)
-    async with database.writing() as session:
-        read = await api_keys.make(session, ada.id, name="a", scope=Scope.read, now=NOW)
-        write = await api_keys.make(session, ada.id, name="b", scope=Scope.write, now=NOW)
+async def test_a_key_that_may_read_may_not_write(database: Database, database_url: str) -> None:
+    ada = await add_person(database, now=NOW)
+    async with database.write_session() as session:
+        read = await api_keys.create_key(session, ada.id, name="a", scope=Scope.read, now=NOW)
+        write = await api_keys.create_key(session, ada.id, name="b", scope=Scope.write, now=NOW)
     async with opened(database_url) as program:
-        application = program._transport.app  # type: ignore[attr-defined]
+        application: FastAPI = program._transport.app  # type: ignore[attr-defined]
 
         @application.post("/api/v1/try")
         async def attempt(reader: KeyWriter) -> str:
@@ -368,12 +403,14 @@ async def test_a_key_that_may_read_may_not_write(database, database_url):
     assert "may only read" in refused.json()["detail"]
 
 
-async def test_a_key_taken_back_opens_nothing_and_only_its_own_reader_can(browser, database, ada):
+async def test_a_key_taken_back_opens_nothing_and_only_its_own_reader_can(
+    browser: httpx.AsyncClient, database: Database, ada: Person
+) -> None:
     key = await made(browser, ada)
-    cyn = await person(database, CYN, now=NOW)
-    async with database.writing() as session:
+    cyn = await add_person(database, CYN, now=NOW)
+    async with database.write_session() as session:
         (key_id,) = await session.scalars(select(ApiKey.id))
-        await api_keys.take_back(session, cyn.id, key_id)
+        await api_keys.revoke_key(session, cyn.id, key_id)
     assert (await browser.get("/api/v1/me", headers=bearing(key))).status_code == 200
 
     await browser.post(f"/settings/keys/{key_id}/delete", data=ada.form())
@@ -381,21 +418,23 @@ async def test_a_key_taken_back_opens_nothing_and_only_its_own_reader_can(browse
     assert (await browser.get("/api/v1/me", headers=bearing(key))).status_code == 401
 
 
-async def test_the_use_of_a_key_is_noted_at_most_once_a_minute(database):
-    ada = await person(database, now=NOW)
-    async with database.writing() as session:
-        key = await api_keys.make(session, ada.id, name="a", scope=Scope.read, now=NOW)
+async def test_the_use_of_a_key_is_noted_at_most_once_a_minute(database: Database) -> None:
+    ada = await add_person(database, now=NOW)
+    async with database.write_session() as session:
+        key = await api_keys.create_key(session, ada.id, name="a", scope=Scope.read, now=NOW)
     for seconds, noted in [(0, 0), (59, 0), (60, 60), (100, 60)]:
-        await api_keys.holder(database, key, now=NOW + timedelta(seconds=seconds))
-        async with database.reading() as session:
+        await api_keys.find_holder(database, key, now=NOW + timedelta(seconds=seconds))
+        async with database.read_session() as session:
             used = (await session.scalars(select(ApiKey.used_at))).one()
         assert used == NOW + timedelta(seconds=noted)
 
 
-async def test_a_key_needs_a_name_and_there_are_twenty_at_most(browser, database, ada):
+async def test_a_key_needs_a_name_and_there_are_twenty_at_most(
+    browser: httpx.AsyncClient, database: Database, ada: Person
+) -> None:
     assert (await browser.post("/settings/keys", data=ada.form(name=" \t "))).status_code == 400
     assert (await browser.post("/settings/keys", data=ada.form(name="a", scope="root"))).status_code == 422
-    for number in range(api_keys.MOST):
+    for number in range(api_keys.MAX_KEYS):
         await made(browser, ada, name=f"key {number}")
     answer = await browser.post("/settings/keys", data=ada.form(name="one more"))
 
@@ -403,7 +442,7 @@ async def test_a_key_needs_a_name_and_there_are_twenty_at_most(browser, database
     assert "You have 20 keys" in Page(answer).text
 
 
-async def test_the_api_describes_its_keys(browser):
+async def test_the_api_describes_its_keys(browser: httpx.AsyncClient) -> None:
     described = (await browser.get("/openapi.json")).json()
 
     assert described["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
@@ -415,9 +454,11 @@ async def test_the_api_describes_its_keys(browser):
 # --- Data, leaving ----------------------------------------------------------------------------------------
 
 
-async def test_the_export_is_a_file_of_ones_own(browser, database, ada):
+async def test_the_export_is_a_file_of_ones_own(
+    browser: httpx.AsyncClient, database: Database, ada: Person
+) -> None:
     await made(browser, ada)
-    await person(database, CYN, now=NOW)
+    await add_person(database, CYN, now=NOW)
     answer = await browser.get("/settings/export.json")
 
     assert "attachment" in answer.headers["Content-Disposition"]
@@ -428,14 +469,16 @@ async def test_the_export_is_a_file_of_ones_own(browser, database, ada):
     assert CYN not in answer.text
 
 
-async def test_exports_are_bounded(browser, database, ada):
+async def test_exports_are_bounded(browser: httpx.AsyncClient, database: Database, ada: Person) -> None:
     answers = [(await browser.get("/settings/export.json")).status_code for _ in range(21)]
 
     assert answers == [200] * 20 + [429]
 
 
 @pytest.mark.parametrize("confirm", ["", "yes", "delete", CYN, "ada@example"])
-async def test_an_account_is_not_deleted_by_a_slip(browser, database, ada, confirm):
+async def test_an_account_is_not_deleted_by_a_slip(
+    browser: httpx.AsyncClient, database: Database, ada: Person, confirm: str
+) -> None:
     answer = await browser.post("/settings/leave", data=ada.form(confirm=confirm))
 
     assert answer.status_code == 400
@@ -443,9 +486,11 @@ async def test_an_account_is_not_deleted_by_a_slip(browser, database, ada, confi
     assert (await reader(database)).id == ada.id
 
 
-async def test_an_account_is_deleted_by_typing_its_address(browser, database, ada):
+async def test_an_account_is_deleted_by_typing_its_address(
+    browser: httpx.AsyncClient, database: Database, ada: Person
+) -> None:
     key = await made(browser, ada)
-    await person(database, CYN, now=NOW)
+    await add_person(database, CYN, now=NOW)
     for name in ("ada", "cyn"):
         await subscribed(database, name, now=TODAY)
     answer = await browser.post("/settings/leave", data=ada.form(confirm=" ADA@example.org "))
@@ -454,6 +499,6 @@ async def test_an_account_is_deleted_by_typing_its_address(browser, database, ad
     assert 'name="csrf"' not in answer.text
     assert (await browser.get("/settings")).status_code == 303
     assert (await browser.get("/api/v1/me", headers=bearing(key))).status_code == 401
-    async with database.reading() as session:
+    async with database.read_session() as session:
         assert list(await session.scalars(select(Reader.email))) == [CYN]
     assert await subscribers(database) == [CYN]

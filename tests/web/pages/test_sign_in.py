@@ -12,22 +12,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select, text, update
 
-from digests.conftest import subscribed
 from paperround import tokens
 from paperround.accounts import sign_in as accounts_sign_in
 from paperround.accounts.tables import Reader, ReaderSession, SignInLink
 from paperround.database import Database
 from paperround.digests.tables import Subscription
-from paperround.tokens import fingerprint
+from paperround.tokens import hash_token
 from paperround.web.pages import sign_in
-from paperround.web.pages.sign_in import LINKS_OF_ADDRESS, LINKS_OF_NETWORK
+from paperround.web.pages.sign_in import MAX_LINKS_OF_ADDRESS, MAX_LINKS_OF_NETWORK
 from paperround.web.security.safe_redirect import local
-from web.pages.test_editions import TODAY, Page, opened
 
-from support.factories import at
-from support.people import ADA, BEN, CYN, person, signed_in
+from support.factories import utc
+from support.pages import TODAY, Page, opened
+from support.people import ADA, BEN, CYN, add_person, sign_in_browser
+from support.subscriptions import subscribed
 
-NOW = at(TODAY)
+NOW = utc(TODAY)
 
 
 @pytest.fixture
@@ -40,16 +40,16 @@ async def link_for(
     database: Database, email: str = ADA, *, then: str = "", reader_id: int | None = None
 ) -> str:
     """The token of a link that was asked for and mailed."""
-    token = tokens.new_token()
-    async with database.writing() as session:
-        await accounts_sign_in.ask(session, email, now=NOW, then=then, reader_id=reader_id)
+    token = tokens.generate_token()
+    async with database.write_session() as session:
+        await accounts_sign_in.request_link(session, email, now=NOW, next_page=then, reader_id=reader_id)
         unsent = update(SignInLink).where(SignInLink.token_hash.is_(None))
-        await session.execute(unsent.values(token_hash=fingerprint(token)))
+        await session.execute(unsent.values(token_hash=hash_token(token)))
     return token
 
 
 async def rows(database: Database, table: type) -> int:
-    async with database.reading() as session:
+    async with database.read_session() as session:
         return len((await session.scalars(select(table))).all())
 
 
@@ -61,20 +61,24 @@ async def who(browser: httpx.AsyncClient) -> bool:
 # --- The way in -------------------------------------------------------------------------------------------
 
 
-async def test_asking_keeps_a_link_to_send_and_queues_the_mail(browser, database):
+async def test_asking_keeps_a_link_to_send_and_queues_the_mail(
+    browser: httpx.AsyncClient, database: Database
+) -> None:
     answer = await browser.post("/sign-in", data={"email": " Ada@Example.ORG", "next": "/topics?x=1"})
 
     assert "Look at your mail" in Page(answer).text
-    async with database.reading() as session:
+    async with database.read_session() as session:
         link = (await session.scalars(select(SignInLink))).one()
         jobs = (await session.scalars(text("SELECT task_name FROM jobs.procrastinate_jobs"))).all()
     assert (link.email, link.next, link.token_hash, link.used_at) == (ADA, "/topics?x=1", None, None)
     assert link.expires_at - link.asked_at == timedelta(minutes=15)
-    assert jobs == [accounts_sign_in.SENDING]
+    assert jobs == [accounts_sign_in.SEND_LINKS_JOB]
     assert await rows(database, Reader) == 0, "asking makes no account"
 
 
-async def test_where_mail_goes_to_the_outbox_the_page_says_so_to_who_may_see_it(browser, database_url):
+async def test_where_mail_goes_to_the_outbox_the_page_says_so_to_who_may_see_it(
+    browser: httpx.AsyncClient, database_url: str
+) -> None:
     async with opened(database_url, smtp_url="smtp://127.0.0.1:1") as with_server:
         sent = await with_server.post("/sign-in", data={"email": ADA})
     kept = await browser.post("/sign-in", data={"email": BEN})
@@ -83,8 +87,10 @@ async def test_where_mail_goes_to_the_outbox_the_page_says_so_to_who_may_see_it(
     assert ["/outbox" in Page(answer).links() for answer in (sent, kept, elsewhere)] == [False, True, False]
 
 
-async def test_the_answer_is_the_same_for_known_and_unknown_addresses(browser, database):
-    await person(database, ADA, now=NOW)
+async def test_the_answer_is_the_same_for_known_and_unknown_addresses(
+    browser: httpx.AsyncClient, database: Database
+) -> None:
+    await add_person(database, ADA, now=NOW)
 
     known = await browser.post("/sign-in", data={"email": ADA})
     unknown = await browser.post("/sign-in", data={"email": BEN})
@@ -93,7 +99,9 @@ async def test_the_answer_is_the_same_for_known_and_unknown_addresses(browser, d
     assert known.status_code == unknown.status_code
 
 
-async def test_opening_a_link_changes_nothing_and_shows_one_button(browser, database):
+async def test_opening_a_link_changes_nothing_and_shows_one_button(
+    browser: httpx.AsyncClient, database: Database
+) -> None:
     token = await link_for(database)
     for _ in range(3):
         page = await browser.get(f"/sign-in/{token}")
@@ -106,7 +114,9 @@ async def test_opening_a_link_changes_nothing_and_shows_one_button(browser, data
     assert (await browser.post(f"/sign-in/{token}")).status_code == 303
 
 
-async def test_pressing_the_button_signs_in_and_leads_on(browser, database):
+async def test_pressing_the_button_signs_in_and_leads_on(
+    browser: httpx.AsyncClient, database: Database
+) -> None:
     token = await link_for(database, then="/papers/trending?x=1")
     answer = await browser.post(f"/sign-in/{token}", data={"time_zone": "Europe/Berlin"})
 
@@ -117,7 +127,7 @@ async def test_pressing_the_button_signs_in_and_leads_on(browser, database):
     assert "Path=/" in cookie
     assert "Secure" not in cookie
     assert await who(browser)
-    async with database.reading() as session:
+    async with database.read_session() as session:
         reader = (await session.scalars(select(Reader))).one()
         assert (reader.email, reader.time_zone) == (ADA, "Europe/Berlin")
         kept = (await session.scalars(select(ReaderSession.token_hash))).one()
@@ -125,15 +135,17 @@ async def test_pressing_the_button_signs_in_and_leads_on(browser, database):
     assert len(kept) == 64
 
 
-async def test_signing_in_makes_a_subscription_of_that_address_ones_own(browser, database):
+async def test_signing_in_makes_a_subscription_of_that_address_ones_own(
+    browser: httpx.AsyncClient, database: Database
+) -> None:
     number = await subscribed(database, "ada", now=TODAY)
     await browser.post(f"/sign-in/{await link_for(database)}")
-    async with database.reading() as session:
+    async with database.read_session() as session:
         reader_id = (await session.scalars(select(Reader.id))).one()
         assert (await session.get(Subscription, number)).reader_id == reader_id
 
 
-async def test_over_https_the_cookie_is_for_this_host_alone(database, database_url):
+async def test_over_https_the_cookie_is_for_this_host_alone(database: Database, database_url: str) -> None:
     token = await link_for(database)
     async with opened(database_url, public_url="https://papers.example.org") as browser:
         cookie = (await browser.post(f"/sign-in/{token}")).headers["Set-Cookie"]
@@ -146,7 +158,7 @@ async def test_over_https_the_cookie_is_for_this_host_alone(database, database_u
 # --- What doesn't sign in ---------------------------------------------------------------------------------
 
 
-async def test_a_link_works_once(browser, database, database_url):
+async def test_a_link_works_once(browser: httpx.AsyncClient, database: Database, database_url: str) -> None:
     token = await link_for(database)
     await browser.post(f"/sign-in/{token}")
     async with opened(database_url) as other:
@@ -156,7 +168,7 @@ async def test_a_link_works_once(browser, database, database_url):
         assert not await who(other)
 
 
-async def test_of_two_uses_at_once_one_wins(database, database_url):
+async def test_of_two_uses_at_once_one_wins(database: Database, database_url: str) -> None:
     token = await link_for(database)
     async with opened(database_url) as one, opened(database_url) as other:
         answers = await asyncio.gather(*(b.post(f"/sign-in/{token}") for b in (one, other) * 4))
@@ -165,7 +177,7 @@ async def test_of_two_uses_at_once_one_wins(database, database_url):
     assert await rows(database, ReaderSession) == 1
 
 
-async def test_a_link_is_good_for_a_quarter_of_an_hour(database, database_url):
+async def test_a_link_is_good_for_a_quarter_of_an_hour(database: Database, database_url: str) -> None:
     token = await link_for(database)
     async with opened(database_url, now="2026-03-10 12:15") as browser:
         assert (await browser.post(f"/sign-in/{token}")).status_code == 410
@@ -173,15 +185,15 @@ async def test_a_link_is_good_for_a_quarter_of_an_hour(database, database_url):
         assert (await browser.post(f"/sign-in/{token}")).status_code == 303
 
 
-async def test_nothing_else_is_a_link(browser, database):
-    ada = await person(database, ADA, now=NOW)
+async def test_nothing_else_is_a_link(browser: httpx.AsyncClient, database: Database) -> None:
+    ada = await add_person(database, ADA, now=NOW)
     real = await link_for(database)
     for token in [
         "x",
         real[:-1],
         real.swapcase(),
-        fingerprint(real),
-        tokens.new_token(),
+        hash_token(real),
+        tokens.generate_token(),
         ada.csrf,
         next(iter(ada.cookies.values())),
         await link_for(database, BEN, reader_id=ada.id),
@@ -194,16 +206,18 @@ async def test_nothing_else_is_a_link(browser, database):
 @pytest.mark.parametrize(
     "cookie", ["x", "..", "WyJ4Il0.aaaaaa.bbbbbbbbbbbbbbbbbbbbbbbbbbb", "a" * 4000, "null", "naïve"]
 )
-async def test_a_made_up_cookie_signs_nobody_in(browser, database, cookie):
-    await person(database, now=NOW)
-    answer = await browser.get("/sign-in", headers={"Cookie": f"paperround={cookie}".encode()})
+async def test_a_made_up_cookie_signs_nobody_in(
+    browser: httpx.AsyncClient, database: Database, cookie: str
+) -> None:
+    await add_person(database, now=NOW)
+    answer = await browser.get("/sign-in", headers={b"Cookie": f"paperround={cookie}".encode()})
 
     assert answer.status_code == 200
     assert 'name="csrf"' not in answer.text
 
 
-async def test_a_form_token_is_no_cookie(browser, database):
-    ada = await person(database, now=NOW)
+async def test_a_form_token_is_no_cookie(browser: httpx.AsyncClient, database: Database) -> None:
+    ada = await add_person(database, now=NOW)
     browser.cookies.set("paperround", ada.csrf)
 
     assert not await who(browser)
@@ -228,7 +242,9 @@ async def test_a_form_token_is_no_cookie(browser, database):
         "a" * 250 + "@example.org",
     ],
 )
-async def test_what_is_no_address_gets_no_mail(browser, database, address):
+async def test_what_is_no_address_gets_no_mail(
+    browser: httpx.AsyncClient, database: Database, address: str
+) -> None:
     answer = await browser.post("/sign-in", data={"email": address})
 
     assert answer.status_code in (400, 422), answer.text
@@ -236,7 +252,7 @@ async def test_what_is_no_address_gets_no_mail(browser, database, address):
     assert await rows(database, SignInLink) == 0
 
 
-async def test_a_nul_is_refused(browser, database):
+async def test_a_nul_is_refused(browser: httpx.AsyncClient, database: Database) -> None:
     answer = await browser.post("/sign-in", data={"email": "ada\0@example.org"})
 
     assert answer.status_code == 400
@@ -265,11 +281,13 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("wanted", FOREIGN)
-async def test_it_never_leads_to_another_site(browser, database, wanted):
+async def test_it_never_leads_to_another_site(
+    browser: httpx.AsyncClient, database: Database, wanted: str
+) -> None:
     await browser.post("/sign-in", data={"email": ADA, "next": wanted})
-    token = tokens.new_token()
-    async with database.writing() as session:
-        await session.execute(update(SignInLink).values(token_hash=fingerprint(token)))
+    token = tokens.generate_token()
+    async with database.write_session() as session:
+        await session.execute(update(SignInLink).values(token_hash=hash_token(token)))
 
     assert (await browser.post(f"/sign-in/{token}")).headers["Location"] == "/papers"
     shown = Page(await browser.get("/sign-in", params={"next": wanted}))
@@ -277,7 +295,7 @@ async def test_it_never_leads_to_another_site(browser, database, wanted):
 
 
 @given(st.text(max_size=60))
-def test_what_counts_as_local_begins_with_one_slash(address):
+def test_what_counts_as_local_begins_with_one_slash(address: str) -> None:
     kept = local(address)
     assert kept in ("", address)
     assert not kept or (kept[0] == "/" and kept[1:2] not in ("/", "\\"))
@@ -287,7 +305,9 @@ def test_what_counts_as_local_begins_with_one_slash(address):
 # --- Limits -----------------------------------------------------------------------------------------------
 
 
-async def test_an_address_gets_few_links_an_hour_whichever_process_is_asked(database, database_url):
+async def test_an_address_gets_few_links_an_hour_whichever_process_is_asked(
+    database: Database, database_url: str
+) -> None:
     async with (
         opened(database_url) as one,
         opened(database_url) as other,
@@ -301,13 +321,15 @@ async def test_an_address_gets_few_links_an_hour_whichever_process_is_asked(data
         free = await one.post("/sign-in", data={"email": BEN})
         again = await later.post("/sign-in", data={"email": ADA})
 
-    assert given_out == [200] * LINKS_OF_ADDRESS + [429] * 3
+    assert given_out == [200] * MAX_LINKS_OF_ADDRESS + [429] * 3
     assert refused.headers["Retry-After"] == "3600"
     assert (free.status_code, again.status_code) == (200, 200)
 
 
-async def test_a_network_gets_so_many_and_no_header_of_its_own_gets_it_more(browser, database):
-    for number in range(LINKS_OF_NETWORK):
+async def test_a_network_gets_so_many_and_no_header_of_its_own_gets_it_more(
+    browser: httpx.AsyncClient, database: Database
+) -> None:
+    for number in range(MAX_LINKS_OF_NETWORK):
         answer = await browser.post(
             "/sign-in",
             data={"email": f"reader{number}@example.org"},
@@ -318,7 +340,7 @@ async def test_a_network_gets_so_many_and_no_header_of_its_own_gets_it_more(brow
     assert (await browser.post("/sign-in", data={"email": CYN})).status_code == 429
 
 
-async def test_behind_a_trusted_proxy_each_network_has_a_limit_of_its_own(database_url):
+async def test_behind_a_trusted_proxy_each_network_has_a_limit_of_its_own(database_url: str) -> None:
     async with opened(database_url, trusted_proxies="127.0.0.0/8") as browser:
         answers = [
             await browser.post(
@@ -326,23 +348,25 @@ async def test_behind_a_trusted_proxy_each_network_has_a_limit_of_its_own(databa
                 data={"email": f"reader{number}@example.org"},
                 headers={"X-Forwarded-For": f"198.51.100.1, 192.0.{number}.1"},
             )
-            for number in range(LINKS_OF_NETWORK + 5)
+            for number in range(MAX_LINKS_OF_NETWORK + 5)
         ]
 
     assert {answer.status_code for answer in answers} == {200}
 
 
-async def test_all_together_get_so_many(browser, monkeypatch):
-    monkeypatch.setattr(sign_in, "LINKS_IN_ALL", 3)
+async def test_all_together_get_so_many(browser: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sign_in, "MAX_LINKS", 3)
     answers = [await browser.post("/sign-in", data={"email": f"reader{n}@example.org"}) for n in range(4)]
 
     assert [answer.status_code for answer in answers] == [200] * 3 + [429]
 
 
-async def test_who_is_over_a_limit_does_not_use_up_anybody_elses(database_url, monkeypatch):
-    monkeypatch.setattr(sign_in, "LINKS_OF_NETWORK", 1)
+async def test_who_is_over_a_limit_does_not_use_up_anybody_elses(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sign_in, "MAX_LINKS_OF_NETWORK", 1)
     async with opened(database_url, trusted_proxies="127.0.0.0/8") as browser:
-        for _ in range(LINKS_OF_ADDRESS + 2):
+        for _ in range(MAX_LINKS_OF_ADDRESS + 2):
             await browser.post("/sign-in", data={"email": ADA}, headers={"X-Forwarded-For": "192.0.2.1"})
         answer = await browser.post(
             "/sign-in", data={"email": ADA}, headers={"X-Forwarded-For": "198.51.100.1"}
@@ -354,9 +378,11 @@ async def test_who_is_over_a_limit_does_not_use_up_anybody_elses(database_url, m
 # --- Sessions ---------------------------------------------------------------------------------------------
 
 
-async def test_signing_in_ends_the_session_that_the_browser_had(browser, database, database_url):
+async def test_signing_in_ends_the_session_that_the_browser_had(
+    browser: httpx.AsyncClient, database: Database, database_url: str
+) -> None:
     """So nobody can plant a session that they know in somebody else's browser."""
-    eve = await signed_in(browser, database, "eve@example.org", now=NOW)
+    eve = await sign_in_browser(browser, database, "eve@example.org", now=NOW)
     token = await link_for(database)
     assert (await browser.post(f"/sign-in/{token}", data=eve.form())).status_code == 303
 
@@ -367,8 +393,10 @@ async def test_signing_in_ends_the_session_that_the_browser_had(browser, databas
     assert browser.cookies["paperround"] not in eve.cookies.values()
 
 
-async def test_signing_out_ends_the_session_itself(browser, database, database_url):
-    ada = await signed_in(browser, database, now=NOW)
+async def test_signing_out_ends_the_session_itself(
+    browser: httpx.AsyncClient, database: Database, database_url: str
+) -> None:
+    ada = await sign_in_browser(browser, database, now=NOW)
     answer = await browser.post("/sign-out", data=ada.form())
 
     assert answer.status_code == 303

@@ -14,19 +14,19 @@ from sqlalchemy import select
 from paperround.database import Database
 from paperround.digests import confirmation
 from paperround.digests import delivery as digests_delivery
-from paperround.digests.delivery import Desk
-from paperround.digests.links import Links
-from paperround.digests.renderer import Writer
-from paperround.digests.tables import Cadence, Delivery, Progress, State, Subscription
+from paperround.digests.delivery import SendingContext
+from paperround.digests.links import DigestLinks
+from paperround.digests.renderer import DigestRenderer
+from paperround.digests.tables import Cadence, Delivery, DeliveryState, Subscription, SubscriptionState
 from paperround.mail import Outbox
 from paperround.settings import Settings
-from paperround.throttle import Pace
-from paperround.tokens import signer
+from paperround.throttle import Throttle
+from paperround.tokens import load_signer
 from paperround.topics.tables import Rating, Topic
-from web.pages.test_editions import Page, opened
 
-from support.factories import at, item, listed
-from support.people import signed_in
+from support.factories import feed_record, store_listing, utc
+from support.pages import Page, opened
+from support.people import sign_in_browser
 
 NOW = "2026-03-10 12:00"
 SEVEN = "2026-03-11 07:00"
@@ -38,19 +38,23 @@ class Mail:
     def __init__(self, database: Database, folder: Path) -> None:
         self.database, self.box = database, Outbox(folder)
 
-    async def links(self) -> Links:
+    async def links(self) -> DigestLinks:
         settings = Settings(_env_file=None)
-        return Links.of(settings, await signer(self.database, settings))
+        return DigestLinks.from_settings(settings, await load_signer(self.database, settings))
 
     async def letters(self) -> list[Any]:
-        await confirmation.send_due(self.database, self.box, await self.links(), "Paperround", now=at(NOW))
-        return [stored.message for stored in self.box.newest(10)]
+        await confirmation.send_due_confirmations(
+            self.database, self.box, await self.links(), "Paperround", now=utc(NOW)
+        )
+        return [stored.message for stored in self.box.list_newest(10)]
 
     async def digests(self, now: str = SEVEN) -> list[Any]:
-        writer = Writer(await self.links(), "Paperround")
-        desk = Desk(self.database, self.box, writer, Pace(self.database, "mail", 0), clock=lambda: at(now))
-        await digests_delivery.send_due(desk)
-        return [stored.message for stored in self.box.newest(10)]
+        writer = DigestRenderer(await self.links(), "Paperround")
+        desk = SendingContext(
+            self.database, self.box, writer, Throttle(self.database, "mail", 0), clock=lambda: utc(now)
+        )
+        await digests_delivery.send_due_digests(desk)
+        return [stored.message for stored in self.box.list_newest(10)]
 
 
 @pytest.fixture
@@ -72,7 +76,7 @@ def link_in(message: Any, kind: str) -> str:
 
 
 async def subscription(database: Database) -> Subscription:
-    async with database.reading() as session:
+    async with database.read_session() as session:
         return (await session.scalars(select(Subscription))).one()
 
 
@@ -83,36 +87,42 @@ async def confirmed(client: httpx.AsyncClient, mail: Mail, **fields: Any) -> Sub
     return await subscription(mail.database)
 
 
-async def test_an_address_alone_is_enough_and_counts_once_its_button_was_pressed(client, mail, database):
+async def test_an_address_alone_is_enough_and_counts_once_its_button_was_pressed(
+    client: httpx.AsyncClient, mail: Mail, database: Database
+) -> None:
     asked = Page(await client.post("/subscribe", data={"email": " Ada@Example.org "}))
     assert "One step left" in asked.text
-    assert (await subscription(database)).state is State.pending
+    assert (await subscription(database)).state is SubscriptionState.pending
 
     (letter,) = await mail.letters()
     assert letter["To"] == "ada@example.org"
     link = link_in(letter, "confirm")
     for _ in range(2):  # a scanner follows links
         assert "One step left" in Page(await client.get(link)).text
-    assert (await subscription(database)).state is State.pending
+    assert (await subscription(database)).state is SubscriptionState.pending
 
     done = Page(await client.post(link, data={"time_zone": "Europe/Berlin"}))
     assert "All set" in done.text
     found = await subscription(database)
     assert (found.state, found.time_zone, found.next_due_at) == (
-        State.active, "Europe/Berlin", at("2026-03-11 06:00"),
+        SubscriptionState.active, "Europe/Berlin", utc("2026-03-11 06:00"),
     )  # fmt: skip
     assert "All set" in Page(await client.post(link)).text
 
 
-async def test_nobody_is_mailed_who_did_not_confirm(client, mail, database):
-    await listed(database, "2026-03-10", item())
+async def test_nobody_is_mailed_who_did_not_confirm(
+    client: httpx.AsyncClient, mail: Mail, database: Database
+) -> None:
+    await store_listing(database, "2026-03-10", feed_record())
     await client.post("/subscribe", data={"email": "ada@example.org"})
     await mail.letters()
     (only,) = await mail.digests()
     assert only["Subject"].startswith("One step left")
 
 
-async def test_the_answer_is_the_same_for_whoever_is_known(client, mail, database):
+async def test_the_answer_is_the_same_for_whoever_is_known(
+    client: httpx.AsyncClient, mail: Mail, database: Database
+) -> None:
     first = await client.post("/subscribe", data={"email": "ada@example.org"})
     (letter,) = await mail.letters()
     await client.post(link_in(letter, "confirm"))
@@ -126,14 +136,16 @@ async def test_the_answer_is_the_same_for_whoever_is_known(client, mail, databas
     assert link_in(already, "preferences")
 
 
-async def test_a_strangers_wishes_change_nothing_of_what_runs(client, mail, database):
+async def test_a_strangers_wishes_change_nothing_of_what_runs(
+    client: httpx.AsyncClient, mail: Mail, database: Database
+) -> None:
     await confirmed(client, mail)
     await client.post("/subscribe", data={"email": "ada@example.org", "cadence": "weekly", "hour": "3"})
     found = await subscription(database)
-    assert (found.cadence, found.hour, found.state) == (Cadence.daily, 7, State.active)
+    assert (found.cadence, found.hour, found.state) == (Cadence.daily, 7, SubscriptionState.active)
 
 
-async def test_wishes_count_from_the_form(client, mail):
+async def test_wishes_count_from_the_form(client: httpx.AsyncClient, mail: Mail) -> None:
     found = await confirmed(
         client,
         mail,
@@ -150,16 +162,18 @@ async def test_wishes_count_from_the_form(client, mail):
         18,
         "Asia/Tokyo",
     )
-    assert (found.most, found.trending, found.topics) == (3, True, False)
+    assert (found.max_papers, found.trending, found.topics) == (3, True, False)
 
 
-async def test_words_become_a_topic_of_the_reader_once_confirmed(client, mail, database):
+async def test_words_become_a_topic_of_the_reader_once_confirmed(
+    client: httpx.AsyncClient, mail: Mail, database: Database
+) -> None:
     await client.post("/subscribe", data={"email": "ada@example.org", "words": "how models  plan"})
-    async with database.reading() as session:
+    async with database.read_session() as session:
         assert (await session.scalars(select(Topic))).all() == []
     (letter,) = await mail.letters()
     await client.post(link_in(letter, "confirm"))
-    async with database.reading() as session:
+    async with database.read_session() as session:
         topic = (await session.scalars(select(Topic))).one()
     assert topic.words == "how models plan"
     assert (await subscription(database)).reader_id == topic.reader_id
@@ -168,7 +182,7 @@ async def test_words_become_a_topic_of_the_reader_once_confirmed(client, mail, d
 @pytest.mark.parametrize(
     "email", ["", "ada", "ada@", "ada@example.org\nBcc: eve@example.org", "äda@example.org"]
 )
-async def test_what_is_no_address_is_told(client, mail, email):
+async def test_what_is_no_address_is_told(client: httpx.AsyncClient, mail: Mail, email: str) -> None:
     answer = await client.post("/subscribe", data={"email": email})
     assert answer.status_code == 400
     assert await mail.letters() == []
@@ -178,12 +192,14 @@ async def test_what_is_no_address_is_told(client, mail, email):
     "fields",
     [{"hour": "24"}, {"cadence": "hourly"}, {"time_zone": "Mars/Olympus"}, {"most": "0"}, {"weekday": "7"}],
 )
-async def test_wishes_that_cannot_be_are_refused(client, fields):
+async def test_wishes_that_cannot_be_are_refused(client: httpx.AsyncClient, fields: dict[str, str]) -> None:
     answer = await client.post("/subscribe", data={"email": "ada@example.org", **fields})
     assert answer.status_code in (400, 422)
 
 
-async def test_letters_to_one_address_are_few_and_that_is_not_told(client, mail):
+async def test_letters_to_one_address_are_few_and_that_is_not_told(
+    client: httpx.AsyncClient, mail: Mail
+) -> None:
     answers = [await client.post("/subscribe", data={"email": "ada@example.org"}) for _ in range(6)]
     assert {answer.status_code for answer in answers} == {200}
     sent = 0
@@ -192,7 +208,7 @@ async def test_letters_to_one_address_are_few_and_that_is_not_told(client, mail)
     assert sent <= 3
 
 
-async def test_one_network_cannot_give_addresses_without_end(client):
+async def test_one_network_cannot_give_addresses_without_end(client: httpx.AsyncClient) -> None:
     codes = [
         (await client.post("/subscribe", data={"email": f"reader{n}@example.org"})).status_code
         for n in range(31)
@@ -201,7 +217,9 @@ async def test_one_network_cannot_give_addresses_without_end(client):
     assert codes[30] == 429
 
 
-async def test_preferences_change_pause_resume_and_delete_without_signing_in(client, mail, database):
+async def test_preferences_change_pause_resume_and_delete_without_signing_in(
+    client: httpx.AsyncClient, mail: Mail, database: Database
+) -> None:
     found = await confirmed(client, mail)
     address = (await mail.links()).preferences(found.id).removeprefix("http://127.0.0.1:8000")
     assert "ada@example.org" in Page(await client.get(address)).text
@@ -209,22 +227,24 @@ async def test_preferences_change_pause_resume_and_delete_without_signing_in(cli
     await client.post(address, data={"cadence": "weekdays", "hour": "9", "contents": ["", "trending"]})
     found = await subscription(database)
     assert (found.cadence, found.hour, found.topics) == (Cadence.weekdays, 9, False)
-    assert found.next_due_at == at("2026-03-11 09:00")
+    assert found.next_due_at == utc("2026-03-11 09:00")
 
     await client.post(f"{address}/pause", data={"until": "2026-04-01"})
     found = await subscription(database)
-    assert (found.state, found.next_due_at) == (State.paused, at("2026-04-01 09:00"))
+    assert (found.state, found.next_due_at) == (SubscriptionState.paused, utc("2026-04-01 09:00"))
     await client.post(f"{address}/resume")
-    assert (await subscription(database)).state is State.active
+    assert (await subscription(database)).state is SubscriptionState.active
 
     assert "Everything about this address is gone" in Page(await client.post(f"{address}/delete")).text
-    async with database.reading() as session:
+    async with database.read_session() as session:
         assert (await session.scalars(select(Subscription))).all() == []
     assert (await client.get(address)).status_code == 404
 
 
-async def test_one_click_unsubscribes_at_once_without_cookie_or_redirect_and_again(client, mail, database):
-    await listed(database, "2026-03-10", item())
+async def test_one_click_unsubscribes_at_once_without_cookie_or_redirect_and_again(
+    client: httpx.AsyncClient, mail: Mail, database: Database
+) -> None:
+    await store_listing(database, "2026-03-10", feed_record())
     await confirmed(client, mail)
     message = (await mail.digests())[0]
     links = re.findall(r"<([^>]*)>", message["List-Unsubscribe"])
@@ -233,7 +253,7 @@ async def test_one_click_unsubscribes_at_once_without_cookie_or_redirect_and_aga
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
 
     assert (await client.get(address)).status_code == 200
-    assert (await subscription(database)).state is State.active
+    assert (await subscription(database)).state is SubscriptionState.active
     for _ in range(2):
         answer = await client.post(
             address,
@@ -245,19 +265,23 @@ async def test_one_click_unsubscribes_at_once_without_cookie_or_redirect_and_aga
         )
         assert answer.status_code == 200
         assert "set-cookie" not in answer.headers
-    assert (await subscription(database)).state is State.unsubscribed
+    assert (await subscription(database)).state is SubscriptionState.unsubscribed
 
 
-async def test_unsubscribing_what_is_gone_is_a_success_too(client, mail, database):
+async def test_unsubscribing_what_is_gone_is_a_success_too(
+    client: httpx.AsyncClient, mail: Mail, database: Database
+) -> None:
     found = await confirmed(client, mail)
     address = (await mail.links()).unsubscribe(found.id).removeprefix("http://127.0.0.1:8000")
-    async with database.writing() as session:
+    async with database.write_session() as session:
         await session.delete(await session.get(Subscription, found.id))
     assert (await client.post(address)).status_code == 200
 
 
 @pytest.mark.parametrize("kind", ["confirm", "preferences", "unsubscribe", "digests"])
-async def test_a_link_that_was_made_up_leads_nowhere(client, mail, database, kind):
+async def test_a_link_that_was_made_up_leads_nowhere(
+    client: httpx.AsyncClient, mail: Mail, database: Database, kind: str
+) -> None:
     found = await confirmed(client, mail)
     links = await mail.links()
     other = links.preferences(found.id) if kind != "preferences" else links.confirm(found.id)
@@ -265,19 +289,23 @@ async def test_a_link_that_was_made_up_leads_nowhere(client, mail, database, kin
         assert (await client.get(f"/{kind}/{token}")).status_code in (400, 404)
         if kind in ("confirm", "unsubscribe"):
             assert (await client.post(f"/{kind}/{token}")).status_code in (400, 404)
-    assert (await subscription(database)).state is State.active
+    assert (await subscription(database)).state is SubscriptionState.active
 
 
-async def test_whoever_unsubscribed_must_confirm_again(client, mail, database):
+async def test_whoever_unsubscribed_must_confirm_again(
+    client: httpx.AsyncClient, mail: Mail, database: Database
+) -> None:
     found = await confirmed(client, mail)
     await client.post((await mail.links()).unsubscribe(found.id).removeprefix("http://127.0.0.1:8000"))
     await client.post("/subscribe", data={"email": "ada@example.org"})
-    assert (await subscription(database)).state is State.pending
+    assert (await subscription(database)).state is SubscriptionState.pending
 
 
-async def test_a_digest_can_be_seen_in_a_browser_without_its_readers_own_links(client, mail, database):
-    await listed(
-        database, "2026-03-10", item(title="On <b>$\\alpha$</b>", paper__title="On <b>$\\alpha$</b>")
+async def test_a_digest_can_be_seen_in_a_browser_without_its_readers_own_links(
+    client: httpx.AsyncClient, mail: Mail, database: Database
+) -> None:
+    await store_listing(
+        database, "2026-03-10", feed_record(title="On <b>$\\alpha$</b>", paper__title="On <b>$\\alpha$</b>")
     )
     await confirmed(client, mail)
     message = (await mail.digests())[0]
@@ -289,29 +317,31 @@ async def test_a_digest_can_be_seen_in_a_browser_without_its_readers_own_links(c
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
 
 
-async def test_more_like_this_leads_to_a_button_that_rates(client, mail, database):
-    await listed(database, "2026-03-10", item("2603.00001"))
+async def test_more_like_this_leads_to_a_button_that_rates(
+    client: httpx.AsyncClient, mail: Mail, database: Database
+) -> None:
+    await store_listing(database, "2026-03-10", feed_record("2603.00001"))
     found = await confirmed(client, mail, words="gradients")
     await mail.digests()
-    async with database.writing() as session:
+    async with database.write_session() as session:
         topic = (await session.scalars(select(Topic))).one()
         delivery = (await session.scalars(select(Delivery))).one()
         why = {"topic": topic.id, "name": topic.name, "why": ["gradients"], "own": False}
         delivery.reasons = {"2603.00001": why}
-    links = (await mail.links()).of_delivery(delivery.id, found.id)
+    links = (await mail.links()).for_delivery(delivery.id, found.id)
     address = links.rate.removeprefix("http://127.0.0.1:8000")
 
     page = Page(await client.get(f"{address}?paper=2603.00001&value=1"))
     assert "More like this" in page.text
-    async with database.reading() as session:
+    async with database.read_session() as session:
         assert (await session.scalars(select(Rating))).all() == []
     await client.post(address, data={"paper": "2603.00001", "value": "-1"})
-    async with database.reading() as session:
+    async with database.read_session() as session:
         assert [rating.value for rating in await session.scalars(select(Rating))] == [-1]
     assert (await client.get(f"{address}?paper=2603.09999&value=1")).status_code == 404
 
 
-async def test_programs_may_ask_too(client, mail):
+async def test_programs_may_ask_too(client: httpx.AsyncClient, mail: Mail) -> None:
     answer = await client.post(
         "/api/v1/subscriptions", json={"email": "ada@example.org", "words": "planning"}
     )
@@ -322,38 +352,46 @@ async def test_programs_may_ask_too(client, mail):
     assert bad.headers["Content-Type"].startswith("application/problem+json")
 
 
-async def test_a_letter_that_the_server_defers_is_tried_again(client, database, mail):
+async def test_a_letter_that_the_server_defers_is_tried_again(
+    client: httpx.AsyncClient, database: Database, mail: Mail
+) -> None:
     await client.post("/subscribe", data={"email": "ada@example.org"})
 
     class Busy:
         async def send(self, *_: Any, **__: Any) -> str:
-            from paperround.mail import Deferred
+            from paperround.mail import MessageDeferred
 
-            raise Deferred("later", code=451)
+            raise MessageDeferred("later", code=451)
 
-    await confirmation.send_due(database, Busy(), await mail.links(), "Paperround", now=at(NOW))
-    assert await mail.letters() == []
-    await confirmation.send_due(
-        database, mail.box, await mail.links(), "Paperround", now=at("2026-03-10 12:03")
+    await confirmation.send_due_confirmations(
+        database, Busy(), await mail.links(), "Paperround", now=utc(NOW)
     )
-    assert len(mail.box.newest(10)) == 1
+    assert await mail.letters() == []
+    await confirmation.send_due_confirmations(
+        database, mail.box, await mail.links(), "Paperround", now=utc("2026-03-10 12:03")
+    )
+    assert len(mail.box.list_newest(10)) == 1
 
 
-async def test_a_failed_delivery_is_seen_in_the_preferences(client, mail, database):
-    await listed(database, "2026-03-10", item())
+async def test_a_failed_delivery_is_seen_in_the_preferences(
+    client: httpx.AsyncClient, mail: Mail, database: Database
+) -> None:
+    await store_listing(database, "2026-03-10", feed_record())
     found = await confirmed(client, mail)
     await mail.digests()
-    async with database.writing() as session:
+    async with database.write_session() as session:
         delivery = (await session.scalars(select(Delivery))).one()
-        delivery.state, delivery.words = Progress.failed, "550 5.7.1 <b>spam</b>"
+        delivery.state, delivery.smtp_response = DeliveryState.failed, "550 5.7.1 <b>spam</b>"
     address = (await mail.links()).preferences(found.id).removeprefix("http://127.0.0.1:8000")
     answer = await client.get(address)
     assert "550 5.7.1 &lt;b&gt;spam&lt;/b&gt;" in answer.text
 
 
-async def test_who_is_signed_in_subscribes_by_one_button_and_is_asked_no_more(client, mail, database):
-    await listed(database, "2026-03-10", item("2603.00001"))
-    ada = await signed_in(client, database, now=at(NOW))
+async def test_who_is_signed_in_subscribes_by_one_button_and_is_asked_no_more(
+    client: httpx.AsyncClient, mail: Mail, database: Database
+) -> None:
+    await store_listing(database, "2026-03-10", feed_record("2603.00001"))
+    ada = await sign_in_browser(client, database, now=utc(NOW))
     box = Page(await client.get("/papers"))
     assert "Get them by mail" in box.text
     assert "/submit" in box.links()
@@ -364,7 +402,7 @@ async def test_who_is_signed_in_subscribes_by_one_button_and_is_asked_no_more(cl
     assert (sent["email"], sent["time_zone"]) == (ada.email, "UTC")
     assert "All set" in (await client.post("/subscribe", data=sent)).text
     assert await mail.letters() == []
-    assert (await subscription(database)).state is State.active
+    assert (await subscription(database)).state is SubscriptionState.active
     for path in ("/papers", "/papers/trending", "/papers?q=patience"):
         assert "Get them by mail" not in (await client.get(path)).text, path
     settings = Page(await client.get("/settings"))
@@ -373,9 +411,11 @@ async def test_who_is_signed_in_subscribes_by_one_button_and_is_asked_no_more(cl
     assert "Digests go to ada@example.org" in (await client.get(preferences)).text
 
 
-async def test_a_page_that_is_not_there_knows_who_looks(client, database):
+async def test_a_page_that_is_not_there_knows_who_looks(
+    client: httpx.AsyncClient, database: Database
+) -> None:
     assert "/sign-in" in Page(await client.get("/nowhere")).links()
-    await signed_in(client, database)
+    await sign_in_browser(client, database)
     missing = await client.get("/nowhere")
     assert missing.status_code == 404
     assert "/settings" in Page(missing).links()

@@ -14,13 +14,13 @@ from paperround.accounts.tables import Reader
 from paperround.database import Database
 from paperround.papers.tables import Listing
 from paperround.topics import corpus
-from paperround.topics.model.match import Kind, Match, Reason
+from paperround.topics.model.match import Match, Reason, ReasonKind
 from paperround.web.views.reasons import why
-from web.pages.test_editions import TODAY, Page, opened
 
-from support.factories import at
-from support.people import ADA, CYN, Person, signed_in
-from support.topic_corpus import paper_id, three_subjects
+from support.factories import utc
+from support.pages import TODAY, Page, opened
+from support.people import ADA, CYN, Person, sign_in_browser
+from support.topic_corpus import add_three_subjects, paper_id
 
 DAY = "2026-03-10"
 BEES = {f"2603.{n:05}" for n in range(1, 61) if n % 3 == 1}
@@ -28,15 +28,15 @@ BEES = {f"2603.{n:05}" for n in range(1, 61) if n % 3 == 1}
 
 @pytest.fixture
 async def browser(database_url: str, database: Database) -> AsyncIterator[httpx.AsyncClient]:
-    await three_subjects(database, day=DAY)
-    await corpus.measure_if_grown(database, now=at(TODAY))
+    await add_three_subjects(database, day=DAY)
+    await corpus.measure_if_grown(database, now=utc(TODAY))
     async with opened(database_url) as client:
         yield client
 
 
 @pytest.fixture
 async def ada(browser: httpx.AsyncClient, database: Database) -> Person:
-    return await signed_in(browser, database, ADA, now=at(TODAY))
+    return await sign_in_browser(browser, database, ADA, now=utc(TODAY))
 
 
 async def send(browser: httpx.AsyncClient, who: Person, address: str, **fields: str) -> httpx.Response:
@@ -58,14 +58,16 @@ def papers(page: Page) -> list[str]:
     return [one.removeprefix("paper-") for one in ids if one.startswith("paper-")]
 
 
-async def test_without_topics_the_page_says_what_they_are_for(browser, ada):
+async def test_without_topics_the_page_says_what_they_are_for(
+    browser: httpx.AsyncClient, ada: Person
+) -> None:
     page = Page(await browser.get("/topics"))
     assert "in your own words" in page.text
     assert "/topics/new" in page.links()
     assert papers(page) == []
 
 
-async def test_a_topic_is_previewed_followed_and_says_why(browser, ada):
+async def test_a_topic_is_previewed_followed_and_says_why(browser: httpx.AsyncClient, ada: Person) -> None:
     look = await send(browser, ada, "/topics/new", words="honey bees", do="preview")
     page = Page(look)
     assert look.status_code == 200
@@ -81,7 +83,7 @@ async def test_a_topic_is_previewed_followed_and_says_why(browser, ada):
     assert "Your words: honey bees" in page.text
 
 
-async def test_the_script_gets_the_preview_alone(browser, ada):
+async def test_the_script_gets_the_preview_alone(browser: httpx.AsyncClient, ada: Person) -> None:
     answer = await send(browser, ada, "/topics/preview", words="honey bees")
     assert "<html" not in answer.text
     assert "Because of <b>honey bees</b>" in answer.text
@@ -89,7 +91,7 @@ async def test_the_script_gets_the_preview_alone(browser, ada):
     assert "Say what it is about" in nothing.text
 
 
-async def test_papers_are_given_by_id_and_link(browser, ada):
+async def test_papers_are_given_by_id_and_link(browser: httpx.AsyncClient, ada: Person) -> None:
     given = f"https://arxiv.org/abs/{paper_id(1)}v2, {paper_id(4)}\n2603.99999 nonsense"
     page = Page(await send(browser, ada, "/topics/new", papers=given, do="preview"))
     assert "Not in the catalogue: 2 papers" in page.text
@@ -99,7 +101,9 @@ async def test_papers_are_given_by_id_and_link(browser, ada):
     assert page.text.count("Example:") == 2
 
 
-async def test_a_library_is_looked_at_first_then_followed_by_its_papers(browser, database, ada):
+async def test_a_library_is_looked_at_first_then_followed_by_its_papers(
+    browser: httpx.AsyncClient, database: Database, ada: Person
+) -> None:
     bibtex = (
         "".join(f"@misc{{k{n}, eprint={{{paper_id(n)}}}}}\n" for n in (1, 4)) + "@misc{x, title={Lost One}}"
     )
@@ -118,7 +122,9 @@ async def test_a_library_is_looked_at_first_then_followed_by_its_papers(browser,
 @pytest.mark.parametrize(
     ("content", "told"), [(b"%PDF-1.7", "No entry of a BibTeX or RIS"), (b"x" * 2_000_001, "at most 2 MB")]
 )
-async def test_a_file_that_is_no_library_is_refused_in_words(browser, ada, content, told):
+async def test_a_file_that_is_no_library_is_refused_in_words(
+    browser: httpx.AsyncClient, ada: Person, content: bytes, told: str
+) -> None:
     answer = await browser.post("/topics/new", data=ada.form(), files={"library": ("x.bib", content)})
     assert answer.status_code == 400
     assert told in Page(answer).text
@@ -135,7 +141,9 @@ async def test_a_file_that_is_no_library_is_refused_in_words(browser, ada, conte
         ({"words": "x", "must": ",".join("abcdefghijklmnopqrstuvwxyz")}, "At most 20"),
     ],
 )
-async def test_what_is_no_topic_is_said_beside_what_was_written(browser, ada, fields, told):
+async def test_what_is_no_topic_is_said_beside_what_was_written(
+    browser: httpx.AsyncClient, ada: Person, fields: dict[str, str], told: str
+) -> None:
     answer = await send(browser, ada, "/topics/new", **fields)
     assert answer.status_code == 400
     page = Page(answer)
@@ -143,7 +151,9 @@ async def test_what_is_no_topic_is_said_beside_what_was_written(browser, ada, fi
     assert fields.get("words", "") in answer.text
 
 
-async def test_ratings_change_the_next_look_and_can_be_undone(browser, ada):
+async def test_ratings_change_the_next_look_and_can_be_undone(
+    browser: httpx.AsyncClient, ada: Person
+) -> None:
     topic = await follow(browser, ada, words="honey bees")
     address = f"/topics/{topic}"
     before = papers(Page(await browser.get(address)))
@@ -161,16 +171,18 @@ async def test_ratings_change_the_next_look_and_can_be_undone(browser, ada):
     assert "More like On" not in page.text
 
 
-async def test_all_topics_stand_together_each_paper_once_with_some_from_outside(browser, database, ada):
+async def test_all_topics_stand_together_each_paper_once_with_some_from_outside(
+    browser: httpx.AsyncClient, database: Database, ada: Person
+) -> None:
     bees = await follow(browser, ada, words="honey bees")
     dances = await follow(browser, ada, words="waggle dances of honey bees", name="Dances")
-    async with database.writing() as session:
-        await session.execute(update(Reader).values(visited_at=at(f"{DAY} 11:00")))
+    async with database.write_session() as session:
+        await session.execute(update(Reader).values(visited_at=utc(f"{DAY} 11:00")))
         await session.execute(
-            update(Listing).where(Listing.paper_id == paper_id(1)).values(first_seen_at=at(f"{DAY} 11:30"))
+            update(Listing).where(Listing.paper_id == paper_id(1)).values(first_seen_at=utc(f"{DAY} 11:30"))
         )
         await session.execute(
-            update(Listing).where(Listing.paper_id != paper_id(1)).values(first_seen_at=at(f"{DAY} 10:30"))
+            update(Listing).where(Listing.paper_id != paper_id(1)).values(first_seen_at=utc(f"{DAY} 10:30"))
         )
     page = Page(await browser.get("/topics"))
     shown = papers(page)
@@ -182,7 +194,9 @@ async def test_all_topics_stand_together_each_paper_once_with_some_from_outside(
     assert ("1 new since your last visit" in page.text) == (paper_id(1) in shown)
 
 
-async def test_a_paused_topic_is_not_on_the_list_and_goes_on_when_told(browser, ada):
+async def test_a_paused_topic_is_not_on_the_list_and_goes_on_when_told(
+    browser: httpx.AsyncClient, ada: Person
+) -> None:
     topic = await follow(browser, ada, words="honey bees")
     await send(browser, ada, f"/topics/{topic}/pause", on="true")
     page = Page(await browser.get("/topics"))
@@ -192,7 +206,7 @@ async def test_a_paused_topic_is_not_on_the_list_and_goes_on_when_told(browser, 
     assert papers(Page(await browser.get("/topics")))[0] in BEES
 
 
-async def test_topics_are_renamed_moved_changed_and_deleted(browser, ada):
+async def test_topics_are_renamed_moved_changed_and_deleted(browser: httpx.AsyncClient, ada: Person) -> None:
     first = await follow(browser, ada, words="honey bees")
     second = await follow(browser, ada, words="river deltas")
     await send(browser, ada, f"/topics/{first}/rename", name="<b>Bees</b>")
@@ -216,10 +230,12 @@ async def test_topics_are_renamed_moved_changed_and_deleted(browser, ada):
     assert (await browser.get(f"/topics/{first}")).status_code == 404
 
 
-async def test_another_readers_topic_is_not_there(browser, database, ada):
+async def test_another_readers_topic_is_not_there(
+    browser: httpx.AsyncClient, database: Database, ada: Person
+) -> None:
     topic = await follow(browser, ada, words="honey bees")
     browser.cookies.clear()
-    cyn = await signed_in(browser, database, CYN, now=at(TODAY))
+    cyn = await sign_in_browser(browser, database, CYN, now=utc(TODAY))
     for address in (f"/topics/{topic}", f"/topics/{topic}/edit", f"/topics/{topic + 1}"):
         assert (await browser.get(address)).status_code == 404
     for what, fields in {
@@ -231,7 +247,9 @@ async def test_another_readers_topic_is_not_there(browser, database, ada):
 
 
 @pytest.mark.parametrize("what", ["edit", "rename", "pause", "move", "delete", "feed-key"])
-async def test_no_topic_changes_without_the_forms_token(browser, ada, what):
+async def test_no_topic_changes_without_the_forms_token(
+    browser: httpx.AsyncClient, ada: Person, what: str
+) -> None:
     topic = await follow(browser, ada, words="honey bees")
     answer = await browser.post(
         f"/topics/{topic}/{what}", data={"on": "true", "to": "0", "name": "x", "words": "x"}
@@ -241,7 +259,9 @@ async def test_no_topic_changes_without_the_forms_token(browser, ada, what):
 
 
 @pytest.mark.parametrize("address", ["/topics", "/topics/new", "/topics/1", "/topics/1/edit"])
-async def test_who_is_not_signed_in_is_led_to_where_they_can(browser, address):
+async def test_who_is_not_signed_in_is_led_to_where_they_can(
+    browser: httpx.AsyncClient, address: str
+) -> None:
     answer = await browser.get(address)
     assert answer.status_code in (303, 307, 401)
     assert "sign-in" in answer.headers.get("Location", "sign-in")
@@ -250,13 +270,15 @@ async def test_who_is_not_signed_in_is_led_to_where_they_can(browser, address):
 @pytest.mark.parametrize(
     "address", ["/topics/0", "/topics/x", "/topics/99999999999", "/topics/1?days=0", "/topics/1?days=9"]
 )
-async def test_odd_addresses_are_refused_plainly(browser, ada, address):
+async def test_odd_addresses_are_refused_plainly(
+    browser: httpx.AsyncClient, ada: Person, address: str
+) -> None:
     assert (await browser.get(address)).status_code in (400, 404)
 
 
-async def test_without_papers_the_pages_say_so(database_url, database):
+async def test_without_papers_the_pages_say_so(database_url: str, database: Database) -> None:
     async with opened(database_url) as browser:
-        ada = await signed_in(browser, database, ADA, now=at(TODAY))
+        ada = await sign_in_browser(browser, database, ADA, now=utc(TODAY))
         topic = await follow(browser, ada, words="honey bees")
         for address in ("/topics", f"/topics/{topic}", f"/topics/{topic}?days=7"):
             assert "There are no papers yet" in Page(await browser.get(address)).text
@@ -265,7 +287,9 @@ async def test_without_papers_the_pages_say_so(database_url, database):
 # The feed of a topic
 
 
-async def test_a_feed_has_a_key_of_its_own_that_is_shown_once(browser, database, ada):
+async def test_a_feed_has_a_key_of_its_own_that_is_shown_once(
+    browser: httpx.AsyncClient, database: Database, ada: Person
+) -> None:
     topic = await follow(browser, ada, words="honey bees")
     answer = await send(browser, ada, f"/topics/{topic}/feed-key")
     assert answer.headers["Cache-Control"] == "no-store"
@@ -283,19 +307,19 @@ async def test_a_feed_has_a_key_of_its_own_that_is_shown_once(browser, database,
     assert as_json["items"]
     for wrong in (address[:-1], address.split("?")[0], address.replace(f"/{topic}.", f"/{topic + 1}.")):
         assert (await browser.get(wrong)).status_code in (400, 404), wrong
-    await signed_in(browser, database, ADA, now=at(TODAY))
+    await sign_in_browser(browser, database, ADA, now=utc(TODAY))
 
 
 # Reasons
 
 
-def test_reasons_are_told_in_a_sentence_as_text():
+def test_reasons_are_told_in_a_sentence_as_text() -> None:
     reasons = (
-        Reason(Kind.author, "Ada <i>", 0),
-        Reason(Kind.phrase, "honey <b>", 2.0),
-        Reason(Kind.phrase, "bees", 1.0),
-        Reason(Kind.paper, "2603.00001", 0.5),
-        Reason(Kind.paper, "2603.00009", 0.1),
+        Reason(ReasonKind.author, "Ada <i>", 0),
+        Reason(ReasonKind.phrase, "honey <b>", 2.0),
+        Reason(ReasonKind.phrase, "bees", 1.0),
+        Reason(ReasonKind.paper, "2603.00001", 0.5),
+        Reason(ReasonKind.paper, "2603.00009", 0.1),
     )
     match = Match("2603.00002", 3.0, 80, reasons)
     assert why(match, {"2603.00001": "A <script>"}) == Markup(

@@ -26,24 +26,24 @@ def _mapped(address: IPv4Address | IPv6Address) -> bool:
 
 @given(client=strangers, written=anything, chain=st.lists(proxies, max_size=4), front=proxies)
 def test_behind_trusted_proxies_it_is_the_last_stranger_whatever_the_client_wrote(
-    client, written, chain, front
-):
+    client: IPv4Address | IPv6Address, written: list[str], chain: list[str], front: str
+) -> None:
     forwarded = ", ".join([*written, str(client), *chain])
     assert client_address(front, forwarded, PROXIES) == client
 
 
 @given(peer=strangers, forwarded=anything.map(",".join))
-def test_a_stranger_is_not_believed(peer, forwarded):
+def test_a_stranger_is_not_believed(peer: IPv4Address | IPv6Address, forwarded: str) -> None:
     assert client_address(str(peer), forwarded, PROXIES) == peer
 
 
 @given(peer=st.one_of(proxies, strangers.map(str), rubbish), forwarded=anything.map(",".join))
-def test_with_nobody_trusted_it_is_the_peer(peer, forwarded):
+def test_with_nobody_trusted_it_is_the_peer(peer: str, forwarded: str) -> None:
     assert client_address(peer, forwarded, ()) == client_address(peer, "", ())
 
 
 @given(peer=st.one_of(proxies, strangers.map(str), rubbish), forwarded=st.text(max_size=80))
-def test_nothing_that_is_sent_raises(peer, forwarded):
+def test_nothing_that_is_sent_raises(peer: str, forwarded: str) -> None:
     network_of(client_address(peer, forwarded, PROXIES))
 
 
@@ -55,9 +55,9 @@ def test_nothing_that_is_sent_raises(peer, forwarded):
         (None, "unknown"),
     ],
 )
-def test_a_network_is_what_one_party_commonly_has(address, network):
+def test_a_network_is_what_one_party_commonly_has(address: str | None, network: str) -> None:
     assert network_of(ip_address(address) if address else None) == network
 
 
-def test_ipv4_in_ipv6s_clothes_is_ipv4():
+def test_ipv4_in_ipv6s_clothes_is_ipv4() -> None:
     assert client_address("::ffff:192.0.2.1", "", ()) == ip_address("192.0.2.1")

@@ -5,25 +5,28 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from sqlalchemy import select, text
 from starlette.datastructures import Headers
 
 from paperround import schema
 from paperround.accounts.tables import ReaderSession, SignInLink
+from paperround.database import Database
 from paperround.settings import Settings
 from paperround.web import dependencies
 from paperround.web.security.csrf import own_origin
 from paperround.web.security.middleware import MOST_SENT, MOST_UPLOADED
-from web.pages.test_editions import TODAY, Page, opened
 
-from support.factories import at, item, listed
-from support.people import ADA, CYN, person, signed_in
+from support.factories import feed_record, store_listing, utc
+from support.pages import TODAY, Page, opened
+from support.people import ADA, CYN, add_person, sign_in_browser
 
-NOW = at(TODAY)
+NOW = utc(TODAY)
 
 
 @pytest.fixture
@@ -32,8 +35,8 @@ async def browser(database_url: str) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def sessions_left(database) -> int:
-    async with database.reading() as session:
+async def sessions_left(database: Database) -> int:
+    async with database.read_session() as session:
         return len((await session.scalars(select(ReaderSession))).all())
 
 
@@ -55,8 +58,10 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("headers", FOREIGN)
-async def test_what_another_site_sends_is_refused_even_with_the_right_token(browser, database, headers):
-    ada = await signed_in(browser, database, now=NOW)
+async def test_what_another_site_sends_is_refused_even_with_the_right_token(
+    browser: httpx.AsyncClient, database: Database, headers: dict[str, str]
+) -> None:
+    ada = await sign_in_browser(browser, database, now=NOW)
     answer = await browser.post("/sign-out", data=ada.form(), headers=headers)
 
     assert answer.status_code == 403
@@ -65,11 +70,13 @@ async def test_what_another_site_sends_is_refused_even_with_the_right_token(brow
 
 
 @pytest.mark.parametrize("headers", FOREIGN)
-async def test_another_site_can_not_ask_for_links_either(browser, database, headers):
+async def test_another_site_can_not_ask_for_links_either(
+    browser: httpx.AsyncClient, database: Database, headers: dict[str, str]
+) -> None:
     answer = await browser.post("/sign-in", data={"email": ADA}, headers=headers)
 
     assert answer.status_code == 403
-    async with database.reading() as session:
+    async with database.read_session() as session:
         assert (await session.scalars(select(SignInLink))).all() == []
 
 
@@ -83,14 +90,16 @@ async def test_another_site_can_not_ask_for_links_either(browser, database, head
         {},
     ],
 )
-async def test_what_our_own_page_sends_is_taken(browser, database, headers):
-    ada = await signed_in(browser, database, now=NOW)
+async def test_what_our_own_page_sends_is_taken(
+    browser: httpx.AsyncClient, database: Database, headers: dict[str, str]
+) -> None:
+    ada = await sign_in_browser(browser, database, now=NOW)
 
     assert (await browser.post("/sign-out", data=ada.form(), headers=headers)).status_code == 303
     assert await sessions_left(database) == 0
 
 
-def test_behind_a_proxy_the_public_address_is_ours_too():
+def test_behind_a_proxy_the_public_address_is_ours_too() -> None:
     settings = Settings(_env_file=None, public_url="https://papers.example.org")
     heard = {"host": "127.0.0.1:8000", "origin": "https://papers.example.org"}
 
@@ -98,14 +107,16 @@ def test_behind_a_proxy_the_public_address_is_ours_too():
     assert not own_origin(Headers(heard | {"origin": "https://papers.example.org.evil.example"}), settings)
 
 
-async def test_looking_is_free_from_anywhere(browser):
+async def test_looking_is_free_from_anywhere(browser: httpx.AsyncClient) -> None:
     for headers in FOREIGN:
         assert (await browser.get("/sign-in", headers=headers)).status_code == 200
 
 
-async def test_one_click_in_a_mail_program_is_free_from_anywhere(browser, database):
+async def test_one_click_in_a_mail_program_is_free_from_anywhere(
+    browser: httpx.AsyncClient, database: Database
+) -> None:
     """Whatever becomes of it: it isn't refused for where it comes from, nor for want of a form's token."""
-    await signed_in(browser, database, now=NOW)
+    await sign_in_browser(browser, database, now=NOW)
     for headers in FOREIGN:
         answer = await browser.post("/unsubscribe/x", data={"List-Unsubscribe": "One-Click"}, headers=headers)
         assert answer.status_code != 403
@@ -114,10 +125,12 @@ async def test_one_click_in_a_mail_program_is_free_from_anywhere(browser, databa
 # --- The token of forms -----------------------------------------------------------------------------------
 
 
-async def test_a_signed_in_browsers_form_needs_its_own_sessions_token(browser, database):
-    ada = await signed_in(browser, database, now=NOW)
-    cyn = await person(database, CYN, now=NOW)
-    again = await person(database, ADA, now=NOW)
+async def test_a_signed_in_browsers_form_needs_its_own_sessions_token(
+    browser: httpx.AsyncClient, database: Database
+) -> None:
+    ada = await sign_in_browser(browser, database, now=NOW)
+    cyn = await add_person(database, CYN, now=NOW)
+    again = await add_person(database, ADA, now=NOW)
     cookie = next(iter(ada.cookies.values()))
     for token in [None, "", "x", cyn.csrf, again.csrf, ada.csrf[:-1], cookie, ada.csrf.swapcase()]:
         answer = await browser.post("/sign-out", data={} if token is None else {"csrf": token})
@@ -128,8 +141,10 @@ async def test_a_signed_in_browsers_form_needs_its_own_sessions_token(browser, d
     assert await sessions_left(database) == 3
 
 
-async def test_the_token_of_a_page_is_good_in_its_form(browser, database):
-    await signed_in(browser, database, now=NOW)
+async def test_the_token_of_a_page_is_good_in_its_form(
+    browser: httpx.AsyncClient, database: Database
+) -> None:
+    await sign_in_browser(browser, database, now=NOW)
     page = Page(await browser.get("/sign-in"))
     token = next(a["value"] for tag, a in page.elements if a.get("name") == "csrf")
 
@@ -143,9 +158,9 @@ PAGES = ["/papers", "/papers/trending", "/status", "/docs", "/sign-in", "/nowher
 
 @pytest.mark.parametrize("address", PAGES)
 async def test_without_a_session_a_page_is_the_same_for_all_and_may_be_kept_whole(
-    browser, database, database_url, address
-):
-    await person(database, now=NOW)
+    browser: httpx.AsyncClient, database: Database, database_url: str, address: str
+) -> None:
+    await add_person(database, now=NOW)
     async with opened(database_url) as other:
         mine, theirs = await browser.get(address), await other.get(address)
 
@@ -157,8 +172,10 @@ async def test_without_a_session_a_page_is_the_same_for_all_and_may_be_kept_whol
 
 
 @pytest.mark.parametrize("address", ["/papers", "/papers/trending", "/status", "/docs", "/sign-in"])
-async def test_with_a_session_a_page_is_the_readers_alone(browser, database, address):
-    await signed_in(browser, database, now=NOW)
+async def test_with_a_session_a_page_is_the_readers_alone(
+    browser: httpx.AsyncClient, database: Database, address: str
+) -> None:
+    await sign_in_browser(browser, database, now=NOW)
     answer = await browser.get(address)
 
     assert answer.headers["Cache-Control"] == "private, no-cache"
@@ -171,10 +188,10 @@ async def test_with_a_session_a_page_is_the_readers_alone(browser, database, add
 NOTED = {"sessions", "readers", "attempts"}  # when somebody was here; exports, counted
 
 
-async def contents(database) -> dict[str, str | None]:
+async def contents(database: Database) -> dict[str, str | None]:
     """Each table's rows as one hash."""
     tables = [table.name for table in schema.metadata().sorted_tables if table.name not in NOTED]
-    async with database.reading() as session:
+    async with database.read_session() as session:
         return {
             name: await session.scalar(
                 text(f"SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {name} t")
@@ -183,10 +200,10 @@ async def contents(database) -> dict[str, str | None]:
         }
 
 
-async def test_no_get_changes_anything(browser, database):
+async def test_no_get_changes_anything(browser: httpx.AsyncClient, database: Database) -> None:
     """Mail scanners and prefetching browsers follow every link."""
-    await listed(database, "2026-03-02", item())
-    ada = await signed_in(browser, database, now=NOW)
+    await store_listing(database, "2026-03-02", feed_record())
+    ada = await sign_in_browser(browser, database, now=NOW)
     await browser.post("/sign-in", data=ada.form(email=ADA))
     before = await contents(database)
     places = [route.path for route in routes(browser) if "GET" in route.methods]
@@ -198,15 +215,17 @@ async def test_no_get_changes_anything(browser, database):
     assert await contents(database) == before
 
 
-def routes(browser) -> list[APIRoute]:
+def routes(browser: Any) -> list[APIRoute]:
     application = browser._transport.app
     routers = [route.original_router for route in application.routes if hasattr(route, "original_router")]
     return [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
 
 
-async def test_every_address_that_changes_something_for_a_reader_needs_the_forms_token(browser, database):
+async def test_every_address_that_changes_something_for_a_reader_needs_the_forms_token(
+    browser: httpx.AsyncClient, database: Database
+) -> None:
     """Whoever adds a route and forgets the guard finds out here."""
-    await signed_in(browser, database, now=NOW)
+    await sign_in_browser(browser, database, now=NOW)
     changing = [
         (method, route.path)
         for route in routes(browser)
@@ -220,10 +239,10 @@ async def test_every_address_that_changes_something_for_a_reader_needs_the_forms
         assert "Load the page again" in answer.text
 
 
-async def test_no_address_of_the_api_knows_a_browser_by_its_cookie(browser):
+async def test_no_address_of_the_api_knows_a_browser_by_its_cookie(browser: httpx.AsyncClient) -> None:
     """There no form's token is asked for."""
 
-    def asked(dependant) -> set[object]:
+    def asked(dependant: Any) -> set[object]:
         return {dependant.call}.union(*(asked(part) for part in dependant.dependencies))
 
     api = [route for route in routes(browser) if route.path.startswith(("/api/", "/feeds/"))]
@@ -237,7 +256,9 @@ async def test_no_address_of_the_api_knows_a_browser_by_its_cookie(browser):
 
 @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "application/json", "text/plain", ""])
 @pytest.mark.parametrize("address", ["/sign-in", "/nowhere", "/api/v1/papers"])
-async def test_a_body_over_a_megabyte_is_refused_before_it_is_read(browser, kind, address):
+async def test_a_body_over_a_megabyte_is_refused_before_it_is_read(
+    browser: httpx.AsyncClient, kind: str, address: str
+) -> None:
     answer = await browser.post(address, content=b"x" * (MOST_SENT + 1), headers={"Content-Type": kind})
 
     assert answer.status_code == 413
@@ -245,7 +266,7 @@ async def test_a_body_over_a_megabyte_is_refused_before_it_is_read(browser, kind
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-async def test_a_body_of_untold_length_is_cut_off(browser):
+async def test_a_body_of_untold_length_is_cut_off(browser: httpx.AsyncClient) -> None:
     read = 0
 
     async def endless() -> AsyncIterator[bytes]:
@@ -261,7 +282,7 @@ async def test_a_body_of_untold_length_is_cut_off(browser):
     assert answer.status_code == 413
 
 
-async def test_an_upload_may_be_five_megabytes(browser):
+async def test_an_upload_may_be_five_megabytes(browser: httpx.AsyncClient) -> None:
     fits = {"file": ("a.bib", b"x" * (MOST_UPLOADED - 10_000))}
     over = {"file": ("a.bib", b"x" * MOST_UPLOADED)}
 
@@ -270,13 +291,13 @@ async def test_an_upload_may_be_five_megabytes(browser):
 
 
 @pytest.mark.parametrize("length", ["-1", "x", "1e9", "99999999999999999999"])
-async def test_a_length_that_is_none_is_refused(browser, length):
+async def test_a_length_that_is_none_is_refused(browser: httpx.AsyncClient, length: str) -> None:
     answer = await browser.post("/sign-in", content=b"email=x", headers={"Content-Length": length})
 
     assert answer.status_code == 413
 
 
-async def test_a_form_of_a_thousand_fields_is_no_fault_of_ours(browser):
+async def test_a_form_of_a_thousand_fields_is_no_fault_of_ours(browser: httpx.AsyncClient) -> None:
     def fields() -> Iterator[tuple[str, str]]:
         return ((f"f{n}", "x") for n in itertools.count())
 
@@ -303,8 +324,10 @@ async def test_a_form_of_a_thousand_fields_is_no_fault_of_ours(browser):
         (rb'{"a": "\\\\u0000 \u0001"}', 200),
     ],
 )
-async def test_a_nul_in_json_is_refused_and_talk_of_one_is_not(browser, body, status):
-    application = browser._transport.app  # type: ignore[attr-defined]
+async def test_a_nul_in_json_is_refused_and_talk_of_one_is_not(
+    browser: httpx.AsyncClient, body: bytes, status: int
+) -> None:
+    application: FastAPI = browser._transport.app  # type: ignore[attr-defined]
 
     @application.post("/api/v1/try")
     async def attempt(said: dict[str, str | int]) -> None: ...

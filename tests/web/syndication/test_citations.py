@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 
+import httpx
 import pytest
 
-from support.citation_records import full
-from support.factories import item, listed
+from paperround.database import Database
+
+from support.citation_records import complete_feed_record
+from support.factories import feed_record, store_listing
 
 BIBTEX = "application/x-bibtex; charset=utf-8"
 RIS = "application/x-research-info-systems; charset=utf-8"
@@ -20,8 +23,12 @@ RIS = "application/x-research-info-systems; charset=utf-8"
     ("paper_id", "name"),
     [("2603.00001", "2603.00001"), ("2603.00001v2", "2603.00001"), ("astro-ph/0601001", "astro-ph-0601001")],
 )
-async def test_a_paper_is_a_file_with_a_name(web, database, suffix, media_type, start, paper_id, name):
-    await listed(database, "2026-03-02", full("2603.00001"), full("astro-ph/0601001"))
+async def test_a_paper_is_a_file_with_a_name(
+    web: httpx.Client, database: Database, suffix: str, media_type: str, start: str, paper_id: str, name: str
+) -> None:
+    await store_listing(
+        database, "2026-03-02", complete_feed_record("2603.00001"), complete_feed_record("astro-ph/0601001")
+    )
     answer = web.get(f"/papers/{paper_id}.{suffix}")
 
     assert answer.status_code == 200
@@ -34,8 +41,8 @@ async def test_a_paper_is_a_file_with_a_name(web, database, suffix, media_type, 
 
 
 @pytest.mark.parametrize("suffix", ["bib", "ris"])
-async def test_a_sample_is_cited_by_its_page_here(web, database, suffix):
-    await listed(database, "2026-03-02", item("0000.00001"), feed="sample")
+async def test_a_sample_is_cited_by_its_page_here(web: httpx.Client, database: Database, suffix: str) -> None:
+    await store_listing(database, "2026-03-02", feed_record("0000.00001"), feed="sample")
     answer = web.get(f"/papers/0000.00001.{suffix}")
 
     assert "http://127.0.0.1:8000/papers/0000.00001" in answer.text
@@ -43,12 +50,12 @@ async def test_a_sample_is_cited_by_its_page_here(web, database, suffix):
 
 
 @pytest.mark.parametrize("address", ["/papers/2603.77777.bib", "/papers/nonsense.ris", "/papers/.bib"])
-def test_an_unknown_paper_is_not_found(web, address):
+def test_an_unknown_paper_is_not_found(web: httpx.Client, address: str) -> None:
     assert web.get(address).status_code == 404
 
 
-async def test_the_page_has_the_same_to_copy(web, database):
-    await listed(database, "2026-03-02", item(paper__title='A < B & "C"', title='A < B & "C"'))
+async def test_the_page_has_the_same_to_copy(web: httpx.Client, database: Database) -> None:
+    await store_listing(database, "2026-03-02", feed_record(paper__title='A < B & "C"', title='A < B & "C"'))
     page = web.get("/papers/2603.00001").text
     shown = re.search("<pre[^>]*><code>(.*?)</code></pre>", page, re.S)
 

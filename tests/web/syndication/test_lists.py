@@ -13,13 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paperround.database import Database
 from paperround.papers.tables import Paper
 from paperround.web.syndication import formats
-from paperround.web.syndication.formats import Feed
-from web.pages.test_editions import HOSTILE, Page, opened
+from paperround.web.syndication.formats import FeedDocument
 
-from support.citation_records import full
-from support.factories import at, item, listed
+from support.citation_records import complete_feed_record
+from support.factories import feed_record, store_listing, utc
+from support.pages import HOSTILE, Page, opened
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 FEEDS = ["/feeds/daily", "/feeds/trending", "/feeds/search"]
@@ -41,13 +42,20 @@ def parsed(answer: httpx.Response) -> feedparser.FeedParserDict:
     return found
 
 
-async def two_days(database) -> None:
-    await listed(database, "2026-03-06", full("2603.00001", paper__upvotes=41), item("2603.00002"))
-    await listed(database, "2026-03-09", item("2603.00003", paper__upvotes=9))
+async def two_days(database: Database) -> None:
+    await store_listing(
+        database,
+        "2026-03-06",
+        complete_feed_record("2603.00001", paper__upvotes=41),
+        feed_record("2603.00002"),
+    )
+    await store_listing(database, "2026-03-09", feed_record("2603.00003", paper__upvotes=9))
 
 
 @pytest.mark.parametrize("address", FEEDS)
-async def test_a_feed_reader_understands_every_feed(pages, database, address):
+async def test_a_feed_reader_understands_every_feed(
+    pages: httpx.AsyncClient, database: Database, address: str
+) -> None:
     await two_days(database)
     answer = await pages.get(f"{address}.atom{ASKED}")
     feed = parsed(answer)
@@ -59,7 +67,9 @@ async def test_a_feed_reader_understands_every_feed(pages, database, address):
     }
 
 
-async def test_the_daily_feed_has_the_newest_day_first_then_by_votes(pages, database):
+async def test_the_daily_feed_has_the_newest_day_first_then_by_votes(
+    pages: httpx.AsyncClient, database: Database
+) -> None:
     await two_days(database)
     feed = parsed(await pages.get("/feeds/daily.atom"))
 
@@ -67,7 +77,9 @@ async def test_the_daily_feed_has_the_newest_day_first_then_by_votes(pages, data
     assert feed.feed.link == "http://127.0.0.1:8000/papers"
 
 
-async def test_an_entry_tells_of_its_paper_but_not_of_hidden_authors(pages, database):
+async def test_an_entry_tells_of_its_paper_but_not_of_hidden_authors(
+    pages: httpx.AsyncClient, database: Database
+) -> None:
     await two_days(database)
     entry = next(e for e in parsed(await pages.get("/feeds/daily.atom")).entries if e.id.endswith("00001"))
 
@@ -79,7 +91,9 @@ async def test_an_entry_tells_of_its_paper_but_not_of_hidden_authors(pages, data
 
 
 @pytest.mark.parametrize("address", FEEDS)
-async def test_an_atom_feed_has_what_the_rfc_requires(pages, database, address):
+async def test_an_atom_feed_has_what_the_rfc_requires(
+    pages: httpx.AsyncClient, database: Database, address: str
+) -> None:
     await two_days(database)
     root = ElementTree.fromstring((await pages.get(f"{address}.atom{ASKED}")).content)
 
@@ -97,7 +111,9 @@ async def test_an_atom_feed_has_what_the_rfc_requires(pages, database, address):
 
 
 @pytest.mark.parametrize("address", FEEDS)
-async def test_a_json_feed_has_what_its_version_requires(pages, database, address):
+async def test_a_json_feed_has_what_its_version_requires(
+    pages: httpx.AsyncClient, database: Database, address: str
+) -> None:
     await two_days(database)
     answer = await pages.get(f"{address}.json{ASKED}")
     told = answer.json()
@@ -115,10 +131,14 @@ async def test_a_json_feed_has_what_its_version_requires(pages, database, addres
         assert all(author["name"] for author in one["authors"])
 
 
-async def test_a_search_s_feed_has_what_matches_and_is_new(database, database_url):
-    await listed(database, "2026-01-05", item("2601.00001", title="Old Tides", paper__title="Old Tides"))
-    await listed(database, "2026-03-02", item("2603.00001", title="New Tides", paper__title="New Tides"))
-    await listed(database, "2026-03-02", item("2603.00002"))
+async def test_a_search_s_feed_has_what_matches_and_is_new(database: Database, database_url: str) -> None:
+    await store_listing(
+        database, "2026-01-05", feed_record("2601.00001", title="Old Tides", paper__title="Old Tides")
+    )
+    await store_listing(
+        database, "2026-03-02", feed_record("2603.00001", title="New Tides", paper__title="New Tides")
+    )
+    await store_listing(database, "2026-03-02", feed_record("2603.00002"))
     async with opened(database_url, now="2026-03-10 12:00") as client:
         feed = parsed(await client.get("/feeds/search.atom?q=tides&has_code=false"))
 
@@ -128,7 +148,7 @@ async def test_a_search_s_feed_has_what_matches_and_is_new(database, database_ur
 
 
 @pytest.mark.parametrize("asked", ["atom", "json?q=", "atom?q=%20"])
-async def test_a_search_for_nothing_is_refused_in_words(pages, asked):
+async def test_a_search_for_nothing_is_refused_in_words(pages: httpx.AsyncClient, asked: str) -> None:
     answer = await pages.get(f"/feeds/search.{asked}")
 
     assert answer.status_code == 400
@@ -136,7 +156,9 @@ async def test_a_search_for_nothing_is_refused_in_words(pages, asked):
 
 
 @pytest.mark.parametrize("form", ["atom", "json"])
-async def test_a_feed_that_has_not_changed_is_not_sent_again(pages, database, form):
+async def test_a_feed_that_has_not_changed_is_not_sent_again(
+    pages: httpx.AsyncClient, database: Database, form: str
+) -> None:
     await two_days(database)
     first = await pages.get(f"/feeds/daily.{form}")
     mark, time = first.headers["ETag"], first.headers["Last-Modified"]
@@ -150,27 +172,29 @@ async def test_a_feed_that_has_not_changed_is_not_sent_again(pages, database, fo
     assert (await pages.get(f"/feeds/daily.{form}", headers={"If-Modified-Since": "soon"})).status_code == 200
 
 
-async def test_a_new_paper_changes_the_feed_and_a_new_vote_does_not(pages, database):
+async def test_a_new_paper_changes_the_feed_and_a_new_vote_does_not(
+    pages: httpx.AsyncClient, database: Database
+) -> None:
     await two_days(database)
     first = (await pages.get("/feeds/daily.atom")).headers["ETag"]
-    await listed(
-        database, "2026-03-09", item("2603.00003", paper__upvotes=10), seen_at=at("2026-03-09 13:00")
+    await store_listing(
+        database, "2026-03-09", feed_record("2603.00003", paper__upvotes=10), seen_at=utc("2026-03-09 13:00")
     )
     voted = (await pages.get("/feeds/daily.atom")).headers["ETag"]
-    await listed(database, "2026-03-09", item("2603.00004"), seen_at=at("2026-03-09 14:00"))
+    await store_listing(database, "2026-03-09", feed_record("2603.00004"), seen_at=utc("2026-03-09 14:00"))
     grown = (await pages.get("/feeds/daily.atom")).headers["ETag"]
 
     assert first == voted != grown
 
 
-async def test_a_feed_without_papers_is_a_feed(pages):
+async def test_a_feed_without_papers_is_a_feed(pages: httpx.AsyncClient) -> None:
     for address in FEEDS:
         assert parsed(await pages.get(f"{address}.atom{ASKED}")).entries == []
         assert (await pages.get(f"{address}.json{ASKED}")).json()["items"] == []
 
 
-async def test_hostile_texts_stay_text_in_feeds(pages, database):
-    await listed(database, "2026-03-02", item("2603.00001", **HOSTILE))
+async def test_hostile_texts_stay_text_in_feeds(pages: httpx.AsyncClient, database: Database) -> None:
+    await store_listing(database, "2026-03-02", feed_record("2603.00001", **HOSTILE))
     answer = await pages.get("/feeds/daily.atom")
     told = (await pages.get("/feeds/daily.json")).json()
 
@@ -180,7 +204,7 @@ async def test_hostile_texts_stay_text_in_feeds(pages, database):
 
 
 @given(st.text(), st.text(), st.text())
-def test_whatever_a_text_holds_the_feeds_can_be_read(title, abstract, name):
+def test_whatever_a_text_holds_the_feeds_can_be_read(title: str, abstract: str, name: str) -> None:
     paper = Paper(
         id="2603.00001",
         title=title,
@@ -189,7 +213,8 @@ def test_whatever_a_text_holds_the_feeds_can_be_read(title, abstract, name):
         listed_on=date(2026, 3, 2),
         seen_at=datetime(2026, 3, 2, tzinfo=UTC),
     )
-    feed = Feed("T", "http://a.example/f.atom", "http://a.example/", "http://a.example", name, [paper])
+    site = "http://a.example"
+    feed = FeedDocument("T", f"{site}/f.atom", f"{site}/", site, name, [paper])
 
     ElementTree.fromstring(formats.atom_feed(feed))
     json.dumps(formats.json_feed(feed)).encode()
@@ -203,7 +228,9 @@ def test_whatever_a_text_holds_the_feeds_can_be_read(title, abstract, name):
         ("/papers?q=patient", "/feeds/search"),
     ],
 )
-async def test_a_page_names_its_feeds(pages, database, page, feed):
+async def test_a_page_names_its_feeds(
+    pages: httpx.AsyncClient, database: Database, page: str, feed: str
+) -> None:
     await two_days(database)
     links = {
         attrs["type"]: attrs["href"]
@@ -217,7 +244,9 @@ async def test_a_page_names_its_feeds(pages, database, page, feed):
     assert (await pages.get(links["application/atom+xml"])).status_code == 200
 
 
-async def test_a_search_s_feeds_are_narrowed_as_it_is_and_begin_at_its_beginning(pages, database):
+async def test_a_search_s_feeds_are_narrowed_as_it_is_and_begin_at_its_beginning(
+    pages: httpx.AsyncClient, database: Database
+) -> None:
     await two_days(database)
     page = Page(await pages.get("/papers?q=patient&feed=readers&min_upvotes=8&after=2"))
     feeds = [attrs for tag, attrs in page.elements if tag == "link" and attrs.get("rel") == "alternate"]

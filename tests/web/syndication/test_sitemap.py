@@ -8,7 +8,9 @@ from xml.etree import ElementTree
 import httpx
 import pytest
 
-from web.pages.test_editions import opened, three_days
+from paperround.database import Database
+
+from support.pages import opened, three_days
 
 SITEMAP = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
 
@@ -26,7 +28,7 @@ async def places(pages: httpx.AsyncClient, address: str) -> list[str]:
     return [place.removeprefix("http://127.0.0.1:8000") for place in found]
 
 
-async def test_the_sitemap_has_a_file_for_each_month(pages, database):
+async def test_the_sitemap_has_a_file_for_each_month(pages: httpx.AsyncClient, database: Database) -> None:
     await three_days(database)
 
     assert await places(pages, "/sitemap.xml") == ["/sitemap/2026-03.xml", "/sitemap/2026-02.xml"]
@@ -40,28 +42,30 @@ async def test_the_sitemap_has_a_file_for_each_month(pages, database):
     ]
 
 
-async def test_a_sitemap_of_an_empty_site_is_empty(pages):
+async def test_a_sitemap_of_an_empty_site_is_empty(pages: httpx.AsyncClient) -> None:
     assert await places(pages, "/sitemap.xml") == []
 
 
-async def test_no_month_is_no_sitemap(pages):
+async def test_no_month_is_no_sitemap(pages: httpx.AsyncClient) -> None:
     assert (await pages.get("/sitemap/2026-13.xml")).status_code == 400
 
 
-async def test_robots_are_told_of_the_sitemap_and_kept_from_what_costs_or_is_private(pages):
+async def test_robots_are_told_of_the_sitemap_and_kept_from_what_costs_or_is_private(
+    pages: httpx.AsyncClient,
+) -> None:
     text = (await pages.get("/robots.txt")).text
 
     assert "Sitemap: http://127.0.0.1:8000/sitemap.xml" in text.splitlines()
     assert {"Disallow: /papers?q=", "Disallow: /saved"} <= set(text.splitlines())
 
 
-async def test_the_icon_is_where_it_is_looked_for(pages):
+async def test_the_icon_is_where_it_is_looked_for(pages: httpx.AsyncClient) -> None:
     icon = await pages.get("/favicon.ico", follow_redirects=True)
 
     assert (icon.status_code, icon.headers["Content-Type"]) == (200, "image/svg+xml")
 
 
-async def test_about_answers_how_and_why(pages):
+async def test_about_answers_how_and_why(pages: httpx.AsyncClient) -> None:
     text = (await pages.get("/about")).text
 
     for words in ["How trending works", "half as much after 24 hours", "Hugging Face", "no tracking pixels"]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from paperround.papers.heat import Votes
+from paperround.papers.heat import VoteCount
 from paperround.papers.tables import Signal
 from paperround.web.views import charts
 
@@ -44,8 +44,8 @@ def test_no_chart_where_there_is_no_line(rows: list[Signal]) -> None:
     assert charts.chart(rows, until=NOON) is None
 
 
-def steps(*votes: int) -> list[Votes]:
-    return [Votes(NOON + timedelta(hours=place), number) for place, number in enumerate(votes)]
+def steps(*votes: int) -> list[VoteCount]:
+    return [VoteCount(NOON + timedelta(hours=place), number) for place, number in enumerate(votes)]
 
 
 def test_a_small_line_goes_from_corner_to_corner() -> None:

@@ -10,10 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
-from web.pages.test_editions import SCRIPT, opened
+from paperround.database import Database
 
-from support.citation_records import full
-from support.factories import item, listed
+from support.citation_records import complete_feed_record
+from support.factories import feed_record, store_listing
+from support.pages import SCRIPT, opened
 
 BLOCK = re.compile(r'<script type="application/ld\+json">(.*?)</script>', re.S)
 
@@ -30,8 +31,8 @@ async def told(pages: httpx.AsyncClient, paper_id: str = "2603.00001") -> dict[s
     return found
 
 
-async def test_a_paper_is_a_scholarly_article(pages, database):
-    await listed(database, "2026-03-02", full("2603.00001"))
+async def test_a_paper_is_a_scholarly_article(pages: httpx.AsyncClient, database: Database) -> None:
+    await store_listing(database, "2026-03-02", complete_feed_record("2603.00001"))
     article = await told(pages)
 
     assert (article["@context"], article["@type"]) == ("https://schema.org", "ScholarlyArticle")
@@ -43,21 +44,21 @@ async def test_a_paper_is_a_scholarly_article(pages, database):
     assert article["sourceOrganization"]["name"] == "Open Rivers Lab"
 
 
-async def test_a_sample_is_no_paper_of_arxiv(pages, database):
-    await listed(database, "2026-03-02", item("0000.00001"), feed="sample")
+async def test_a_sample_is_no_paper_of_arxiv(pages: httpx.AsyncClient, database: Database) -> None:
+    await store_listing(database, "2026-03-02", feed_record("0000.00001"), feed="sample")
 
     assert "sameAs" not in await told(pages, "0000.00001")
 
 
-async def test_no_text_ends_the_block(pages, database):
+async def test_no_text_ends_the_block(pages: httpx.AsyncClient, database: Database) -> None:
     title = f"</script>{SCRIPT}<!-- \\u003c/script"
-    await listed(database, "2026-03-02", item("2603.00001", title=title, paper__title=title))
+    await store_listing(database, "2026-03-02", feed_record("2603.00001", title=title, paper__title=title))
 
     assert (await told(pages))["headline"] == title
 
 
-async def test_what_is_shared_has_a_picture_in_words(pages, database):
-    await listed(database, "2026-03-02", full("2603.00001"))
+async def test_what_is_shared_has_a_picture_in_words(pages: httpx.AsyncClient, database: Database) -> None:
+    await store_listing(database, "2026-03-02", complete_feed_record("2603.00001"))
     text = (await pages.get("/papers/2603.00001")).text
 
     assert '<meta property="og:title" content="Patient Gradients, Part 2603.00001">' in text

@@ -9,8 +9,9 @@ from jinja2 import Environment
 
 from paperround.web.app import templates
 from paperround.web.views import presenters
-from paperround.web.views.viewer_state import Marks
-from web.views.test_presenters import paper
+from paperround.web.views.viewer_state import ViewerState
+
+from support.factories import build_paper
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ def rendered(source: str, **context: object) -> str:
 ENTRY = '{% from "macros/paper.html" import entry %}{{ entry(paper, mark=mark) }}'
 
 
-def an_entry() -> presenters.Entry:
-    return presenters.entry(paper(), today=date(2026, 11, 24))
+def an_entry() -> presenters.PaperCard:
+    return presenters.build_paper_card(build_paper(), today=date(2026, 11, 24))
 
 
 def test_without_a_reader_votes_are_a_number_and_nothing_can_be_sent() -> None:
@@ -46,7 +47,7 @@ def test_without_a_reader_votes_are_a_number_and_nothing_can_be_sent() -> None:
 def test_a_reader_votes_and_saves_through_the_one_form_of_the_page() -> None:
     mark = Mark(upvoted=True, saved=False, token="t<1>")
     form = '{% from "macros/marks.html" import marking_form %}{{ marking_form(marks) }}'
-    html = rendered(form + ENTRY, paper=an_entry(), mark=mark, marks=Marks({}, token=mark.token))
+    html = rendered(form + ENTRY, paper=an_entry(), mark=mark, marks=ViewerState({}, token=mark.token))
 
     assert html.count("<form") == html.count('<form id="mark"') == 1
     assert html.count('name="csrf" value="t&lt;1&gt;"') == 1

@@ -6,29 +6,16 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from paperround.papers.heat import Votes
-from paperround.papers.period import Period, Span
-from paperround.papers.tables import Organization, Paper
-from paperround.papers.vote_history import Movement
+from paperround.papers.heat import VoteCount
+from paperround.papers.period import EditionPeriod, Period
+from paperround.papers.tables import Organization
+from paperround.papers.vote_history import VoteHistory
 from paperround.web.views import presenters
+
+from support.factories import build_paper
 
 TODAY = date(2026, 11, 24)
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
-
-
-def paper(**changes: object) -> Paper:
-    fields: dict[str, object] = {
-        "id": "2611.00001",
-        "title": "Patient Gradients",
-        "abstract": "We wait for gradients and they come.",
-        "published_at": datetime(2026, 11, 22, 23, tzinfo=UTC),
-        "listed_on": date(2026, 11, 23),
-        "upvotes": 7,
-        "local_upvotes": 0,
-        "author_names": ["Ada Lindqvist", "Benedikt Åström"],
-        "organization": None,
-    }
-    return Paper(**{**fields, **changes})
 
 
 @pytest.mark.parametrize(
@@ -117,14 +104,14 @@ def test_no_moment_is_never() -> None:
     ],
 )
 def test_editions_in_words(period: Period, day: date, heading: str, turning: str, extent: str) -> None:
-    span = Span.of(period, day)
+    span = EditionPeriod.containing(period, day)
     assert presenters.heading(span, today=TODAY) == heading
     assert presenters.turning(span, today=TODAY) == turning
     assert presenters.extent(span) == extent
 
 
 def test_addresses() -> None:
-    assert [presenters.address(Span.of(period, TODAY)) for period in Period] == [
+    assert [presenters.address(EditionPeriod.containing(period, TODAY)) for period in Period] == [
         "/papers/date/2026-11-24",
         "/papers/week/2026-W48",
         "/papers/month/2026-11",
@@ -132,21 +119,25 @@ def test_addresses() -> None:
 
 
 def test_from_a_month_the_way_to_a_day_leads_where_papers_are() -> None:
-    month = Span.of(Period.month, date(2026, 10, 5))
-    listed = [paper(listed_on=day) for day in (date(2026, 10, 2), date(2026, 10, 29), date(2026, 9, 30))]
+    month = EditionPeriod.containing(Period.month, date(2026, 10, 5))
+    listed = [
+        build_paper(listed_on=day) for day in (date(2026, 10, 2), date(2026, 10, 29), date(2026, 9, 30))
+    ]
     assert presenters.anchor(month, listed, today=TODAY) == date(2026, 10, 29)
 
 
 @pytest.mark.parametrize(
     ("span", "day"),
     [
-        (Span.of(Period.month, date(2026, 10, 5)), date(2026, 10, 31)),
-        (Span.of(Period.month, TODAY), TODAY),
-        (Span.of(Period.month, date(2027, 2, 5)), date(2027, 2, 1)),
-        (Span.of(Period.day, date(1999, 1, 1)), date(1999, 1, 1)),
+        (EditionPeriod.containing(Period.month, date(2026, 10, 5)), date(2026, 10, 31)),
+        (EditionPeriod.containing(Period.month, TODAY), TODAY),
+        (EditionPeriod.containing(Period.month, date(2027, 2, 5)), date(2027, 2, 1)),
+        (EditionPeriod.containing(Period.day, date(1999, 1, 1)), date(1999, 1, 1)),
     ],
 )
-def test_without_papers_an_edition_is_looked_at_from_its_last_day_so_far(span: Span, day: date) -> None:
+def test_without_papers_an_edition_is_looked_at_from_its_last_day_so_far(
+    span: EditionPeriod, day: date
+) -> None:
     assert presenters.anchor(span, [], today=TODAY) == day
 
 
@@ -170,8 +161,8 @@ def test_an_organization_s_address_is_one_part_whatever_its_name() -> None:
 
 
 def test_an_entry_in_words() -> None:
-    entry = presenters.entry(
-        paper(comments=1, github_url="https://github.com/a/b", github_stars=1234), today=TODAY
+    entry = presenters.build_paper_card(
+        build_paper(comments=1, github_url="https://github.com/a/b", github_stars=1234), today=TODAY
     )
     assert (entry.url, entry.title, entry.votes) == ("/papers/2611.00001", "Patient Gradients", 7)
     assert (entry.who, entry.others) == ("Ada Lindqvist", "and 1 other")
@@ -180,36 +171,40 @@ def test_an_entry_in_words() -> None:
 
 
 def test_nothing_is_said_of_what_is_not_there() -> None:
-    entry = presenters.entry(paper(abstract=" ", author_names=[], comments=0, github_stars=3), today=TODAY)
+    entry = presenters.build_paper_card(
+        build_paper(abstract=" ", author_names=[], comments=0, github_stars=3), today=TODAY
+    )
     assert entry.paragraphs == []
     assert (entry.who, entry.others) == ("", "")
-    assert entry.comments is entry.stars is entry.code_url is entry.project_url is None
+    assert (entry.comments, entry.stars, entry.code_url, entry.project_url) == (None, None, None, None)
 
 
 def test_an_organization_stands_for_its_authors() -> None:
     group = Organization(name="hi", full_name="Harbour Institute")
-    entry = presenters.entry(paper(organization=group), today=TODAY)
-    people = presenters.entry(paper(organization=group), today=TODAY, by_people=True)
+    entry = presenters.build_paper_card(build_paper(organization=group), today=TODAY)
+    people = presenters.build_paper_card(build_paper(organization=group), today=TODAY, by_people=True)
     assert (entry.who, entry.who_url, entry.others) == ("Harbour Institute", "/organizations/hi", "2 authors")
     assert (people.who, people.who_url, people.others) == ("Ada Lindqvist", None, "and 1 other")
 
 
 def test_the_people_are_named_beside_their_organization() -> None:
     group = Organization(name="hi", full_name="Harbour Institute")
-    entry = presenters.entry(paper(organization=group), today=TODAY)
+    entry = presenters.build_paper_card(build_paper(organization=group), today=TODAY)
     assert entry.people == "Ada Lindqvist and 1 other"
-    assert presenters.entry(paper(), today=TODAY).people == ""
+    assert presenters.build_paper_card(build_paper(), today=TODAY).people == ""
 
 
 def test_why_a_paper_trends() -> None:
-    moved = Movement(first_seen_at=NOON, steps=[Votes(NOON, 7)], today=3)
-    entries = presenters.entries([paper()], today=TODAY, moved={"2611.00001": moved})
+    moved = VoteHistory(first_seen_at=NOON, steps=[VoteCount(NOON, 7)], today=3)
+    entries = presenters.build_paper_cards([build_paper()], today=TODAY, moved={"2611.00001": moved})
     assert [presenters.reason(entry) for entry in entries] == ["3 votes today · listed yesterday"]
-    assert presenters.reason(presenters.entry(paper(), today=TODAY)) == "listed yesterday"
+    assert presenters.reason(presenters.build_paper_card(build_paper(), today=TODAY)) == "listed yesterday"
 
 
 def test_texts_of_feeds_are_escaped() -> None:
-    entry = presenters.entry(paper(title="<script>x</script>", abstract="<b>a</b>\n\nb & c"), today=TODAY)
+    entry = presenters.build_paper_card(
+        build_paper(title="<script>x</script>", abstract="<b>a</b>\n\nb & c"), today=TODAY
+    )
     assert entry.title == "&lt;script&gt;x&lt;/script&gt;"
     assert entry.paragraphs == ["&lt;b&gt;a&lt;/b&gt;", "b &amp; c"]
 

@@ -1,4 +1,4 @@
-"""arXiv's timetable: which submissions the announcements of a day are made of. Pure."""
+"""arXiv's timetable: which submissions are announced on a day. These are pure functions."""
 
 from __future__ import annotations
 
@@ -7,29 +7,30 @@ from typing import Final, NamedTuple
 
 from paperround.feeds.arxiv.xml import EASTERN
 
-DEADLINE: Final = time(14)  # Eastern: what comes later waits for the next announcement
-# Day of the week → from how many days before it to how many, at the deadline. Monday's announcements are made
-# on Sunday evening of Thursday's and Friday's submissions; none are made on Friday and Saturday evenings.
-MADE_OF: Final = {0: (4, 3), 1: (4, 1), 2: (2, 1), 3: (2, 1), 4: (2, 1)}
+DEADLINE: Final = time(14)  # Eastern time; a later submission waits for the next announcement
+# Maps a weekday (Monday is 0) to how many days before it its window of submissions starts and ends, both at
+# the deadline. Monday's announcements appear on Sunday evening and have the submissions from Thursday's
+# deadline to Friday's. There are no announcements on Friday and Saturday evenings.
+WINDOW_DAYS_BACK: Final = {0: (4, 3), 1: (4, 1), 2: (2, 1), 3: (2, 1), 4: (2, 1)}
 
 
-class Window(NamedTuple):
-    """Submissions from `first` on, up to but not at `end`."""
+class SubmissionWindow(NamedTuple):
+    """The submissions from `start` up to but not including `end`."""
 
-    first: datetime
+    start: datetime
     end: datetime
 
 
-def announced_on(day: date) -> Window | None:
-    """The submissions that the regular timetable announces on a day; None for a day without announcements.
+def submission_window(day: date) -> SubmissionWindow | None:
+    """The submissions that the regular timetable announces on a day. None means that it announces none.
 
     Each submission is in exactly one window. Around a holiday arXiv announces them a day or two later.
     """
-    days = MADE_OF.get(day.weekday())
-    if days is None:
+    days_back = WINDOW_DAYS_BACK.get(day.weekday())
+    if days_back is None:
         return None
-    first, end = (_deadline(day - timedelta(days=back)) for back in days)
-    return Window(first, end)
+    start, end = (_deadline(day - timedelta(days=days)) for days in days_back)
+    return SubmissionWindow(start=start, end=end)
 
 
 def _deadline(day: date) -> datetime:

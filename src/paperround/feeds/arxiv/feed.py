@@ -1,7 +1,8 @@
-"""arXiv: today's announcements by category, and earlier days from its query API.
+"""Fetches arXiv's announcements of today by category, and earlier days from its query API.
 
-The announcements are of the current day only (in US Eastern time), so a day that has passed is asked for by
-the time of submission. docs/decisions/0005-two-feeds-one-paper.md says what that means for its list.
+arXiv announces only the current day (in US Eastern time). For an earlier day, the query API is asked for
+papers by their time of submission. docs/decisions/0005-two-feeds-one-paper.md says what that means for the
+list.
 """
 
 from __future__ import annotations
@@ -17,32 +18,34 @@ import httpx
 from paperround.database import Database, utc_now
 from paperround.feeds.arxiv import record as arxiv_record
 from paperround.feeds.arxiv import xml
-from paperround.feeds.arxiv.calendar import Window, announced_on
-from paperround.feeds.arxiv.xml import EASTERN, Page
-from paperround.feeds.http import USER_AGENT, FeedError, FeedUnreachable, FeedUnreadable, Limits, get
-from paperround.feeds.quarantine import content_hash
+from paperround.feeds.arxiv.calendar import SubmissionWindow, submission_window
+from paperround.feeds.arxiv.xml import EASTERN, QueryPage
+from paperround.feeds.http import USER_AGENT, FeedError, FeedUnreachable, FeedUnreadable, RequestLimits, fetch
+from paperround.feeds.quarantine import hash_content
 from paperround.papers.record import FeedPaper
 from paperround.settings import Settings
-from paperround.throttle import Pace
+from paperround.throttle import Throttle
 
-PAGE: Final = 200
-MOST_PAGES: Final = 100  # of one category's day
-HOST: Final = "arxiv.org"  # feed and query API are one host's business: their pace is one
-# The query API takes its time, and may answer with nothing the first time it is asked.
-PATIENT: Final = Limits(silence=60, whole=180, first_wait=3)
+PAGE_SIZE: Final = 200
+MAX_PAGES: Final = 100  # of one category's day
+HOST: Final = "arxiv.org"  # the feed and the query API belong to one host, so they share one throttle
+# The query API is slow, and its first answer may be empty.
+ARXIV_LIMITS: Final = RequestLimits(read_timeout=60, total_timeout=180, first_retry_delay=3)
 
-Answer = TypeVar("Answer")
+Parsed = TypeVar("Parsed")
 
 
-class ArXiv:
+class ArxivClient:
+    """The client of arXiv: a `FeedClient` that can also fetch single papers."""
+
     name: Final = "arxiv"
 
     def __init__(
         self,
         client: httpx.AsyncClient,
         settings: Settings,
-        pace: Pace,
-        limits: Limits,
+        throttle: Throttle,
+        limits: RequestLimits,
         clock: Callable[[], datetime],
     ) -> None:
         self._client = client
@@ -51,97 +54,104 @@ class ArXiv:
         self._categories = settings.arxiv_categories
         self._limits = limits
         self._clock = clock
-        self._asking = asyncio.Lock()
-        self.pace = pace
+        self._request_lock = asyncio.Lock()
+        self.throttle = throttle
 
-    async def records(self, day: date) -> list[object]:
-        """All announcements of the day, each paper once. Raises `FeedError`; then nothing of it is known."""
+    async def fetch_records(self, day: date) -> list[object]:
+        """Fetch the day's announcements, each paper once. Raises `FeedError` unless the list is complete."""
         if day >= self._clock().astimezone(EASTERN).date():
-            announced = await self._announcements(day)
-            if announced is not None:
-                return each_once(announced)
-        window = announced_on(day)
-        return each_once(await self._submitted(window)) if window else []
+            announcements = await self._fetch_announcements(day)
+            if announcements is not None:
+                return remove_duplicates(announcements)
+        window = submission_window(day)
+        return remove_duplicates(await self._fetch_submitted(window)) if window else []
 
-    async def one(self, paper_id: str) -> FeedPaper | None:
-        """A single paper, None when there is none of that id. Raises `FeedError` and `Unreadable`."""
+    async def fetch_paper(self, paper_id: str) -> FeedPaper | None:
+        """Fetch a single paper. Returns None for an unknown id. Raises `FeedError` or `RecordUnreadable`."""
         parameters: dict[str, str | int] = {"id_list": paper_id, "max_results": 1}
-        page = await self._ask(paper_id, self._query, parameters, xml.page)
-        found = [entry for entry in page.entries if self.guess_id(entry) == paper_id]
-        return self.read(found[0]) if found else None
+        page = await self._fetch(paper_id, self._query, parameters, xml.parse_query_page)
+        matches = [entry for entry in page.entries if self.guess_paper_id(entry) == paper_id]
+        return self.parse_record(matches[0]) if matches else None
 
-    async def _announcements(self, day: date) -> list[dict[str, Any]] | None:
-        """None when a category has gone on to a later day. One that still has an earlier day has none yet."""
-        found: list[dict[str, Any]] = []
+    async def _fetch_announcements(self, day: date) -> list[dict[str, Any]] | None:
+        """Fetch the day's announcements, or None when a category already shows a later day.
+
+        A category that still shows an earlier day has no announcements yet.
+        """
+        entries: list[dict[str, Any]] = []
         for category in self._categories:
-            answer = await self._ask(category, f"{self._feed}/{category}", {}, xml.announcements)
+            answer = await self._fetch(category, f"{self._feed}/{category}", {}, xml.parse_announcements)
             if answer.day > day:
                 return None
             if answer.day == day:
-                found += answer.entries
-        return found
+                entries += answer.entries
+        return entries
 
-    async def _submitted(self, window: Window) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
+    async def _fetch_submitted(self, window: SubmissionWindow) -> list[dict[str, Any]]:
+        entries: list[dict[str, Any]] = []
         for category in self._categories:
-            found += await self._category(category, window)
-        return found
+            entries += await self._fetch_category(category, window)
+        return entries
 
-    async def _category(self, category: str, window: Window) -> list[dict[str, Any]]:
-        """All pages. The server may give less than was asked for, and papers may move from page to page."""
+    async def _fetch_category(self, category: str, window: SubmissionWindow) -> list[dict[str, Any]]:
+        """Fetch all pages.
+
+        The server may send fewer papers than requested, and papers may move between pages.
+        """
         first, end = (f"{moment:%Y%m%d%H%M}" for moment in window)
-        found: list[dict[str, Any]] = []
-        for _ in range(MOST_PAGES):
+        entries: list[dict[str, Any]] = []
+        for _ in range(MAX_PAGES):
             parameters: dict[str, str | int] = {
                 "search_query": f"cat:{category} AND submittedDate:[{first} TO {end}]",
                 "sortBy": "submittedDate",
                 "sortOrder": "ascending",
-                "start": len(found),
-                "max_results": PAGE,
+                "start": len(entries),
+                "max_results": PAGE_SIZE,
             }
-            page = await self._ask(category, self._query, parameters, _expecting(len(found)))
-            found += page.entries
-            if len(found) >= page.total:
-                return found
-        raise FeedUnreadable(f"{category}: the answer has no end ({MOST_PAGES} pages)")
+            page = await self._fetch(category, self._query, parameters, _page_parser(len(entries)))
+            entries += page.entries
+            if len(entries) >= page.total:
+                return entries
+        raise FeedUnreadable(f"{category}: the answer has no end ({MAX_PAGES} pages)")
 
-    async def _ask(
+    async def _fetch(
         self,
         category: str,
         url: str,
         parameters: Mapping[str, str | int],
-        read: Callable[[bytes, str], Answer],
-    ) -> Answer:
-        """One request at a time, as arXiv wants it; an error says which category it was about.
+        read: Callable[[bytes, str], Parsed],
+    ) -> Parsed:
+        """Send one request at a time, as arXiv requires. An error names the category.
 
         XML is parsed in a thread: a day of a large category takes half a second.
         """
 
-        async def parse(body: bytes, kind: str) -> Answer:
+        async def parse(body: bytes, kind: str) -> Parsed:
             return await asyncio.to_thread(read, body, kind)
 
-        async with self._asking:
+        async with self._request_lock:
             try:
-                return await get(self._client, url, parameters, self.pace, self._limits, read=parse)
+                return await fetch(self._client, url, parameters, self.throttle, self._limits, parse=parse)
             except FeedUnreachable as error:
                 raise FeedUnreachable(f"{category}: {error}", error.retry_at) from error
             except FeedError as error:
                 raise FeedUnreadable(f"{category}: {error}") from error
 
-    def read(self, record: object) -> FeedPaper:
-        """Raises `Unreadable`."""
-        return arxiv_record.read(record, self._categories)
+    def parse_record(self, record: object) -> FeedPaper:
+        """Parse an entry of arXiv. Raises `RecordUnreadable`."""
+        return arxiv_record.parse_record(record, self._categories)
 
     @staticmethod
-    def guess_id(record: object) -> str | None:
-        return arxiv_record.guess_id(record)
+    def guess_paper_id(record: object) -> str | None:
+        """Guess the paper id of an unreadable entry. Returns None if it has no valid id."""
+        return arxiv_record.guess_paper_id(record)
 
 
-def _expecting(start: int) -> Callable[[bytes, str], Page]:
-    """arXiv sometimes answers with an empty page where there is more: then the reading is not whole."""
+def _page_parser(start: int) -> Callable[[bytes, str], QueryPage]:
+    """Build a parser that rejects an empty page before the end of the list. arXiv sometimes sends one."""
 
-    def read(body: bytes, kind: str) -> Page:
-        page = xml.page(body, kind)
+    def read(body: bytes, kind: str) -> QueryPage:
+        page = xml.parse_query_page(body, kind)
         if not page.entries and start < page.total:
             raise FeedUnreadable(f"an empty page after {start} of {page.total} papers")
         return page
@@ -149,25 +159,28 @@ def _expecting(start: int) -> Callable[[bytes, str], Page]:
     return read
 
 
-def each_once(entries: Sequence[dict[str, Any]]) -> list[object]:
-    """A paper that several categories announce, once: as the strongest of its announcements."""
+def remove_duplicates(entries: Sequence[dict[str, Any]]) -> list[object]:
+    """Keep one entry per paper. Of several categories' announcements the strongest stays."""
     by_paper: dict[str, dict[str, Any]] = {}
     for entry in entries:
-        key = arxiv_record.guess_id(entry) or content_hash(entry)
-        known = by_paper.get(key)
-        if known is None or arxiv_record.strength(entry) < arxiv_record.strength(known):
+        key = arxiv_record.guess_paper_id(entry) or hash_content(entry)
+        previous = by_paper.get(key)
+        if previous is None or arxiv_record.announcement_rank(entry) < arxiv_record.announcement_rank(
+            previous
+        ):
             by_paper[key] = entry
     return list(by_paper.values())
 
 
 @asynccontextmanager
-async def arxiv(
+async def open_arxiv(
     settings: Settings,
     database: Database,
-    limits: Limits = PATIENT,
+    limits: RequestLimits = ARXIV_LIMITS,
     clock: Callable[[], datetime] = utc_now,
-) -> AsyncIterator[ArXiv]:
+) -> AsyncIterator[ArxivClient]:
+    """Open a client of arXiv for the time of the block."""
     headers = {"User-Agent": USER_AGENT, "Accept": "application/atom+xml"}
     async with httpx.AsyncClient(headers=headers, follow_redirects=True, max_redirects=3) as client:
-        pace = Pace.every(database, HOST, settings.arxiv_interval)
-        yield ArXiv(client, settings, pace, limits, clock)
+        throttle = Throttle.one_per_interval(database, HOST, settings.arxiv_interval)
+        yield ArxivClient(client, settings, throttle, limits, clock)

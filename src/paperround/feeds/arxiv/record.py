@@ -1,6 +1,6 @@
-"""An entry of arXiv's announcements or query answers → `FeedPaper`. Knows both forms, and no network.
+"""Parses an entry of arXiv's announcements or query answers into a `FeedPaper`. It uses no network.
 
-As lenient and as strict as hub_record: missing is fine, a known field of a wrong type refuses the record.
+A missing field is fine. A known field of a wrong type makes the record unreadable, as on the hub.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from paperround.papers import doi
-from paperround.papers.arxiv_id import bare_id, version
-from paperround.papers.record import FeedAuthor, FeedListing, FeedPaper, Kind, Unreadable
-from paperround.text.markup import paragraphs, plain, unicode_math
+from paperround.papers.arxiv_id import parse_version, strip_version
+from paperround.papers.record import AnnouncementKind, FeedAuthor, FeedListing, FeedPaper, RecordUnreadable
+from paperround.text.markup import render_unicode, to_plain_paragraphs, to_plain_text
 
 PREFIXES: Final = re.compile(r"oai:arXiv\.org:|https?://arxiv\.org/abs/", re.I)
 HEAD: Final = re.compile(r"\s*arXiv:\S+\s+Announce Type:\s*(?P<kind>[a-z-]+)\s+Abstract:\s*", re.I)
@@ -35,146 +35,154 @@ Line = Annotated[str, StringConstraints(max_length=2_000)]
 Prose = Annotated[str, StringConstraints(max_length=50_000)]
 
 
-class _Strict(BaseModel):
+class _ArxivModel(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
 
-class Tag(_Strict):
+class ArxivTag(_ArxivModel):
     term: Line | None = None
 
 
-class Name(_Strict):
-    name: Annotated[str, StringConstraints(max_length=500_000)] | None = (
-        None  # all authors in one, with commas
-    )
+class ArxivName(_ArxivModel):
+    """An author of a query answer, or all authors of an announcement separated by commas."""
+
+    name: Annotated[str, StringConstraints(max_length=500_000)] | None = None
 
 
-class Entry(_Strict):
-    """What feedparser makes of an entry, under its names."""
+class ArxivEntry(_ArxivModel):
+    """An entry, with the names of its fields in feedparser."""
 
     id: Line
     title: Line | None = None
     summary: Prose | None = None
-    tags: Annotated[list[Tag], Field(max_length=100)] | None = None
-    authors: Annotated[list[Name], Field(max_length=10_000)] | None = None
+    tags: Annotated[list[ArxivTag], Field(max_length=100)] | None = None
+    authors: Annotated[list[ArxivName], Field(max_length=10_000)] | None = None
     published: Line | None = None
     updated: Line | None = None
     arxiv_announce_type: Line | None = None
-    arxiv_primary_category: Tag | None = None
+    arxiv_primary_category: ArxivTag | None = None
     arxiv_comment: Prose | None = None
     arxiv_doi: Prose | None = None  # authors may name several
 
 
-def read(record: object, asked: Iterable[str]) -> FeedPaper:
-    """Read an entry of the day's list of the categories `asked`. Raises `Unreadable`."""
+def parse_record(record: object, feed_categories: Iterable[str]) -> FeedPaper:
+    """Parse an entry of the day's list of these categories. Raises `RecordUnreadable`."""
     try:
-        entry = Entry.model_validate(record)
+        entry = ArxivEntry.model_validate(record)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(step) for step in first["loc"]) or "record"
-        raise Unreadable(f"{place}: {first['msg'][:200]}") from error
+        field = ".".join(str(step) for step in first["loc"]) or "record"
+        raise RecordUnreadable(f"{field}: {first['msg'][:200]}") from error
     try:
-        paper_id = bare_id(_id(entry.id))
+        paper_id = strip_version(_strip_prefix(entry.id))
     except ValueError as error:
-        raise Unreadable(f"id: {error}") from error
-    title = plain(entry.title or "")
+        raise RecordUnreadable(f"id: {error}") from error
+    title = to_plain_text(entry.title or "")
     if not title:
-        raise Unreadable("title: missing")
+        raise RecordUnreadable("title: missing")
     head = HEAD.match(entry.summary or "")
-    announced = head is not None or entry.arxiv_announce_type is not None
-    read_one = _announced if announced else _queried
-    return read_one(entry, paper_id, title, frozenset(asked))
+    is_announcement = head is not None or entry.arxiv_announce_type is not None
+    build_paper = _build_announced if is_announcement else _build_queried
+    return build_paper(entry, paper_id, title, frozenset(feed_categories))
 
 
-def guess_id(record: object) -> str | None:
-    """The paper that an unreadable record is about, when that much can be told."""
-    named = record.get("id") if isinstance(record, Mapping) else None
+def guess_paper_id(record: object) -> str | None:
+    """Guess the paper id of an unreadable record. Returns None if it has no valid id."""
+    entry_id = record.get("id") if isinstance(record, Mapping) else None
     try:
-        return bare_id(_id(named)) if isinstance(named, str) else None
+        return strip_version(_strip_prefix(entry_id)) if isinstance(entry_id, str) else None
     except ValueError:
         return None
 
 
-def strength(record: object) -> int:
-    """Of a paper's announcements in several categories, the one with the lowest number counts."""
+def announcement_rank(record: object) -> int:
+    """The rank of an entry among the announcements of its paper. The lowest rank is the strongest."""
     try:
-        return list(Kind).index(_kind(Entry.model_validate(record)))
-    except (ValidationError, Unreadable):
-        return len(Kind)
+        return list(AnnouncementKind).index(_parse_kind(ArxivEntry.model_validate(record)))
+    except (ValidationError, RecordUnreadable):
+        return len(AnnouncementKind)
 
 
-def _id(value: str) -> str:
+def _strip_prefix(value: str) -> str:
     return PREFIXES.sub("", value.strip(), count=1)
 
 
-def _kind(entry: Entry) -> Kind:
+def _parse_kind(entry: ArxivEntry) -> AnnouncementKind:
     head = HEAD.match(entry.summary or "")
-    told = (entry.arxiv_announce_type or (head["kind"] if head else "")).strip().lower()
+    kind = (entry.arxiv_announce_type or (head["kind"] if head else "")).strip().lower()
     try:
-        return Kind(told)
+        return AnnouncementKind(kind)
     except ValueError as error:
-        raise Unreadable(f"announce_type: {told[:40]!r} is none that we know") from error
+        raise RecordUnreadable(f"announce_type: {kind[:40]!r} is unknown") from error
 
 
-def _announced(entry: Entry, paper_id: str, title: str, _asked: frozenset[str]) -> FeedPaper:
-    """An announcement is dated with its own day; when the paper was first submitted it doesn't tell."""
-    abstract = paragraphs(HEAD.sub("", entry.summary or "", count=1)) or None
-    number = version(_id(entry.id))
+def _build_announced(
+    entry: ArxivEntry, paper_id: str, title: str, _feed_categories: frozenset[str]
+) -> FeedPaper:
+    """Build a paper from an announcement. It does not say when the paper was first submitted."""
+    abstract = to_plain_paragraphs(HEAD.sub("", entry.summary or "", count=1)) or None
+    number = parse_version(_strip_prefix(entry.id))
     return FeedPaper(
         id=paper_id,
         title=title,
         abstract=abstract,
-        authors=_authors(_split(entry.authors)),
+        authors=_authors(_split_names(entry.authors)),
         categories=_categories(entry),
-        doi=doi.named(entry.arxiv_doi or ""),
+        doi=doi.find_doi(entry.arxiv_doi or ""),
         version=number,
-        revised_at=_instant(entry.published) if number and number > 1 else None,
+        revised_at=_parse_time(entry.published) if number and number > 1 else None,
         withdrawn=True if _says_withdrawn(abstract, None) else None,
-        listing=FeedListing(kind=_kind(entry)),
+        listing=FeedListing(kind=_parse_kind(entry)),
     )
 
 
-def _queried(entry: Entry, paper_id: str, title: str, asked: frozenset[str]) -> FeedPaper:
-    """An answer of the query API tells no announcement: it is new in its primary category, else cross."""
-    abstract = paragraphs(entry.summary or "") or None
+def _build_queried(
+    entry: ArxivEntry, paper_id: str, title: str, feed_categories: frozenset[str]
+) -> FeedPaper:
+    """Build a paper from the query API, which gives no kind. It is new if we follow its primary category."""
+    abstract = to_plain_paragraphs(entry.summary or "") or None
     categories = _categories(entry)
-    number = version(_id(entry.id))
+    number = parse_version(_strip_prefix(entry.id))
     primary = categories[0] if categories else None
     return FeedPaper(
         id=paper_id,
         title=title,
         abstract=abstract,
-        published_at=_instant(entry.published),
+        published_at=_parse_time(entry.published),
         authors=_authors([author.name or "" for author in entry.authors or []]),
         categories=categories,
-        doi=doi.named(entry.arxiv_doi or ""),
+        doi=doi.find_doi(entry.arxiv_doi or ""),
         version=number,
-        revised_at=_instant(entry.updated) if number and number > 1 else None,
+        revised_at=_parse_time(entry.updated) if number and number > 1 else None,
         withdrawn=_says_withdrawn(abstract, entry.arxiv_comment),
-        listing=FeedListing(kind=Kind.new if primary in asked else Kind.cross, presumed=True),
+        listing=FeedListing(
+            kind=AnnouncementKind.new if primary in feed_categories else AnnouncementKind.cross, presumed=True
+        ),
     )
 
 
 def _says_withdrawn(abstract: str | None, comment: str | None) -> bool:
-    """arXiv has no mark for it: its page says "Withdrawn" where comment or abstract do."""
-    return bool(WITHDRAWN_ABSTRACT.match(abstract or "") or WITHDRAWN_COMMENT.search(plain(comment or "")))
+    """Whether the comment or the abstract says that the paper is withdrawn. arXiv has no field for it."""
+    return bool(
+        WITHDRAWN_ABSTRACT.match(abstract or "") or WITHDRAWN_COMMENT.search(to_plain_text(comment or ""))
+    )
 
 
-def _categories(entry: Entry) -> tuple[str, ...] | None:
-    """The primary one first; classes of mathematics and of computing (MSC, ACM) left out."""
+def _categories(entry: ArxivEntry) -> tuple[str, ...] | None:
+    """List the categories, the primary one first. Subject classes of MSC and ACM are left out."""
     primary = [entry.arxiv_primary_category] if entry.arxiv_primary_category else []
     terms = [(tag.term or "").strip() for tag in [*primary, *(entry.tags or [])]]
-    found = dict.fromkeys(term for term in terms if is_category(term))
-    return tuple(found) or None
+    categories = dict.fromkeys(term for term in terms if is_category(term))
+    return tuple(categories) or None
 
 
 def is_category(term: str) -> bool:
-    """Whether it has the form of one: `cs.CL`, `astro-ph.CO`, `hep-th`."""
+    """Whether a term has the form of a category: `cs.CL`, `astro-ph.CO`, `hep-th`."""
     return len(term) <= 30 and CATEGORY.fullmatch(term) is not None
 
 
-def _split(names: Iterable[Name] | None) -> list[str]:
-    """One text with all authors; a comma in brackets or before "Jr." doesn't part two people."""
+def _split_names(names: Iterable[ArxivName] | None) -> list[str]:
+    """Split a list of names at its commas, except within brackets and before a suffix such as "Jr."."""
     parts: list[str] = []
     depth = 0
     for piece in ", ".join(author.name or "" for author in names or []).split(","):
@@ -187,13 +195,16 @@ def _split(names: Iterable[Name] | None) -> list[str]:
 
 
 def _authors(names: Iterable[str]) -> tuple[FeedAuthor, ...] | None:
-    """In order, TeX's accents as letters. A lone ":" marks a collaboration's name before it; it is nobody."""
-    clean = (plain(unicode_math(name)) for name in names)
+    """Build the authors in order, with TeX's accents as letters.
+
+    A name without letters is left out, such as the ":" that follows a collaboration's name.
+    """
+    clean = (to_plain_text(render_unicode(name)) for name in names)
     return tuple(FeedAuthor(name=name) for name in clean if any(map(str.isalnum, name))) or None
 
 
-def _instant(value: str | None) -> datetime | None:
-    """An ISO time, or RSS's. What can't be read counts as not told."""
+def _parse_time(value: str | None) -> datetime | None:
+    """Parse an ISO time or that of RSS. Anything else counts as unknown."""
     try:
         parsed = datetime.fromisoformat(value or "")
     except ValueError:

@@ -1,4 +1,4 @@
-"""arXiv's XML, as its bytes came → the entries in it, as plain JSON. Atom and RSS, announcements, queries."""
+"""Parses arXiv's XML into entries of plain JSON: Atom and RSS, announcements and query answers."""
 
 from __future__ import annotations
 
@@ -18,69 +18,76 @@ EASTERN: Final = ZoneInfo("America/New_York")  # where arXiv's day begins
 
 @dataclass(frozen=True)
 class Announcements:
-    """A category's announcements of one day; both may be all there is on a day without any."""
+    """A category's announcements of one day. There may be no entries."""
 
     day: date
     entries: Sequence[dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Page:
-    """Part of a query's answer: `total` is how many the whole has."""
+class QueryPage:
+    """A page of a query's answer. `total` is the number of entries on all pages."""
 
     total: int
     entries: Sequence[dict[str, Any]]
 
 
-def announcements(body: bytes, kind: str) -> Announcements:
-    """Raises `FeedUnreadable`."""
-    feed, entries = _parsed(body, kind)
+def parse_announcements(body: bytes, kind: str) -> Announcements:
+    """Parse a feed of announcements. Raises `FeedUnreadable`."""
+    feed, entries = _parse_xml(body, kind)
     days = {_eastern_day(entry) for entry in entries} - {None}
-    day = max((d for d in days if d), default=None) or _eastern_day(feed)
+    day = max((day for day in days if day), default=None) or _eastern_day(feed)
     if day is None:
         raise FeedUnreadable("the feed doesn't say of which day it is")
-    return Announcements(day, [_plain(entry) for entry in entries])
+    return Announcements(day, [_to_plain_json(entry) for entry in entries])
 
 
-def page(body: bytes, kind: str) -> Page:
-    """Raises `FeedUnreadable`, also for arXiv's way of telling an error: an entry of that title."""
-    feed, entries = _parsed(body, kind)
+def parse_query_page(body: bytes, kind: str) -> QueryPage:
+    """Parse a page of a query's answer.
+
+    Raises `FeedUnreadable`, also if arXiv reports an error in an entry.
+    """
+    feed, entries = _parse_xml(body, kind)
     if entries and "/api/errors" in str(entries[0].get("id")):
         raise FeedUnreadable(f"arXiv says: {str(entries[0].get('summary'))[:200]}")
     total = str(feed.get("opensearch_totalresults", ""))
     if not (total.isdecimal() and len(total) < 10):
         raise FeedUnreadable("the answer isn't one of the query API")
-    return Page(int(total), [_plain(entry) for entry in entries])
+    return QueryPage(int(total), [_to_plain_json(entry) for entry in entries])
 
 
-def _parsed(body: bytes, kind: str) -> tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]:
-    """feedparser goes on past broken XML, with whatever it makes of it: for us the answer is unreadable.
+def _parse_xml(body: bytes, kind: str) -> tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]:
+    """Parse XML. Raises `FeedUnreadable` for broken XML, which feedparser would repair by guessing.
 
-    It is given bytes, for it would open a string that looks like an address, and leaves texts as they are:
-    what looks like HTML in an abstract isn't.
+    feedparser gets bytes, since it would fetch a string that looks like a URL. It must not sanitize texts:
+    what looks like HTML in an abstract is not HTML.
     """
-    if b"<!doctype" in body[:4096].lower():  # no feed of arXiv's has one, web pages and entity bombs do
+    if (
+        b"<!doctype" in body[:4096].lower()
+    ):  # arXiv's feeds have no doctype, unlike web pages and entity bombs
         raise FeedUnreadable(f"the answer is not a feed ({kind}, {len(body)} bytes)")
     try:
-        found = feedparser.parse(body, sanitize_html=False, resolve_relative_uris=False)
-    except Exception as error:  # its fallback parser raises what it likes
+        parsed_feed = feedparser.parse(body, sanitize_html=False, resolve_relative_uris=False)
+    except Exception as error:  # its fallback parser may raise any exception
         raise FeedUnreadable(f"the answer can't be parsed: {type(error).__name__}") from error
-    if not found.get("version") or found.get("bozo"):
+    if not parsed_feed.get("version") or parsed_feed.get("bozo"):
         raise FeedUnreadable(f"the answer is not a whole feed ({kind}, {len(body)} bytes)")
-    return found.feed, found.entries
+    return parsed_feed.feed, parsed_feed.entries
 
 
-def _eastern_day(dated: Mapping[str, Any]) -> date | None:
-    """The calendar day on which it is dated, where arXiv is."""
-    parsed = dated.get("published_parsed") or dated.get("updated_parsed")
+def _eastern_day(element: Mapping[str, Any]) -> date | None:
+    """The day on which a feed or an entry was published, in arXiv's time zone."""
+    time_tuple = element.get("published_parsed") or element.get("updated_parsed")
     try:
-        return datetime.fromtimestamp(timegm(parsed), UTC).astimezone(EASTERN).date() if parsed else None
+        return (
+            datetime.fromtimestamp(timegm(time_tuple), UTC).astimezone(EASTERN).date() if time_tuple else None
+        )
     except (ValueError, OverflowError, OSError):
         return None
 
 
-def _plain(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """What the entry says, without what feedparser has added to it."""
+def _to_plain_json(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Reduce an entry to its own fields, without those that feedparser added."""
     return {
         key: value
         for key, value in entry.items()

@@ -1,4 +1,4 @@
-"""The hub's Daily Papers API: the list of one day, page after page."""
+"""Fetches the list of a day from the hub's Daily Papers API, page by page."""
 
 from __future__ import annotations
 
@@ -10,69 +10,75 @@ from typing import Final
 import httpx
 
 from paperround.database import Database
-from paperround.feeds.http import USER_AGENT, FeedUnreadable, Limits, get_json
+from paperround.feeds.http import USER_AGENT, FeedUnreadable, RequestLimits, fetch_json
 from paperround.feeds.huggingface import record as huggingface_record
-from paperround.feeds.quarantine import content_hash
+from paperround.feeds.quarantine import hash_content
 from paperround.papers.record import FeedPaper
 from paperround.settings import Settings
-from paperround.throttle import Pace
+from paperround.throttle import Throttle
 
-PAGE: Final = 100  # what the hub gives at most; it caps silently
-MOST_PAGES: Final = 100
-DEFAULT_LIMITS: Final = Limits()
+PAGE_SIZE: Final = 100  # the hub's maximum; it silently lowers a larger number
+MAX_PAGES: Final = 100
+DEFAULT_LIMITS: Final = RequestLimits()
 
 
-class HuggingFace:
+class HuggingFaceClient:
+    """The client of the Daily Papers API: a `FeedClient`."""
+
     name: Final = "huggingface"
 
-    def __init__(self, client: httpx.AsyncClient, address: str, pace: Pace, limits: Limits) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, address: str, throttle: Throttle, limits: RequestLimits
+    ) -> None:
         self._client = client
         self._limits = limits
         self._address = f"{address.rstrip('/')}/api/daily_papers"
-        self.pace = pace
+        self.throttle = throttle
 
-    async def records(self, day: date) -> list[object]:
-        """All records of the day's list. Raises `FeedError`; then nothing of the day is known.
+    async def fetch_records(self, day: date) -> list[object]:
+        """Fetch all records of the day's list. Raises `FeedError` unless the list is complete.
 
-        Pages until one brings nothing new, since a full page may be the server's own cap, and a server that
-        ignores `p` answers with the same papers for ever.
+        The last page is the one that has no new papers. A page's length does not tell, since the server may
+        lower the limit, and a server that ignores `p` always sends the same page.
         """
-        found: list[object] = []
+        records: list[object] = []
         known: set[str] = set()
-        for number in range(MOST_PAGES):
-            page = await self._page(day, number)
-            papers = {huggingface_record.guess_id(record) or content_hash(record) for record in page}
+        for number in range(MAX_PAGES):
+            page = await self._fetch_page(day, number)
+            papers = {huggingface_record.guess_paper_id(record) or hash_content(record) for record in page}
             if papers <= known:
-                return found
-            found += page
+                return records
+            records += page
             known |= papers
-        raise FeedUnreadable(f"the list of {day} has no end ({MOST_PAGES} pages)")
+        raise FeedUnreadable(f"the list of {day} has no end ({MAX_PAGES} pages)")
 
-    async def _page(self, day: date, number: int) -> list[object]:
-        parameters: dict[str, str | int] = {"date": day.isoformat(), "p": number, "limit": PAGE}
-        answer = await get_json(self._client, self._address, parameters, self.pace, self._limits)
+    async def _fetch_page(self, day: date, number: int) -> list[object]:
+        parameters: dict[str, str | int] = {"date": day.isoformat(), "p": number, "limit": PAGE_SIZE}
+        answer = await fetch_json(self._client, self._address, parameters, self.throttle, self._limits)
         if not isinstance(answer, list):
             raise FeedUnreadable(f"the answer is not a list but {type(answer).__name__}")
         return answer
 
     @staticmethod
-    def read(record: object) -> FeedPaper:
-        """Raises `Unreadable`."""
-        return huggingface_record.read(record)
+    def parse_record(record: object) -> FeedPaper:
+        """Parse an item of the daily list. Raises `RecordUnreadable`."""
+        return huggingface_record.parse_record(record)
 
     @staticmethod
-    def guess_id(record: object) -> str | None:
-        return huggingface_record.guess_id(record)
+    def guess_paper_id(record: object) -> str | None:
+        """Guess the paper id of an unreadable item. Returns None if it has no valid id."""
+        return huggingface_record.guess_paper_id(record)
 
 
 @asynccontextmanager
-async def huggingface(
-    settings: Settings, database: Database, limits: Limits = DEFAULT_LIMITS
-) -> AsyncIterator[HuggingFace]:
+async def open_huggingface(
+    settings: Settings, database: Database, limits: RequestLimits = DEFAULT_LIMITS
+) -> AsyncIterator[HuggingFaceClient]:
+    """Open a client of the hub for the time of the block."""
     headers = {"User-Agent": USER_AGENT, "Accept": "application/json"}
     if settings.huggingface_token:
         headers["Authorization"] = f"Bearer {settings.huggingface_token.get_secret_value()}"
     host = settings.huggingface_url.host or ""
     async with httpx.AsyncClient(headers=headers, follow_redirects=True, max_redirects=3) as client:
-        pace = Pace(database, host, settings.feed_rate)
-        yield HuggingFace(client, str(settings.huggingface_url), pace, limits)
+        throttle = Throttle(database, host, settings.feed_rate)
+        yield HuggingFaceClient(client, str(settings.huggingface_url), throttle, limits)

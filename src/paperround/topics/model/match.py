@@ -1,4 +1,4 @@
-"""What a topic asks for, and what answers it. Apart from tables: a preview has none."""
+"""What a topic asks for and what answers it. Pure: the preview of a topic has no rows in tables."""
 
 from __future__ import annotations
 
@@ -10,41 +10,47 @@ from paperround.topics.model.sparse import Floats
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Papers are ids. `must`, `must_not`: words or phrases of title or abstract, in any case, whole words."""
+class TopicQuery:
+    """What a reader wants to follow.
 
-    text: str = ""  # the reader's own words
+    Papers are given by their ids. `must` and `must_not` are words or phrases of title or abstract, compared
+    as whole words in any case.
+    """
+
+    words: str = ""  # the reader's own words
     examples: tuple[str, ...] = ()
-    more: tuple[str, ...] = ()  # rated +1
-    less: tuple[str, ...] = ()  # rated −1; none of them ever matches
+    liked: tuple[str, ...] = ()  # rated +1
+    disliked: tuple[str, ...] = ()  # rated −1; they never match
     must: tuple[str, ...] = ()
     must_not: tuple[str, ...] = ()
-    authors: tuple[str, ...] = ()  # whatever they write matches, `must` or not
+    authors: tuple[str, ...] = ()  # whatever they write matches, even without the words of `must`
 
 
-class Kind(StrEnum):
+class ReasonKind(StrEnum):
     phrase = "phrase"
     paper = "paper"
     author = "author"
 
 
 class Reason(NamedTuple):
-    """`text`: the phrase, the liked paper's id, or the author's name as followed.
+    """One reason for a match.
 
-    `weight`: what a phrase adds to the score; phrases divide the words' part of it, papers the vectors'.
-    An author adds nothing.
+    `text` is the phrase, the liked paper's id, or the author's name as the reader follows it. `weight` is
+    what it adds to the score: phrases share the words' part of it, liked papers the vectors' part. An author
+    adds nothing.
     """
 
-    kind: Kind
+    kind: ReasonKind
     text: str
     weight: float
 
 
 class Match(NamedTuple):
-    """`score`: in standard deviations over the catalogue, both views' added.
+    """A paper for a topic.
 
-    `strength`, 0 to 100: how few papers of the catalogue score as high. 0: any of them does, 33: one in
-    ten, 67: one in a hundred, 100: one in a thousand or fewer.
+    `score` is in standard deviations over the catalogue, the sum of both views. `strength`, from 0 to 100,
+    says how few papers of the catalogue score as high: 33 is one in ten, 67 one in a hundred, and 100 one in
+    a thousand or fewer.
     """
 
     paper_id: str
@@ -54,7 +60,7 @@ class Match(NamedTuple):
 
 
 class TextVector(Protocol):
-    """The vector of a reader's words under the model of that name."""
+    """The vector of a reader's words, under the model of this name."""
 
     @property
     def model(self) -> str: ...

@@ -1,4 +1,4 @@
-"""What comes before any score: words that must or must not stand in a paper, authors, papers rated less."""
+"""A topic's rules, which come before any score: required and forbidden words, authors, disliked papers."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
-from paperround.papers.search_column import searchable
-from paperround.topics.model.match import Wanted
+from paperround.text.words import normalise_words
+from paperround.topics.model.match import TopicQuery
 
 
 @dataclass(frozen=True)
-class Reading:
-    """A paper as rules read it."""
+class PaperPhrases:
+    """The words of a paper, as rules compare them."""
 
     id: str
     text: str  # title and abstract
@@ -20,43 +20,46 @@ class Reading:
 
     @cached_property
     def words(self) -> str:
-        return f" {searchable(self.text)} "
+        return f" {normalise_words(self.text)} "
 
     @cached_property
     def names(self) -> frozenset[str]:
-        return frozenset(map(searchable, self.authors))
+        return frozenset(map(normalise_words, self.authors))
 
 
 @dataclass(frozen=True)
-class Rules:
-    """A topic's rules, read once for many papers. `authors`: folded name → name as followed."""
+class TopicRules:
+    """The rules of a topic, prepared once for many papers.
+
+    `authors` maps a folded name to the name as the reader follows it.
+    """
 
     must: tuple[str, ...]
     must_not: tuple[str, ...]
     authors: dict[str, str]
-    less: frozenset[str]
+    disliked: frozenset[str]
 
     @classmethod
-    def of(cls, wanted: Wanted) -> Self:
-        names = {searchable(name): name for name in wanted.authors}
+    def from_query(cls, query: TopicQuery) -> Self:
+        names = {normalise_words(name): name for name in query.authors}
         names.pop("", None)
-        return cls(_phrases(wanted.must), _phrases(wanted.must_not), names, frozenset(wanted.less))
+        return cls(_pad_phrases(query.must), _pad_phrases(query.must_not), names, frozenset(query.disliked))
 
-    def refuse(self, paper: Reading) -> bool:
-        """Whatever speaks for it."""
-        return paper.id in self.less or any(phrase in paper.words for phrase in self.must_not)
+    def refuses(self, paper: PaperPhrases) -> bool:
+        """Tell whether the paper never matches, whatever speaks for it."""
+        return paper.id in self.disliked or any(phrase in paper.words for phrase in self.must_not)
 
-    def admit(self, paper: Reading) -> bool:
-        """To be scored, that is: an author who is followed needs no words."""
-        return not self.refuse(paper) and all(phrase in paper.words for phrase in self.must)
+    def admits(self, paper: PaperPhrases) -> bool:
+        """Tell whether the paper may match by its score. Papers of followed authors need no words."""
+        return not self.refuses(paper) and all(phrase in paper.words for phrase in self.must)
 
-    def followed(self, paper: Reading) -> tuple[str, ...]:
-        """The authors of it who are followed."""
+    def find_followed_authors(self, paper: PaperPhrases) -> tuple[str, ...]:
+        """Find the paper's authors whom the reader follows, by the names as they are followed."""
         if not self.authors:
             return ()
-        return tuple(name for key, name in self.authors.items() if key in paper.names)
+        return tuple(name for folded_name, name in self.authors.items() if folded_name in paper.names)
 
 
-def _phrases(given: tuple[str, ...]) -> tuple[str, ...]:
-    """With spaces around, so that they are found as whole words."""
-    return tuple(f" {words} " for phrase in given if (words := searchable(phrase)))
+def _pad_phrases(phrases: tuple[str, ...]) -> tuple[str, ...]:
+    """Put spaces around each phrase, so that it is compared as whole words."""
+    return tuple(f" {words} " for phrase in phrases if (words := normalise_words(phrase)))

@@ -1,14 +1,17 @@
-"""How well papers match a topic: two views, each one direction, nothing to train. Pure, numpy alone.
+"""The topic scorer: how well papers match a topic. Two linear views and nothing to train. Pure numpy.
 
-In each view a topic is the mean of the papers that it likes beside the reader's own words, both brought to
-the same spread over the catalogue and the words with a weight that fades as ratings come, less the
-catalogue's mean, less a share of the mean of what it dislikes. The two scores are standardised over the
-catalogue and added. All of that is one direction a view and three constants:
+In each view (phrases and vectors) a topic is one direction: the mean of the papers that it likes and of the
+reader's own words, less the catalogue's mean, less a share of the mean of what it dislikes. The words' weight
+fades as ratings come. The scores of both views are standardised over the catalogue and added. So a topic
+comes down to one direction in each view and three constants:
 
-    score = words · direction.words − common · (words · mean) − offset + vector · direction.vector − centre
+    score = words · direction.words − mean_weight · (words · mean row) − word_offset
+          + vector · direction.vector − vector_offset
 
-Where the reader's words are no phrase of the catalogue's, what exceeds the middle of the words' part counts
-by its logarithm: a rare word that they happened to use would outvote what they mean.
+Where the catalogue does not have the reader's words as a phrase, the part of the words' score above its mean
+counts by its logarithm. Otherwise a rare word that the reader happened to use would outvote what they mean.
+
+Source: docs/decisions/0009-topic-scorer.md, with the measurements in docs/relevance.md.
 """
 
 from __future__ import annotations
@@ -21,175 +24,202 @@ from typing import Final, Self
 import numpy as np
 
 from paperround.topics.model.sparse import EMPTY, Columns, Floats, Matrix, Row, Rows, weighted_sum
-from paperround.topics.model.statistics import Statistics, View
+from paperround.topics.model.statistics import PaperViews, Statistics
 
-TEXT: Final = 2.0  # papers that the reader's own words count as
-TEXT_LITERAL: Final = 8.0  # the same where the catalogue has them as a phrase
-DISLIKED: Final = 0.1  # share of the mean of what is disliked that is taken off
-MEANING: Final = 1.0  # what a standard deviation of the vectors' score counts beside one of the words'
-MEANING_LITERAL: Final = 0.3  # the same where the catalogue has the reader's words as a phrase
-HOLDERS: Final = 5  # so many papers with the whole phrase make it literal
-WEIGHTS: Final = 512  # the heaviest phrases of a direction that are kept
+OWN_WORDS_WEIGHT: Final = 2.0  # the reader's own words count as so many papers
+OWN_PHRASE_WEIGHT: Final = 8.0  # the same where the catalogue has them as a phrase
+DISLIKED_WEIGHT: Final = 0.1  # share of the mean of disliked papers that is subtracted
+VECTOR_WEIGHT: Final = 1.0  # of a standard deviation of the vectors' score, beside one of the words'
+VECTOR_WEIGHT_OF_PHRASE: Final = 0.3  # the same where the catalogue has the reader's words as a phrase
+MIN_PAPERS_WITH_PHRASE: Final = 5  # from which on the catalogue "has" a phrase
+MAX_DIRECTION_PHRASES: Final = 512  # a direction keeps its heaviest phrases
 
-RARITIES: Final = (0.5, 0.25, 0.1, 0.05, 0.025, 0.01, 0.005, 0.0025, 0.001)  # share that scores as high
-FALLING: Final = -np.array(RARITIES)
+# Shares of the catalogue that score as high. A direction has the score at each, and strengths follow from
+# them.
+RARITIES: Final = (0.5, 0.25, 0.1, 0.05, 0.025, 0.01, 0.005, 0.0025, 0.001)
+NEGATED_RARITIES: Final = -np.array(RARITIES)
 STRENGTHS: Final = -100 / 3 * np.log10(np.array(RARITIES))
-NOT_POOR: Final = 0.01  # a match is among this share of the catalogue for each paper that is wanted a day,
-RAREST, COMMONEST = 0.03, 0.15  # within these bounds,
-LEAST: Final = 1.0  # and this many standard deviations above the middle
-ROUNDING: Final = 0.005  # between the sample, kept at half precision, and a day's papers
+# The threshold of a match: it is among the best of the catalogue, one in a hundred for each paper a day that
+# the reader wants, within these bounds, and at least so many standard deviations above the mean.
+MATCH_SHARE_PER_DAILY_PAPER: Final = 0.01
+MIN_MATCH_SHARE, MAX_MATCH_SHARE = 0.03, 0.15
+MIN_MATCH_SCORE: Final = 1.0
+ROUNDING_TOLERANCE: Final = 0.005  # between the sample, kept at half precision, and a day's papers
 
 
 @dataclass(frozen=True)
-class Taste:
-    """A topic as views. `text`: its own words; `literal`: enough papers hold them as one phrase."""
+class TopicProfile:
+    """A topic as the scorer sees it: the views of its own words, and of the papers that it likes and
+    dislikes.
 
-    text: View | None = None
-    literal: bool = False
-    likes: Mapping[str, View] = field(default_factory=dict)
-    dislikes: Sequence[View] = ()
+    `phrase_in_catalogue` tells whether enough papers have the topic's own words as one phrase.
+    """
+
+    own_words: PaperViews | None = None
+    phrase_in_catalogue: bool = False
+    liked: Mapping[str, PaperViews] = field(default_factory=dict)
+    disliked: Sequence[PaperViews] = ()
 
 
 @dataclass(frozen=True)
 class Direction:
-    """A topic under one version of the statistics: a few hundred numbers."""
+    """A topic under one version of the statistics: a few hundred numbers.
+
+    `vector` is None where words alone count. `score_quantiles` are the scores at `RARITIES`, rising.
+    """
 
     words: Row
-    common: float
-    vector: Floats | None  # None: words alone
-    offset: float
-    centre: float
-    bent: bool  # whether the words' part counts by its logarithm
-    liking: float  # what a liked paper's cosine to a paper adds to its score
-    steps: Floats  # scores at RARITIES, rising
+    mean_weight: float
+    vector: Floats | None
+    word_offset: float
+    vector_offset: float
+    log_compressed: bool  # whether the words' part above its mean counts by its logarithm
+    liked_paper_weight: float  # what a liked paper's cosine to a paper adds to its score
+    score_quantiles: Floats
 
-    def bar(self, daily: int) -> float:
-        """The lowest score that is no poor match to someone for whom `daily` papers a day are enough."""
-        share = min(max(NOT_POOR * daily, RAREST), COMMONEST)
-        return max(float(np.interp(-share, FALLING, self.steps)), LEAST) - ROUNDING
+    def match_threshold(self, daily: int) -> float:
+        """Compute the lowest score of a match, for a reader for whom `daily` papers a day are enough."""
+        share = min(max(MATCH_SHARE_PER_DAILY_PAPER * daily, MIN_MATCH_SHARE), MAX_MATCH_SHARE)
+        return (
+            max(float(np.interp(-share, NEGATED_RARITIES, self.score_quantiles)), MIN_MATCH_SCORE)
+            - ROUNDING_TOLERANCE
+        )
 
-    def strengths(self, scores: Floats) -> Floats:
-        """0 to 100, as `Match` says."""
-        strengths: Floats = np.interp(scores, self.steps, STRENGTHS, left=0.0).astype(np.float32)
+    def compute_strengths(self, scores: Floats) -> Floats:
+        """Turn scores into strengths from 0 to 100, as `Match` defines them."""
+        strengths: Floats = np.interp(scores, self.score_quantiles, STRENGTHS, left=0.0).astype(np.float32)
         return strengths
 
 
-def literal(statistics: Statistics, text: str) -> bool:
-    return statistics.vocabulary.holders_of(text) >= HOLDERS
+def is_phrase_in_catalogue(statistics: Statistics, text: str) -> bool:
+    """Tell whether enough papers have the whole text as one phrase."""
+    return statistics.vocabulary.document_frequency(text) >= MIN_PAPERS_WITH_PHRASE
 
 
-# Of a topic whose likes neither view knows anything of: no score reaches its bar.
-NOWHERE: Final = Direction(EMPTY, 0.0, None, 0.0, 0.0, False, 0.0, np.full(len(RARITIES), np.inf, np.float32))
+# For a topic of which neither view knows anything: no score reaches its threshold.
+EMPTY_DIRECTION: Final = Direction(
+    EMPTY, 0.0, None, 0.0, 0.0, False, 0.0, np.full(len(RARITIES), np.inf, np.float32)
+)
 
 
-def direct(statistics: Statistics, taste: Taste) -> Direction:
-    """The topic's direction under this version."""
-    words, meant = _words(statistics, taste), _vector(statistics, taste)
-    if not len(words.columns) and meant is None:
-        return NOWHERE
-    raw = statistics.sample_words.times(words) - statistics.common
-    middle, spread = _measured(raw) if len(words.columns) else (0.0, np.inf)
-    bent = not taste.literal and taste.text is not None and len(taste.text.words.columns) > 0
-    total = bend((raw - middle) / spread) if bent else (raw - middle) / spread
-    vector, centre, liking = None, 0.0, 0.0
-    if meant:
-        vector, share = meant
+def build_direction(statistics: Statistics, profile: TopicProfile) -> Direction:
+    """Build the topic's direction under this version of the statistics."""
+    words, direction_and_share = _word_direction(statistics, profile), _vector_direction(statistics, profile)
+    if not len(words.columns) and direction_and_share is None:
+        return EMPTY_DIRECTION
+    raw = statistics.sample_words.times(words) - statistics.mean_products
+    mean, spread = _mean_and_spread(raw) if len(words.columns) else (0.0, np.inf)
+    compressed = (
+        not profile.phrase_in_catalogue
+        and profile.own_words is not None
+        and len(profile.own_words.words.columns) > 0
+    )
+    total = compress_logarithmically((raw - mean) / spread) if compressed else (raw - mean) / spread
+    vector, vector_offset, liked_paper_weight = None, 0.0, 0.0
+    if direction_and_share:
+        vector, share = direction_and_share
         cosines = statistics.sample_vectors @ vector
-        usual, width = _measured(cosines)
-        meaning = (MEANING_LITERAL if taste.literal else MEANING) / width
-        total = total + (cosines - usual) * meaning
-        vector, centre, liking = vector * meaning, usual * meaning, share * meaning
+        usual_cosine, width = _mean_and_spread(cosines)
+        weight = (VECTOR_WEIGHT_OF_PHRASE if profile.phrase_in_catalogue else VECTOR_WEIGHT) / width
+        total = total + (cosines - usual_cosine) * weight
+        vector, vector_offset, liked_paper_weight = vector * weight, usual_cosine * weight, share * weight
     return Direction(
         Row(words.columns, (words.weights / spread).astype(np.float32)),
         1 / spread,
         vector,
-        middle / spread,
-        centre,
-        bent,
-        liking,
+        mean / spread,
+        vector_offset,
+        compressed,
+        liked_paper_weight,
         np.quantile(total, 1 - np.array(RARITIES), method="lower").astype(np.float32),
     )
 
 
-def bend(standardised: Matrix) -> Matrix:
-    """Above the middle by the logarithm; smooth there."""
-    bent: Matrix = np.where(standardised > 0, np.log1p(np.maximum(standardised, 0)), standardised)
-    return bent
+def compress_logarithmically(standardised: Matrix) -> Matrix:
+    """Let what lies above 0 count by its logarithm. The curve is smooth at 0."""
+    compressed: Matrix = np.where(standardised > 0, np.log1p(np.maximum(standardised, 0)), standardised)
+    return compressed
 
 
-def _words(statistics: Statistics, taste: Taste) -> Row:
-    own = taste.text.words if taste.text else EMPTY
-    rows = [view.words for view in taste.likes.values()]
+def _word_direction(statistics: Statistics, profile: TopicProfile) -> Row:
+    own = profile.own_words.words if profile.own_words else EMPTY
+    rows = [view.words for view in profile.liked.values()]
     liked = weighted_sum([(1 / len(rows), row) for row in rows])
     if not len(own.columns) and not len(liked.columns):
         return EMPTY
     share = float(len(own.columns) > 0)
     if share and len(liked.columns):
-        scores = (statistics.sample_words.times(row) - statistics.common for row in (own, liked))
-        share = _own_share(taste, len(rows), *scores)
-    disliked = [(-DISLIKED / len(taste.dislikes), view.words) for view in taste.dislikes]
-    return _heaviest(weighted_sum([(share, own), (1 - share, liked), *disliked]))
+        scores = (statistics.sample_words.times(row) - statistics.mean_products for row in (own, liked))
+        share = _own_words_share(profile, len(rows), *scores)
+    disliked = [(-DISLIKED_WEIGHT / len(profile.disliked), view.words) for view in profile.disliked]
+    return _keep_heaviest(weighted_sum([(share, own), (1 - share, liked), *disliked]))
 
 
-def _own_share(taste: Taste, liked: int, own_scores: Floats, liked_scores: Floats) -> float:
-    """What the reader's own words count of 1, beside papers' mean: so many papers when both spread alike.
+def _own_words_share(profile: TopicProfile, liked: int, own_scores: Floats, liked_scores: Floats) -> float:
+    """Compute the share, from 0 to 1, that the reader's own words have beside the mean of liked papers.
 
-    A few words have few phrases and heavy ones, papers' mean has many light ones.
+    The words count as a fixed number of papers. Both are brought to the same spread first, since a few words
+    have few and heavy phrases while the mean of papers has many light ones.
     """
-    worth = TEXT_LITERAL if taste.literal else TEXT
-    own, papers = worth / _measured(own_scores)[1], liked / _measured(liked_scores)[1]
+    weight = OWN_PHRASE_WEIGHT if profile.phrase_in_catalogue else OWN_WORDS_WEIGHT
+    own, papers = weight / _mean_and_spread(own_scores)[1], liked / _mean_and_spread(liked_scores)[1]
     return own / (own + papers) if own else 0.0
 
 
-def _heaviest(row: Row) -> Row:
-    if len(row.columns) <= WEIGHTS:
+def _keep_heaviest(row: Row) -> Row:
+    if len(row.columns) <= MAX_DIRECTION_PHRASES:
         return row
-    kept = np.sort(np.argpartition(-np.abs(row.weights), WEIGHTS)[:WEIGHTS])
-    return Row(row.columns[kept], row.weights[kept])
+    heaviest = np.sort(np.argpartition(-np.abs(row.weights), MAX_DIRECTION_PHRASES)[:MAX_DIRECTION_PHRASES])
+    return Row(row.columns[heaviest], row.weights[heaviest])
 
 
-def _vector(statistics: Statistics, taste: Taste) -> tuple[Floats, float] | None:
-    """The direction, and how much of it one liked paper is."""
-    own = taste.text.vector if taste.text else None
-    known = [view.vector for view in taste.likes.values() if view.vector is not None]
+def _vector_direction(statistics: Statistics, profile: TopicProfile) -> tuple[Floats, float] | None:
+    """Build the direction of the vectors, with the share of it that one liked paper has."""
+    own = profile.own_words.vector if profile.own_words else None
+    known = [view.vector for view in profile.liked.values() if view.vector is not None]
     if own is None and not known:
         return None
     liked = np.mean(known, axis=0) if known else np.zeros_like(own)
     share = float(own is not None)
     if own is not None and known:
-        share = _own_share(taste, len(known), *(statistics.sample_vectors @ one for one in (own, liked)))
+        share = _own_words_share(
+            profile, len(known), *(statistics.sample_vectors @ direction for direction in (own, liked))
+        )
     vector = (1 - share) * liked + (share * own if own is not None else 0)
-    disliked = [view.vector for view in taste.dislikes if view.vector is not None]
+    disliked = [view.vector for view in profile.disliked if view.vector is not None]
     if disliked:
-        vector = vector - DISLIKED * np.mean(disliked, axis=0)
+        vector = vector - DISLIKED_WEIGHT * np.mean(disliked, axis=0)
     return vector.astype(np.float32), (1 - share) / max(len(known), 1)
 
 
-def _measured(scores: Floats) -> tuple[float, float]:
-    """Middle and spread; where nothing differs, nothing counts."""
+def _mean_and_spread(scores: Floats) -> tuple[float, float]:
+    """Compute mean and standard deviation.
+
+    Where nothing differs the spread is infinite, so nothing counts.
+    """
     spread = float(scores.std())
     return float(scores.mean()), spread if spread > 1e-9 else np.inf
 
 
 @dataclass(frozen=True)
-class Shelf:
-    """Papers side by side, ready to be scored: n of them, over the columns that any of them has."""
+class PaperMatrix:
+    """The views of n papers side by side, over the phrases (columns) that any of them has."""
 
     rows: Rows
     columns: Columns
     words: Matrix  # shape (columns, n)
-    common: Floats  # shape (n,): products with the mean row
-    mean: Floats  # shape (columns,): the mean row
+    mean_products: Floats  # shape (n,): each paper's product with the mean row
+    mean_row: Floats  # shape (columns,)
     vectors: Matrix  # shape (dimensions, n)
 
     @cached_property
-    def places(self) -> list[np.ndarray[tuple[int], np.dtype[np.intp]]]:
-        """Where among `columns` each paper's own are."""
+    def column_places(self) -> list[np.ndarray[tuple[int], np.dtype[np.intp]]]:
+        """The places among `columns` of each paper's own."""
         return [np.searchsorted(self.columns, self.rows[place].columns) for place in range(len(self.rows))]
 
     @classmethod
-    def of(cls, statistics: Statistics, papers: Sequence[View]) -> Self:
-        """A paper without a vector gets zeros: as near to everything as the catalogue's middle."""
+    def build(cls, statistics: Statistics, papers: Sequence[PaperViews]) -> Self:
+        """Build the matrix. A paper without a vector gets zeros, which stand for the catalogue's mean."""
         rows = Rows.of([paper.words for paper in papers])
         columns = np.unique(rows.columns)
         none = np.zeros(len(statistics.mean_vector), np.float32)
@@ -205,25 +235,27 @@ class Shelf:
 
 
 @dataclass(frozen=True)
-class Scored:
-    """Topics (rows) against papers (columns)."""
+class ScoreMatrix:
+    """The scores of topics (rows) for papers (columns)."""
 
-    told: Matrix  # shape (topics, shelf's columns): the words' directions there
+    word_weights: Matrix  # shape (topics, the matrix's columns): the directions' weights there
     scores: Matrix  # shape (topics, papers)
 
 
-def scored(directions: Sequence[Direction], shelf: Shelf) -> Scored:
-    """Every paper's score for every topic: one product a view."""
-    told = Rows.of([direction.words for direction in directions]).dense(shelf.columns)
-    common, offsets, centres, bent = (
-        np.array([getattr(direction, name) for direction in directions], np.float32)
-        for name in ("common", "offset", "centre", "bent")
+def score_papers(directions: Sequence[Direction], papers: PaperMatrix) -> ScoreMatrix:
+    """Score every paper for every topic, with one matrix product in each view."""
+    word_weights = Rows.of([direction.words for direction in directions]).dense(papers.columns)
+    mean_weights = np.array([direction.mean_weight for direction in directions], np.float32)
+    word_offsets = np.array([direction.word_offset for direction in directions], np.float32)
+    vector_offsets = np.array([direction.vector_offset for direction in directions], np.float32)
+    compressed = np.array([direction.log_compressed for direction in directions], np.bool_)
+    zeros = np.zeros(len(papers.vectors), np.float32)
+    vectors = np.array(
+        [zeros if direction.vector is None else direction.vector for direction in directions], np.float32
     )
-    none = np.zeros(len(shelf.vectors), np.float32)
-    vectors = np.array([none if one.vector is None else one.vector for one in directions], np.float32)
-    found: Matrix = told @ shelf.words
-    found -= np.outer(common, shelf.common)
-    found -= offsets[:, None]
-    found[bent > 0] = bend(found[bent > 0])
-    found += vectors.reshape(len(directions), -1) @ shelf.vectors - centres[:, None]
-    return Scored(told, found)
+    scores: Matrix = word_weights @ papers.words
+    scores -= np.outer(mean_weights, papers.mean_products)
+    scores -= word_offsets[:, None]
+    scores[compressed] = compress_logarithmically(scores[compressed])
+    scores += vectors.reshape(len(directions), -1) @ papers.vectors - vector_offsets[:, None]
+    return ScoreMatrix(word_weights, scores)

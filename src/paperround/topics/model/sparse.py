@@ -1,4 +1,4 @@
-"""Sparse rows in numpy alone: scipy would double a web process."""
+"""Sparse rows, in numpy alone: scipy would double the memory of a web process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Columns: TypeAlias = np.ndarray[tuple[int], np.dtype[np.int32]]
 
 @dataclass(frozen=True)
 class Row:
-    """`columns` ascending, each once; `weights` beside them."""
+    """A sparse row: distinct columns in ascending order, with their weights."""
 
     columns: Columns
     weights: Floats
@@ -27,7 +27,7 @@ EMPTY = Row(np.empty(0, np.int32), np.empty(0, np.float32))
 
 @dataclass(frozen=True)
 class Rows:
-    """Row i holds `columns[starts[i]:starts[i + 1]]`."""
+    """Sparse rows in one array. Row i has `columns[starts[i]:starts[i + 1]]`."""
 
     starts: np.ndarray[tuple[int], np.dtype[np.int64]]
     columns: Columns
@@ -36,11 +36,11 @@ class Rows:
     @classmethod
     def of(cls, rows: Sequence[Row]) -> Self:
         lengths = [len(row.columns) for row in rows]
-        kept = [*rows, EMPTY]  # numpy joins nothing from no arrays
+        padded = [*rows, EMPTY]  # numpy cannot concatenate no arrays
         return cls(
             np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64),
-            np.concatenate([row.columns for row in kept]),
-            np.concatenate([row.weights for row in kept]),
+            np.concatenate([row.columns for row in padded]),
+            np.concatenate([row.weights for row in padded]),
         )
 
     def __len__(self) -> int:
@@ -51,13 +51,13 @@ class Rows:
         return Row(self.columns[part], self.weights[part])
 
     def dot(self, direction: Floats) -> Floats:
-        """Each row's product with a dense direction."""
+        """Multiply each row with a dense direction."""
         sums = np.concatenate([[0.0], np.cumsum(self.weights * direction[self.columns], dtype=np.float64)])
         products: Floats = (sums[self.starts[1:]] - sums[self.starts[:-1]]).astype(np.float32)
         return products
 
     def times(self, row: Row) -> Floats:
-        """Each row's product with a sparse one: reads only what holds one of its columns."""
+        """Multiply each row with a sparse one. Only entries in its columns are read."""
         by_column, owners, weights = self._by_column
         firsts = by_column.searchsorted(row.columns, "left")
         counts = by_column.searchsorted(row.columns, "right") - firsts
@@ -69,32 +69,32 @@ class Rows:
 
     @cached_property
     def _by_column(self) -> tuple[Columns, np.ndarray[tuple[int], np.dtype[np.int64]], Floats]:
-        """Columns in order, and beside each the row that holds it and its weight."""
+        """All entries ordered by column: the columns, the rows that they belong to, and their weights."""
         owners = np.repeat(np.arange(len(self)), np.diff(self.starts))
         order = np.argsort(self.columns, kind="stable")
         return self.columns[order], owners[order], self.weights[order]
 
     def mean(self, width: int) -> Floats:
-        """The mean row, dense; zeros where there are no rows."""
+        """Compute the dense mean row. Without rows it is zeros."""
         sums = np.bincount(self.columns, self.weights, minlength=width)
         mean: Floats = (sums / max(len(self), 1)).astype(np.float32)
         return mean
 
     def dense(self, columns: Columns) -> Matrix:
-        """The rows as a matrix over these columns alone (ascending)."""
+        """Build the matrix of the rows over these columns alone, given in ascending order."""
         matrix = np.zeros((len(self), len(columns)), np.float32)
         if len(columns):
-            places = np.full(int(columns[-1]) + 2, -1)  # by column; what lies beyond finds the last, -1
+            places = np.full(int(columns[-1]) + 2, -1)  # by column; those beyond get the last, −1
             places[columns] = np.arange(len(columns))
-            found = places[np.minimum(self.columns, columns[-1] + 1)]
-            known = np.flatnonzero(found >= 0)
+            row_places = places[np.minimum(self.columns, columns[-1] + 1)]
+            known = np.flatnonzero(row_places >= 0)
             owner = np.repeat(np.arange(len(self)), np.diff(self.starts))
-            matrix[owner[known], found[known]] = self.weights[known]
+            matrix[owner[known], row_places[known]] = self.weights[known]
         return matrix
 
 
 def weighted_sum(rows: Sequence[tuple[float, Row]]) -> Row:
-    """Σ weight · row."""
+    """Compute Σ weight · row."""
     parts = [(weight, row) for weight, row in rows if len(row.columns)]
     if not parts:
         return EMPTY

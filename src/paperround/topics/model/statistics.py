@@ -1,4 +1,6 @@
-"""The catalogue as matching measures by it: one version of its words and vectors. Pure, numpy alone.
+"""The statistics of the catalogue that topics are scored with: one version of its words and vectors.
+
+Pure numpy.
 
 A score is standardised over a sample of the catalogue, so it is always computed with exactly one version.
 """
@@ -16,25 +18,30 @@ import numpy as np
 from paperround.topics.model.sparse import Floats, Matrix, Row, Rows
 from paperround.topics.model.vocabulary import Vocabulary
 
-SAMPLE: Final = 2000  # papers that scores are standardised over
+SAMPLE_SIZE: Final = 2000  # papers over which scores are standardised
 
 
-class View(NamedTuple):
-    """A paper, or a reader's words, as both views see it. `vector`: length 1, a paper's centred; None: not
-    there."""
+class PaperViews(NamedTuple):
+    """A paper, or a reader's words, as both views see it.
+
+    `vector` has length 1, and a paper's is centred. It is None where there is none.
+    """
 
     words: Row
     vector: Floats | None
 
 
-def text_of(title: str, abstract: str) -> str:
-    """What is read of a paper: never its authors or organization."""
+def join_text(title: str, abstract: str) -> str:
+    """Join what is read of a paper. Its authors and its organization are never read."""
     return f"{title} {abstract}"
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """One version. `model_id` None: too few papers had vectors, words count alone."""
+    """One version of the statistics.
+
+    Without a `model_id` too few papers had vectors, and words count alone.
+    """
 
     vocabulary: Vocabulary
     mean_words: Floats  # shape (phrases,), of the papers' rows
@@ -44,14 +51,14 @@ class Statistics:
     sample_vectors: Matrix  # shape (sample, dimensions), centred, length 1
 
     @classmethod
-    def counted(cls, texts: Sequence[str], model_id: int | None, vectors: Matrix) -> Self:
-        """From the catalogue's texts and, beside them, unit vectors (shape (0, 0) without a model).
+    def measure(cls, texts: Sequence[str], model_id: int | None, vectors: Matrix) -> Self:
+        """Measure the catalogue's texts and their unit vectors (shape (0, 0) without a model).
 
-        Every paper counts for the means; the sample is spread evenly over them.
+        Every paper counts for the means. The sample is spread evenly over the papers.
         """
-        vocabulary = Vocabulary.counted(texts)
-        rows = [vocabulary.row(text) for text in texts]
-        places = np.unique(np.linspace(0, len(texts) - 1, min(SAMPLE, len(texts))).astype(int))
+        vocabulary = Vocabulary.count(texts)
+        rows = [vocabulary.tf_idf_row(text) for text in texts]
+        places = np.unique(np.linspace(0, len(texts) - 1, min(SAMPLE_SIZE, len(texts))).astype(int))
         mean: Floats = vectors.mean(axis=0) if len(vectors) else np.empty(0, np.float32)
         return cls(
             vocabulary,
@@ -59,36 +66,39 @@ class Statistics:
             Rows.of([rows[place] for place in places]),
             model_id,
             mean,
-            centred(vectors[places], mean) if len(vectors) else np.empty((0, 0), np.float32),
+            centre_vectors(vectors[places], mean) if len(vectors) else np.empty((0, 0), np.float32),
         )
 
     @cached_property
-    def common(self) -> Floats:
-        """The sample's products with the mean row: what every topic takes off."""
+    def mean_products(self) -> Floats:
+        """The product of each paper of the sample with the mean row, which every topic subtracts."""
         return self.sample_words.dot(self.mean_words)
 
-    def view(self, text: str, vector: Floats | None) -> View:
-        """Of a paper; `vector`: under this version's model, of any length."""
-        return self.seen(self.vocabulary.row(text), vector)
+    def view_of_paper(self, text: str, vector: Floats | None) -> PaperViews:
+        """Build the views of a paper. `vector` is under this version's model and may have any length."""
+        return self.view_of_row(self.vocabulary.tf_idf_row(text), vector)
 
-    def seen(self, words: Row, vector: Floats | None) -> View:
-        """The same of a text that was read already."""
+    def view_of_row(self, words: Row, vector: Floats | None) -> PaperViews:
+        """Build the views of a paper from its row, where its text was read already."""
         usable = vector is not None and len(vector) == len(self.mean_vector) > 0
-        return View(words, centred(np.array([vector]), self.mean_vector)[0] if usable else None)
+        return PaperViews(words, centre_vectors(np.array([vector]), self.mean_vector)[0] if usable else None)
 
-    def asked(self, text: str, vector: Floats | None) -> View:
-        """Of a reader's words. Not centred: few words lie elsewhere than papers do."""
+    def view_of_words(self, text: str, vector: Floats | None) -> PaperViews:
+        """Build the views of a reader's words.
+
+        Their vector is not centred: few words lie elsewhere than papers.
+        """
         usable = vector is not None and len(vector) == len(self.mean_vector) > 0
-        return View(self.vocabulary.row(text), vector if usable else None)
+        return PaperViews(self.vocabulary.tf_idf_row(text), vector if usable else None)
 
-    def packed(self) -> bytes:
-        """What `unpacked` reads."""
+    def encode(self) -> bytes:
+        """Encode this version as bytes."""
         file = io.BytesIO()
         np.savez_compressed(
             file,
             papers=np.array(self.vocabulary.papers),
             phrases=np.frombuffer("\n".join(self.vocabulary.phrases).encode(), np.uint8),
-            holders=self.vocabulary.holders,
+            holders=self.vocabulary.document_frequencies,
             mean_words=self.mean_words,
             starts=self.sample_words.starts,
             columns=self.sample_words.columns,
@@ -100,22 +110,23 @@ class Statistics:
         return file.getvalue()
 
     @classmethod
-    def unpacked(cls, packed: bytes) -> Self:
-        with np.load(io.BytesIO(packed), allow_pickle=False) as held:
-            spelled = held["phrases"].tobytes().decode()
+    def decode(cls, data: bytes) -> Self:
+        """Decode what `encode` gave."""
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            spelled = arrays["phrases"].tobytes().decode()
             phrases = tuple(spelled.split("\n")) if spelled else ()
             return cls(
-                Vocabulary(int(held["papers"]), phrases, held["holders"]),
-                held["mean_words"],
-                Rows(held["starts"], held["columns"], held["weights"]),
-                int(held["model_id"]) or None,
-                held["mean_vector"],
-                held["sample_vectors"].astype(np.float32),
+                Vocabulary(int(arrays["papers"]), phrases, arrays["holders"]),
+                arrays["mean_words"],
+                Rows(arrays["starts"], arrays["columns"], arrays["weights"]),
+                int(arrays["model_id"]) or None,
+                arrays["mean_vector"],
+                arrays["sample_vectors"].astype(np.float32),
             )
 
 
-def centred(vectors: Matrix, mean: Floats) -> Matrix:
-    """Less the catalogue's mean, then length 1 again; a vector that is the mean itself becomes zeros."""
+def centre_vectors(vectors: Matrix, mean: Floats) -> Matrix:
+    """Subtract the catalogue's mean and bring vectors to length 1 again. The mean itself becomes zeros."""
     apart = vectors - mean
     lengths = np.linalg.norm(apart, axis=1, keepdims=True)
     unit: Matrix = (apart / np.maximum(lengths, 1e-6)).astype(np.float32)

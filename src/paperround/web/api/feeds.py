@@ -13,5 +13,5 @@ router = APIRouter(prefix="/api/v1/feeds", tags=["feeds"])
 
 @router.get("", summary="The state of ingestion, feed by feed")
 async def list_feeds(session: Read, settings: Config, now: Now) -> FeedList:
-    states = [await status.state(session, name, now=now) for name in settings.feeds]
+    states = [await status.load_feed_status(session, name, now=now) for name in settings.feeds]
     return FeedList(feeds=[FeedOut.of(state) for state in states])

@@ -8,31 +8,31 @@ from typing import Final
 from paperround.database import ReadSession
 from paperround.papers import editions
 from paperround.search.query_vectors import QueryVector
-from paperround.topics.matcher import matches
-from paperround.topics.model.match import Wanted
+from paperround.topics.matcher import match_papers
+from paperround.topics.model.match import TopicQuery
 from paperround.web.api.topic_schemas import MatchList, MatchOut
 from paperround.web.dependencies import BadRequest
 
 WEEK: Final = timedelta(days=6)
-MOST_DAYS: Final = 31
+MAX_DAYS: Final = 31
 
 
 async def days(session: ReadSession, first: date | None, last: date | None) -> tuple[date, date] | None:
     """A week up to the latest day with papers, where it isn't said; None without any. Raises `BadRequest`."""
-    end = last or await editions.newest_day(session)
+    end = last or await editions.find_newest_day(session)
     if end is None:
         return None
     start = first or max(end, date.min + WEEK) - WEEK
     if start > end:
         raise BadRequest("`from` lies after `to`.")
-    if (end - start).days >= MOST_DAYS:
-        raise BadRequest(f"At most {MOST_DAYS} days at once.")
+    if (end - start).days >= MAX_DAYS:
+        raise BadRequest(f"At most {MAX_DAYS} days at once.")
     return start, end
 
 
 async def answer(
     session: ReadSession,
-    wanted: Wanted,
+    wanted: TopicQuery,
     vector: QueryVector | None,
     span: tuple[date, date] | None,
     *,
@@ -43,10 +43,10 @@ async def answer(
     if span is None:
         return MatchList(papers=[], first=None, last=None)
     first, last = span
-    found = await matches(
+    found = await match_papers(
         session, wanted, text_vector=vector, first=first, last=last, limit=limit, daily=daily
     )
-    papers = await editions.papers_of(session, [match.paper_id for match in found])
+    papers = await editions.load_papers(session, [match.paper_id for match in found])
     return MatchList(
         papers=[MatchOut.of(match, papers[match.paper_id], base) for match in found], first=first, last=last
     )

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
-from typing import Annotated, Final
+from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 
 from paperround.papers import editions
-from paperround.papers.arxiv_id import bare_id
-from paperround.papers.editions import WITH_NAMES, Choice, Loading, Sort
-from paperround.papers.period import Period, Span
-from paperround.papers.tables import Paper
-from paperround.search.similar import similar
+from paperround.papers.editions import EditionQuery, Sort
+from paperround.papers.period import EditionPeriod, Period
+from paperround.search.similar import find_similar_papers
 from paperround.web import cursor as cursors
 from paperround.web.api.schemas import (
     ListingOut,
@@ -25,19 +23,10 @@ from paperround.web.api.schemas import (
     SimilarList,
     SimilarPaper,
 )
-from paperround.web.dependencies import BadRequest, Config, NotFound, Read
-
-MOST_SIGNALS: Final = 1000
+from paperround.web.dependencies import BadRequest, Config, Read
+from paperround.web.params import MAX_SIGNALS, Category, Day, Limit, PaperId, get_paper_or_404
 
 router = APIRouter(prefix="/api/v1/papers", tags=["papers"])
-
-PaperId = Annotated[str, Path(description="An arXiv id; a version is ignored.", examples=["2510.12345"])]
-Day = Annotated[str | None, Query(description="A day.", examples=["2025-10-29"])]
-Category = Annotated[
-    str | None,
-    Query(max_length=30, pattern=r"^([a-z-]+(\.[A-Za-z-]+)?)?$", description="Of arXiv.", examples=["cs.CL"]),
-]
-Limit = Annotated[int, Query(ge=1, le=100, description="At most so many papers.")]
 
 
 @router.get("", summary="Papers of a day, week, month or any days")
@@ -62,45 +51,35 @@ async def list_papers(
     choice = replace(choice, category=category)
     order = sort or (Sort.upvotes if edition else Sort.published)
     after = cursors.decode(order, cursor)
-    part = await editions.papers(session, choice, sort=order, limit=limit, after=after)
+    part = await editions.list_papers(session, choice, sort=order, limit=limit, after=after)
     base = settings.address
     return PaperList(
-        papers=[PaperOut.of(paper, base) for paper in part.papers], next=cursors.encode(order, part.more)
+        papers=[PaperOut.of(paper, base) for paper in part.papers],
+        next=cursors.encode(order, part.next_position),
     )
 
 
 def _choice(
     day: str | None, week: str | None, month: str | None, first: str | None, last: str | None
-) -> tuple[Choice, bool]:
+) -> tuple[EditionQuery, bool]:
     """Which papers are asked for, and whether they are one edition's."""
     named = [
-        Span.parse(period, value)
+        EditionPeriod.parse(period, value)
         for period, value in ((Period.day, day), (Period.week, week), (Period.month, month))
         if value is not None
     ]
     if len(named) > 1 or (named and (first is not None or last is not None)):
         raise BadRequest("Give one of date, week and month, or from and to.")
     if named:
-        return Choice.of(named[0]), True
-    bounds = Choice(first=_day(first), last=_day(last))
+        return EditionQuery.for_period(named[0]), True
+    bounds = EditionQuery(first=_day(first), last=_day(last))
     if bounds.first and bounds.last and bounds.first > bounds.last:
         raise BadRequest("`from` lies after `to`.")
     return bounds, False
 
 
 def _day(value: str | None) -> date | None:
-    return Span.parse(Period.day, value).first if value is not None else None
-
-
-async def found(session: Read, paper_id: str, *, load: Loading = WITH_NAMES) -> Paper:
-    """The paper, by its id in any form. Raises `NotFound`."""
-    try:
-        paper = await editions.paper(session, bare_id(paper_id), load=load)
-    except ValueError:
-        paper = None
-    if paper is None:
-        raise NotFound(f"There is no paper “{paper_id[:60]}” here.")
-    return paper
+    return EditionPeriod.parse(Period.day, value).first if value is not None else None
 
 
 # Old ids have a slash, so the longer addresses come first and ids are paths.
@@ -108,12 +87,12 @@ async def found(session: Read, paper_id: str, *, load: Loading = WITH_NAMES) -> 
 async def similar_papers(
     session: Read, settings: Config, paper_id: PaperId, limit: Limit = 10
 ) -> SimilarList:
-    paper = await found(session, paper_id)
+    paper = await get_paper_or_404(session, paper_id)
     base = settings.address
     return SimilarList(
         papers=[
             SimilarPaper(paper=PaperOut.of(other, base), similarity=similarity)
-            for other, similarity in await similar(session, paper.id, limit=limit)
+            for other, similarity in await find_similar_papers(session, paper.id, limit=limit)
         ]
     )
 
@@ -121,15 +100,15 @@ async def similar_papers(
 @router.get("/{paper_id:path}/signals", summary="How its numbers moved")
 async def paper_signals(session: Read, paper_id: PaperId) -> SignalList:
     """Upvotes, comments and stars over time, at most the latest 1,000 changes."""
-    paper = await found(session, paper_id)
-    rows = await editions.signals(session, paper.id, limit=MOST_SIGNALS)
+    paper = await get_paper_or_404(session, paper_id)
+    rows = await editions.list_signals(session, paper.id, limit=MAX_SIGNALS)
     return SignalList(signals=[SignalOut.of(row) for row in rows])
 
 
 @router.get("/{paper_id:path}", summary="One paper")
 async def one_paper(session: Read, settings: Config, paper_id: PaperId) -> PaperDetail:
-    paper = await found(session, paper_id)
-    listings = await editions.listings(session, [paper.id])
+    paper = await get_paper_or_404(session, paper_id)
+    listings = await editions.load_listings(session, [paper.id])
     short = PaperOut.of(paper, settings.address)
     more = {
         name: getattr(paper, name)

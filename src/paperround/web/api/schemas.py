@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from paperround.feeds.status import FeedState
-from paperround.papers.catalogue import SAMPLE
+from paperround.feeds.status import FeedStatus
+from paperround.papers.catalogue import SAMPLE_FEED
 from paperround.papers.tables import Listing, Paper, Signal
 
 
@@ -74,7 +74,7 @@ class PaperList(BaseModel):
 
 
 class ListingOut(BaseModel):
-    feed: str = Field(examples=["huggingface", SAMPLE])
+    feed: str = Field(examples=["huggingface", SAMPLE_FEED])
     day: date
     first_seen_at: datetime
     submitted_at: datetime | None
@@ -147,25 +147,9 @@ class FeedOut(BaseModel):
     quarantined: int = Field(description="Records that could not be read yet.")
 
     @classmethod
-    def of(cls, state: FeedState) -> Self:
+    def of(cls, state: FeedStatus) -> Self:
         return cls.model_validate({name: getattr(state, name) for name in cls.model_fields})
 
 
 class FeedList(BaseModel):
     feeds: list[FeedOut]
-
-
-class Problem(BaseModel):
-    """RFC 9457. `error` says the same to clients of the hub."""
-
-    type: str = "about:blank"
-    title: str
-    status: int
-    detail: str
-    error: str
-
-
-def iso(moment: datetime) -> str:
-    """As the hub writes times: milliseconds (more only where told) and the Z that its client insists on."""
-    precision = "microseconds" if moment.microsecond % 1000 else "milliseconds"
-    return moment.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")

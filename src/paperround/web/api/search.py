@@ -8,12 +8,12 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from paperround.papers import editions
-from paperround.search.analysis import POSTING
-from paperround.search.query import MOST, Found, Match
-from paperround.search.results import papers_of
+from paperround.search.analysis import MAX_POSTINGS_PER_TERM
+from paperround.search.engine import MAX_RESULTS, SearchResult, SearchResults
+from paperround.search.results import load_result_papers
 from paperround.web.api.schemas import PaperOut
 from paperround.web.dependencies import BadRequest, Config, Read
-from paperround.web.search_params import Filtered, Sought
+from paperround.web.search_params import Filters, PreparedSearch
 
 router = APIRouter(prefix="/api/v1/search", tags=["search"])
 
@@ -28,7 +28,7 @@ class SearchHit(BaseModel):
 
 class SearchList(BaseModel):
     papers: list[SearchHit] = Field(description="The best first. Some may be near in meaning alone.")
-    total: int = Field(description=f"How many have all the words; counted up to {POSTING:,}.")
+    total: int = Field(description=f"How many have all the words; counted up to {MAX_POSTINGS_PER_TERM:,}.")
     more: bool = Field(description="There are more than were counted.")
     vectors: bool = Field(description="False while the encoder or vectors are missing: full text alone.")
     next: None = None
@@ -36,25 +36,25 @@ class SearchList(BaseModel):
 
 @router.get("", summary="Papers for a question, the best first")
 async def find(
-    asking: Sought,
-    filters: Filtered,
+    asking: PreparedSearch,
+    filters: Filters,
     session: Read,
     settings: Config,
-    limit: Annotated[int, Query(ge=1, le=MOST, description="At most so many papers.")] = 20,
+    limit: Annotated[int, Query(ge=1, le=MAX_RESULTS, description="At most so many papers.")] = 20,
 ) -> SearchList:
     """An arXiv id or a paper's address finds that paper."""
     if asking is None:
         raise BadRequest("Say what to look for: `q`.")
     found = await asking.search(session, filters=filters, limit=limit)
-    if asking.paper_id and await editions.paper(session, asking.paper_id):
-        found = Found([Match(asking.paper_id, 1.0, None, ())], total=1, vectors=False)
+    if asking.paper_id and await editions.find_paper(session, asking.paper_id):
+        found = SearchResults([SearchResult(asking.paper_id, 1.0, None, ())], total=1, used_vectors=False)
     base = settings.address
     return SearchList(
         papers=[
             SearchHit(paper=PaperOut.of(paper, base), similarity=match.similarity, words=list(match.reasons))
-            for match, paper in await papers_of(session, found.matches)
+            for match, paper in await load_result_papers(session, found.results)
         ],
-        total=min(found.total, POSTING),
-        more=found.total > POSTING,
-        vectors=found.vectors,
+        total=min(found.total, MAX_POSTINGS_PER_TERM),
+        more=found.total > MAX_POSTINGS_PER_TERM,
+        vectors=found.used_vectors,
     )

@@ -8,19 +8,20 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from paperround.digests import subscriptions
-from paperround.digests.subscriptions import Wishes
+from paperround.digests.subscriptions import SubscriptionPreferences
 from paperround.digests.tables import Cadence
-from paperround.text.email_address import normalised
-from paperround.topics.reader_topics import LONGEST_WORDS
+from paperround.text.email_address import normalise_email_address
+from paperround.topics.reader_topics import MAX_WORDS_LENGTH
+from paperround.web.confirmation_limits import may_send_letter
 from paperround.web.dependencies import Now, Write
-from paperround.web.pages.subscribe import LONGEST_ADDRESS, may_ask
+from paperround.web.params import MAX_EMAIL_LENGTH
 
 router = APIRouter(prefix="/api/v1/subscriptions", tags=["subscriptions"])
 
 
 class SubscriptionIn(BaseModel):
-    email: Annotated[str, Field(max_length=LONGEST_ADDRESS, examples=["ada@example.org"])]
-    words: Annotated[str, Field(max_length=LONGEST_WORDS, description="A topic in plain words.")] = ""
+    email: Annotated[str, Field(max_length=MAX_EMAIL_LENGTH, examples=["ada@example.org"])]
+    words: Annotated[str, Field(max_length=MAX_WORDS_LENGTH, description="A topic in plain words.")] = ""
     cadence: Cadence = Cadence.daily
     weekday: Annotated[int, Field(ge=0, le=6, description="Of a weekly one; Monday is 0.")] = 0
     hour: Annotated[int, Field(ge=0, le=23, description="In that time zone.")] = 7
@@ -34,8 +35,8 @@ class Asked(BaseModel):
 @router.post("", status_code=202, summary="Ask for digests; a letter asks the address to confirm")
 async def ask(request: Request, session: Write, now: Now, asked: SubscriptionIn) -> Asked:
     """The answer is the same whether or not the address is known."""
-    email = normalised(asked.email)
-    wishes = Wishes(asked.cadence, asked.weekday, asked.hour, asked.time_zone)
-    if await may_ask(request, email, now):
-        await subscriptions.ask(session, email, wishes, topic_words=asked.words, now=now)
+    email = normalise_email_address(asked.email)
+    wishes = SubscriptionPreferences(asked.cadence, asked.weekday, asked.hour, asked.time_zone)
+    if await may_send_letter(request, email, now):
+        await subscriptions.request(session, email, wishes, topic_words=asked.words, now=now)
     return Asked(status="look at your mail")

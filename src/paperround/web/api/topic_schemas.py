@@ -8,30 +8,30 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from paperround.papers.tables import Paper
-from paperround.topics.model.match import Kind, Match
+from paperround.topics.model.match import Match, ReasonKind
 from paperround.topics.reader_topics import (
-    LONGEST_NAME,
-    LONGEST_RULE,
-    LONGEST_WORDS,
-    MOST_DAILY,
-    MOST_EXAMPLES,
-    MOST_RULES,
-    Wish,
-    wish_of,
+    MAX_DAILY,
+    MAX_EXAMPLES,
+    MAX_NAME_LENGTH,
+    MAX_RULE_LENGTH,
+    MAX_RULES,
+    MAX_WORDS_LENGTH,
+    TopicDraft,
+    draft_of,
 )
 from paperround.topics.tables import Rating, Topic
 from paperround.web.api.schemas import PaperOut
 
 Id = Annotated[str, StringConstraints(max_length=60)]
-Rule = Annotated[str, StringConstraints(max_length=LONGEST_RULE)]
+Rule = Annotated[str, StringConstraints(max_length=MAX_RULE_LENGTH)]
 Examples = Annotated[
-    list[Id], Field(max_length=MOST_EXAMPLES, description="Papers' ids.", examples=[["2510.12345"]])
+    list[Id], Field(max_length=MAX_EXAMPLES, description="Papers' ids.", examples=[["2510.12345"]])
 ]
-Rules = Annotated[list[Rule], Field(max_length=MOST_RULES)]
-Daily = Annotated[int, Field(ge=1, le=MOST_DAILY, description="How many papers a day are enough.")]
+Rules = Annotated[list[Rule], Field(max_length=MAX_RULES)]
+Daily = Annotated[int, Field(ge=1, le=MAX_DAILY, description="How many papers a day are enough.")]
 Words = Annotated[
     str,
-    StringConstraints(max_length=LONGEST_WORDS),
+    StringConstraints(max_length=MAX_WORDS_LENGTH),
     Field(description="In plain words.", examples=["efficient scaling of language model training"]),
 ]
 
@@ -49,14 +49,14 @@ class Asked(BaseModel):
 
 class TopicIn(Asked):
     words: Words = ""
-    name: Annotated[str, StringConstraints(max_length=LONGEST_NAME)] = Field(
+    name: Annotated[str, StringConstraints(max_length=MAX_NAME_LENGTH)] = Field(
         "", description="Without one it is called by its words."
     )
     daily: Daily = 5
 
-    def wish(self) -> Wish:
+    def wish(self) -> TopicDraft:
         lists = {name: tuple(getattr(self, name)) for name in ("examples", "must", "must_not", "authors")}
-        return Wish(name=self.name, words=self.words, daily=self.daily, **lists)
+        return TopicDraft(name=self.name, words=self.words, daily=self.daily, **lists)
 
 
 class TopicChange(BaseModel):
@@ -64,7 +64,7 @@ class TopicChange(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[str, StringConstraints(max_length=LONGEST_NAME)] | None = None
+    name: Annotated[str, StringConstraints(max_length=MAX_NAME_LENGTH)] | None = None
     words: Words | None = None
     examples: Examples | None = None
     must: Rules | None = None
@@ -74,10 +74,10 @@ class TopicChange(BaseModel):
     paused: bool | None = None
     place: int | None = Field(None, ge=0, le=1000, description="Among the reader's topics, from 0.")
 
-    def said(self, topic: Topic) -> Wish | None:
+    def said(self, topic: Topic) -> TopicDraft | None:
         """The topic's wish with these changes; None where it says nothing new of what it matches."""
         given = self.model_dump(exclude_none=True, exclude={"paused", "place"})
-        known = TopicIn(**{name: _plain(value) for name, value in vars(wish_of(topic)).items()})
+        known = TopicIn(**{name: _plain(value) for name, value in vars(draft_of(topic)).items()})
         return known.model_copy(update=given).wish() if given else None
 
 
@@ -101,7 +101,7 @@ class TopicOut(BaseModel):
 
     @classmethod
     def of(cls, topic: Topic, base: str) -> Self:
-        said = {name: _plain(value) for name, value in vars(wish_of(topic)).items()}
+        said = {name: _plain(value) for name, value in vars(draft_of(topic)).items()}
         own = {name: getattr(topic, name) for name in ("id", "paused", "created_at", "changed_at")}
         return cls(**said, **own, url=f"{base}/topics/{topic.id}")
 
@@ -132,7 +132,7 @@ class RatingList(BaseModel):
 
 
 class ReasonOut(BaseModel):
-    kind: Kind
+    kind: ReasonKind
     text: str = Field(description="The phrase, the liked paper's id, or the author's name.")
     weight: float = Field(description="What it adds to the score.")
 
@@ -168,5 +168,5 @@ class MatchIn(Asked):
     less: Examples = Field([], description="Papers to keep away from.")
     first: date | None = Field(None, alias="from", description="Default: six days before `to`.")
     last: date | None = Field(None, alias="to", description="Default: the latest day with papers.")
-    daily: Daily = MOST_DAILY
+    daily: Daily = MAX_DAILY
     limit: Annotated[int, Field(ge=1, le=100, description="At most so many papers.")] = 20

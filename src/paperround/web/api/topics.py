@@ -10,12 +10,11 @@ from fastapi import APIRouter, Query, Request, Response
 from paperround import rate_limits
 from paperround.database import WriteSession
 from paperround.papers import arxiv_id
-from paperround.rate_limits import Limit
-from paperround.topics import queries, reader_topics
-from paperround.topics.model.match import Wanted
+from paperround.rate_limits import RateLimit
+from paperround.topics import queries, ratings, reader_topics
+from paperround.topics.model.match import TopicQuery
 from paperround.topics.tables import Topic
 from paperround.web.api import match as api_match
-from paperround.web.api.papers import found
 from paperround.web.api.topic_schemas import (
     MatchIn,
     MatchList,
@@ -38,8 +37,9 @@ from paperround.web.dependencies import (
     Write,
     database_of,
 )
-from paperround.web.pages.topics import TopicId, vectors_of
+from paperround.web.params import TopicId, get_paper_or_404
 from paperround.web.security.client_ip import source_network
+from paperround.web.topic_matches import encode_texts
 
 MINUTE: Final = timedelta(minutes=1)
 MATCHES_A_MINUTE: Final = 60  # of one network
@@ -49,7 +49,7 @@ router = APIRouter(prefix="/api/v1", tags=["topics"])
 
 @router.get("/topics", summary="Your topics")
 async def list_topics(session: Read, reader: KeyReader, settings: Config) -> TopicList:
-    topics = await reader_topics.topics_of(session, reader.id)
+    topics = await reader_topics.list_topics(session, reader.id)
     return TopicList(topics=[TopicOut.of(topic, settings.address) for topic in topics])
 
 
@@ -58,14 +58,14 @@ async def create_topic(
     session: Write, reader: KeyWriter, settings: Config, now: Now, topic: TopicIn, response: Response
 ) -> TopicOut:
     """Words, examples or authors: one of them is enough."""
-    made = await reader_topics.create(session, reader.id, topic.wish(), now=now)
+    made = await reader_topics.create_topic(session, reader.id, topic.wish(), now=now)
     response.headers["Location"] = f"/api/v1/topics/{made.id}"
     return TopicOut.of(made, settings.address)
 
 
 @router.get("/topics/{topic_id}", summary="One of your topics")
 async def one_topic(session: Read, reader: KeyReader, settings: Config, topic_id: TopicId) -> TopicOut:
-    return TopicOut.of(await reader_topics.topic_of(session, reader.id, topic_id), settings.address)
+    return TopicOut.of(await reader_topics.get_topic(session, reader.id, topic_id), settings.address)
 
 
 @router.patch("/topics/{topic_id}", summary="Change a topic")
@@ -73,20 +73,20 @@ async def change_topic(
     session: Write, reader: KeyWriter, settings: Config, now: Now, topic_id: TopicId, change: TopicChange
 ) -> TopicOut:
     """What is left out stays as it is."""
-    topic = await reader_topics.topic_of(session, reader.id, topic_id)
+    topic = await reader_topics.get_topic(session, reader.id, topic_id)
     wish = change.said(topic)
     if wish is not None:
-        await reader_topics.change(session, topic, wish, now=now)
+        await reader_topics.change_topic(session, topic, wish, now=now)
     if change.paused is not None:
-        await reader_topics.pause(session, topic, change.paused)
+        await reader_topics.set_paused(session, topic, change.paused)
     if change.place is not None:
-        await reader_topics.move(session, reader.id, topic.id, to=change.place)
-    return TopicOut.of(await reader_topics.topic_of(session, reader.id, topic_id), settings.address)
+        await reader_topics.move_topic(session, reader.id, topic.id, position=change.place)
+    return TopicOut.of(await reader_topics.get_topic(session, reader.id, topic_id), settings.address)
 
 
 @router.delete("/topics/{topic_id}", status_code=204, summary="Delete a topic with its ratings")
 async def delete_topic(session: Write, reader: KeyWriter, topic_id: TopicId) -> None:
-    await reader_topics.remove(session, await reader_topics.topic_of(session, reader.id, topic_id))
+    await reader_topics.delete_topic(session, await reader_topics.get_topic(session, reader.id, topic_id))
 
 
 @router.get("/topics/{topic_id}/papers", summary="What a topic matches")
@@ -105,14 +105,14 @@ async def topic_papers(
     limit: Annotated[int, Query(ge=1, le=100, description="At most so many papers.")] = 50,
 ) -> MatchList:
     """As the topic is now: a rating counts at once."""
-    async with database_of(request).reading() as session:
-        topic = await reader_topics.topic_of(session, reader.id, topic_id)
-    vectors = await vectors_of(request, {topic.id: topic.words})
-    async with database_of(request).reading() as session:
-        wanted = await queries.wanted_of(session, [topic.id])
+    async with database_of(request).read_session() as session:
+        topic = await reader_topics.get_topic(session, reader.id, topic_id)
+    vectors = await encode_texts(request, {topic.id: topic.words})
+    async with database_of(request).read_session() as session:
+        wanted = await queries.load_topic_queries(session, [topic.id])
         return await api_match.answer(
             session,
-            wanted.get(topic.id, Wanted()),
+            wanted.get(topic.id, TopicQuery()),
             vectors.get(topic.id),
             await api_match.days(session, from_, to),
             limit=limit,
@@ -123,7 +123,7 @@ async def topic_papers(
 
 @router.get("/topics/{topic_id}/ratings", summary="What you rated in a topic")
 async def topic_ratings(session: Read, reader: KeyReader, topic_id: TopicId) -> RatingList:
-    return _ratings(await reader_topics.topic_of(session, reader.id, topic_id))
+    return _ratings(await reader_topics.get_topic(session, reader.id, topic_id))
 
 
 @router.post("/topics/{topic_id}/ratings", summary="Rate a paper, or take a rating back")
@@ -131,18 +131,18 @@ async def rate(
     session: Write, reader: KeyWriter, now: Now, topic_id: TopicId, rating: RatingIn
 ) -> RatingList:
     """Counts at the next look. A paper rated less never comes back in this topic."""
-    topic = await reader_topics.topic_of(session, reader.id, topic_id)
-    paper = await found(session, rating.paper)
+    topic = await reader_topics.get_topic(session, reader.id, topic_id)
+    paper = await get_paper_or_404(session, rating.paper)
     await _rate(session, topic, paper.id, rating.value, now)
     session.expire_all()
-    return _ratings(await reader_topics.topic_of(session, reader.id, topic_id))
+    return _ratings(await reader_topics.get_topic(session, reader.id, topic_id))
 
 
 async def _rate(session: WriteSession, topic: Topic, paper_id: str, value: int, now: Now) -> None:
     if value:
-        await reader_topics.rate(session, topic, paper_id, value, now=now)
+        await ratings.rate_paper(session, topic, paper_id, value, now=now)
     else:
-        await reader_topics.take_rating_back(session, topic, paper_id, now=now)
+        await ratings.remove_rating(session, topic, paper_id, now=now)
 
 
 def _ratings(topic: Topic) -> RatingList:
@@ -156,16 +156,16 @@ async def match(request: Request, settings: Config, now: Now, asked: MatchIn) ->
     if not (asked.text.strip() or asked.examples or asked.authors):
         raise BadRequest("Say what to match: `text`, `examples` or `authors`.")
     await _within_limit(request, now)
-    vectors = await vectors_of(request, {0: asked.text})
-    wanted = Wanted(
-        text=asked.text,
+    vectors = await encode_texts(request, {0: asked.text})
+    wanted = TopicQuery(
+        words=asked.text,
         examples=_ids(asked.examples),
-        less=_ids(asked.less),
+        disliked=_ids(asked.less),
         must=tuple(asked.must),
         must_not=tuple(asked.must_not),
         authors=tuple(asked.authors),
     )
-    async with database_of(request).reading() as session:
+    async with database_of(request).read_session() as session:
         span = await api_match.days(session, asked.first, asked.last)
         return await api_match.answer(
             session, wanted, vectors.get(0), span, limit=asked.limit, daily=asked.daily, base=settings.address
@@ -174,10 +174,10 @@ async def match(request: Request, settings: Config, now: Now, asked: MatchIn) ->
 
 def _ids(given: list[str]) -> tuple[str, ...]:
     """Bare; what names no paper counts for nothing, as a paper that isn't here does."""
-    return tuple(key for one in given if (key := arxiv_id.named(one)))
+    return tuple(key for one in given if (key := arxiv_id.parse_id_or_url(one)))
 
 
 async def _within_limit(request: Request, now: Now) -> None:
-    limit = Limit(f"matches of {source_network(request)}", MATCHES_A_MINUTE, MINUTE)
-    if not await rate_limits.allowed(database_of(request), limit, now=now):
+    limit = RateLimit(f"matches of {source_network(request)}", MATCHES_A_MINUTE, MINUTE)
+    if not await rate_limits.is_allowed(database_of(request), limit, now=now):
         raise TooMany(f"At most {MATCHES_A_MINUTE} matches a minute.", wait=MINUTE)

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from paperround.papers import editions
-from paperround.papers.editions import WITH_AUTHORS, WITH_NAMES, Choice, Loading, Sort
-from paperround.papers.merge import READERS
-from paperround.papers.period import Period, Span
+from paperround.papers.editions import WITH_AUTHORS, WITH_NAMES, EditionQuery, LoaderOptions, Sort
+from paperround.papers.merge import READERS_FEED
+from paperround.papers.period import EditionPeriod, Period
 from paperround.papers.tables import Author, Listing, Organization, Paper
-from paperround.search.filters import Filters
-from paperround.search.query import Match
-from paperround.search.query_syntax import LONGEST
-from paperround.search.results import papers_of
-from paperround.web.api.papers import PaperId, found
-from paperround.web.api.schemas import iso
+from paperround.search.engine import SearchResult
+from paperround.search.filters import SearchFilters
+from paperround.search.query_syntax import MAX_QUERY_LENGTH
+from paperround.search.results import load_result_papers
 from paperround.web.dependencies import NotFound, Read, database_of
-from paperround.web.search_params import understood
+from paperround.web.params import PaperId, get_paper_or_404
+from paperround.web.search_params import encode_search
 
-FEEDS: Final = ("huggingface", READERS)
+FEEDS: Final = ("huggingface", READERS_FEED)
 DEFAULT_LIMIT: Final = 50
 DEFAULT_SEARCH_LIMIT: Final = 20
 LAST_PAGE: Final = 100_000
@@ -52,7 +51,7 @@ async def daily_papers(
     """
     count = min(max(_number(limit, DEFAULT_LIMIT), 1), 100)
     page = min(max(_number(p, 0), 0), LAST_PAGE)
-    rows = await editions.listed(
+    rows = await editions.list_listed_papers(
         session,
         _choice({"date": date, "week": week, "month": month}, submitter),
         sort=SORTS.get(sort or ""),
@@ -70,9 +69,11 @@ def _number(value: str | None, default: int) -> int:
         return default
 
 
-def _choice(days: Mapping[str, str | None], submitter: str | None) -> Choice:
-    span = next((Span.parse(PERIODS[name], value) for name, value in days.items() if value), None)
-    return replace(Choice.of(span) if span else Choice(), feeds=FEEDS, submitter=submitter or None)
+def _choice(days: Mapping[str, str | None], submitter: str | None) -> EditionQuery:
+    span = next((EditionPeriod.parse(PERIODS[name], value) for name, value in days.items() if value), None)
+    return replace(
+        EditionQuery.for_period(span) if span else EditionQuery(), feeds=FEEDS, submitter=submitter or None
+    )
 
 
 @router.get("/api/papers/search", response_model=list[Json], summary="Search, as the hub answers it")
@@ -83,18 +84,20 @@ async def search_papers(
 ) -> JSONResponse:
     """The best first, in the form of the daily list."""
     count = min(max(_number(limit, DEFAULT_SEARCH_LIMIT), 1), 100)
-    asking = await understood(request, (q or "")[:LONGEST])
-    choice = Choice(feeds=FEEDS)
-    async with database_of(request).reading() as session:
-        if not asking.question.text:
-            rows = await editions.listed(session, choice, sort=None, limit=count, offset=0, load=WITH_AUTHORS)
+    asking = await encode_search(request, (q or "")[:MAX_QUERY_LENGTH])
+    choice = EditionQuery(feeds=FEEDS)
+    async with database_of(request).read_session() as session:
+        if not asking.query.text:
+            rows = await editions.list_listed_papers(
+                session, choice, sort=None, limit=count, offset=0, load=WITH_AUTHORS
+            )
             return JSONResponse([item(listing, paper) for listing, paper in rows])
-        on_lists = editions.listed_by(FEEDS)
-        found = await asking.search(session, filters=Filters(among=on_lists), limit=count)
-        named = [Match(asking.paper_id, 1.0, None, ())] if asking.paper_id else []
-        matched = await papers_of(session, named or found.matches, load=WITH_AUTHORS)
+        on_lists = editions.select_listed_ids(FEEDS)
+        found = await asking.search(session, filters=SearchFilters(paper_ids=on_lists), limit=count)
+        named = [SearchResult(asking.paper_id, 1.0, None, ())] if asking.paper_id else []
+        matched = await load_result_papers(session, named or found.results, load=WITH_AUTHORS)
         papers = [paper for _, paper in matched]
-        listings = await editions.listings(session, [paper.id for paper in papers])
+        listings = await editions.load_listings(session, [paper.id for paper in papers])
     return JSONResponse(
         [
             item(ours[-1], paper)
@@ -123,10 +126,12 @@ async def paper_markdown(session: Read, paper_id: PaperId) -> Markdown:
     return Markdown(markdown(paper))
 
 
-async def _listed_paper(session: Read, paper_id: str, *, load: Loading) -> tuple[Paper, Listing]:
+async def _listed_paper(session: Read, paper_id: str, *, load: LoaderOptions) -> tuple[Paper, Listing]:
     """Only what stands on the hub's lists or was brought by a reader: never a sample."""
-    paper = await found(session, paper_id, load=load)
-    listings = [row for row in (await editions.listings(session, [paper.id]))[paper.id] if row.feed in FEEDS]
+    paper = await get_paper_or_404(session, paper_id, load=load)
+    listings = [
+        row for row in (await editions.load_listings(session, [paper.id]))[paper.id] if row.feed in FEEDS
+    ]
     if not listings:
         raise NotFound(f"Paper {paper.id} is not on the hub's lists.")
     return paper, listings[-1]
@@ -175,7 +180,7 @@ def paper_object(listing: Listing, paper: Paper) -> Json:
             "id": paper.id,
             "authors": [author_object(author) for author in paper.authors],
             "mediaUrls": paper.media_urls,
-            "publishedAt": iso(paper.published_at),
+            "publishedAt": format_time(paper.published_at),
             "submittedOnDailyAt": _iso(listing.submitted_at),
             "title": paper.title,
             "submittedOnDailyBy": account(listing.submitter),
@@ -234,4 +239,11 @@ def told(values: Mapping[str, Any]) -> Json:
 
 
 def _iso(moment: datetime | None) -> str | None:
-    return iso(moment) if moment else None
+    return format_time(moment) if moment else None
+
+
+def format_time(moment: datetime) -> str:
+    """Format a time as the hub does: to milliseconds, or microseconds where there are any, in UTC, with the Z
+    on which its client insists."""
+    precision = "microseconds" if moment.microsecond % 1000 else "milliseconds"
+    return moment.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")

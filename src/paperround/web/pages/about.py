@@ -1,4 +1,4 @@
-"""`/about`: what this site is, where its papers come from, what it knows of its readers."""
+"""`/about`: what this site is, where its papers come from and what it knows about its readers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/about")
-async def about(request: Request, session: Read, settings: Config) -> HTMLResponse:
+async def show_about(request: Request, session: Read, settings: Config) -> HTMLResponse:
+    """Show the page about this site."""
     return await page(
         request,
         session,

@@ -1,4 +1,4 @@
-"""`/docs`: the API for people, made from the OpenAPI description, without anybody else's scripts."""
+"""`/docs`: the API for people, made from its OpenAPI description without scripts of others."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ router = APIRouter(include_in_schema=False)
 @router.get("/docs")
 async def show_docs(request: Request) -> HTMLResponse:
     app: FastAPI = request.app
-    return await page(request, None, "docs.html", groups=grouped(app.openapi()))
+    return await page(request, None, "docs.html", groups=group_operations(app.openapi()))
 
 
-def grouped(openapi: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """Operations by their tag, each with its address, method and parameters, in the order of the routes."""
+def group_operations(openapi: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Group the operations by tag, each with its path, method and parameters, in the order of the routes."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for path, methods in openapi["paths"].items():
         for method, operation in methods.items():
-            shown = {"path": path, "method": method.upper(), **operation}
-            shown["parameters"] = [_parameter(p) for p in operation.get("parameters", [])]
-            groups.setdefault(operation["tags"][0], []).append(shown)
+            described = {"path": path, "method": method.upper(), **operation}
+            described["parameters"] = [_describe_parameter(p) for p in operation.get("parameters", [])]
+            groups.setdefault(operation["tags"][0], []).append(described)
     return groups
 
 
-def _parameter(parameter: dict[str, Any]) -> dict[str, Any]:
+def _describe_parameter(parameter: dict[str, Any]) -> dict[str, Any]:
     schema = parameter.get("schema", {})
     examples = schema.get("examples") or []
     return {

@@ -1,4 +1,4 @@
-"""`/digests`: a digest as a page, and the button behind its "more" and "less like this"."""
+"""`/digests`: a digest as a page, and the button behind "more like this" and "less like this"."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse
 
 from paperround.digests import archive
-from paperround.digests.renderer import Writer
-from paperround.topics import reader_topics
+from paperround.digests.renderer import DigestRenderer
+from paperround.topics import ratings
 from paperround.web.dependencies import Config, NotFound, Now, Read, Write, page
-from paperround.web.mail_tokens import Linked
+from paperround.web.mail_tokens import Links
 
-# Strict as in /outbox: a digest's page is what its reader sees, with styles in line.
-FRAMED: Final = {
+# As strict as in /outbox: a digest's page has its styles inline, as the message has.
+DIGEST_HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
         "frame-ancestors 'none'"
@@ -27,45 +27,49 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 
 @router.get("/digests/{token}")
-async def show_digest(session: Read, links: Linked, settings: Config, token: str) -> HTMLResponse:
-    """A digest as its reader got it, without the links that are theirs alone."""
-    digest = await archive.digest(session, links.read("digest", token))
+async def show_digest(session: Read, links: Links, settings: Config, token: str) -> HTMLResponse:
+    """Show a digest as its reader got it, without the links that are theirs alone."""
+    digest = await archive.load_digest(session, links.read_token("digest", token))
     if digest is None:
         raise NotFound("This digest is no longer kept.")
-    return HTMLResponse(Writer(links, settings.site_name).page(digest).html, headers=FRAMED)
+    return HTMLResponse(
+        DigestRenderer(links, settings.site_name).render_page(digest).html, headers=DIGEST_HEADERS
+    )
 
 
 @router.get("/digests/rate/{token}")
-async def show_rate(
+async def show_rating(
     request: Request,
     session: Read,
-    links: Linked,
+    links: Links,
     token: str,
     paper: Annotated[str, Query(max_length=40)],
     value: Annotated[int, Query(ge=-1, le=1)],
 ) -> HTMLResponse:
-    match = await archive.match(session, links.read("rate", token), paper)
-    if match is None:
+    matched_paper = await archive.find_matched_paper(session, links.read_token("rate", token), paper)
+    if matched_paper is None:
         raise NotFound("This digest or its topic is no longer kept.")
     return await page(
-        request, session, "digests/rate.html", match=match, value=value, token=token, rated=False
+        request, session, "digests/rate.html", match=matched_paper, value=value, token=token, rated=False
     )
 
 
 @router.post("/digests/rate/{token}")
-async def rate(
+async def rate_paper(
     request: Request,
     session: Write,
-    links: Linked,
+    links: Links,
     now: Now,
     token: str,
     paper: Annotated[str, Form(max_length=40)],
     value: Annotated[int, Form(ge=-1, le=1)],
 ) -> HTMLResponse:
-    match = await archive.match(session, links.read("rate", token), paper)
-    if match is None:
+    matched_paper = await archive.find_matched_paper(session, links.read_token("rate", token), paper)
+    if matched_paper is None:
         raise NotFound("This digest or its topic is no longer kept.")
-    await reader_topics.rate(session, match.topic, match.paper.id, 1 if value > 0 else -1, now=now)
+    await ratings.rate_paper(
+        session, matched_paper.topic, matched_paper.paper.id, 1 if value > 0 else -1, now=now
+    )
     return await page(
-        request, session, "digests/rate.html", match=match, value=value, token=token, rated=True
+        request, session, "digests/rate.html", match=matched_paper, value=value, token=token, rated=True
     )

@@ -8,22 +8,22 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import HTMLResponse
 
 from paperround.papers import editions
-from paperround.papers.editions import Choice, Sort
+from paperround.papers.editions import EditionQuery, Sort
 from paperround.web import cursor as cursors
 from paperround.web.dependencies import NotFound, Now, Read, page
-from paperround.web.pages.subscribe import box
+from paperround.web.pages.subscribe import build_subscribe_box
 from paperround.web.views import presenters
-from paperround.web.views.viewer_state import marks
+from paperround.web.views.viewer_state import load_viewer_state
 
-PAGE: Final = 30
+PAGE_SIZE: Final = 30
 ORDERS: Final = {"newest": Sort.published, "votes": Sort.upvotes}
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 
-# A name is whatever the feed gave, a slash in it too.
+# A name is whatever the feed gave, and may have a slash.
 @router.get("/organizations/{name:path}")
-async def organization(
+async def show_organization(
     request: Request,
     session: Read,
     now: Now,
@@ -31,29 +31,31 @@ async def organization(
     order: Annotated[str, Query(max_length=20)] = "newest",
     after: Annotated[str | None, Query(max_length=500)] = None,
 ) -> HTMLResponse:
-    group = await editions.organization(session, name)
-    if group is None:
+    organization = await editions.find_organization(session, name)
+    if organization is None:
         raise NotFound(f"There is no organization {name[:60]} here.")
     chosen = order if order in ORDERS else "newest"
     sort = ORDERS[chosen]
-    place = cursors.decode(sort, after)
-    part = await editions.papers(session, Choice(organization=name), sort=sort, limit=PAGE, after=place)
+    position = cursors.decode(sort, after)
+    part = await editions.list_papers(
+        session, EditionQuery(organization=name), sort=sort, limit=PAGE_SIZE, after=position
+    )
     address = presenters.organization_address(name)
     return await page(
         request,
         session,
         "papers/organization.html",
-        organization=group,
-        totals=await editions.organization_totals(session, name),
-        entries=presenters.entries(part.papers, today=now.date(), by_people=True),
-        marks=await marks(request, session, part.papers),
-        box=await box(request, session),
-        more=cursors.encode(sort, part.more),
+        organization=organization,
+        totals=await editions.count_organization(session, name),
+        entries=presenters.build_paper_cards(part.papers, today=now.date(), by_people=True),
+        marks=await load_viewer_state(request, session, part.papers),
+        box=await build_subscribe_box(request, session),
+        more=cursors.encode(sort, part.next_position),
         address=address if chosen == "newest" else f"{address}?order={chosen}",
         orders=[
             ("Newest", address, chosen == "newest"),
             ("Most voted", f"{address}?order=votes", chosen == "votes"),
         ],
-        hub_url=presenters.hub_organization(group),
+        hub_url=presenters.hub_organization(organization),
         today=now.date(),
     )

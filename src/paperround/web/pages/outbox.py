@@ -1,4 +1,4 @@
-"""`/outbox`: the mail that no server was there to take, shown to whoever sits at this machine."""
+"""`/outbox`: the mail written to a folder while no server is set, shown to visitors on this machine."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from fastapi.responses import HTMLResponse
 from markupsafe import Markup, escape
 
 from paperround import mail
-from paperround.mail.outbox import NoSuchMessage, Stored
+from paperround.mail.outbox import MessageNotFound, StoredMessage
 from paperround.mail.smtp_url import is_loopback
 from paperround.settings import Settings
 from paperround.web.dependencies import Config, NotFound, Now, Read, page
 from paperround.web.security.middleware import HEADERS
 
-SHOWN: Final = 100
+MAX_MESSAGES: Final = 100
 SHOWN_HEADERS: Final = ("From", "To", "Date")
-FORWARDING: Final = ("forwarded", "via", "x-real-ip")
+FORWARDING_HEADERS: Final = ("forwarded", "via", "x-real-ip")
 LINK: Final = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)]")
-FRAMING: Final = {
+FRAME_PAGE_HEADERS: Final = {
     "Content-Security-Policy": HEADERS["Content-Security-Policy"] + "; frame-src 'self'",
     "Cache-Control": "no-store",
 }
-# As strict as a mail program: no script, nothing loaded, links open outside. `allow-same-origin` lets our own
-# script see how high the letter is; without `allow-scripts` the letter itself runs nothing.
-FRAMED: Final = {
+# As strict as a mail program: no script, nothing loaded, links open in a new tab. `allow-same-origin` lets
+# our own script measure the message's height; without `allow-scripts` the message itself runs nothing.
+FRAMED_HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'self'; form-action 'none'; "
         "frame-ancestors 'self'; "
@@ -38,16 +38,16 @@ FRAMED: Final = {
 }
 
 
-def shown_to(request: Request, settings: Settings) -> bool:
-    """Mail has sign-in links in it: only where site, name and visitor are all on this machine."""
-    forwarded = any(name in FORWARDING or name.startswith("x-forwarded-") for name in request.headers)
-    asked_for = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-    hosts = (settings.host, urlsplit(settings.address).hostname or "", asked_for)
+def is_local_visitor(request: Request, settings: Settings) -> bool:
+    """Tell whether site, host name and visitor are all on this machine: mail has sign-in links in it."""
+    forwarded = any(name in FORWARDING_HEADERS or name.startswith("x-forwarded-") for name in request.headers)
+    requested_host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    hosts = (settings.host, urlsplit(settings.address).hostname or "", requested_host)
     return not settings.smtp_url and not forwarded and all(map(is_loopback, hosts))
 
 
-def at_this_machine(request: Request, settings: Config) -> None:
-    if not shown_to(request, settings):
+def require_local_visitor(request: Request, settings: Config) -> None:
+    if not is_local_visitor(request, settings):
         raise NotFound("There is no such page.")
 
 
@@ -55,28 +55,28 @@ router = APIRouter(
     prefix="/outbox",
     include_in_schema=False,
     default_response_class=HTMLResponse,
-    dependencies=[Depends(at_this_machine)],
+    dependencies=[Depends(require_local_visitor)],
 )
 
 
 @router.get("")
-async def listed(request: Request, session: Read, settings: Config, now: Now) -> HTMLResponse:
-    box = mail.outbox(settings)
+async def list_messages(request: Request, session: Read, settings: Config, now: Now) -> HTMLResponse:
+    box = mail.open_outbox(settings)
     return await page(
         request,
         session,
         "outbox/list.html",
-        messages=box.newest(SHOWN),
+        messages=box.list_newest(MAX_MESSAGES),
         folder=box.folder,
         now=now,
-        most=SHOWN,
+        most=MAX_MESSAGES,
     )
 
 
 @router.get("/{name}")
-async def one(request: Request, session: Read, settings: Config, name: str) -> HTMLResponse:
-    message = _found(settings, name).message
-    answer = await page(
+async def show_message(request: Request, session: Read, settings: Config, name: str) -> HTMLResponse:
+    message = _read_message_or_404(settings, name).message
+    response = await page(
         request,
         session,
         "outbox/message.html",
@@ -84,34 +84,34 @@ async def one(request: Request, session: Read, settings: Config, name: str) -> H
         subject=message["Subject"] or "(no subject)",
         headers=[(header, message[header]) for header in SHOWN_HEADERS if message[header]],
         others=[(header, str(value)) for header, value in message.items() if header not in SHOWN_HEADERS],
-        text=_with_links(_body(message, "plain")),
-        has_html=bool(_body(message, "html")),
+        text=_link_addresses(_extract_body(message, "plain")),
+        has_html=bool(_extract_body(message, "html")),
     )
-    answer.headers.update(FRAMING)
-    return answer
+    response.headers.update(FRAME_PAGE_HEADERS)
+    return response
 
 
 @router.get("/{name}/html")
-async def body(settings: Config, name: str) -> HTMLResponse:
-    """The message's HTML, to stand in a frame."""
-    html = _body(_found(settings, name).message, "html")
-    return HTMLResponse(html.replace("<head>", '<head><base target="_blank">', 1), headers=FRAMED)
+async def show_body(settings: Config, name: str) -> HTMLResponse:
+    """Show the message's HTML, which stands in a frame."""
+    html = _extract_body(_read_message_or_404(settings, name).message, "html")
+    return HTMLResponse(html.replace("<head>", '<head><base target="_blank">', 1), headers=FRAMED_HEADERS)
 
 
-def _found(settings: Config, name: str) -> Stored:
+def _read_message_or_404(settings: Config, name: str) -> StoredMessage:
     try:
-        return mail.outbox(settings).read(name)
-    except NoSuchMessage as error:
+        return mail.open_outbox(settings).read_message(name)
+    except MessageNotFound as error:
         raise NotFound("The outbox has no such message.") from error
 
 
-def _body(message: EmailMessage, kind: str) -> str:
+def _extract_body(message: EmailMessage, kind: str) -> str:
     part = message.get_body((kind,))
     return str(part.get_content()) if part is not None else ""
 
 
-def _with_links(text: str) -> Markup:
-    """Plain text as HTML, addresses made links."""
+def _link_addresses(text: str) -> Markup:
+    """Turn plain text into HTML, with addresses as links."""
     parts: list[Markup] = []
     end = 0
     for link in LINK.finditer(text):

@@ -1,4 +1,4 @@
-"""What a reader does with a paper where it stands: vote, save, rate within a topic. Then back to it."""
+"""What a reader does with a paper on a list: vote, save, rate within a topic. It leads back to the paper."""
 
 from __future__ import annotations
 
@@ -9,41 +9,47 @@ from starlette.responses import Response
 
 from paperround.library import reading_list
 from paperround.papers import votes
-from paperround.topics import reader_topics
-from paperround.web.api.papers import PaperId, found
+from paperround.topics import ratings, reader_topics
 from paperround.web.dependencies import Config, Now, SignedIn, Write
+from paperround.web.params import PaperId, get_paper_or_404
 from paperround.web.views.viewer_state import back
 
 router = APIRouter(include_in_schema=False)
-On = Annotated[bool, Form()]
+Switch = Annotated[bool, Form()]
 
 
 @router.post("/papers/{paper_id:path}/upvote")
-async def upvote(
-    request: Request, session: Write, reader: SignedIn, settings: Config, now: Now, paper_id: PaperId, on: On
+async def upvote_paper(
+    request: Request,
+    session: Write,
+    reader: SignedIn,
+    settings: Config,
+    now: Now,
+    paper_id: PaperId,
+    on: Switch,
 ) -> Response:
-    paper = await found(session, paper_id)
+    paper = await get_paper_or_404(session, paper_id)
     if on:
-        await votes.upvote(session, reader.id, paper.id, now=now, half_life=settings.half_life)
+        await votes.add_upvote(session, reader.id, paper.id, now=now, half_life=settings.half_life)
     else:
-        await votes.take_back(session, reader.id, paper.id, half_life=settings.half_life)
+        await votes.remove_upvote(session, reader.id, paper.id, half_life=settings.half_life)
     return back(request, paper.id)
 
 
 @router.post("/papers/{paper_id:path}/save")
-async def save(
-    request: Request, session: Write, reader: SignedIn, now: Now, paper_id: PaperId, on: On
+async def save_paper(
+    request: Request, session: Write, reader: SignedIn, now: Now, paper_id: PaperId, on: Switch
 ) -> Response:
-    paper = await found(session, paper_id)
+    paper = await get_paper_or_404(session, paper_id)
     if on:
-        await reading_list.save(session, reader.id, paper.id, now=now)
+        await reading_list.save_paper(session, reader.id, paper.id, now=now)
     else:
-        await reading_list.take_off(session, reader.id, paper.id)
+        await reading_list.unsave_paper(session, reader.id, paper.id)
     return back(request, paper.id)
 
 
 @router.post("/rate")
-async def rate(
+async def rate_paper(
     request: Request,
     session: Write,
     reader: SignedIn,
@@ -53,16 +59,17 @@ async def rate(
     less: Annotated[str, Form(max_length=60)] = "",
     undo: Annotated[str, Form(max_length=60)] = "",
 ) -> Response:
-    """`more`, `less` or `undo` is the paper. One form serves a whole page: its buttons name the papers.
+    """Rate a paper, which is the value of `more`, `less` or `undo`.
 
-    They may name another topic than the form's, as `12:2510.12345`.
+    One form serves a whole page, and its buttons name the papers. They may also name another topic than the
+    form's, as `12:2510.12345`.
     """
-    number, _, rated = (more or less or undo).rpartition(":")
+    number, _, paper_id = (more or less or undo).rpartition(":")
     topic_id = int(number) if number.isdecimal() and len(number) < 10 else topic
-    mine = await reader_topics.topic_of(session, reader.id, topic_id)
-    paper = await found(session, rated)
+    chosen_topic = await reader_topics.get_topic(session, reader.id, topic_id)
+    paper = await get_paper_or_404(session, paper_id)
     if undo:
-        await reader_topics.take_rating_back(session, mine, paper.id, now=now)
+        await ratings.remove_rating(session, chosen_topic, paper.id, now=now)
     else:
-        await reader_topics.rate(session, mine, paper.id, 1 if more else -1, now=now)
+        await ratings.rate_paper(session, chosen_topic, paper.id, 1 if more else -1, now=now)
     return back(request, paper.id)

@@ -9,86 +9,102 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from starlette.responses import Response
 
-from paperround.accounts.readers import time_zones
+from paperround.accounts.readers import list_time_zones
 from paperround.database import ReadSession
-from paperround.digests import archive, subscriptions
+from paperround.digests import archive, subscriber_accounts, subscriptions
 from paperround.digests.tables import Subscription
 from paperround.topics import reader_topics
-from paperround.web.dependencies import Now, Read, Write, page, settings_of
-from paperround.web.mail_tokens import Linked, found_by, links_of
-from paperround.web.pages.subscribe import Wished
+from paperround.web.dependencies import Config, Now, Read, Write, page, settings_of
+from paperround.web.mail_tokens import Links, get_subscription_or_404, load_links
+from paperround.web.pages.subscribe import PreferencesForm
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 
 @router.get("/preferences/{token}")
 async def show_preferences(
-    request: Request, session: Read, links: Linked, now: Now, token: str
+    request: Request, session: Read, links: Links, now: Now, token: str
 ) -> HTMLResponse:
-    found = await found_by(session, links.read("preferences", token))
-    return await _preferences(request, session, found, token, now)
+    subscription = await get_subscription_or_404(session, links.read_token("preferences", token))
+    return await _render_preferences(request, session, subscription, token, now)
 
 
-async def _preferences(
-    request: Request, session: ReadSession, found: Subscription, token: str, now: datetime, done: str = ""
+async def _render_preferences(
+    request: Request,
+    session: ReadSession,
+    subscription: Subscription,
+    token: str,
+    now: datetime,
+    done: str = "",
 ) -> HTMLResponse:
     return await page(
         request,
         session,
         "digests/preferences.html",
-        found=found,
+        subscription=subscription,
         token=token,
         done=done,
-        zones=time_zones(),
-        deliveries=await archive.latest(session, found.id),
-        topics=await reader_topics.names_of(session, found.reader_id) if found.reader_id else {},
-        unsubscribe=links_of(request).unsubscribe(found.id).removeprefix(settings_of(request).address),
+        zones=list_time_zones(),
+        deliveries=await archive.list_latest(session, subscription.id),
+        topics=await reader_topics.load_topic_names(session, subscription.reader_id)
+        if subscription.reader_id
+        else {},
+        unsubscribe=load_links(request)
+        .unsubscribe(subscription.id)
+        .removeprefix(settings_of(request).address),
         now=now,
     )
 
 
 @router.post("/preferences/{token}")
-async def change(
-    request: Request, session: Write, links: Linked, wished: Wished, now: Now, token: str
+async def change_preferences(
+    request: Request, session: Write, links: Links, preferences: PreferencesForm, now: Now, token: str
 ) -> HTMLResponse:
-    number = links.read("preferences", token)
-    found = await subscriptions.change(session, number, wished, now=now)
-    return await _preferences(request, session, found, token, now, "Saved.")
+    subscription_id = links.read_token("preferences", token)
+    subscription = await subscriptions.change_preferences(session, subscription_id, preferences, now=now)
+    return await _render_preferences(request, session, subscription, token, now, "Saved.")
 
 
 @router.post("/preferences/{token}/pause")
-async def pause(
+async def pause_subscription(
     request: Request,
     session: Write,
-    links: Linked,
+    links: Links,
     now: Now,
     token: str,
     until: Annotated[date | None, Form()] = None,
 ) -> HTMLResponse:
-    """Without a day: until they say."""
-    number = links.read("preferences", token)
-    await subscriptions.pause(session, number, until=until, now=now)
-    found = await found_by(session, number)
-    return await _preferences(request, session, found, token, now, "Paused.")
+    """Pause digests until a day, or without one until they are resumed."""
+    subscription_id = links.read_token("preferences", token)
+    await subscriptions.pause(session, subscription_id, until=until, now=now)
+    subscription = await get_subscription_or_404(session, subscription_id)
+    return await _render_preferences(request, session, subscription, token, now, "Paused.")
 
 
 @router.post("/preferences/{token}/resume")
-async def resume(request: Request, session: Write, links: Linked, now: Now, token: str) -> HTMLResponse:
-    number = links.read("preferences", token)
-    await subscriptions.resume(session, number, now=now)
-    found = await found_by(session, number)
-    return await _preferences(request, session, found, token, now, "Digests come again.")
+async def resume_subscription(
+    request: Request, session: Write, links: Links, now: Now, token: str
+) -> HTMLResponse:
+    subscription_id = links.read_token("preferences", token)
+    await subscriptions.resume(session, subscription_id, now=now)
+    subscription = await get_subscription_or_404(session, subscription_id)
+    return await _render_preferences(request, session, subscription, token, now, "Digests come again.")
 
 
 @router.post("/preferences/{token}/delete")
-async def forget(request: Request, session: Write, links: Linked, token: str) -> HTMLResponse:
-    account = await subscriptions.forget(session, links.read("preferences", token))
+async def delete_subscription(
+    request: Request, session: Write, links: Links, settings: Config, token: str
+) -> HTMLResponse:
+    subscription_id = links.read_token("preferences", token)
+    account = await subscriber_accounts.forget_subscription(
+        session, subscription_id, half_life=settings.half_life
+    )
     return await page(request, session, "digests/gone.html", account=account)
 
 
 @router.get("/unsubscribe/{token}")
-async def show_unsubscribe(request: Request, session: Read, links: Linked, token: str) -> HTMLResponse:
-    links.read("unsubscribe", token)
+async def show_unsubscribe(request: Request, session: Read, links: Links, token: str) -> HTMLResponse:
+    links.read_token("unsubscribe", token)
     return await page(request, session, "digests/unsubscribe.html")
 
 
@@ -96,13 +112,16 @@ async def show_unsubscribe(request: Request, session: Read, links: Linked, token
 async def unsubscribe(
     request: Request,
     session: Write,
-    links: Linked,
+    links: Links,
     now: Now,
     token: str,
     one_click: Annotated[str, Form(alias="List-Unsubscribe", max_length=40)] = "",
 ) -> Response:
-    """From the page's button, or from a mail program in one click (RFC 8058): no cookie, no redirect."""
-    await subscriptions.unsubscribe(session, links.read("unsubscribe", token), now=now)
+    """Unsubscribe, from the page's button or from a mail program in one click (RFC 8058).
+
+    It needs no cookie and answers without a redirect.
+    """
+    await subscriptions.unsubscribe(session, links.read_token("unsubscribe", token), now=now)
     if one_click:
         return PlainTextResponse("Unsubscribed.\n")
     return await page(request, session, "digests/unsubscribed.html")

@@ -1,4 +1,4 @@
-"""`/saved`: the reading list. Also as BibTeX and RIS."""
+"""`/saved`: the reading list, also as BibTeX and RIS."""
 
 from __future__ import annotations
 
@@ -15,86 +15,90 @@ from paperround import sample
 from paperround.accounts.tables import Reader
 from paperround.database import ReadSession
 from paperround.library import reading_list
-from paperround.library.tables import Saved
+from paperround.library.tables import SavedPaper
 from paperround.papers import citations
 from paperround.papers.editions import Sort
 from paperround.papers.tables import Paper
-from paperround.search.filters import Filters
+from paperround.search.filters import SearchFilters
 from paperround.settings import Settings
 from paperround.web import cursor as cursors
-from paperround.web.api.papers import PaperId, found
 from paperround.web.dependencies import Config, NotFound, Now, Read, SignedIn, Write, page
-from paperround.web.search_params import Asked, Asking
+from paperround.web.params import PaperId, get_paper_or_404
+from paperround.web.search_params import OptionalSearch, SearchRequest
 from paperround.web.syndication.citations import BIBTEX, RIS
 from paperround.web.views import presenters
-from paperround.web.views.viewer_state import back, marks
+from paperround.web.views.viewer_state import back, load_viewer_state
 
-PAGE: Final = 30
-FOUND: Final = 50
-ORDER: Final = Sort.published  # what a cursor here calls the order of saving: both are by a time
+PAGE_SIZE: Final = 30
+MAX_RESULTS: Final = 50
+ORDER: Final = Sort.published  # as which cursors name the order of saving: both are by time
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 
 @dataclass(frozen=True)
-class Shelved:
+class SavedCard:
     """A saved paper as the page shows it."""
 
-    entry: presenters.Entry
-    saved: str
-    read: bool
+    card: presenters.PaperCard
+    saved_when: str
+    is_read: bool
     note: str
 
 
 @router.get("/saved")
-async def show(
+async def show_saved(
     request: Request,
-    asking: Asked,
+    search_request: OptionalSearch,
     session: Read,
     reader: SignedIn,
     now: Now,
     unread: Annotated[bool, Query()] = False,
     after: Annotated[str | None, Query(max_length=500)] = None,
 ) -> HTMLResponse:
-    """All, the unread or, with `q`, those that a search finds among them, by words and meaning."""
+    """Show all saved papers, the unread ones or, with `q`, those that a search finds among them."""
     more = None
-    if asking is not None and asking.question.text:
-        rows = await _found(session, reader, asking)
+    if search_request is not None and search_request.query.text:
+        rows = await _search_saved(session, reader, search_request)
     else:
-        place = cursors.decode(ORDER, after)
-        part = await reading_list.reading_list(session, reader.id, unread=unread, limit=PAGE, after=place)
-        rows, more = part.rows, cursors.encode(ORDER, part.more)
+        position = cursors.decode(ORDER, after)
+        part = await reading_list.list_saved_papers(
+            session, reader.id, unread=unread, limit=PAGE_SIZE, after=position
+        )
+        rows, more = part.rows, cursors.encode(ORDER, part.next_position)
     today = now.date()
     return await page(
         request,
         session,
         "library/saved.html",
-        totals=await reading_list.totals(session, reader.id),
-        shelved=[_shelved(row, today) for row in rows],
-        marks=await marks(request, session, [row.paper for row in rows]),
-        question=asking.question.text if asking else "",
+        totals=await reading_list.count_saved_papers(session, reader.id),
+        saved_papers=[_build_card(row, today) for row in rows],
+        marks=await load_viewer_state(request, session, [row.paper for row in rows]),
+        question=search_request.query.text if search_request else "",
         unread=unread,
         more=more,
         continued=after is not None,
-        longest_note=reading_list.LONGEST_NOTE,
+        longest_note=reading_list.MAX_NOTE_LENGTH,
     )
 
 
-async def _found(session: ReadSession, reader: Reader, asking: Asking) -> Sequence[Saved]:
-    """The best first. A paper's id finds that paper."""
-    if asking.paper_id:
-        ids = [asking.paper_id]
+async def _search_saved(
+    session: ReadSession, reader: Reader, search_request: SearchRequest
+) -> Sequence[SavedPaper]:
+    """Search among the saved papers, the best first. A paper's id finds that paper."""
+    if search_request.paper_id:
+        ids = [search_request.paper_id]
     else:
-        among = Filters(among=reading_list.saved_ids(reader.id))
-        result = await asking.search(session, filters=among, limit=FOUND)
-        ids = [match.paper_id for match in result.matches]
-    there = await reading_list.of_papers(session, reader.id, ids)
-    return [there[key] for key in ids if key in there]
+        filters = SearchFilters(paper_ids=reading_list.select_saved_ids(reader.id))
+        result = await search_request.search(session, filters=filters, limit=MAX_RESULTS)
+        ids = [match.paper_id for match in result.results]
+    saved_papers = await reading_list.load_saved_papers(session, reader.id, ids)
+    return [saved_papers[paper_id] for paper_id in ids if paper_id in saved_papers]
 
 
-def _shelved(row: Saved, today: date) -> Shelved:
-    entry = presenters.entry(row.paper, today=today)
-    return Shelved(
+def _build_card(row: SavedPaper, today: date) -> SavedCard:
+    entry = presenters.build_paper_card(row.paper, today=today)
+    return SavedCard(
         entry, presenters.days_ago(row.saved_at.date(), today=today), row.read_at is not None, row.note
     )
 
@@ -108,59 +112,65 @@ async def mark_read(
     paper_id: PaperId,
     on: Annotated[bool, Form()],
 ) -> Response:
-    paper = await found(session, paper_id)
-    if not await reading_list.mark(session, reader.id, paper.id, read=on, now=now):
+    paper = await get_paper_or_404(session, paper_id)
+    if not await reading_list.mark_read(session, reader.id, paper.id, read=on, now=now):
         raise NotFound("This paper is not on your reading list.")
     return back(request, paper.id)
 
 
 @router.post("/saved/{paper_id:path}/note")
-async def note(
+async def set_note(
     request: Request,
     session: Write,
     reader: SignedIn,
     paper_id: PaperId,
     text: Annotated[str, Form(max_length=20_000)] = "",
 ) -> Response:
-    paper = await found(session, paper_id)
-    if not await reading_list.note(session, reader.id, paper.id, text):
+    paper = await get_paper_or_404(session, paper_id)
+    if not await reading_list.set_note(session, reader.id, paper.id, text):
         raise NotFound("This paper is not on your reading list.")
     return back(request, paper.id)
 
 
 @router.get("/saved.bib", response_class=Response)
-async def as_bibtex(session: Read, reader: SignedIn, settings: Config) -> Response:
+async def download_bibtex(session: Read, reader: SignedIn, settings: Config) -> Response:
     on_arxiv = not await sample.is_shown(session)
-    papers = [(paper, _url(paper, settings, on_arxiv)) async for paper in _all(session, reader)]
-    return _file("\n".join(citations.bibliography(papers, on_arxiv=on_arxiv)), "saved.bib", BIBTEX)
+    papers = [
+        (paper, _citation_url(paper, settings, on_arxiv))
+        async for paper in _stream_saved_papers(session, reader)
+    ]
+    return _build_download(
+        "\n".join(citations.render_bibliography(papers, on_arxiv=on_arxiv)), "saved.bib", BIBTEX
+    )
 
 
 @router.get("/saved.ris", response_class=Response)
-async def as_ris(session: Read, reader: SignedIn, settings: Config) -> Response:
+async def download_ris(session: Read, reader: SignedIn, settings: Config) -> Response:
     on_arxiv = not await sample.is_shown(session)
     records = [
-        citations.ris(paper, url=_url(paper, settings, on_arxiv)) async for paper in _all(session, reader)
+        citations.render_ris(paper, url=_citation_url(paper, settings, on_arxiv))
+        async for paper in _stream_saved_papers(session, reader)
     ]
-    return _file("\r\n".join(records), "saved.ris", RIS)
+    return _build_download("\r\n".join(records), "saved.ris", RIS)
 
 
-async def _all(session: ReadSession, reader: Reader) -> AsyncIterator[Paper]:
-    """The whole list, which is bounded, a part at a time."""
+async def _stream_saved_papers(session: ReadSession, reader: Reader) -> AsyncIterator[Paper]:
+    """Yield the whole reading list, which is bounded, part by part."""
     after = None
     while True:
-        part = await reading_list.reading_list(session, reader.id, limit=500, after=after)
+        part = await reading_list.list_saved_papers(session, reader.id, limit=500, after=after)
         for row in part.rows:
             yield row.paper
-        after = part.more
+        after = part.next_position
         if after is None:
             return
 
 
-def _url(paper: Paper, settings: Settings, on_arxiv: bool) -> str:
+def _citation_url(paper: Paper, settings: Settings, on_arxiv: bool) -> str:
     return citations.arxiv_url(paper) if on_arxiv else f"{settings.address}/papers/{paper.id}"
 
 
-def _file(body: str, name: str, media_type: str) -> Response:
+def _build_download(body: str, name: str, media_type: str) -> Response:
     return Response(
         body,
         headers={

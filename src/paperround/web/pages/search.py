@@ -11,104 +11,116 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
 from paperround.papers import editions
-from paperround.papers.merge import READERS
+from paperround.papers.merge import READERS_FEED
 from paperround.papers.tables import Paper
-from paperround.search.analysis import POSTING
-from paperround.search.filters import NO_FILTERS, Filters
-from paperround.search.query import MOST, Found, Match
-from paperround.search.results import papers_of, words_to_mark
+from paperround.search.analysis import MAX_POSTINGS_PER_TERM
+from paperround.search.engine import MAX_RESULTS, SearchResult, SearchResults
+from paperround.search.filters import NO_FILTERS, SearchFilters
+from paperround.search.results import find_highlighted_words, load_result_papers
 from paperround.web.dependencies import BadRequest, Read, page, settings_of
-from paperround.web.pages.subscribe import box
-from paperround.web.search_params import Asking
+from paperround.web.pages.subscribe import build_subscribe_box
+from paperround.web.search_params import SearchRequest
 from paperround.web.views import presenters
 from paperround.web.views.highlight import Marker
-from paperround.web.views.viewer_state import marks
+from paperround.web.views.viewer_state import load_viewer_state
 
-SHOWN: Final = 25  # at once; a second page ends the list
-VOTES: Final = (0, 5, 10, 25, 50, 100)
+PAGE_SIZE: Final = 25  # the second page ends the list
+VOTE_CHOICES: Final = (0, 5, 10, 25, 50, 100)
 
 
-async def results(
-    request: Request, session: Read, asking: Asking, filters: Filters, now: datetime, after: str | None
+async def show_results(
+    request: Request,
+    session: Read,
+    search_request: SearchRequest,
+    filters: SearchFilters,
+    now: datetime,
+    after: str | None,
 ) -> Response:
-    """What was found, the best first; a paper's id or address leads to its page."""
-    shown_before = passed(after)
-    if asking.paper_id and await editions.paper(session, asking.paper_id):
-        return RedirectResponse(f"/papers/{asking.paper_id}", status_code=303)
-    end = min(shown_before + SHOWN, MOST)
-    found = await asking.search(session, filters=filters, limit=min(end + 1, MOST))
-    part = replace(found, matches=found.matches[shown_before:end])
-    more = end if len(found.matches) > end else None
-    return await _page(request, session, asking, filters, part, now.date(), more=more)
+    """Show the results, the best first. The id or the address of a paper leads to its page."""
+    start = parse_start(after)
+    if search_request.paper_id and await editions.find_paper(session, search_request.paper_id):
+        return RedirectResponse(f"/papers/{search_request.paper_id}", status_code=303)
+    end = min(start + PAGE_SIZE, MAX_RESULTS)
+    found_results = await search_request.search(session, filters=filters, limit=min(end + 1, MAX_RESULTS))
+    part = replace(found_results, results=found_results.results[start:end])
+    more = end if len(found_results.results) > end else None
+    return await _show_page(request, session, search_request, filters, part, now.date(), more=more)
 
 
-def passed(after: str | None) -> int:
-    """How many results came on the pages before."""
+def parse_start(after: str | None) -> int:
+    """Parse how many results came on the pages before. Raises `BadRequest`."""
     if not after:
         return 0
-    if after.isascii() and after.isdigit() and len(after) < 4 and int(after) < MOST:
+    if after.isascii() and after.isdigit() and len(after) < 4 and int(after) < MAX_RESULTS:
         return int(after)
     raise BadRequest("Results don't go on from there. Search again.")
 
 
-async def _page(
+async def _show_page(
     request: Request,
     session: Read,
-    asking: Asking,
-    filters: Filters,
-    found: Found,
+    search_request: SearchRequest,
+    filters: SearchFilters,
+    results: SearchResults,
     today: date,
     *,
     more: int | None,
 ) -> HTMLResponse:
-    rows = await papers_of(session, found.matches)
+    rows = await load_result_papers(session, results.results)
     papers = [paper for _, paper in rows]
-    marked = Marker(await words_to_mark(session, asking.question, papers))
+    highlight = Marker(await find_highlighted_words(session, search_request.query, papers))
     return await page(
         request,
         session,
         "papers/search.html",
-        question=asking.question,
-        unknown_id=asking.paper_id,
-        heading=heading(asking, found),
-        closest=bool(rows) and not found.total,
-        marks=await marks(request, session, papers),
-        box=await box(request, session),
-        entries=[_entry(match, paper, marked, today) for match, paper in rows],
+        question=search_request.query,
+        unknown_id=search_request.paper_id,
+        heading=write_heading(search_request, results),
+        closest=bool(rows) and not results.total,
+        marks=await load_viewer_state(request, session, papers),
+        box=await build_subscribe_box(request, session),
+        entries=[_build_card(match, paper, highlight, today) for match, paper in rows],
         address=f"/papers?{request.url.remove_query_params('after').query}",
         more=str(more) if more else None,
-        vectors=found.vectors,
+        vectors=results.used_vectors,
         filters=filters,
-        feeds=[*settings_of(request).feeds, READERS],
+        feeds=[*settings_of(request).feeds, READERS_FEED],
         filtered=filters != NO_FILTERS,
-        votes=VOTES if filters.min_upvotes in VOTES else sorted({*VOTES, filters.min_upvotes}),
+        votes=VOTE_CHOICES
+        if filters.min_upvotes in VOTE_CHOICES
+        else sorted({*VOTE_CHOICES, filters.min_upvotes}),
     )
 
 
-def _entry(match: Match, paper: Paper, marked: Marker, today: date) -> tuple[presenters.Entry, str]:
-    plain = presenters.entry(paper, today=today)
+def _build_card(
+    result: SearchResult, paper: Paper, highlight: Marker, today: date
+) -> tuple[presenters.PaperCard, str]:
+    plain = presenters.build_paper_card(paper, today=today)
     entry = replace(
         plain,
-        title=marked(plain.title),
-        paragraphs=[marked(paragraph) for paragraph in plain.paragraphs],
+        title=highlight(plain.title),
+        paragraphs=[highlight(paragraph) for paragraph in plain.paragraphs],
     )
-    return entry, why(match)
+    return entry, describe_similarity(result)
 
 
-def why(match: Match) -> str:
-    """What ranked a result: `83% alike`; nothing where the words alone did, for they are marked."""
-    return f"{round(100 * match.similarity)}% alike" if match.similarity is not None else ""
+def describe_similarity(result: SearchResult) -> str:
+    """Describe a result as `83% alike`.
+
+    It is empty where words alone ranked it, since they are highlighted.
+    """
+    return f"{round(100 * result.similarity)}% alike" if result.similarity is not None else ""
 
 
-def heading(asking: Asking, found: Found) -> str:
-    """The answer, before anything else."""
-    if asking.paper_id and not found.matches:
-        return f"There is no paper {asking.paper_id} here"
-    if not asking.question.words:
+def write_heading(search_request: SearchRequest, results: SearchResults) -> str:
+    """Say in a heading what the search found."""
+    if search_request.paper_id and not results.results:
+        return f"There is no paper {search_request.paper_id} here"
+    if not search_request.query.words:
         return "What are you looking for?"
-    if not found.total:
-        return "No paper has all of these words" if found.matches else "No papers match"
-    these = "all of these words" if " " in asking.question.words else "this word"
-    if found.total > POSTING:
-        return f"More than {POSTING:,} papers have {these}"
-    return f"{presenters.plural(found.total, 'paper')} {'has' if found.total == 1 else 'have'} {these}"
+    if not results.total:
+        return "No paper has all of these words" if results.results else "No papers match"
+    these = "all of these words" if " " in search_request.query.words else "this word"
+    if results.total > MAX_POSTINGS_PER_TERM:
+        return f"More than {MAX_POSTINGS_PER_TERM:,} papers have {these}"
+    return f"{presenters.plural(results.total, 'paper')} {'has' if results.total == 1 else 'have'} {these}"

@@ -1,4 +1,4 @@
-"""`/settings`: what a reader says about themself, their browsers, their keys, their data, and leaving."""
+"""`/settings`: a reader's profile, browsers, API keys and data, and deleting the account."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from paperround import rate_limits
 from paperround.accounts import api_keys, export, readers, sessions, sign_in
 from paperround.accounts.tables import Reader, Scope
 from paperround.database import ReadSession
-from paperround.digests import subscriptions
-from paperround.rate_limits import Limit
-from paperround.text.email_address import normalised
-from paperround.text.markup import plain
+from paperround.digests import subscriber_accounts, subscriptions
+from paperround.rate_limits import RateLimit
+from paperround.text.email_address import normalise_email_address
+from paperround.text.markup import to_plain_text
 from paperround.web.dependencies import (
     BadRequest,
     Config,
@@ -31,14 +31,14 @@ from paperround.web.dependencies import (
     database_of,
     page,
 )
-from paperround.web.mail_tokens import links_of
-from paperround.web.pages.sign_in import EmailField, signed_out, within_limits
+from paperround.web.mail_tokens import load_links
+from paperround.web.pages.sign_in import EmailField, check_link_limits, sign_out_response
 
 HOUR: Final = timedelta(hours=1)
-EXPORTS: Final = 20  # an hour
-IN_MEMORY: Final = 1_000_000  # bytes of an export; what is more waits on disk
-SECRET: Final = {"Cache-Control": "no-store"}
-DONE: Final = {
+MAX_EXPORTS: Final = 20  # an hour
+MAX_BYTES_IN_MEMORY: Final = 1_000_000  # of an export; the rest waits on disk
+NO_STORE: Final = {"Cache-Control": "no-store"}
+MESSAGES: Final = {
     "profile": "Your name and time zone are saved.",
     "link": "A link is on its way to the new address. Open it in this browser within 15 minutes.",
     "address": "Your address is changed.",
@@ -46,7 +46,8 @@ DONE: Final = {
     "key": "That key opens nothing any more.",
 }
 
-# What a browser says of itself and its system, the more particular first: all name their forebears too.
+# Words by which browsers and systems are known, the more specific first, since each names its predecessors
+# too.
 BROWSERS: Final = (
     ("Edg", "Edge"),
     ("OPR", "Opera"),
@@ -68,7 +69,7 @@ NameField = Annotated[str, Form(max_length=80)]
 
 
 @router.get("")
-async def show(
+async def show_settings(
     request: Request,
     session: Read,
     reader: SignedIn,
@@ -76,10 +77,10 @@ async def show(
     now: Now,
     done: Annotated[str, Query(max_length=20)] = "",
 ) -> HTMLResponse:
-    return await _settings(request, session, reader, visit, now, done=DONE.get(done, ""))
+    return await _render_settings(request, session, reader, visit, now, done=MESSAGES.get(done, ""))
 
 
-async def _settings(
+async def _render_settings(
     request: Request,
     session: ReadSession,
     reader: Reader,
@@ -89,89 +90,90 @@ async def _settings(
     done: str = "",
     key: str = "",
 ) -> HTMLResponse:
-    found = await subscriptions.running(session, reader.email)
+    subscription = await subscriptions.find_running(session, reader.email)
     return await page(
         request,
         session,
         "account/settings.html",
         reader=reader,
-        zones=readers.time_zones(),
+        zones=readers.list_time_zones(),
         sessions=[
-            (one, browser_name(one.agent)) for one in await sessions.of_reader(session, reader.id, now=now)
+            (signed_in, describe_browser(signed_in.agent))
+            for signed_in in await sessions.list_sessions(session, reader.id, now=now)
         ],
         this_session=visit.session.id if visit else 0,
-        keys=await api_keys.of_reader(session, reader.id),
-        subscription=found,
-        preferences=links_of(request).preferences(found.id) if found else "",
+        keys=await api_keys.list_keys(session, reader.id),
+        subscription=subscription,
+        preferences=load_links(request).preferences(subscription.id) if subscription else "",
         key=key,
         done=done,
         now=now,
     )
 
 
-def browser_name(agent: str) -> str:
-    """`Firefox on Linux`, as far as its own words tell."""
-    found = [next((name for word, name in words if word in agent), "") for words in (BROWSERS, SYSTEMS)]
-    return " on ".join(filter(None, found)) or "A browser"
+def describe_browser(agent: str) -> str:
+    """Describe a browser by its user agent, such as `Firefox on Linux`."""
+    names = [next((name for word, name in words if word in agent), "") for words in (BROWSERS, SYSTEMS)]
+    return " on ".join(filter(None, names)) or "A browser"
 
 
-def _back(done: str) -> Response:
+def _redirect_with_message(done: str) -> Response:
     return RedirectResponse(f"/settings?done={done}", 303)
 
 
 @router.post("/profile")
-async def describe(
+async def update_profile(
     session: Write,
     reader: SignedIn,
     name: NameField = "",
     time_zone: Annotated[str, Form(max_length=60)] = "UTC",
 ) -> Response:
-    await readers.describe(session, reader.id, name=plain(name), time_zone=time_zone)
-    return _back("profile")
+    await readers.update_profile(session, reader.id, name=to_plain_text(name), time_zone=time_zone)
+    return _redirect_with_message("profile")
 
 
 @router.post("/address")
-async def ask_for_address(
+async def request_address_change(
     request: Request, session: Write, reader: SignedIn, now: Now, email: EmailField = ""
 ) -> Response:
-    address = normalised(email)
-    await within_limits(request, address, now)
-    await sign_in.ask(session, address, now=now, reader_id=reader.id)
-    return _back("link")
+    address = normalise_email_address(email)
+    await check_link_limits(request, address, now)
+    await sign_in.request_link(session, address, now=now, reader_id=reader.id)
+    return _redirect_with_message("link")
 
 
 @router.get("/address/{token}")
-async def show_address(
+async def show_address_change(
     request: Request, session: Read, reader: SignedIn, now: Now, token: str
 ) -> HTMLResponse:
-    link = await sign_in.opened(session, token, now=now, reader_id=reader.id)
+    link = await sign_in.find_link(session, token, now=now, reader_id=reader.id)
     return await page(request, session, "account/new_address.html", email=link.email, old=reader.email)
 
 
 @router.post("/address/{token}")
 async def change_address(session: Write, reader: SignedIn, now: Now, token: str) -> Response:
-    """In the reader's own browser: else people could be led to confirm, and use, a stranger's account."""
-    link = await sign_in.use(session, token, now=now, reader_id=reader.id)
-    old = reader.email
-    await readers.change_address(session, reader.id, link.email)
-    await subscriptions.move(session, reader.id, old, link.email)
-    return _back("address")
+    """Change the address, in the reader's own browser only.
+
+    Otherwise people could be led to confirm, and then to use, a stranger's account.
+    """
+    await subscriber_accounts.change_address(session, reader, token, now=now)
+    return _redirect_with_message("address")
 
 
 @router.post("/sessions/end")
 async def sign_out_everywhere(session: Write, reader: SignedIn, settings: Config) -> Response:
-    await sessions.end_all(session, reader.id)
-    return signed_out(RedirectResponse("/papers", 303), settings)
+    await sessions.end_all_sessions(session, reader.id)
+    return sign_out_response(RedirectResponse("/papers", 303), settings)
 
 
 @router.post("/sessions/{session_id}/end")
-async def sign_out_one(session: Write, reader: SignedIn, session_id: int) -> Response:
-    await sessions.end(session, reader.id, session_id)
-    return _back("session")
+async def end_session(session: Write, reader: SignedIn, session_id: int) -> Response:
+    await sessions.end_session(session, reader.id, session_id)
+    return _redirect_with_message("session")
 
 
 @router.post("/keys")
-async def make_key(
+async def create_key(
     request: Request,
     session: Write,
     reader: SignedIn,
@@ -180,40 +182,45 @@ async def make_key(
     name: NameField = "",
     scope: Annotated[Scope, Form()] = Scope.read,
 ) -> HTMLResponse:
-    called = plain(name)
-    if not called:
+    key_name = to_plain_text(name)
+    if not key_name:
         raise BadRequest("Give the key a name, so that you know it again.")
-    key = await api_keys.make(session, reader.id, name=called, scope=scope, now=now)
-    answer = await _settings(request, session, reader, visit, now, key=key)
-    answer.headers.update(SECRET)
-    return answer
+    key = await api_keys.create_key(session, reader.id, name=key_name, scope=scope, now=now)
+    response = await _render_settings(request, session, reader, visit, now, key=key)
+    response.headers.update(NO_STORE)
+    return response
 
 
 @router.post("/keys/{key_id}/delete")
-async def take_key_back(session: Write, reader: SignedIn, key_id: int) -> Response:
-    await api_keys.take_back(session, reader.id, key_id)
-    return _back("key")
+async def revoke_key(session: Write, reader: SignedIn, key_id: int) -> Response:
+    await api_keys.revoke_key(session, reader.id, key_id)
+    return _redirect_with_message("key")
 
 
 @router.get("/export.json")
-async def export_all(request: Request, reader: SignedIn, now: Now) -> Response:
-    """Written whole before it is sent: a slow reader must not hold a connection to the database."""
+async def export_data(request: Request, reader: SignedIn, now: Now) -> Response:
+    """Export all of the reader's data.
+
+    It is written completely before it is sent, so that a slow reader holds no database connection.
+    """
     database = database_of(request)
-    if not await rate_limits.allowed(database, Limit(f"exports of {reader.id}", EXPORTS, HOUR), now=now):
+    if not await rate_limits.is_allowed(
+        database, RateLimit(f"exports of {reader.id}", MAX_EXPORTS, HOUR), now=now
+    ):
         raise TooMany("Your data was exported many times just now. Try again in an hour.", wait=HOUR)
-    file = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 (closed when the answer is sent)
-    async with database.reading() as session:
-        async for piece in export.pieces(session, reader.id):
+    file = SpooledTemporaryFile(max_size=MAX_BYTES_IN_MEMORY)  # noqa: SIM115 (closed when the answer is sent)
+    async with database.read_session() as session:
+        async for piece in export.export_json(session, reader.id):
             file.write(piece.encode())
     file.seek(0)
-    headers = {"Content-Disposition": 'attachment; filename="paperround.json"', **SECRET}
+    headers = {"Content-Disposition": 'attachment; filename="paperround.json"', **NO_STORE}
     return StreamingResponse(
         file, media_type="application/json", headers=headers, background=BackgroundTask(file.close)
     )
 
 
 @router.get("/leave")
-async def ask_whether(request: Request, session: Read, reader: SignedIn) -> HTMLResponse:
+async def show_leave(request: Request, session: Read, reader: SignedIn) -> HTMLResponse:
     return await page(request, session, "account/leave.html", reader=reader, error="")
 
 
@@ -228,8 +235,6 @@ async def leave(
     if confirm.strip().lower() != reader.email:
         error = "That is not your address. Nothing was deleted."
         return await page(request, session, "account/leave.html", status=400, reader=reader, error=error)
-    half_life = timedelta(hours=settings.trending_half_life_hours)
-    await subscriptions.leave(session, reader.id, reader.email)
-    await readers.leave(session, reader.id, half_life=half_life)
+    await subscriber_accounts.delete_account(session, reader.id, half_life=settings.half_life)
     request.state.visit = None
-    return signed_out(await page(request, session, "account/left.html"), settings)
+    return sign_out_response(await page(request, session, "account/left.html"), settings)

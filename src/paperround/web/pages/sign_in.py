@@ -10,13 +10,13 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
 from paperround import rate_limits
-from paperround.accounts import readers, sessions
+from paperround.accounts import sessions
 from paperround.accounts import sign_in as accounts_sign_in
-from paperround.digests import subscriptions
-from paperround.rate_limits import Limit
+from paperround.digests import subscriber_accounts
+from paperround.rate_limits import RateLimit
 from paperround.settings import Settings
-from paperround.text.email_address import NotAnAddress, normalised
-from paperround.tokens import fingerprint
+from paperround.text.email_address import EmailAddressInvalid, normalise_email_address
+from paperround.tokens import hash_token
 from paperround.web.dependencies import (
     Config,
     Now,
@@ -30,31 +30,34 @@ from paperround.web.dependencies import (
     signer_of,
 )
 from paperround.web.pages import outbox
+from paperround.web.params import MAX_EMAIL_LENGTH
 from paperround.web.security import cookies
 from paperround.web.security.client_ip import source_network
 from paperround.web.security.safe_redirect import local
 
 HOUR: Final = timedelta(hours=1)
-LINKS_OF_NETWORK: Final = 30  # an hour, each
-LINKS_OF_ADDRESS: Final = 5
-LINKS_IN_ALL: Final = 2000
-LONGEST_ADDRESS: Final = 254
+MAX_LINKS_OF_NETWORK: Final = 30  # an hour, as are the two below
+MAX_LINKS_OF_ADDRESS: Final = 5
+MAX_LINKS: Final = 2000
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 Next = Annotated[str, Query(alias="next", max_length=500)]
 NextField = Annotated[str, Form(alias="next", max_length=500)]
-EmailField = Annotated[str, Form(max_length=LONGEST_ADDRESS)]
+EmailField = Annotated[str, Form(max_length=MAX_EMAIL_LENGTH)]
 
 
-async def within_limits(request: Request, email: str, now: datetime) -> None:
-    """Of links asked for. First what the one who asks can't spend for others. Raises `TooMany`."""
+async def check_link_limits(request: Request, email: str, now: datetime) -> None:
+    """Count a request for a link. Raises `TooMany`.
+
+    The limits that a visitor cannot use up for others come first.
+    """
     database = database_of(request)
     for limit in (
-        Limit(f"links of {source_network(request)}", LINKS_OF_NETWORK, HOUR),
-        Limit(f"links to {fingerprint(email)}", LINKS_OF_ADDRESS, HOUR),
-        Limit("links", LINKS_IN_ALL, HOUR),
+        RateLimit(f"links of {source_network(request)}", MAX_LINKS_OF_NETWORK, HOUR),
+        RateLimit(f"links to {hash_token(email)}", MAX_LINKS_OF_ADDRESS, HOUR),
+        RateLimit("links", MAX_LINKS, HOUR),
     ):
-        if not await rate_limits.allowed(database, limit, now=now):
+        if not await rate_limits.is_allowed(database, limit, now=now):
             raise TooMany("Too many links were asked for. Try again in an hour.", wait=HOUR)
 
 
@@ -64,25 +67,31 @@ async def show_form(request: Request, session: Read, next_: Next = "") -> HTMLRe
 
 
 @router.post("/sign-in")
-async def ask(
+async def request_link(
     request: Request, now: Now, session: Write, email: EmailField = "", next_: NextField = ""
 ) -> HTMLResponse:
-    then = local(next_)
+    next_page = local(next_)
     try:
-        address = normalised(email)
-    except NotAnAddress as error:
+        address = normalise_email_address(email)
+    except EmailAddressInvalid as error:
         return await page(
-            request, session, "account/sign_in.html", status=400, next=then, email=email, error=str(error)
+            request,
+            session,
+            "account/sign_in.html",
+            status=400,
+            next=next_page,
+            email=email,
+            error=str(error),
         )
-    await within_limits(request, address, now)
-    await accounts_sign_in.ask(session, address, now=now, then=then)
-    here = outbox.shown_to(request, settings_of(request))
-    return await page(request, session, "account/link_sent.html", email=address, outbox=here)
+    await check_link_limits(request, address, now)
+    await accounts_sign_in.request_link(session, address, now=now, next_page=next_page)
+    is_outbox_shown = outbox.is_local_visitor(request, settings_of(request))
+    return await page(request, session, "account/link_sent.html", email=address, outbox=is_outbox_shown)
 
 
 @router.get("/sign-in/{token}")
-async def show_button(request: Request, session: Read, now: Now, token: str) -> HTMLResponse:
-    link = await accounts_sign_in.opened(session, token, now=now)
+async def show_link(request: Request, session: Read, now: Now, token: str) -> HTMLResponse:
+    link = await accounts_sign_in.find_link(session, token, now=now)
     return await page(request, session, "account/open_link.html", email=link.email)
 
 
@@ -95,21 +104,17 @@ async def sign_in(
     token: str,
     time_zone: Annotated[str, Form(max_length=60)] = "",
 ) -> Response:
-    link = await accounts_sign_in.use(session, token, now=now)
-    zone = time_zone if time_zone in readers.time_zones() else "UTC"
-    reader_id = await accounts_sign_in.reader_of(session, link.email, now=now, time_zone=zone)
-    await subscriptions.meet(session, reader_id, link.email)
-    if visit is not None:
-        await sessions.end(session, visit.reader.id, visit.session.id)
     agent = request.headers.get("user-agent", "")
-    secret = await sessions.begin(session, reader_id, agent=agent, now=now)
-    response = RedirectResponse(local(link.next) or "/papers", 303)
-    cookies.give(response, secret, signer_of(request), settings_of(request))
+    new_session = await subscriber_accounts.sign_in(
+        session, token, agent=agent, time_zone=time_zone, previous_visit=visit, now=now
+    )
+    response = RedirectResponse(local(new_session.next_page) or "/papers", 303)
+    cookies.give(response, new_session.token, signer_of(request), settings_of(request))
     return response
 
 
-def signed_out(response: Response, settings: Settings) -> Response:
-    """What the browser kept of the reader's pages goes too."""
+def sign_out_response(response: Response, settings: Settings) -> Response:
+    """Take the session's cookie back, and have the browser forget the reader's pages."""
     cookies.take_back(response, settings)
     response.headers["Clear-Site-Data"] = '"cache"'
     return response
@@ -118,5 +123,5 @@ def signed_out(response: Response, settings: Settings) -> Response:
 @router.post("/sign-out")
 async def sign_out(session: Write, visit: Visit, settings: Config) -> Response:
     if visit is not None:
-        await sessions.end(session, visit.reader.id, visit.session.id)
-    return signed_out(RedirectResponse("/papers", 303), settings)
+        await sessions.end_session(session, visit.reader.id, visit.session.id)
+    return sign_out_response(RedirectResponse("/papers", 303), settings)

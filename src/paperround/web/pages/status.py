@@ -19,18 +19,22 @@ router = APIRouter()
 
 @router.get("/status", include_in_schema=False)
 async def show_status(request: Request, session: Read, settings: Config, now: Now) -> HTMLResponse:
-    feeds = [await status.state(session, name, now=now) for name in settings.feeds]
+    feeds = [await status.load_feed_status(session, name, now=now) for name in settings.feeds]
     return await page(
         request,
         session,
         "status.html",
         feeds=feeds,
-        readings={feed.name: await status.last_readings(session, feed.name, limit=10) for feed in feeds},
-        quarantine={feed.name: await status.open_quarantine(session, feed.name, limit=20) for feed in feeds},
-        embeddings=await backfill.state(session),
-        jobs=await queue.state(session),
-        deliveries=await ledger.ledger(session, now=now),
-        subscriptions=await ledger.subscriptions(session),
+        readings={
+            feed.name: await status.list_latest_readings(session, feed.name, limit=10) for feed in feeds
+        },
+        quarantine={
+            feed.name: await status.list_open_quarantine(session, feed.name, limit=20) for feed in feeds
+        },
+        embeddings=await backfill.load_embedding_state(session),
+        jobs=await queue.load_queue_state(session),
+        deliveries=await ledger.count_deliveries(session, now=now),
+        subscriptions=await ledger.count_subscriptions(session),
         now=now,
     )
 
@@ -43,14 +47,14 @@ async def healthy() -> dict[str, str]:
 @router.get("/readyz", tags=["operations"], summary="Whether the database is there, with a schema we can use")
 async def ready(request: Request) -> JSONResponse:
     try:
-        async with database_of(request).reading() as session:
-            found = await schema.state(session)
+        async with database_of(request).read_session() as session:
+            schema_state = await schema.state(session)
     except (SQLAlchemyError, OSError) as error:
         logger.warning("not ready", error=str(error))
         return JSONResponse({"status": "no database"}, status_code=503)
-    answer = {
-        "status": "ready" if found.usable else "wrong schema",
-        "schema": found.found,
-        "expected": found.expected,
+    state = {
+        "status": "ready" if schema_state.usable else "wrong schema",
+        "schema": schema_state.found,
+        "expected": schema_state.expected,
     }
-    return JSONResponse(answer, status_code=200 if found.usable else 503)
+    return JSONResponse(state, status_code=200 if schema_state.usable else 503)

@@ -1,4 +1,4 @@
-"""`/submit`: bring a paper to today's list; and what became of those that were brought."""
+"""`/submit`: put a paper on today's list, and see what became of earlier ones."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from starlette.responses import Response
 from paperround.accounts.tables import Reader
 from paperround.database import ReadSession
 from paperround.library import submissions
-from paperround.library.submissions import MOST_A_DAY, AlreadyListed, CannotSubmit
+from paperround.library.submissions import MAX_SUBMISSIONS_PER_DAY, PaperAlreadyListed, SubmissionRefused
 from paperround.web.dependencies import Now, Read, SignedIn, Write, page
 
-SHOWN: Final = 20
+MAX_SHOWN: Final = 20
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 
 @router.get("/submit")
-async def show(
+async def show_form(
     request: Request,
     session: Read,
     reader: SignedIn,
     now: Now,
     paper: Annotated[str, Query(max_length=300)] = "",
 ) -> HTMLResponse:
-    return await _page(request, session, reader, now, given=paper)
+    return await _render_form(request, session, reader, now, given=paper)
 
 
 @router.post("/submit")
-async def submit(
+async def submit_paper(
     request: Request,
     session: Write,
     reader: SignedIn,
@@ -39,22 +39,24 @@ async def submit(
     paper: Annotated[str, Form(max_length=300)] = "",
 ) -> Response:
     try:
-        await submissions.submit(session, reader, paper, now=now)
-    except AlreadyListed as error:
-        return await _page(request, session, reader, now, given=paper, error=error, listed=error.paper_id)
-    except CannotSubmit as error:
-        return await _page(request, session, reader, now, given=paper, error=error)
+        await submissions.submit_paper(session, reader, paper, now=now)
+    except PaperAlreadyListed as error:
+        return await _render_form(
+            request, session, reader, now, given=paper, error=error, listed=error.paper_id
+        )
+    except SubmissionRefused as error:
+        return await _render_form(request, session, reader, now, given=paper, error=error)
     return RedirectResponse("/submit", 303)
 
 
-async def _page(
+async def _render_form(
     request: Request,
     session: ReadSession,
     reader: Reader,
     now: Now,
     *,
     given: str,
-    error: CannotSubmit | None = None,
+    error: SubmissionRefused | None = None,
     listed: str = "",
 ) -> HTMLResponse:
     return await page(
@@ -65,7 +67,7 @@ async def _page(
         given=given,
         error=str(error or ""),
         listed=listed,
-        most=MOST_A_DAY,
-        submissions=await submissions.submissions(session, reader.id, limit=SHOWN),
+        most=MAX_SUBMISSIONS_PER_DAY,
+        submissions=await submissions.list_submissions(session, reader.id, limit=MAX_SHOWN),
         now=now,
     )

@@ -1,4 +1,4 @@
-"""`/topics/new` and `/topics/{id}/edit`: a form, with what it would match before it is kept."""
+"""`/topics/new` and `/topics/{id}/edit`: a form, with a preview of what it would match."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ from paperround.database import ReadSession
 from paperround.papers import editions
 from paperround.search.query_vectors import QueryVector
 from paperround.topics import bibliography, reader_topics, seeds
-from paperround.topics.bibliography import NotALibrary
-from paperround.topics.matcher import matches
-from paperround.topics.reader_topics import MOST_EXAMPLES, CannotFollow, Wish
+from paperround.topics.bibliography import BibliographyInvalid
+from paperround.topics.matcher import match_papers
+from paperround.topics.reader_topics import MAX_EXAMPLES, TopicDraft, TopicInvalid
 from paperround.web.dependencies import Now, SignedIn, database_of, page
-from paperround.web.pages.topics import Look, TopicId, vectors_of
+from paperround.web.pages.topics import MatchCards
+from paperround.web.params import TopicId
+from paperround.web.topic_matches import encode_texts
 
-PREVIEWED: Final = 7  # days, with the newest
-MOST_PREVIEWED: Final = 20
-NEW: Final = 0  # stands for a topic that isn't there yet
+PREVIEW_DAYS: Final = 7  # the newest day is one of them
+MAX_PREVIEW_MATCHES: Final = 20
+NEW_TOPIC: Final = 0  # the id of a topic that does not exist yet
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 Line = Annotated[str, Form(max_length=2_000)]
@@ -34,8 +36,8 @@ Text = Annotated[str, Form(max_length=20_000)]
 
 
 @dataclass(frozen=True)
-class Filled:
-    """A form as it was sent. Lists stand in it as text, one a line or with commas between."""
+class TopicForm:
+    """A form as it was sent. Lists are text, with one entry a line or commas between them."""
 
     name: str = ""
     words: str = ""
@@ -47,19 +49,19 @@ class Filled:
     library: bytes = b""
 
     @classmethod
-    def of(cls, wish: Wish) -> Filled:
+    def from_draft(cls, draft: TopicDraft) -> TopicForm:
         return cls(
-            wish.name,
-            wish.words,
-            "\n".join(wish.examples),
-            ", ".join(wish.must),
-            ", ".join(wish.must_not),
-            ", ".join(wish.authors),
-            str(wish.daily),
+            draft.name,
+            draft.words,
+            "\n".join(draft.examples),
+            ", ".join(draft.must),
+            ", ".join(draft.must_not),
+            ", ".join(draft.authors),
+            str(draft.daily),
         )
 
 
-async def filled(
+async def read_form(
     name: Line = "",
     words: Text = "",
     papers: Text = "",
@@ -68,171 +70,191 @@ async def filled(
     authors: Text = "",
     daily: Annotated[str, Form(max_length=10)] = "5",
     library: Annotated[UploadFile | None, File()] = None,
-) -> Filled:
-    content = await library.read(bibliography.MOST_BYTES + 1) if library else b""
-    return Filled(name, words, papers, must, must_not, authors, daily, content)
+) -> TopicForm:
+    content = await library.read(bibliography.MAX_BYTES + 1) if library else b""
+    return TopicForm(name, words, papers, must, must_not, authors, daily, content)
 
 
-Sent = Annotated[Filled, Depends(filled)]
+SentForm = Annotated[TopicForm, Depends(read_form)]
 
 
 @dataclass(frozen=True)
-class Understood:
-    """What a form says. `unknown`: papers that it names and the catalogue hasn't; `left_out`: beyond what a
-    topic can hold."""
+class ParsedForm:
+    """What a form says.
 
-    wish: Wish
+    `unknown` are papers that it names and the catalogue does not have. `left_out` is how many papers are more
+    than a topic can hold.
+    """
+
+    draft: TopicDraft
     unknown: Sequence[str] = ()
     left_out: int = 0
 
 
-async def understood(session: ReadSession, sent: Filled) -> Understood:
-    """Raises `CannotFollow` and `NotALibrary`."""
-    named = seeds.named(sent.papers)
-    found = await seeds.known(session, named.ids)
-    ids, unknown = [*found.paper_ids], [*named.unread, *found.missing]
-    if sent.library:
-        library = await asyncio.to_thread(bibliography.read, sent.library)
-        of_library = await seeds.of_library(session, library)
-        ids, unknown = [*ids, *of_library.paper_ids], [*unknown, *of_library.missing]
+async def parse_form(session: ReadSession, form: TopicForm) -> ParsedForm:
+    """Parse a form. Raises `TopicInvalid` and `BibliographyInvalid`."""
+    parsed_ids = seeds.parse_ids(form.papers)
+    resolved = await seeds.resolve_ids(session, parsed_ids.ids)
+    ids, unknown = [*resolved.paper_ids], [*parsed_ids.unrecognised, *resolved.missing]
+    if form.library:
+        library = await asyncio.to_thread(bibliography.parse_bibliography, form.library)
+        resolved_references = await seeds.resolve_references(session, library)
+        ids, unknown = [*ids, *resolved_references.paper_ids], [*unknown, *resolved_references.missing]
     examples = tuple(dict.fromkeys(ids))
-    wish = Wish(
-        sent.name,
-        sent.words,
-        examples[:MOST_EXAMPLES],
-        _listed(sent.must),
-        _listed(sent.must_not),
-        _listed(sent.authors),
-        int(sent.daily) if sent.daily.isdecimal() else 0,
+    draft = TopicDraft(
+        form.name,
+        form.words,
+        examples[:MAX_EXAMPLES],
+        _split_list(form.must),
+        _split_list(form.must_not),
+        _split_list(form.authors),
+        int(form.daily) if form.daily.isdecimal() else 0,
     )
-    return Understood(wish, unknown, max(len(examples) - MOST_EXAMPLES, 0))
+    return ParsedForm(draft, unknown, max(len(examples) - MAX_EXAMPLES, 0))
 
 
-def _listed(text: str) -> tuple[str, ...]:
+def _split_list(text: str) -> tuple[str, ...]:
     return tuple(part for piece in re.split(r"[,\n]", text) if (part := piece.strip()))
 
 
 @router.get("/topics/new")
-async def new(
+async def show_new_form(
     request: Request, _: SignedIn, words: Annotated[str, Query(max_length=2_000)] = ""
 ) -> HTMLResponse:
-    async with database_of(request).reading() as session:
-        return await _form(request, session, Filled(words=words[: reader_topics.LONGEST_WORDS]), NEW)
+    async with database_of(request).read_session() as session:
+        return await _show_form(
+            request, session, TopicForm(words=words[: reader_topics.MAX_WORDS_LENGTH]), NEW_TOPIC
+        )
 
 
 @router.get("/topics/{topic_id}/edit")
-async def edit(request: Request, reader: SignedIn, topic_id: TopicId) -> HTMLResponse:
-    async with database_of(request).reading() as session:
-        topic = await reader_topics.topic_of(session, reader.id, topic_id)
-        return await _form(request, session, Filled.of(reader_topics.wish_of(topic)), topic.id)
+async def show_edit_form(request: Request, reader: SignedIn, topic_id: TopicId) -> HTMLResponse:
+    async with database_of(request).read_session() as session:
+        topic = await reader_topics.get_topic(session, reader.id, topic_id)
+        return await _show_form(
+            request, session, TopicForm.from_draft(reader_topics.draft_of(topic)), topic.id
+        )
 
 
 @router.post("/topics/preview")
-async def preview(request: Request, reader: SignedIn, now: Now, sent: Sent) -> HTMLResponse:
-    """A fragment for the page's script: what the form would match as it is."""
-    shown = await _previewed(request, reader, sent, now)
-    return await page(request, None, "topics/preview.html", **shown)
+async def show_preview(request: Request, reader: SignedIn, now: Now, sent: SentForm) -> HTMLResponse:
+    """Show what the form would match as it is: a fragment for the page's script."""
+    context = await _preview_form(request, reader, sent, now)
+    return await page(request, None, "topics/preview.html", **context)
 
 
 @router.post("/topics/new")
-async def create(request: Request, reader: SignedIn, now: Now, sent: Sent, do: Line = "keep") -> Response:
-    shown = await _previewed(request, reader, sent, now)
-    if _needs_a_look(sent, shown, do):
-        return await _again(request, sent, NEW, shown)
-    async with database_of(request).writing() as session:
-        topic = await reader_topics.create(session, reader.id, shown["wish"], now=now)
+async def create_topic(
+    request: Request, reader: SignedIn, now: Now, sent: SentForm, do: Line = "keep"
+) -> Response:
+    preview = await _preview_form(request, reader, sent, now)
+    if _needs_review(sent, preview, do):
+        return await _show_form_again(request, sent, NEW_TOPIC, preview)
+    async with database_of(request).write_session() as session:
+        topic = await reader_topics.create_topic(session, reader.id, preview["draft"], now=now)
     return RedirectResponse(f"/topics/{topic.id}?days=7", 303)
 
 
 @router.post("/topics/{topic_id}/edit")
-async def change(
-    request: Request, reader: SignedIn, now: Now, topic_id: TopicId, sent: Sent, do: Line = "keep"
+async def change_topic(
+    request: Request, reader: SignedIn, now: Now, topic_id: TopicId, sent: SentForm, do: Line = "keep"
 ) -> Response:
-    async with database_of(request).reading() as session:
-        await reader_topics.topic_of(session, reader.id, topic_id)
-    shown = await _previewed(request, reader, sent, now)
-    if _needs_a_look(sent, shown, do):
-        return await _again(request, sent, topic_id, shown)
-    async with database_of(request).writing() as session:
-        topic = await reader_topics.topic_of(session, reader.id, topic_id)
-        await reader_topics.change(session, topic, shown["wish"], now=now)
+    async with database_of(request).read_session() as session:
+        await reader_topics.get_topic(session, reader.id, topic_id)
+    preview = await _preview_form(request, reader, sent, now)
+    if _needs_review(sent, preview, do):
+        return await _show_form_again(request, sent, topic_id, preview)
+    async with database_of(request).write_session() as session:
+        topic = await reader_topics.get_topic(session, reader.id, topic_id)
+        await reader_topics.change_topic(session, topic, preview["draft"], now=now)
     return RedirectResponse(f"/topics/{topic_id}?days=7", 303)
 
 
-def _needs_a_look(sent: Filled, shown: dict[str, Any], do: str) -> bool:
-    """It was asked for, something is wrong, or not all of a library was found."""
-    partly = sent.library and (shown["unknown"] or shown["left_out"])
-    return bool(shown["wish"] is None or do == "preview" or partly)
+def _needs_review(form: TopicForm, preview: dict[str, Any], do: str) -> bool:
+    """Tell whether the form is shown again: on request, for an error, or for papers that were not found."""
+    partly = form.library and (preview["unknown"] or preview["left_out"])
+    return bool(preview["draft"] is None or do == "preview" or partly)
 
 
-async def _again(request: Request, sent: Filled, topic_id: int, shown: dict[str, Any]) -> HTMLResponse:
-    """The form as it was sent; papers of a library, which no browser would send again, by their ids."""
-    wish: Wish | None = shown["wish"]
-    given = replace(Filled.of(wish), name=sent.name) if wish else sent
-    status = 400 if shown["error"] else 200
-    async with database_of(request).reading() as session:
-        return await _form(request, session, given, topic_id, status=status, **shown)
+async def _show_form_again(
+    request: Request, form: TopicForm, topic_id: int, preview: dict[str, Any]
+) -> HTMLResponse:
+    """Show the form as it was sent.
+
+    Papers of a file are given by their ids, since browsers send no file again.
+    """
+    draft: TopicDraft | None = preview["draft"]
+    sent_again = replace(TopicForm.from_draft(draft), name=form.name) if draft else form
+    status = 400 if preview["error"] else 200
+    async with database_of(request).read_session() as session:
+        return await _show_form(request, session, sent_again, topic_id, status=status, **preview)
 
 
-async def _previewed(request: Request, reader: Reader, sent: Filled, now: datetime) -> dict[str, Any]:
-    """What the page tells of a form: its matches of the last days, or what is wrong with it."""
-    vectors = await vectors_of(request, {NEW: sent.words[: reader_topics.LONGEST_WORDS]})
+async def _preview_form(request: Request, reader: Reader, form: TopicForm, now: datetime) -> dict[str, Any]:
+    """Preview a form: its matches of the last days, or what is wrong with it."""
+    vectors = await encode_texts(request, {NEW_TOPIC: form.words[: reader_topics.MAX_WORDS_LENGTH]})
     try:
-        async with database_of(request).reading() as session:
-            found = await understood(session, sent)
-            wish = reader_topics.checked(found.wish)
-            told = await _matches(session, reader, wish, vectors.get(NEW), now)
-    except (CannotFollow, NotALibrary) as error:
-        return {**_NOTHING, "error": str(error)}
-    return {**_NOTHING, **told, "wish": wish, "unknown": found.unknown, "left_out": found.left_out}
+        async with database_of(request).read_session() as session:
+            parsed = await parse_form(session, form)
+            draft = reader_topics.check_draft(parsed.draft)
+            matches = await _match_draft(session, reader, draft, vectors.get(NEW_TOPIC), now)
+    except (TopicInvalid, BibliographyInvalid) as error:
+        return {**EMPTY_PREVIEW, "error": str(error)}
+    return {
+        **EMPTY_PREVIEW,
+        **matches,
+        "draft": draft,
+        "unknown": parsed.unknown,
+        "left_out": parsed.left_out,
+    }
 
 
-_NOTHING: Final[dict[str, Any]] = {
-    "wish": None,
+EMPTY_PREVIEW: Final[dict[str, Any]] = {
+    "draft": None,
     "unknown": (),
     "left_out": 0,
     "error": "",
     "matches": None,
-    "span": PREVIEWED,
+    "span": PREVIEW_DAYS,
 }
 
 
-async def _matches(
-    session: ReadSession, reader: Reader, wish: Wish, vector: QueryVector | None, now: datetime
+async def _match_draft(
+    session: ReadSession, reader: Reader, draft: TopicDraft, vector: QueryVector | None, now: datetime
 ) -> dict[str, Any]:
-    day = await editions.newest_day(session)
+    day = await editions.find_newest_day(session)
     if day is None:
         return {"matches": []}
-    found = await matches(
+    matches = await match_papers(
         session,
-        wish.wanted,
+        draft.to_query,
         text_vector=vector,
-        first=day - timedelta(days=PREVIEWED - 1),
+        first=day - timedelta(days=PREVIEW_DAYS - 1),
         last=day,
-        limit=MOST_PREVIEWED,
-        daily=wish.daily,
+        limit=MAX_PREVIEW_MATCHES,
+        daily=draft.daily,
     )
-    papers = await editions.papers_of(session, [match.paper_id for match in found])
-    look = await Look.at(session, papers.values(), found, reader=reader, now=now)
-    return {"matches": [look.match(match) for match in found]}
+    papers = await editions.load_papers(session, [match.paper_id for match in matches])
+    cards = await MatchCards.load(session, papers.values(), matches, reader=reader, now=now)
+    return {"matches": [cards.build_match_card(match) for match in matches]}
 
 
-async def _form(
+async def _show_form(
     request: Request,
     session: ReadSession,
-    given: Filled,
+    form: TopicForm,
     topic_id: int,
     *,
     status: int = 200,
-    **shown: Any,
+    **preview: Any,
 ) -> HTMLResponse:
     return await page(
         request,
         session,
         "topics/form.html",
         status=status,
-        given=given,
+        form=form,
         topic_id=topic_id,
         bounds=reader_topics,
-        **{**_NOTHING, **shown},
+        **{**EMPTY_PREVIEW, **preview},
     )

@@ -1,69 +1,60 @@
-"""`/topics` and `/topics/{id}`: what matches, why, and what a topic learned from."""
+"""`/topics` and `/topics/{id}`: what matches, why, and what a topic has learned from."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
 from paperround.accounts.tables import Reader
 from paperround.database import ReadSession
 from paperround.papers import editions
-from paperround.papers.editions import Choice, Sort
+from paperround.papers.editions import EditionQuery, Sort
 from paperround.papers.tables import Paper
 from paperround.search.query_vectors import QueryVector
-from paperround.topics import overview, queries, reader_topics
-from paperround.topics.matcher import matches
-from paperround.topics.model.batch import MOST_FOLLOWED
+from paperround.topics import overview, reader_topics
 from paperround.topics.model.match import Match
 from paperround.topics.tables import Topic
-from paperround.web.dependencies import Now, SignedIn, database_of, page, query_vectors_of
+from paperround.web.dependencies import Now, SignedIn, database_of, page
+from paperround.web.params import TopicId
+from paperround.web.topic_matches import encode_texts, match_days
 from paperround.web.views import presenters
 from paperround.web.views.reasons import named_papers, why
-from paperround.web.views.viewer_state import Marks, marks
+from paperround.web.views.viewer_state import ViewerState, load_viewer_state
 
 SPANS: Final = {1: "the latest day", 7: "the last 7 days"}
-MOST_SHOWN: Final = 100
-CANDIDATES: Final = 50  # of the day's most voted papers, for what lies outside
+MAX_OUTSIDE_CANDIDATES: Final = 50  # the day's most voted papers, of which some lie outside the topics
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-TopicId = Annotated[int, Path(ge=1, lt=2**31, description="A topic's number.", examples=[12])]
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A match as a page shows it."""
+class MatchCard:
+    """A match as a page shows it. `is_new` means that the paper came since the reader's last visit."""
 
-    entry: presenters.Entry
+    card: presenters.PaperCard
     why: Markup
     strength: int
-    new: bool
-    also: Sequence[str] = ()
-
-
-async def vectors_of(request: Request, texts: Mapping[int, str]) -> dict[int, QueryVector]:
-    """Of topics' words, by topic; those that can't be had now are left out. Ask before taking a session."""
-    vectors = query_vectors_of(request)
-    found = {key: await vectors.of(text) for key, text in texts.items() if text}
-    return {key: vector for key, vector in found.items() if vector}
+    is_new: bool
+    other_topics: Sequence[str] = ()
 
 
 @router.get("/topics")
-async def all_topics(request: Request, reader: SignedIn, now: Now) -> HTMLResponse:
-    """The latest day's matches of all topics, each paper once, and some from outside."""
-    async with database_of(request).reading() as session:
-        topics = await reader_topics.topics_of(session, reader.id)
-    vectors = await vectors_of(request, {topic.id: topic.words for topic in topics if not topic.paused})
-    async with database_of(request).reading() as session:
-        return await _all_topics(request, session, reader, topics, vectors, now)
+async def show_topics(request: Request, reader: SignedIn, now: Now) -> HTMLResponse:
+    """Show the latest day's matches of all topics, each paper once, and some papers from outside."""
+    async with database_of(request).read_session() as session:
+        topics = await reader_topics.list_topics(session, reader.id)
+    vectors = await encode_texts(request, {topic.id: topic.words for topic in topics if not topic.paused})
+    async with database_of(request).read_session() as session:
+        return await _show_topics(request, session, reader, topics, vectors, now)
 
 
-async def _all_topics(
+async def _show_topics(
     request: Request,
     session: ReadSession,
     reader: Reader,
@@ -71,38 +62,47 @@ async def _all_topics(
     vectors: Mapping[int, QueryVector],
     now: datetime,
 ) -> HTMLResponse:
-    day = await editions.newest_day(session)
-    groups = await overview.grouped(session, topics, day, vectors) if day else []
-    found = [placed.match for group in groups for placed in group.shown]
+    day = await editions.find_newest_day(session)
+    groups = await overview.group_matches(session, topics, day, vectors) if day else []
+    matches = [placed.match for group in groups for placed in group.shown_matches]
     matched = {placed.match.paper_id for group in groups for placed in group.matches}
-    outside = await _outside(session, reader, topics, matched, day) if day and topics else []
-    papers = await editions.papers_of(session, [*(match.paper_id for match in found), *outside])
-    look = await Look.at(session, papers.values(), found, reader=reader, now=now)
-    told = [
-        (group, [look.match(placed.match, also=placed.also) for placed in group.shown]) for group in groups
+    outside = await _choose_outside_papers(session, reader, topics, matched, day) if day and topics else []
+    papers = await editions.load_papers(session, [*(match.paper_id for match in matches), *outside])
+    cards = await MatchCards.load(session, papers.values(), matches, reader=reader, now=now)
+    card_groups = [
+        (
+            group,
+            [
+                cards.build_match_card(placed.match, also=placed.other_topics)
+                for placed in group.shown_matches
+            ],
+        )
+        for group in groups
     ]
     return await page(
         request,
         session,
         "topics/all.html",
         topics=topics,
-        groups=told,
-        outside=[look.paper(key) for key in outside],
-        marks=await marks(request, session, papers.values()),
+        groups=card_groups,
+        outside=[cards.build_unmatched_card(paper_id) for paper_id in outside],
+        marks=await load_viewer_state(request, session, papers.values()),
         day=day,
         day_label=presenters.days_ago(day, today=now.date()) if day else "",
         total=len(matched),
-        fresh=sum(one.new for _, group in told for one in group),
+        fresh=sum(one.is_new for _, group in card_groups for one in group),
         now=now,
     )
 
 
-async def _outside(
+async def _choose_outside_papers(
     session: ReadSession, reader: Reader, topics: Sequence[Topic], matched: Collection[str], day: date
 ) -> list[str]:
-    popular = await editions.papers(session, Choice(first=day, last=day), sort=Sort.upvotes, limit=CANDIDATES)
+    popular = await editions.list_papers(
+        session, EditionQuery(first=day, last=day), sort=Sort.upvotes, limit=MAX_OUTSIDE_CANDIDATES
+    )
     rated = {rating.paper_id for topic in topics for rating in topic.ratings}
-    return overview.outside(
+    return overview.choose_outside_papers(
         [paper.id for paper in popular.papers],
         {*rated, *matched},
         matched=len(matched),
@@ -112,21 +112,21 @@ async def _outside(
 
 
 @router.get("/topics/{topic_id}")
-async def one_topic(
+async def show_topic(
     request: Request,
     reader: SignedIn,
     now: Now,
     topic_id: TopicId,
     days: Annotated[int, Query(ge=1, le=7)] = 1,
 ) -> HTMLResponse:
-    async with database_of(request).reading() as session:
-        topic = await reader_topics.topic_of(session, reader.id, topic_id)
-    vectors = await vectors_of(request, {topic.id: topic.words})
-    async with database_of(request).reading() as session:
-        return await topic_page(request, session, reader, topic, vectors.get(topic.id), now, days=days)
+    async with database_of(request).read_session() as session:
+        topic = await reader_topics.get_topic(session, reader.id, topic_id)
+    vectors = await encode_texts(request, {topic.id: topic.words})
+    async with database_of(request).read_session() as session:
+        return await render_topic(request, session, reader, topic, vectors.get(topic.id), now, days=days)
 
 
-async def topic_page(
+async def render_topic(
     request: Request,
     session: ReadSession,
     reader: Reader,
@@ -137,22 +137,22 @@ async def topic_page(
     days: int = 1,
     feed: str = "",
 ) -> HTMLResponse:
-    """`feed`: the address of its feed, just after its key was made."""
-    day = await editions.newest_day(session)
-    found = await matches_until(session, topic, day, vector, days=days) if day else []
-    papers = await editions.papers_of(session, [match.paper_id for match in found])
-    look = await Look.at(session, papers.values(), found, reader=reader, now=now)
-    mine = await marks(request, session, papers.values())
+    """Render the page of a topic. `feed` is the address of its feed, just after its key was made."""
+    day = await editions.find_newest_day(session)
+    matches = await match_days(session, topic, day, vector, days=days) if day else []
+    papers = await editions.load_papers(session, [match.paper_id for match in matches])
+    cards = await MatchCards.load(session, papers.values(), matches, reader=reader, now=now)
+    state = await load_viewer_state(request, session, papers.values())
     ratings = sorted(topic.ratings, key=lambda rating: rating.rated_at, reverse=True)
     examples = [example.paper_id for example in topic.examples]
-    titles = await reader_topics.titles(session, [*examples, *(rating.paper_id for rating in ratings)])
+    titles = await reader_topics.load_titles(session, [*examples, *(rating.paper_id for rating in ratings)])
     return await page(
         request,
         session,
         "topics/one.html",
         topic=topic,
-        matches=[look.match(match) for match in found],
-        marks=only(mine, topic.id),
+        matches=[cards.build_match_card(match) for match in matches],
+        marks=keep_ratings_of_topic(state, topic.id),
         examples=[(key, titles[key]) for key in examples if key in titles],
         ratings=[(rating, titles[rating.paper_id]) for rating in ratings if rating.paper_id in titles],
         day=day,
@@ -164,64 +164,48 @@ async def topic_page(
     )
 
 
-async def matches_until(
-    session: ReadSession, topic: Topic, day: date, vector: QueryVector | None, *, days: int
-) -> Sequence[Match]:
-    """As the topic is now: a rating counts at once. A paused one is shown what it would match."""
-    wanted = await queries.wanted_of(session, [topic.id])
-    return await matches(
-        session,
-        wanted[topic.id],
-        text_vector=vector,
-        first=day - timedelta(days=days - 1),
-        last=day,
-        limit=min((topic.daily + MOST_FOLLOWED) * days, MOST_SHOWN),
-        daily=topic.daily,
-    )
-
-
-def only(mine: Marks, topic_id: int) -> Marks:
-    """A topic's own page tells of ratings in it alone."""
+def keep_ratings_of_topic(state: ViewerState, topic_id: int) -> ViewerState:
+    """Keep the ratings of one topic: its own page shows no others."""
     own = {
         key: replace(mark, ratings=[rated for rated in mark.ratings if rated.topic_id == topic_id])
-        for key, mark in mine.by_paper.items()
+        for key, mark in state.by_paper.items()
     }
-    return replace(mine, by_paper=own)
+    return replace(state, by_paper=own)
 
 
 @dataclass(frozen=True)
-class Look:
-    """What matches are shown with. `new`: papers that came since the reader's last visit."""
+class MatchCards:
+    """Builds the cards of matches. `new_ids` are papers that came since the reader's last visit."""
 
     papers: Mapping[str, Paper]
     titles: Mapping[str, str]
-    new: Collection[str]
+    new_ids: Collection[str]
     today: date
 
     @classmethod
-    async def at(
+    async def load(
         cls,
         session: ReadSession,
         papers: Iterable[Paper],
-        found: Sequence[Match],
+        matches: Sequence[Match],
         *,
         reader: Reader,
         now: datetime,
-    ) -> Look:
+    ) -> MatchCards:
         by_id = {paper.id: paper for paper in papers}
-        listings = await editions.listings(session, list(by_id))
+        listings = await editions.load_listings(session, list(by_id))
         new = {
-            key
-            for key, rows in listings.items()
+            paper_id
+            for paper_id, rows in listings.items()
             if rows and min(row.first_seen_at for row in rows) > reader.visited_at
         }
-        return cls(by_id, await reader_topics.titles(session, named_papers(found)), new, now.date())
+        return cls(by_id, await reader_topics.load_titles(session, named_papers(matches)), new, now.date())
 
-    def match(self, match: Match, also: Sequence[str] = ()) -> Shown:
-        entry = presenters.entry(self.papers[match.paper_id], today=self.today)
-        return Shown(entry, why(match, self.titles), match.strength, match.paper_id in self.new, also)
+    def build_match_card(self, match: Match, also: Sequence[str] = ()) -> MatchCard:
+        entry = presenters.build_paper_card(self.papers[match.paper_id], today=self.today)
+        return MatchCard(entry, why(match, self.titles), match.strength, match.paper_id in self.new_ids, also)
 
-    def paper(self, paper_id: str) -> Shown:
-        """One that no topic matched."""
-        entry = presenters.entry(self.papers[paper_id], today=self.today)
-        return Shown(entry, Markup(""), 0, paper_id in self.new)
+    def build_unmatched_card(self, paper_id: str) -> MatchCard:
+        """Build the card of a paper that no topic matched."""
+        entry = presenters.build_paper_card(self.papers[paper_id], today=self.today)
+        return MatchCard(entry, Markup(""), 0, paper_id in self.new_ids)

@@ -7,7 +7,7 @@ from typing import Final
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from paperround.accounts.sessions import LONGEST
+from paperround.accounts.sessions import SESSION_LIFETIME
 from paperround.settings import Settings
 from paperround.tokens import BadToken, Signer
 
@@ -40,7 +40,7 @@ def give(response: Response, token: str, signer: Signer, settings: Settings) -> 
     response.set_cookie(
         cookie_name(settings),
         signer.sign(PURPOSE, token),
-        max_age=int(LONGEST.total_seconds()),
+        max_age=int(SESSION_LIFETIME.total_seconds()),
         path="/",
         secure=secure(settings),
         httponly=True,

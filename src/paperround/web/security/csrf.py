@@ -74,5 +74,5 @@ async def own_forms_only(request: Request, visit: Visit, now: Now) -> None:
     sent = (await request.form()).get("csrf") if is_form(request) else None
     if not cookies.is_form_token(signer_of(request), visit.session.id, sent):
         raise Forbidden(OLD_FORM)
-    async with database_of(request).writing() as session:
-        request.state.renewed = await sessions.renew(session, visit.session, now=now)
+    async with database_of(request).write_session() as session:
+        request.state.renewed = await sessions.renew_token(session, visit.session, now=now)

@@ -10,8 +10,8 @@ from starlette.responses import Response
 from paperround.papers import citations
 from paperround.papers.tables import Paper
 from paperround.settings import Settings
-from paperround.web.api.papers import PaperId, found
 from paperround.web.dependencies import Config, Read
+from paperround.web.params import PaperId, get_paper_or_404
 
 BIBTEX: Final = "application/x-bibtex"
 RIS: Final = "application/x-research-info-systems"
@@ -27,7 +27,7 @@ router = APIRouter(tags=["papers"])
     summary="One paper in BibTeX",
 )
 async def paper_bibtex(session: Read, settings: Config, paper_id: PaperId) -> Response:
-    paper = await found(session, paper_id)
+    paper = await get_paper_or_404(session, paper_id)
     return _file(bibtex(paper, settings), paper, "bib", BIBTEX)
 
 
@@ -38,14 +38,14 @@ async def paper_bibtex(session: Read, settings: Config, paper_id: PaperId) -> Re
     summary="One paper in RIS",
 )
 async def paper_ris(session: Read, settings: Config, paper_id: PaperId) -> Response:
-    paper = await found(session, paper_id)
-    body = citations.ris(paper, url=_url(paper, settings))
+    paper = await get_paper_or_404(session, paper_id)
+    body = citations.render_ris(paper, url=_url(paper, settings))
     return _file(body, paper, "ris", RIS)
 
 
 def bibtex(paper: Paper, settings: Settings) -> str:
     """The entry, for the file and the paper's page."""
-    return citations.bibtex(paper, url=_url(paper, settings), on_arxiv=not paper.invented)
+    return citations.render_bibtex(paper, url=_url(paper, settings), on_arxiv=not paper.invented)
 
 
 def _url(paper: Paper, settings: Settings) -> str:

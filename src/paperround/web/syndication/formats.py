@@ -22,24 +22,24 @@ from paperround import __version__
 from paperround.papers.heat import listing_time
 from paperround.papers.tables import Paper
 from paperround.settings import Settings
-from paperround.text.markup import plain, unicode_math
+from paperround.text.markup import render_unicode, to_plain_text
 
-MOST_AUTHORS: Final = 50
+MAX_AUTHORS: Final = 50
 KEPT: Final = "max-age=300"  # what asks more often than that is answered by whoever keeps copies
 
 
-class Form(enum.StrEnum):
+class FeedFormat(enum.StrEnum):
     """As an address ends."""
 
     atom = "atom"
     json = "json"
 
 
-MEDIA_TYPES: Final = {Form.atom: "application/atom+xml", Form.json: "application/feed+json"}
+MEDIA_TYPES: Final = {FeedFormat.atom: "application/atom+xml", FeedFormat.json: "application/feed+json"}
 
 
 @dataclass(frozen=True)
-class Feed:
+class FeedDocument:
     """`address` is the feed's own, `page` the one that people read: both whole, so that they are stable ids.
 
     `base`: the site's address. `site`: its name, the author of what has none.
@@ -53,7 +53,9 @@ class Feed:
     papers: Sequence[Paper]
 
     @classmethod
-    def of(cls, settings: Settings, title: str, address: str, page: str, papers: Sequence[Paper]) -> Feed:
+    def of(
+        cls, settings: Settings, title: str, address: str, page: str, papers: Sequence[Paper]
+    ) -> FeedDocument:
         """On this site; `address` and `page` are paths."""
         base, site = settings.address, settings.site_name
         return cls(f"{site}: {title}", f"{base}{address}", f"{base}{page}", base, site, papers)
@@ -64,7 +66,9 @@ class Feed:
         return max((paper.seen_at for paper in self.papers), default=datetime.fromtimestamp(0, UTC))
 
 
-def answer(request: Request, feed: Feed, form: Form, *, private: bool = False) -> Response:
+def build_response(
+    request: Request, feed: FeedDocument, form: FeedFormat, *, private: bool = False
+) -> Response:
     """The feed; 304 to who has it already. `private`: for one reader alone."""
     headers = {
         "ETag": _mark(feed, form),
@@ -74,12 +78,12 @@ def answer(request: Request, feed: Feed, form: Form, *, private: bool = False) -
     if _is_known(request, headers["ETag"], feed.updated):
         return Response(status_code=304, headers=headers)
     media_type = f"{MEDIA_TYPES[form]}; charset=utf-8"
-    if form is Form.json:
+    if form is FeedFormat.json:
         return JSONResponse(json_feed(feed), headers=headers, media_type=media_type)
     return Response(atom_feed(feed), headers=headers, media_type=media_type)
 
 
-def _mark(feed: Feed, form: Form) -> str:
+def _mark(feed: FeedDocument, form: FeedFormat) -> str:
     """The same for the same content; weak, since it may be compressed on its way."""
     told = [(paper.id, paper.text_hash, str(paper.listed_on), str(paper.revised_at)) for paper in feed.papers]
     content = repr((__version__, form, feed.title, feed.address, feed.site, told))
@@ -100,13 +104,13 @@ def _is_known(request: Request, mark: str, updated: datetime) -> bool:
     return updated.replace(microsecond=0) <= since.replace(tzinfo=since.tzinfo or UTC)
 
 
-def atom_feed(feed: Feed) -> bytes:
+def atom_feed(feed: FeedDocument) -> bytes:
     document = FeedGenerator()
     document.id(feed.address)
-    document.title(plain(feed.title))
-    document.link(href=feed.address, rel="self", type=MEDIA_TYPES[Form.atom])
+    document.title(to_plain_text(feed.title))
+    document.link(href=feed.address, rel="self", type=MEDIA_TYPES[FeedFormat.atom])
     document.link(href=feed.page, rel="alternate", type="text/html")
-    document.author(name=plain(feed.site))
+    document.author(name=to_plain_text(feed.site))
     document.updated(feed.updated)
     document.icon(f"{feed.base}/static/favicon.svg")
     document.generator("Paperround", version=__version__)
@@ -124,20 +128,20 @@ def _atom_entry(paper: Paper, base: str) -> FeedEntry:
         entry.author(name=name)
     for word in _tags(paper):
         entry.category(term=word)
-    entry.summary(unicode_math(paper.abstract))
+    entry.summary(render_unicode(paper.abstract))
     entry.published(listing_time(paper.listed_on))
     entry.updated(_changed(paper))
     return entry
 
 
-def json_feed(feed: Feed) -> dict[str, Any]:
+def json_feed(feed: FeedDocument) -> dict[str, Any]:
     return {
         "version": "https://jsonfeed.org/version/1.1",
-        "title": plain(feed.title),
+        "title": to_plain_text(feed.title),
         "home_page_url": feed.page,
         "feed_url": feed.address,
         "favicon": f"{feed.base}/static/favicon.svg",
-        "authors": [{"name": plain(feed.site)}],
+        "authors": [{"name": to_plain_text(feed.site)}],
         "language": "en",
         "items": [_json_item(paper, feed.base) for paper in feed.papers],
     }
@@ -148,7 +152,7 @@ def _json_item(paper: Paper, base: str) -> dict[str, Any]:
         "id": _page(paper, base),
         "url": _page(paper, base),
         "title": _title(paper),
-        "content_text": unicode_math(paper.abstract),
+        "content_text": render_unicode(paper.abstract),
         "date_published": listing_time(paper.listed_on).isoformat(),
         "date_modified": _changed(paper).isoformat(),
         "authors": [{"name": name} for name in _names(paper)],
@@ -162,16 +166,16 @@ def _page(paper: Paper, base: str) -> str:
 
 
 def _title(paper: Paper) -> str:
-    return unicode_math(paper.title) or paper.id
+    return render_unicode(paper.title) or paper.id
 
 
 def _names(paper: Paper) -> list[str]:
-    return [name for name in map(plain, paper.author_names) if name][:MOST_AUTHORS]
+    return [name for name in map(to_plain_text, paper.author_names) if name][:MAX_AUTHORS]
 
 
 def _tags(paper: Paper) -> list[str]:
     words = [*(paper.categories or []), *(paper.ai_keywords or [])]
-    return list(dict.fromkeys(filter(None, (plain(unicode_math(word)) for word in words))))
+    return list(dict.fromkeys(filter(None, (to_plain_text(render_unicode(word)) for word in words))))
 
 
 def _changed(paper: Paper) -> datetime:

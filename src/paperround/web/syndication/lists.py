@@ -10,19 +10,19 @@ from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from paperround.papers import editions
-from paperround.papers.editions import Choice, Sort
+from paperround.papers.editions import EditionQuery, Sort
 from paperround.papers.tables import Paper
-from paperround.search.results import papers_of
+from paperround.search.results import load_result_papers
 from paperround.web.dependencies import BadRequest, Config, Now, Read
-from paperround.web.search_params import Asked, Filtered
+from paperround.web.search_params import Filters, OptionalSearch
 from paperround.web.syndication import formats
-from paperround.web.syndication.formats import MEDIA_TYPES, Feed, Form
+from paperround.web.syndication.formats import MEDIA_TYPES, FeedDocument, FeedFormat
 
 DAYS: Final = 7  # of which the daily feed tells
-MOST_DAILY: Final = 100
-MOST_TRENDING: Final = 50
+MAX_DAILY_PAPERS: Final = 100
+MAX_TRENDING_PAPERS: Final = 50
 NEWS: Final = timedelta(days=30)  # how far back a search's feed looks
-MOST_FOUND: Final = 20
+MAX_SEARCH_PAPERS: Final = 20
 
 SHAPES: Final[dict[int | str, dict[str, Any]]] = {
     200: {
@@ -31,7 +31,7 @@ SHAPES: Final[dict[int | str, dict[str, Any]]] = {
     },
     304: {"description": "As it was."},
 }
-FormOf = Annotated[Form, Path(description="`atom` or `json`.", examples=["atom"])]
+FormOf = Annotated[FeedFormat, Path(description="`atom` or `json`.", examples=["atom"])]
 
 router = APIRouter(prefix="/feeds", tags=["feed readers"], default_response_class=Response, responses=SHAPES)
 
@@ -39,44 +39,44 @@ router = APIRouter(prefix="/feeds", tags=["feed readers"], default_response_clas
 @router.get("/daily.{form}", summary="The newest papers, as a feed")
 async def daily(request: Request, session: Read, settings: Config, form: FormOf) -> Response:
     """The lists of the last seven days that have papers, the newest first, at most 100 papers."""
-    newest = await editions.newest_day(session)
+    newest = await editions.find_newest_day(session)
     papers: list[Paper] = []
     if newest:
-        choice = Choice(first=newest - timedelta(days=DAYS - 1))
-        rows = await editions.listed(session, choice, sort=None, limit=MOST_DAILY, offset=0)
+        choice = EditionQuery(first=newest - timedelta(days=DAYS - 1))
+        rows = await editions.list_listed_papers(session, choice, sort=None, limit=MAX_DAILY_PAPERS, offset=0)
         papers = list({paper.id: paper for _, paper in rows}.values())
-    feed = Feed.of(settings, "daily papers", f"/feeds/daily.{form}", "/papers", papers)
-    return formats.answer(request, feed, form)
+    feed = FeedDocument.of(settings, "daily papers", f"/feeds/daily.{form}", "/papers", papers)
+    return formats.build_response(request, feed, form)
 
 
 @router.get("/trending.{form}", summary="What is trending, as a feed")
 async def trending(request: Request, session: Read, settings: Config, form: FormOf) -> Response:
     """The 50 hottest papers, the hottest first."""
-    part = await editions.papers(session, Choice(), sort=Sort.trending, limit=MOST_TRENDING)
+    part = await editions.list_papers(session, EditionQuery(), sort=Sort.trending, limit=MAX_TRENDING_PAPERS)
     address = f"/feeds/trending.{form}"
-    feed = Feed.of(settings, "trending papers", address, "/papers/trending", part.papers)
-    return formats.answer(request, feed, form)
+    feed = FeedDocument.of(settings, "trending papers", address, "/papers/trending", part.papers)
+    return formats.build_response(request, feed, form)
 
 
 @router.get("/search.{form}", summary="What a search finds, as a feed")
 async def found(
     request: Request,
-    asking: Asked,
-    filters: Filtered,
+    asking: OptionalSearch,
+    filters: Filters,
     session: Read,
     settings: Config,
     now: Now,
     form: FormOf,
 ) -> Response:
     """The 20 papers of the last 30 days that match best, the newest first. Asked as /api/v1/search is."""
-    if asking is None or not asking.question.words:
+    if asking is None or not asking.query.words:
         raise BadRequest("Say what to look for: ?q=…")
     earliest = (now - NEWS).date()
-    recent = replace(filters, first=max(filters.first or earliest, earliest))
-    hits = await asking.search(session, filters=recent, limit=MOST_FOUND)
-    papers = [paper for match, paper in await papers_of(session, hits.matches) if match.reasons]
+    recent = replace(filters, first_day=max(filters.first_day or earliest, earliest))
+    hits = await asking.search(session, filters=recent, limit=MAX_SEARCH_PAPERS)
+    papers = [paper for match, paper in await load_result_papers(session, hits.results) if match.reasons]
     newest = sorted(papers, key=lambda paper: (paper.listed_on, paper.id), reverse=True)
     query = request.url.query
     address = f"/feeds/search.{form}?{query}"
-    feed = Feed.of(settings, asking.question.text, address, f"/papers?{query}", newest)
-    return formats.answer(request, feed, form)
+    feed = FeedDocument.of(settings, asking.query.text, address, f"/papers?{query}", newest)
+    return formats.build_response(request, feed, form)

@@ -12,11 +12,11 @@ from fastapi.responses import PlainTextResponse, RedirectResponse
 from starlette.responses import Response
 
 from paperround.papers import editions
-from paperround.papers.period import Period, Span
+from paperround.papers.period import EditionPeriod, Period
 from paperround.web.dependencies import Config, Read
 from paperround.web.views import presenters
 
-MOST: Final = 50_000  # addresses in one file, by the protocol
+MAX_ADDRESSES: Final = 50_000  # addresses in one file, by the protocol
 PRIVATE: Final = (
     "/papers?q=",
     "/sign-in",
@@ -51,28 +51,28 @@ async def icon() -> RedirectResponse:
 @router.get("/sitemap.xml")
 async def sitemap(session: Read, settings: Config) -> Response:
     """The sitemaps of all months, the newest first."""
-    days = await editions.first_and_last_day(session)
+    days = await editions.find_first_and_last_day(session)
     months = list(_months(*days)) if days else []
     places = [f"{settings.address}/sitemap/{month.key}.xml" for month in months]
-    items = "".join(f"<sitemap><loc>{escape(place)}</loc></sitemap>" for place in places[:MOST])
+    items = "".join(f"<sitemap><loc>{escape(place)}</loc></sitemap>" for place in places[:MAX_ADDRESSES])
     return _xml(f"<sitemapindex {SITEMAPS}>{items}</sitemapindex>")
 
 
 @router.get("/sitemap/{key}.xml")
 async def month_sitemap(session: Read, settings: Config, key: str) -> Response:
     """A month: its edition, and the papers listed in it."""
-    month = Span.parse(Period.month, key)
-    ids = await editions.ids_in(session, month, limit=MOST - 1)
+    month = EditionPeriod.parse(Period.month, key)
+    ids = await editions.list_paper_ids(session, month, limit=MAX_ADDRESSES - 1)
     places = [presenters.address(month), *(f"/papers/{paper_id}" for paper_id in ids)]
     items = "".join(f"<url><loc>{escape(settings.address + place)}</loc></url>" for place in places)
     return _xml(f"<urlset {SITEMAPS}>{items}</urlset>")
 
 
-def _months(first: date, last: date) -> Iterator[Span]:
-    month = Span.of(Period.month, last)
+def _months(first: date, last: date) -> Iterator[EditionPeriod]:
+    month = EditionPeriod.containing(Period.month, last)
     while month.last >= first:
         yield month
-        month = Span.of(Period.month, month.first - timedelta(days=1))
+        month = EditionPeriod.containing(Period.month, month.first - timedelta(days=1))
 
 
 def _xml(body: str) -> Response:

@@ -10,10 +10,11 @@ from starlette.responses import Response
 from paperround.papers import editions
 from paperround.topics import reader_topics
 from paperround.web.dependencies import Config, database_of
-from paperround.web.pages.topics import TopicId, matches_until, vectors_of
+from paperround.web.params import TopicId
 from paperround.web.syndication import formats
-from paperround.web.syndication.formats import Feed
+from paperround.web.syndication.formats import FeedDocument
 from paperround.web.syndication.lists import DAYS, SHAPES, FormOf
+from paperround.web.topic_matches import encode_texts, match_days
 
 router = APIRouter(prefix="/feeds/topics", tags=["feed readers"], responses=SHAPES)
 
@@ -27,16 +28,16 @@ async def topic_feed(
     key: Annotated[str, Query(max_length=100, description="The topic's own, from its page.")] = "",
 ) -> Response:
     """Matches of the last seven days, the newest first, then the best."""
-    async with database_of(request).reading() as session:
-        topic = await reader_topics.topic_by_key(session, topic_id, key)
-    vectors = await vectors_of(request, {topic.id: topic.words})
-    async with database_of(request).reading() as session:
-        day = await editions.newest_day(session)
+    async with database_of(request).read_session() as session:
+        topic = await reader_topics.get_topic_by_feed_key(session, topic_id, key)
+    vectors = await encode_texts(request, {topic.id: topic.words})
+    async with database_of(request).read_session() as session:
+        day = await editions.find_newest_day(session)
         vector = vectors.get(topic.id)
-        found = await matches_until(session, topic, day, vector, days=DAYS) if day else []
-        by_id = await editions.papers_of(session, [match.paper_id for match in found])
+        found = await match_days(session, topic, day, vector, days=DAYS) if day else []
+        by_id = await editions.load_papers(session, [match.paper_id for match in found])
     best = [by_id[match.paper_id] for match in found]
     newest = sorted(best, key=lambda paper: paper.listed_on, reverse=True)
     address = f"/feeds/topics/{topic.id}.{form}"
-    feed = Feed.of(settings, topic.name, address, f"/topics/{topic.id}", newest)
-    return formats.answer(request, feed, form, private=True)
+    feed = FeedDocument.of(settings, topic.name, address, f"/topics/{topic.id}", newest)
+    return formats.build_response(request, feed, form, private=True)

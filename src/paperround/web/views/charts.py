@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from paperround.papers.heat import Votes
+from paperround.papers.heat import VoteCount
 from paperround.papers.tables import Signal
 
 CHART_SIZE: Final = (600, 120)
-MOST_DAYS: Final = 40  # that a chart tells apart
+MAX_DAYS: Final = 40  # that a chart tells apart
 LINE_SIZE: Final = (52, 16)
-LEAST_RISE: Final = 5  # votes that a small line's height stands for at least
-LEAST_STEPS: Final = 4  # fewer are a straight line, and tell nothing
+MIN_RISE: Final = 5  # votes that a small line's height stands for at least
+MIN_STEPS: Final = 4  # fewer are a straight line, and tell nothing
 
 
 @dataclass(frozen=True)
@@ -58,20 +58,20 @@ def chart(signals: Sequence[Signal], *, until: datetime) -> Chart | None:
 def _midnights(first: datetime, last: datetime) -> list[datetime]:
     """Where days begin between two moments; none where there would be more than a chart can show."""
     days = (last - first).days + 1
-    if days > MOST_DAYS:
+    if days > MAX_DAYS:
         return []
     start = first.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return [at for day in range(1, days + 1) if (at := start + timedelta(days=day)) < last]
 
 
-def line(steps: Sequence[Votes]) -> str | None:
+def line(steps: Sequence[VoteCount]) -> str | None:
     """The path of a small line, from the first of `steps` to the last. None where there is none to see."""
     numbers = [step.number for step in steps]
-    if len(numbers) < LEAST_STEPS or len(set(numbers)) < 2:
+    if len(numbers) < MIN_STEPS or len(set(numbers)) < 2:
         return None
     width, height = LINE_SIZE
     first, length = steps[0].at, steps[-1].at - steps[0].at
-    low, rise = min(numbers), max(max(numbers) - min(numbers), LEAST_RISE)
+    low, rise = min(numbers), max(max(numbers) - min(numbers), MIN_RISE)
     points = [
         f"{width * ((step.at - first) / length):.4g} {height * (1 - (step.number - low) / rise):.4g}"
         for step in steps

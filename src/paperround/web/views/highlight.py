@@ -8,8 +8,8 @@ from typing import Final
 
 from markupsafe import Markup
 
-from paperround.papers.search_column import WORD
-from paperround.text.markup import folded
+from paperround.text.accents import fold_accents
+from paperround.text.words import WORD
 
 PART: Final = re.compile(r"(?P<math><math\b.*?</math>)|(?P<tag><[^>]*>)|(?P<entity>&[#\w]+;)", re.S)
 BETWEEN: Final = re.compile(f"({WORD.pattern})")  # splits a text into words and what lies between
@@ -46,5 +46,5 @@ class _Becomes(dict[str, str]):
         self._words = words
 
     def __missing__(self, word: str) -> str:
-        self[word] = f"<mark>{word}</mark>" if folded(word) in self._words else word
+        self[word] = f"<mark>{word}</mark>" if fold_accents(word) in self._words else word
         return self[word]

@@ -8,7 +8,7 @@ from typing import Any
 from paperround.papers import doi
 from paperround.papers.citations import arxiv_url
 from paperround.papers.tables import Paper
-from paperround.text.markup import unicode_math
+from paperround.text.markup import render_unicode
 
 
 def scholarly_article(paper: Paper, *, url: str, on_arxiv: bool) -> dict[str, Any]:
@@ -18,8 +18,8 @@ def scholarly_article(paper: Paper, *, url: str, on_arxiv: bool) -> dict[str, An
         "@type": "ScholarlyArticle",
         "@id": url,
         "url": url,
-        "headline": unicode_math(paper.title),
-        "abstract": unicode_math(paper.abstract),
+        "headline": render_unicode(paper.title),
+        "abstract": render_unicode(paper.abstract),
         "author": [{"@type": "Person", "name": name} for name in paper.author_names],
         "datePublished": paper.published_at.astimezone(UTC).date().isoformat(),
         "keywords": paper.ai_keywords,
@@ -28,6 +28,6 @@ def scholarly_article(paper: Paper, *, url: str, on_arxiv: bool) -> dict[str, An
         and {"@type": "Organization", "name": paper.organization.full_name},
     }
     if on_arxiv:
-        told["sameAs"] = [arxiv_url(paper), doi.address(paper.doi)] if paper.doi else arxiv_url(paper)
+        told["sameAs"] = [arxiv_url(paper), doi.doi_url(paper.doi)] if paper.doi else arxiv_url(paper)
         told["identifier"] = {"@type": "PropertyValue", "propertyID": "arXiv", "value": paper.id}
     return {name: value for name, value in told.items() if value}

@@ -10,15 +10,15 @@ from urllib.parse import quote, quote_plus
 
 from markupsafe import Markup
 
-from paperround.papers.period import Period, Span
+from paperround.papers.period import EditionPeriod, Period
 from paperround.papers.tables import Organization, Paper
-from paperround.papers.vote_history import Movement
-from paperround.text.markup import markup, markup_paragraphs
+from paperround.papers.vote_history import VoteHistory
+from paperround.text.markup import render_html, render_html_paragraphs
 from paperround.web.views.charts import line
 
 FIRST_AUTHORS: Final = 20  # shown at once; the rest opens in place
 KEYWORDS: Final = 5  # of an entry
-LONGEST_SEARCH: Final = 480  # characters, within what a search reads
+MAX_SEARCH_LENGTH: Final = 480  # characters, within what a search reads
 
 
 def short_day(day: date, *, today: date) -> str:
@@ -69,7 +69,7 @@ def ago(moment: datetime | None, *, now: datetime) -> str:
     raise AssertionError("unreachable")
 
 
-def heading(span: Span, *, today: date) -> str:
+def heading(span: EditionPeriod, *, today: date) -> str:
     """`Monday, 23 November`, `Week 47`, `November`; with the year when it isn't this year's."""
     match span.period:
         case Period.day:
@@ -82,14 +82,14 @@ def heading(span: Span, *, today: date) -> str:
             return f"{span.first:%B}" if span.first.year == today.year else f"{span.first:%B %Y}"
 
 
-def turning(span: Span, *, today: date) -> str:
+def turning(span: EditionPeriod, *, today: date) -> str:
     """A link to another edition: `Fri 20 Nov`, `Week 46`, `October`."""
     if span.period is Period.day:
         return f"{span.first:%a} {short_day(span.first, today=today)}"
     return heading(span, today=today)
 
 
-def extent(span: Span) -> str:
+def extent(span: EditionPeriod) -> str:
     """The days of a week: `16 to 22 November`, `28 September to 4 October`. Others say it themselves."""
     if span.period is not Period.week:
         return ""
@@ -97,13 +97,13 @@ def extent(span: Span) -> str:
     return f"{span.first.day}{month} to {span.last.day} {span.last:%B}"
 
 
-def anchor(span: Span, papers: Iterable[Paper], *, today: date) -> date:
+def anchor(span: EditionPeriod, papers: Iterable[Paper], *, today: date) -> date:
     """The day of an edition from which to look at it as a day, a week or a month: its newest with papers."""
     listed = (paper.listed_on for paper in papers if span.first <= paper.listed_on <= span.last)
     return max(listed, default=max(span.first, min(span.last, today)))
 
 
-def address(span: Span, category: str | None = None) -> str:
+def address(span: EditionPeriod, category: str | None = None) -> str:
     kinds = {Period.day: "date", Period.week: "week", Period.month: "month"}
     chosen = f"?category={quote_plus(category)}" if category else ""
     return f"/papers/{kinds[span.period]}/{span.key}{chosen}"
@@ -112,7 +112,7 @@ def address(span: Span, category: str | None = None) -> str:
 def search_address(text: str, *, phrase: bool = False) -> str:
     """Where `text` is searched for; with `phrase`, or where its signs would be operators, word for word."""
     words = text.replace('"', " ").split()
-    sought = " ".join(words)[:LONGEST_SEARCH]
+    sought = " ".join(words)[:MAX_SEARCH_LENGTH]
     operators = any(word.startswith("-") or word.lower() == "or" for word in words)
     return "/papers?q=" + quote_plus(f'"{sought}"' if phrase or operators else sought)
 
@@ -127,7 +127,7 @@ def hub_organization(organization: Organization) -> str | None:
 
 
 @dataclass(frozen=True)
-class Entry:
+class PaperCard:
     """A paper in a list. Texts are HTML made safe; links are http(s).
 
     `people`: whose work it is, where an organization stands for them in `who`. `line`: how its votes moved of
@@ -164,17 +164,19 @@ def folded(authors: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
     return authors[:FIRST_AUTHORS], authors[FIRST_AUTHORS:]
 
 
-def entry(paper: Paper, *, today: date, by_people: bool = False, movement: Movement | None = None) -> Entry:
+def build_paper_card(
+    paper: Paper, *, today: date, by_people: bool = False, movement: VoteHistory | None = None
+) -> PaperCard:
     """`by_people`: authors are named even where an organization would stand for them."""
     authors = paper.author_names
     group = None if by_people else paper.organization
     who, others = _byline(group, authors)
     published = paper.published_at.astimezone(UTC).date()
-    return Entry(
+    return PaperCard(
         id=paper.id,
         url=f"/papers/{paper.id}",
-        title=markup(paper.title),
-        paragraphs=markup_paragraphs(paper.abstract) if paper.abstract.strip() else [],
+        title=render_html(paper.title),
+        paragraphs=render_html_paragraphs(paper.abstract) if paper.abstract.strip() else [],
         who=who,
         who_url=organization_address(group.name) if group else None,
         others=others,
@@ -205,20 +207,20 @@ def _byline(organization: Organization | None, authors: Sequence[str]) -> tuple[
     return authors[0], f"and {plural(rest, 'other')}" if rest else ""
 
 
-def entries(
+def build_paper_cards(
     papers: Iterable[Paper],
     *,
     today: date,
-    moved: Mapping[str, Movement] | None = None,
+    moved: Mapping[str, VoteHistory] | None = None,
     by_people: bool = False,
-) -> list[Entry]:
+) -> list[PaperCard]:
     return [
-        entry(paper, today=today, by_people=by_people, movement=(moved or {}).get(paper.id))
+        build_paper_card(paper, today=today, by_people=by_people, movement=(moved or {}).get(paper.id))
         for paper in papers
     ]
 
 
-def reason(entry: Entry) -> str:
+def reason(entry: PaperCard) -> str:
     """Why it trends: `12 votes today · listed 2 days ago`."""
     listed = f"listed {entry.listed_label}"
     return f"{plural(entry.today, 'vote')} today · {listed}" if entry.today else listed

@@ -7,8 +7,8 @@ from typing import Final
 
 from markupsafe import Markup
 
-from paperround.text.markup import markup
-from paperround.topics.model.match import Kind, Match
+from paperround.text.markup import render_html
+from paperround.topics.model.match import Match, ReasonKind
 
 PHRASES: Final = 3
 AND: Final = Markup(" and ")
@@ -19,16 +19,16 @@ def why(match: Match, titles: Mapping[str, str]) -> Markup:
 
     `titles` are of the papers that reasons name.
     """
-    by_kind: dict[Kind, list[str]] = {kind: [] for kind in Kind}
+    by_kind: dict[ReasonKind, list[str]] = {kind: [] for kind in ReasonKind}
     for reason in match.reasons:
         by_kind[reason.kind].append(reason.text)
-    phrases = _joined([Markup("<b>{}</b>").format(text) for text in by_kind[Kind.phrase][:PHRASES]])
-    named = [key for key in by_kind[Kind.paper] if key in titles][:1]
-    authors = _joined([Markup("<bdi>{}</bdi>").format(name) for name in by_kind[Kind.author]])
+    phrases = _joined([Markup("<b>{}</b>").format(text) for text in by_kind[ReasonKind.phrase][:PHRASES]])
+    named = [key for key in by_kind[ReasonKind.paper] if key in titles][:1]
+    authors = _joined([Markup("<bdi>{}</bdi>").format(name) for name in by_kind[ReasonKind.author]])
     parts = [
         Markup("by {}, whom you follow").format(authors) if authors else "",
         Markup("because of {}").format(phrases) if phrases else "",
-        *(Markup('like <a href="/papers/{}">{}</a>').format(key, markup(titles[key])) for key in named),
+        *(Markup('like <a href="/papers/{}">{}</a>').format(key, render_html(titles[key])) for key in named),
     ]
     told = _joined([part for part in parts if part], last=Markup(", and "))
     return Markup("{}{}.").format(str(told[:1]).upper(), told[1:]) if told else Markup("")
@@ -41,4 +41,4 @@ def _joined(parts: Sequence[str], last: Markup = AND) -> Markup:
 
 def named_papers(matches: Sequence[Match]) -> set[str]:
     """Ids of the papers that reasons name."""
-    return {reason.text for match in matches for reason in match.reasons if reason.kind is Kind.paper}
+    return {reason.text for match in matches for reason in match.reasons if reason.kind is ReasonKind.paper}

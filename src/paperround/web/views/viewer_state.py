@@ -14,7 +14,7 @@ from paperround.database import ReadSession
 from paperround.library import reading_list
 from paperround.papers import votes
 from paperround.papers.tables import Paper
-from paperround.topics import reader_topics
+from paperround.topics import ratings, reader_topics
 from paperround.web.dependencies import csrf_of, viewer_of
 from paperround.web.security.safe_redirect import local
 
@@ -26,7 +26,7 @@ class Rated(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Mark:
+class PaperState:
     """Of one paper. `token`: of the reader's forms. `here`: where to come back to after signing in, for who
     isn't signed in."""
 
@@ -39,41 +39,43 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Marks:
+class ViewerState:
     """Of a page's papers. `topics`: number and name of those in which the reader can rate; the last one rated
     in is `chosen`, if any, so that who rates without scripts needn't choose again for every paper."""
 
-    by_paper: Mapping[str, Mark]
+    by_paper: Mapping[str, PaperState]
     topics: Sequence[tuple[int, str]] = ()
     chosen: int | None = None
     token: str = ""
 
-    def of(self, paper_id: str) -> Mark:
+    def of(self, paper_id: str) -> PaperState:
         return self.by_paper[paper_id]
 
 
-async def marks(request: Request, session: ReadSession, papers: Iterable[Paper]) -> Marks:
+async def load_viewer_state(request: Request, session: ReadSession, papers: Iterable[Paper]) -> ViewerState:
     """For who isn't signed in, votes lead to where they can."""
     viewer, paper_ids = viewer_of(request), [paper.id for paper in papers]
     if viewer is None:
         here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        return Marks(dict.fromkeys(paper_ids, Mark(here=here)))
-    upvoted = await votes.upvoted(session, viewer.id, paper_ids)
-    saved = await reading_list.saved(session, viewer.id, paper_ids)
-    topics = await reader_topics.names_of(session, viewer.id)
-    rated = await reader_topics.ratings_of(session, viewer.id, paper_ids) if topics else []
+        return ViewerState(dict.fromkeys(paper_ids, PaperState(here=here)))
+    upvoted = await votes.find_upvoted_ids(session, viewer.id, paper_ids)
+    saved = await reading_list.find_saved_ids(session, viewer.id, paper_ids)
+    topics = await reader_topics.load_topic_names(session, viewer.id)
+    rated = await ratings.list_ratings(session, viewer.id, paper_ids) if topics else []
     token = csrf_of(request)
-    ratings: dict[str, list[Rated]] = {}
+    ratings_by_paper: dict[str, list[Rated]] = {}
     for rating in rated:
         one = Rated(rating.topic_id, topics[rating.topic_id], rating.value > 0)
-        ratings.setdefault(rating.paper_id, []).append(one)
-    return Marks(
+        ratings_by_paper.setdefault(rating.paper_id, []).append(one)
+    return ViewerState(
         {
-            key: Mark(token, key in upvoted, key in saved, ratings.get(key, ()), rateable=bool(topics))
+            key: PaperState(
+                token, key in upvoted, key in saved, ratings_by_paper.get(key, ()), rateable=bool(topics)
+            )
             for key in paper_ids
         },
         list(topics.items()),
-        await reader_topics.last_rated(session, viewer.id) if len(topics) > 1 else None,
+        await ratings.find_last_rated_topic(session, viewer.id) if len(topics) > 1 else None,
         token,
     )
 

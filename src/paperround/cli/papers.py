@@ -1,0 +1,41 @@
+"""`paperround remove`: take a paper out of the catalogue for good."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from paperround.cli.context import console, fail, load_settings, open_database
+from paperround.database import utc_now
+from paperround.papers import arxiv_id, removal
+from paperround.settings import Settings
+
+app = typer.Typer()
+
+
+@app.command(epilog="Example: paperround remove 2510.12345")
+def remove(
+    paper_id: Annotated[str, typer.Argument(metavar="ID", help="An arXiv id, or a paper's address.")],
+    undo: Annotated[bool, typer.Option("--undo", help="Let feeds bring it back.")] = False,
+) -> None:
+    """Take a paper out with its votes, notes and ratings. No feed or reader brings it back."""
+    parsed_id = arxiv_id.parse_id_or_url(paper_id)
+    if parsed_id is None:
+        fail(f"{paper_id[:60]!r} is no arXiv id and no address of a paper.")
+    asyncio.run(_remove_paper(load_settings("remove"), parsed_id, undo=undo))
+
+
+async def _remove_paper(settings: Settings, paper_id: str, *, undo: bool) -> None:
+    async with (
+        open_database(settings, "paperround remove", schema_rule="upgrade") as database,
+        database.write_session() as session,
+    ):
+        if undo:
+            was_removed = await removal.readmit_paper(session, paper_id)
+            outcome = "may come back with the next reading" if was_removed else "had not been removed"
+        else:
+            was_there = await removal.remove_paper(session, paper_id, now=utc_now())
+            outcome = "is gone, and stays away" if was_there else "wasn't here, and will be kept away"
+    console.print(f"{paper_id} {outcome}.", markup=False)

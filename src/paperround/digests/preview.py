@@ -1,0 +1,81 @@
+"""The preview of a digest: what an address would get now. Nothing is sent or noted."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import NamedTuple
+
+from sqlalchemy import select
+
+from paperround.database import Database
+from paperround.digests import calendar, delivery
+from paperround.digests.items import DigestItemCache
+from paperround.digests.links import DigestLinks
+from paperround.digests.renderer import DigestRenderer
+from paperround.digests.selection import PendingDelivery, TrendingPapers, select_papers
+from paperround.digests.subscriptions import schedule_of
+from paperround.digests.tables import Cadence, Subscription, WhenEmpty
+from paperround.topics.edition_matches import match_edition
+
+
+class DigestPreview(NamedTuple):
+    """A digest as a message and as a page. `papers` is how many it has."""
+
+    message: bytes
+    page: str
+    papers: int
+    has_subscription: bool
+
+
+async def render_preview(
+    database: Database, links: DigestLinks, site_name: str, email: str, *, now: datetime
+) -> DigestPreview:
+    """Render the digest that an address would get now. Without a subscription it is that of a new one."""
+    async with database.read_session() as session:
+        subscription = await session.scalar(select(Subscription).where(Subscription.email == email))
+        pending = _plan(subscription or _new_subscription(email), now.date())
+        trending = TrendingPapers(lambda day: match_edition(database, day, None))
+        selection = (await select_papers(session, [pending], trending))[pending.id]
+        items = await DigestItemCache().get(session, selection.papers)
+    renderer = DigestRenderer(links, site_name)
+    digest = delivery.build_digest(pending, selection, items)
+    return DigestPreview(
+        message=renderer.render_message(digest, now=now).body,
+        page=renderer.render_page(digest).html,
+        papers=len(digest.papers),
+        has_subscription=subscription is not None,
+    )
+
+
+def _plan(subscription: Subscription, day: date) -> PendingDelivery:
+    return PendingDelivery(
+        id=0,
+        subscription_id=subscription.id,
+        period=day,
+        since=calendar.find_first_day(schedule_of(subscription), day),
+        attempts=0,
+        papers=None,
+        reasons=None,
+        email=subscription.email,
+        reader_id=subscription.reader_id,
+        cadence=subscription.cadence,
+        trending=subscription.trending,
+        topics=subscription.topics,
+        max_papers=subscription.max_papers,
+        when_empty=subscription.when_empty,
+    )
+
+
+def _new_subscription(email: str) -> Subscription:
+    return Subscription(
+        id=0,
+        email=email,
+        cadence=Cadence.daily,
+        weekday=0,
+        hour=7,
+        time_zone="UTC",
+        trending=True,
+        topics=False,
+        max_papers=10,
+        when_empty=WhenEmpty.note,
+    )

@@ -1,0 +1,67 @@
+"""Ratings: papers that a reader rated within their topics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from paperround.database import ReadSession, WriteSession
+from paperround.topics import seeds
+from paperround.topics.reader_topics import TopicInvalid, request_matching
+from paperround.topics.tables import Rating, Topic
+
+MAX_RATINGS: Final = 5000  # of a topic
+
+
+async def rate_paper(
+    session: WriteSession, topic: Topic, paper_id: str, value: int, *, now: datetime
+) -> None:
+    """Rate a paper within a topic: more (+1) or less (−1) like it. It replaces an earlier rating.
+
+    Raises `TopicInvalid`.
+    """
+    if value not in (-1, 1):
+        raise TopicInvalid("A rating is 1 (more) or -1 (less).")
+    if not (await seeds.resolve_ids(session, [paper_id])).paper_ids:
+        raise TopicInvalid(f"Not in the catalogue: {paper_id}.")
+    await _mark_changed(session, topic, now=now)
+    other_ratings = await session.scalar(
+        select(func.count()).where(Rating.topic_id == topic.id, Rating.paper_id != paper_id)
+    )
+    if (other_ratings or 0) >= MAX_RATINGS:
+        raise TopicInvalid(f"This topic has {MAX_RATINGS:,} ratings, as many as there can be.")
+    values = {"value": value, "rated_at": now}
+    rating = insert(Rating).values(topic_id=topic.id, paper_id=paper_id, **values)
+    await session.execute(rating.on_conflict_do_update(index_elements=["topic_id", "paper_id"], set_=values))
+
+
+async def remove_rating(session: WriteSession, topic: Topic, paper_id: str, *, now: datetime) -> None:
+    """Remove a rating, as if it had never been made."""
+    await _mark_changed(session, topic, now=now)
+    rating = (Rating.topic_id == topic.id) & (Rating.paper_id == paper_id)
+    await session.execute(delete(Rating).where(rating))
+
+
+async def _mark_changed(session: WriteSession, topic: Topic, *, now: datetime) -> None:
+    """Note that what the topic matches has changed. Its row is locked, so that ratings at once take turns."""
+    row = update(Topic).where(Topic.id == topic.id)
+    await session.execute(row.values(changed_at=func.greatest(Topic.changed_at, now)))
+    await request_matching(session)
+
+
+async def find_last_rated_topic(session: ReadSession, reader_id: int) -> int | None:
+    """Find the topic in which the reader rated last."""
+    query = select(Rating.topic_id).join(Topic, Topic.id == Rating.topic_id)
+    of_reader = query.where(Topic.reader_id == reader_id)
+    return await session.scalar(of_reader.order_by(Rating.rated_at.desc(), Rating.topic_id).limit(1))
+
+
+async def list_ratings(session: ReadSession, reader_id: int, paper_ids: Sequence[str]) -> Sequence[Rating]:
+    """List the reader's ratings of these papers, in any topic."""
+    query = select(Rating).join(Topic, Topic.id == Rating.topic_id)
+    of_reader = query.where(Topic.reader_id == reader_id, Rating.paper_id.in_(paper_ids))
+    return (await session.scalars(of_reader.order_by(Topic.position, Topic.id))).all()

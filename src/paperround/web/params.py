@@ -1,0 +1,37 @@
+"""Parameters that pages and the API share: their types with their bounds, and the paper that one names."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from fastapi import Path, Query
+
+from paperround.database import ReadSession
+from paperround.papers import editions
+from paperround.papers.arxiv_id import strip_version
+from paperround.papers.editions import WITH_NAMES, LoaderOptions
+from paperround.papers.tables import Paper
+from paperround.web.dependencies import NotFound
+
+MAX_SIGNALS: Final = 1000  # that are shown of one paper, the latest
+MAX_EMAIL_LENGTH: Final = 254  # characters (RFC 5321)
+
+PaperId = Annotated[str, Path(description="An arXiv id; a version is ignored.", examples=["2510.12345"])]
+TopicId = Annotated[int, Path(ge=1, lt=2**31, description="A topic's number.", examples=[12])]
+Day = Annotated[str | None, Query(description="A day.", examples=["2025-10-29"])]
+Category = Annotated[
+    str | None,
+    Query(max_length=30, pattern=r"^([a-z-]+(\.[A-Za-z-]+)?)?$", description="Of arXiv.", examples=["cs.CL"]),
+]
+Limit = Annotated[int, Query(ge=1, le=100, description="At most so many papers.")]
+
+
+async def get_paper_or_404(session: ReadSession, paper_id: str, *, load: LoaderOptions = WITH_NAMES) -> Paper:
+    """Load a paper by its id in any form. Raises `NotFound`."""
+    try:
+        paper = await editions.find_paper(session, strip_version(paper_id), load=load)
+    except ValueError:
+        paper = None
+    if paper is None:
+        raise NotFound(f"There is no paper “{paper_id[:60]}” here.")
+    return paper

@@ -1,0 +1,198 @@
+"""The HTTP server: uvicorn, with bounds on what a client may send before a route is reached.
+
+uvicorn bounds neither the size of a request's head nor the time that it takes. Here a connection that sends
+too much or too slowly is refused and closed, and so is one connection too many, of one network or in all.
+`security/middleware.py` bounds the size of bodies; their time is bounded here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Any, ClassVar, Final
+
+import uvicorn
+from fastapi import FastAPI
+from pydantic import IPvAnyNetwork
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from paperround.settings import Settings
+
+MAX_PIPELINED_REQUESTS: Final = 16
+
+
+@dataclass(frozen=True)
+class ConnectionLimits:
+    """Bounds of a connection. Sizes are in bytes, times in seconds.
+
+    `head_timeout` runs from the connection, or from the first byte of a later request, to the end of the
+    head. `body_timeout` runs from there to the end of the body. `write_timeout` runs while the client reads
+    nothing of an answer. `per_network` counts a /24 of IPv4 and a /64 of IPv6. Trusted proxies and this
+    machine itself stand for many clients and are bounded by `total` alone.
+    """
+
+    head_bytes: int = 32_768
+    headers: int = 100
+    head_timeout: float = 10
+    body_timeout: float = 60
+    write_timeout: float = 60
+    per_network: int = 100
+    total: int = 1_000
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """A connection within `limits`. Subclassed by `bounded_protocol`, which sets the class variables."""
+
+    limits: ClassVar[ConnectionLimits] = ConnectionLimits()
+    exempt_networks: ClassVar[Sequence[IPvAnyNetwork]] = ()
+    connections_by_network: ClassVar[Counter[str]] = Counter()
+
+    _deadline: asyncio.TimerHandle | None = None
+    _write_deadline: asyncio.TimerHandle | None = None
+    _network: str | None = None
+    _head_bytes = 0
+    _is_in_head = True
+    _is_refused = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > self.limits.total:
+            self._refuse(503, "Too many connections.")
+            return
+        self._network = self._counted_network()
+        if self._network is not None:
+            self.connections_by_network[self._network] += 1
+            if self.connections_by_network[self._network] > self.limits.per_network:
+                self._refuse(503, "Too many connections from your network.")
+                return
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._cancel_deadline()
+        self._cancel_write_deadline()
+        if self._network is not None:
+            self.connections_by_network[self._network] -= 1
+            if not self.connections_by_network[self._network]:
+                del self.connections_by_network[self._network]
+            self._network = None
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_refused or self.transport.is_closing():
+            return
+        if self._is_in_head and self._deadline is None:
+            self._expect_head()
+        super().data_received(data)
+        if self._is_in_head and not self._is_refused:
+            # The parser tells of a header only when it is whole, so what came without an end is counted here.
+            self._head_bytes += len(data)
+            if self._head_bytes > self.limits.head_bytes:
+                self._refuse(431, "The request's headers are too large.")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._is_in_head, self._head_bytes = True, 0
+
+    def on_headers_complete(self) -> None:
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if size > self.limits.head_bytes or len(self.headers) > self.limits.headers:
+            self._refuse(431, "The request has too many headers, or too large ones.")
+        if self._is_refused:
+            return
+        self._is_in_head = False
+        self._set_deadline(self.limits.body_timeout, 408, "The request's body took too long.")
+        super().on_headers_complete()
+        if len(self.pipeline) > MAX_PIPELINED_REQUESTS:
+            self._refuse(503, "Too many requests at once on one connection.")
+
+    def on_body(self, body: bytes) -> None:
+        if not self._is_refused:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if not self._is_refused:
+            self._cancel_deadline()
+            self._is_in_head, self._head_bytes = True, 0
+            super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._cancel_write_deadline()
+        self._write_deadline = self.loop.call_later(self.limits.write_timeout, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._cancel_write_deadline()
+        super().resume_writing()
+
+    def _counted_network(self) -> str | None:
+        """The network that the connection counts for, None where it is exempt."""
+        try:
+            address = ip_address(self.client[0].split("%")[0] if self.client else "")
+        except ValueError:  # a Unix socket
+            return None
+        if isinstance(address, IPv6Address) and address.ipv4_mapped:
+            address = address.ipv4_mapped
+        if address.is_loopback or any(address in network for network in self.exempt_networks):
+            return None
+        prefix = 64 if isinstance(address, IPv6Address) else 24
+        return str(ip_network((address, prefix), strict=False))
+
+    def _expect_head(self) -> None:
+        self._set_deadline(self.limits.head_timeout, 408, "The request's headers took too long.")
+
+    def _set_deadline(self, seconds: float, status: int, text: str) -> None:
+        self._cancel_deadline()
+        self._deadline = self.loop.call_later(seconds, self._refuse, status, text)
+
+    def _cancel_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _cancel_write_deadline(self) -> None:
+        if self._write_deadline is not None:
+            self._write_deadline.cancel()
+            self._write_deadline = None
+
+    def _refuse(self, status: int, text: str) -> None:
+        """Say why, where no answer has begun, and close. A request under way is told that its client left."""
+        self._is_refused = True
+        self._cancel_deadline()
+        if self.transport.is_closing():
+            return
+        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+            body = text.encode()
+            head = f"content-type: text/plain\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+            self.transport.write(STATUS_LINE[status] + head.encode() + body)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self.transport.close()
+
+
+def bounded_protocol(limits: ConnectionLimits, exempt: Sequence[IPvAnyNetwork]) -> type[BoundedProtocol]:
+    """A protocol class for uvicorn, with counts of its own."""
+    variables: dict[str, Any] = {
+        "limits": limits,
+        "exempt_networks": tuple(exempt),
+        "connections_by_network": Counter(),
+    }
+    return type("BoundedProtocol", (BoundedProtocol,), variables)
+
+
+def serve(app: FastAPI, settings: Settings, limits: ConnectionLimits | None = None) -> None:
+    """Serve `app` on the address of the settings until SIGTERM or SIGINT."""
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http=bounded_protocol(limits or ConnectionLimits(), settings.trusted_proxies),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # uvicorn believes whoever is on loopback; security/client_ip.py knows better
+        timeout_graceful_shutdown=3,
+    )

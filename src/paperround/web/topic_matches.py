@@ -1,0 +1,49 @@
+"""What a topic matches now, for its page and for the feed that its reader subscribes to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Final
+
+from fastapi import Request
+
+from paperround.database import ReadSession
+from paperround.search.query_vectors import QueryVector
+from paperround.topics import queries
+from paperround.topics.matcher import match_papers
+from paperround.topics.model.batch import MAX_FOLLOWED_PAPERS
+from paperround.topics.model.match import Match
+from paperround.topics.tables import Topic
+from paperround.web.dependencies import query_vectors_of
+
+MAX_MATCHES: Final = 100  # that are shown of one topic
+
+
+async def encode_texts(request: Request, texts: Mapping[int, str]) -> dict[int, QueryVector]:
+    """Encode topics' words, by the topic's id. Vectors that can't be had now are left out.
+
+    Call it before a session is opened, so that encoding holds no database connection.
+    """
+    encoder = query_vectors_of(request)
+    vectors = {topic_id: await encoder.encode(text) for topic_id, text in texts.items() if text}
+    return {topic_id: vector for topic_id, vector in vectors.items() if vector}
+
+
+async def match_days(
+    session: ReadSession, topic: Topic, last_day: date, vector: QueryVector | None, *, days: int
+) -> Sequence[Match]:
+    """Match the papers of the last `days` days with the topic as it is now.
+
+    A rating counts at once. A paused topic gets what it would match.
+    """
+    wanted = await queries.load_topic_queries(session, [topic.id])
+    return await match_papers(
+        session,
+        wanted[topic.id],
+        text_vector=vector,
+        first=last_day - timedelta(days=days - 1),
+        last=last_day,
+        limit=min((topic.daily + MAX_FOLLOWED_PAPERS) * days, MAX_MATCHES),
+        daily=topic.daily,
+    )

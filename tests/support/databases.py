@@ -1,0 +1,98 @@
+"""Databases on the run's PostgreSQL server: a migrated template, and copies of it for each test."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import tempfile
+import uuid
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from paperround import schema
+from paperround.postgres import EmbeddedPostgres
+
+TEMPLATE = "paperround_template"
+MAX_UNDROPPED_DATABASES = 3
+
+_undropped_databases: deque[str] = deque()
+
+
+def run_sql(url: str, *statements: sql.Composable | str) -> None:
+    """Run statements one by one, each in a transaction of its own."""
+    address = url.replace("postgresql+psycopg://", "postgresql://")
+    with psycopg.connect(address, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement)  # type: ignore[arg-type]
+
+
+def database_named(url: str, name: str) -> str:
+    """The address of another database on the server of `url`."""
+    return url.replace("/paperround?", f"/{name}?")
+
+
+@contextmanager
+def new_database(server: str, template: str = TEMPLATE) -> Iterator[str]:
+    """The address of a new copy of `template`.
+
+    The copy is dropped some tests later, because PostgreSQL sleeps for a tenth of a second when a connection
+    to the database that it drops is only just ending.
+    """
+    name = f"test_{uuid.uuid4().hex[:16]}"
+    surplus = len(_undropped_databases) - MAX_UNDROPPED_DATABASES
+    expired = [_undropped_databases.popleft() for _ in range(surplus)]
+    run_sql(
+        server,
+        *(f"DROP DATABASE {old} WITH (FORCE)" for old in expired),
+        f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy",
+    )
+    yield database_named(server, name)
+    _undropped_databases.append(name)
+
+
+@contextmanager
+def running_server(run: str) -> Iterator[str]:
+    """The address of a real server with a migrated template database, shared by the processes of a run."""
+    folder = _run_folder(run)
+    with EmbeddedPostgres(folder / "data").attached() as postgres:
+        with _locked(folder / "template.lock"):
+            if not (folder / "template.done").exists():
+                run_sql(postgres.url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+                run_sql(postgres.url, f"CREATE DATABASE {TEMPLATE}")
+                schema.upgrade(database_named(postgres.url, TEMPLATE))
+                (folder / "template.done").touch()
+        yield postgres.url
+    with _locked(folder / "template.lock"):
+        is_last_user = not _is_in_use(folder)
+    if is_last_user:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run_folder(run: str) -> Path:
+    """One folder for all processes of a test run, in memory where there is room."""
+    memory = Path("/dev/shm")
+    has_room = memory.is_dir() and shutil.disk_usage(memory).free > 2**30
+    folder = (memory if has_room else Path(tempfile.gettempdir())) / f"paperround-tests-{run}"
+    folder.mkdir(mode=0o755, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    with file.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _is_in_use(folder: Path) -> bool:
+    with (folder / "data" / "postgres" / "users").open("w") as users:
+        try:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

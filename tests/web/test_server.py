@@ -1,0 +1,251 @@
+"""What a client can do to the server before a route is reached is bounded in size, time and number."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+import uvicorn
+
+from paperround.web.server import BoundedProtocol, ConnectionLimits, bounded_protocol
+
+LIMITS = ConnectionLimits(
+    head_bytes=4_096,
+    headers=20,
+    head_timeout=0.5,
+    body_timeout=0.5,
+    write_timeout=0.5,
+    per_network=3,
+    total=6,
+)
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+async def echo(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """Answers with how many bytes came; /large answers with more than any buffer holds."""
+    if scope["type"] != "http":
+        return
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        size, more = size + len(message.get("body", b"")), message.get("more_body", False)
+    body = b"x" * 50_000_000 if scope["path"] == "/large" else str(size).encode()
+    headers = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+@contextlib.contextmanager
+def serving(limits: ConnectionLimits) -> Iterator[tuple[int, type[BoundedProtocol]]]:
+    protocol = bounded_protocol(limits, [])
+    config = uvicorn.Config(
+        echo, port=0, http=protocol, log_config=None, lifespan="off", timeout_keep_alive=1
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.005)
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1], protocol
+    finally:
+        server.should_exit = True
+        thread.join(30)
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    with serving(LIMITS) as (number, _):
+        yield number
+
+
+@contextlib.contextmanager
+def connected(port: int) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        yield connection
+
+
+def whole_answer(connection: socket.socket) -> bytes:
+    """All that comes until the server closes; a reset counts as the end."""
+    pieces = []
+    with contextlib.suppress(ConnectionError):
+        while piece := connection.recv(65_536):
+            pieces.append(piece)
+    return b"".join(pieces)
+
+
+def sent(port: int, *pieces: bytes) -> bytes:
+    with connected(port) as connection:
+        with contextlib.suppress(ConnectionError):
+            for piece in pieces:
+                connection.sendall(piece)
+        return whole_answer(connection)
+
+
+def test_an_ordinary_request_is_answered(port: int) -> None:
+    assert sent(
+        port, b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc"
+    ).endswith(b"\r\n\r\n3")
+
+
+def test_many_requests_may_follow_on_one_connection(port: int) -> None:
+    last = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    assert sent(port, GET * 3 + last).count(b"200 OK") == 4
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1\r\nX: " + b"a" * 300_000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nX: " + b"a" * 5_000_000,  # no end
+        b"GET /" + b"a" * 5_000 + b" HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 21 + b"\r\n",
+        b"GET / HTTP/1.1\r\n" + b"".join(b"H%d: %s\r\n" % (n, b"v" * 300) for n in range(19)) + b"\r\n",
+        GET * 2 + b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 21 + b"\r\n",  # not the first of its connection
+    ],
+    ids=[
+        "one long header",
+        "a header without an end",
+        "a long address",
+        "many headers",
+        "large together",
+        "later",
+    ],
+)
+def test_a_head_that_is_too_large_is_refused(port: int, head: bytes) -> None:
+    assert b" 431 " in sent(port, head)
+
+
+def test_a_large_head_is_refused_as_it_comes_and_holds_nobody_up(port: int) -> None:
+    """A header of 60 MB used to stall the whole site for half a minute."""
+    done = threading.Event()
+
+    def flood() -> None:
+        sent(port, b"GET / HTTP/1.1\r\nX: ", *[b"a" * 1_000_000] * 60)
+        done.set()
+
+    threading.Thread(target=flood, daemon=True).start()
+    for _ in range(5):
+        assert b"200 OK" in sent(port, GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    assert done.wait(20)
+
+
+@pytest.mark.parametrize("piece", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\n"])
+def test_a_head_that_never_ends_is_closed_in_time(port: int, piece: bytes) -> None:
+    answer = sent(port, piece)  # returns when the server has closed
+    assert b" 408 " in answer
+
+
+def test_a_head_that_trickles_is_closed_in_time(port: int) -> None:
+    with connected(port) as connection:
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(b"GET / HTTP/1.1\r\nX: ")
+            for _ in range(100):
+                connection.sendall(b"a")
+                time.sleep(0.02)
+        assert b" 408 " in whole_answer(connection)
+
+
+def test_a_later_head_that_never_ends_is_closed_too(port: int) -> None:
+    assert sent(port, GET + b"GET / HT").count(b"200 OK") == 1
+    with connected(port) as connection:
+        connection.sendall(GET)
+        assert b"200 OK" in connection.recv(65_536)
+        connection.sendall(b"GET / HT")
+        assert b" 408 " in whole_answer(connection)
+
+
+def test_a_body_that_never_ends_is_closed_in_time(port: int) -> None:
+    answer = sent(port, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
+    assert b" 408 " in answer
+
+
+def test_a_body_in_endless_small_chunks_is_closed_in_time(port: int) -> None:
+    with connected(port) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(100):
+                connection.sendall(b"1;extension=value\r\na\r\n")
+                time.sleep(0.02)
+        assert b" 408 " in whole_answer(connection)
+
+
+def test_a_client_that_reads_nothing_is_let_go(port: int) -> None:
+    with connected(port) as connection:
+        connection.sendall(GET.replace(b"/ ", b"/large "))
+        time.sleep(1.2)
+        assert len(whole_answer(connection)) < 50_000_000
+
+
+def test_a_connection_that_idles_after_an_answer_is_closed(port: int) -> None:
+    with connected(port) as connection:
+        connection.sendall(GET)
+        assert b"200 OK" in whole_answer(connection)
+
+
+def test_one_too_many_connections_in_all_is_refused_and_the_others_stay() -> None:
+    with serving(replace(LIMITS, head_timeout=20)) as (port, _), contextlib.ExitStack() as stack:
+        idle = [stack.enter_context(connected(port)) for _ in range(LIMITS.total)]
+        time.sleep(0.1)
+        assert b" 503 " in sent(port, GET)
+        idle[0].sendall(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        assert b"200 OK" in whole_answer(idle[0])
+        time.sleep(0.1)
+        assert b"200 OK" in sent(port, GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+
+
+class FakeTransport(asyncio.Transport):
+    """A transport whose peer has an address that a test on loopback cannot have."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__({"peername": (host, 4711), "sockname": ("192.0.2.1", 80)})
+        self.written = b""
+        self.closed = False
+
+    def write(self, data: Any) -> None:
+        self.written += data
+
+    def close(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+
+@pytest.mark.parametrize(
+    ("hosts", "refused"),
+    [
+        (["198.51.100.1", "198.51.100.2", "198.51.100.3", "198.51.100.4"], 1),  # one network
+        (["198.51.100.1", "198.51.100.2", "198.51.100.3", "198.51.101.4"], 0),
+        (["2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8::ffff:1"], 1),
+        (["2001:db8:0:1::1", "2001:db8:0:2::1", "2001:db8:0:3::1", "2001:db8:0:4::1"], 0),
+        (["::ffff:198.51.100.1", "198.51.100.2", "198.51.100.3", "198.51.100.4"], 1),
+        (["127.0.0.1"] * 4, 0),  # this machine: a proxy that was not named
+        (["10.0.0.1"] * 4, 0),  # a trusted proxy
+    ],
+)
+async def test_one_network_has_a_bounded_number_of_connections(hosts: list[str], refused: int) -> None:
+    protocol = bounded_protocol(LIMITS, [ip_network("10.0.0.0/8")])
+    config = uvicorn.Config(echo, http=protocol, log_config=None, lifespan="off")
+    config.load()
+    state = uvicorn.server.ServerState()
+    open_connections = []
+    for host in hosts:
+        connection = protocol(config=config, server_state=state, app_state={})
+        connection.connection_made(FakeTransport(host))
+        open_connections.append(connection)
+    answers = [connection.transport.written for connection in open_connections]  # type: ignore[attr-defined]
+    assert sum(b" 503 " in answer for answer in answers) == refused
+    for connection in open_connections:
+        connection.connection_lost(None)
+    assert not protocol.connections_by_network
