@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date
+import itertools
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import func, select, text
 
 from paperround.accounts import sign_in
 from paperround.database import Database
+from paperround.digests import batches
 from paperround.digests import topic_matches as digest_topics
-from paperround.digests.tables import DeliveryState
+from paperround.digests.tables import Delivery, DeliveryState
 from paperround.topics import corpus, edition_matches, queries, reader_topics
 from paperround.topics.model.match import ReasonKind
 from paperround.topics.reader_topics import TopicDraft
@@ -138,3 +140,62 @@ async def test_a_digest_goes_out_even_while_nothing_can_be_matched(
         await session.execute(text("SELECT pg_advisory_xact_lock(:day, 0)"), key)
         assert await post.send(MONDAY) == {DeliveryState.sent: 1}
     assert "For your topic" not in await text_of(post)
+
+
+async def test_no_delivery_is_locked_while_topics_are_matched(
+    post: Post, catalogue: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await topic(catalogue, await reader(catalogue), BEES, "honey bees")
+    matched_days = []
+
+    async def match_while_others_can_lock(database: Database, day: date, encoder: object) -> int:
+        async with database.write_session() as session:
+            await session.execute(select(Delivery.id).with_for_update(nowait=True))
+        matched_days.append(day)
+        return await edition_matches.match_edition(database, day, None)
+
+    monkeypatch.setattr(batches, "match_edition", match_while_others_can_lock)
+    assert await post.send(MONDAY) == {DeliveryState.sent: 1}
+    assert matched_days == [SUNDAY]
+
+
+async def test_a_topic_that_changes_between_matching_and_claiming_waits_for_the_next_round(
+    post: Post, catalogue: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader_id = await reader(catalogue)
+    created = await topic(catalogue, reader_id, BEES, "honey bees")
+    match_topics = batches.DeliveryBatches._match_topics
+    changes = iter(["river deltas, sediment transport"])
+
+    async def match_then_change(self: batches.DeliveryBatches) -> None:
+        await match_topics(self)
+        for words in itertools.islice(changes, 1):
+            async with catalogue.write_session() as session:
+                present = await reader_topics.get_topic(session, reader_id, created.id)
+                draft = TopicDraft(name=RIVERS, words=words)
+                await reader_topics.change_topic(session, present, draft, now=utc(MONDAY))
+
+    monkeypatch.setattr(batches.DeliveryBatches, "_match_topics", match_then_change)
+    assert await post.send(MONDAY) == {DeliveryState.sent: 1}
+    (papers,) = post.papers_of("ada")
+    assert subjects(papers) == {0}
+
+
+async def test_a_topic_that_changes_all_the_time_does_not_hold_a_digest_up(
+    post: Post, catalogue: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader_id = await reader(catalogue, trending=True)
+    created = await topic(catalogue, reader_id, BEES, "honey bees")
+    match_topics = batches.DeliveryBatches._match_topics
+    minutes = itertools.count(1)
+
+    async def match_then_change(self: batches.DeliveryBatches) -> None:
+        await match_topics(self)
+        async with catalogue.write_session() as session:
+            present = await reader_topics.get_topic(session, reader_id, created.id)
+            now = utc(MONDAY) + timedelta(minutes=next(minutes))
+            await reader_topics.change_topic(session, present, TopicDraft(words="honey bees"), now=now)
+
+    monkeypatch.setattr(batches.DeliveryBatches, "_match_topics", match_then_change)
+    assert await post.send(MONDAY) == {DeliveryState.sent: 1}
+    assert next(minutes) == batches.MAX_MATCHING_ROUNDS + 3

@@ -1,8 +1,9 @@
-"""Who sends what: claims that survive anything, and what becomes of those whose sender is gone.
+"""Claims: which sender sends which deliveries, and what becomes of them when a sender dies.
 
-A claim waits for the disk; the marks of a message's start and outcome (marks.py) don't. So after a sender's
-death exactly what it had in flight is in doubt, and after a crash of the database everything that it had
-claimed: some of its marks may be lost then. Such a crash empties `senders`, which is how it is known.
+A claim waits for the disk; the delivery log (delivery_log.py) does not. So after a sender's death exactly the
+messages that it had in flight are in doubt. After a crash of the database everything that it had claimed is
+in doubt, since parts of the log may be lost. Such a crash empties the table `senders`, which is how it is
+noticed.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import structlog
-from sqlalchemy import Update, delete, exists, func, or_, select, text, update
+from sqlalchemy import Select, Update, delete, exists, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from paperround.database import Database, WriteSession
+from paperround.database import Database, ReadSession, WriteSession
 from paperround.digests import bounces
 from paperround.digests.delivery_states import (
     DeliveryEvent,
@@ -34,13 +35,25 @@ logger = structlog.get_logger(__name__)
 EXPIRED_RESPONSE: Final = "Nobody could send it in time."
 SENDER_DIED_RESPONSE: Final = "Its sender died while it was being sent."
 
+# Named as the fields of PendingDelivery.
 PENDING_COLUMNS: Final = (
-    Delivery.id, Delivery.subscription_id, Delivery.period, Delivery.since, Delivery.attempts,
-    Delivery.papers, Delivery.reasons, Subscription.email, Subscription.reader_id, Subscription.cadence,
-    Subscription.trending, Subscription.topics, Subscription.max_papers, Subscription.when_empty,
-)  # fmt: skip
+    Delivery.id,
+    Delivery.subscription_id,
+    Delivery.period,
+    Delivery.since,
+    Delivery.attempts,
+    Delivery.papers,
+    Delivery.reasons,
+    Subscription.email,
+    Subscription.reader_id,
+    Subscription.cadence,
+    Subscription.trending,
+    Subscription.topics,
+    Subscription.max_papers.label("max_papers"),
+    Subscription.when_empty,
+)
 
-# One statement for all: a row at a time took as long as sending them.
+# One statement for all rows: one at a time they took as long as sending them.
 CLAIM: Final = text("""
     UPDATE deliveries d
     SET state = :target, sender = :sender, started_at = NULL,
@@ -51,62 +64,84 @@ CLAIM: Final = text("""
 
 
 async def register_sender(session: WriteSession) -> int:
-    """Begin as a sender; its number."""
+    """Register a new sender. Returns its number."""
     number = secrets.randbits(62)
     await session.execute(insert(Sender).values(id=number, seen_at=func.clock_timestamp()))
     return number
 
 
 async def heartbeat(session: WriteSession, sender: int) -> bool:
-    """Still here. False: the database has crashed since `enter`, or others think this sender dead."""
-    mine = update(Sender).where(Sender.id == sender).values(seen_at=func.clock_timestamp())
-    return (await session.scalar(mine.returning(Sender.id))) is not None
+    """Note that the sender is alive.
+
+    Returns False when the database has crashed since it registered, or when others took it for dead.
+    """
+    statement = update(Sender).where(Sender.id == sender).values(seen_at=func.clock_timestamp())
+    return (await session.scalar(statement.returning(Sender.id))) is not None
 
 
 async def unregister_sender(session: WriteSession, sender: int) -> None:
-    """Give back what was claimed and never begun; not after a crash, when nobody knows what was."""
-    known = exists().where(Sender.id == sender)
+    """Give back what was claimed and never begun.
+
+    After a crash nobody knows what was begun, so nothing is given back.
+    """
+    is_registered = exists().where(Sender.id == sender)
     returned = build_update(DeliveryEvent.returned).where(
-        Delivery.sender == sender, Delivery.started_at.is_(None), known
+        Delivery.sender == sender, Delivery.started_at.is_(None), is_registered
     )
     await session.execute(returned)
     await session.execute(delete(Sender).where(Sender.id == sender))
 
 
+async def list_due(session: ReadSession, *, limit: int, now: datetime) -> Sequence[PendingDelivery]:
+    """List deliveries that are to be tried now, without locking them, in the order in which they are claimed."""
+    query = _select_due(limit, now).where(Subscription.state == SubscriptionState.active)
+    return [PendingDelivery(**row) for row in (await session.execute(query)).mappings()]
+
+
 async def lock_due(
     session: WriteSession, sender: int, *, limit: int, now: datetime
 ) -> Sequence[PendingDelivery] | None:
-    """Some deliveries that are to be tried now, held by this transaction; None when there is none, or when
-    the sender isn't known any more. What isn't wanted any more is dropped."""
-    known = select(Sender.id).where(Sender.id == sender).with_for_update(read=True, key_share=True)
-    if await session.scalar(known) is None:
+    """Lock some deliveries that are to be tried now, for the time of this transaction.
+
+    Returns None when there is none, or when the sender is no longer registered. Deliveries of subscriptions
+    that are no longer active are dropped.
+    """
+    registered = select(Sender.id).where(Sender.id == sender).with_for_update(read=True, key_share=True)
+    if await session.scalar(registered) is None:
         return None
-    query = select(*PENDING_COLUMNS, Subscription.state).join(Delivery.subscription)
+    query = _select_due(limit, now).add_columns(Subscription.state)
+    rows = (await session.execute(query.with_for_update(skip_locked=True, of=Delivery))).mappings().all()
+    await drop_unwanted(session, [row["id"] for row in rows if row["state"] is not SubscriptionState.active])
+    if not rows:
+        return None
+    return [
+        PendingDelivery(**{name: row[name] for name in PendingDelivery._fields})
+        for row in rows
+        if row["state"] is SubscriptionState.active
+    ]
+
+
+def _select_due(limit: int, now: datetime) -> Select[*tuple[Any, ...]]:
+    query = select(*PENDING_COLUMNS).join(Delivery.subscription)
     query = query.where(
         Delivery.state.in_(get_sources(DeliveryEvent.claimed)),
         Delivery.next_try_at <= now,
         Delivery.gives_up_at > now,
     )
-    query = query.order_by(Delivery.next_try_at, Delivery.id).limit(limit)
-    found = (await session.execute(query.with_for_update(skip_locked=True, of=Delivery))).all()
-    await drop_unwanted(session, [row.id for row in found if row.state is not SubscriptionState.active])
-    return (
-        [PendingDelivery(*row[:-1]) for row in found if row.state is SubscriptionState.active]
-        if found
-        else None
-    )
+    return query.order_by(Delivery.next_try_at, Delivery.id).limit(limit)
 
 
 async def drop_unwanted(session: WriteSession, deliveries: Sequence[int]) -> None:
-    """These aren't wanted, or have nothing in them: no delivery."""
+    """Drop deliveries that are no longer wanted, or that have nothing in them."""
     if deliveries:
         await session.execute(build_delete(DeliveryEvent.dropped).where(Delivery.id.in_(deliveries)))
 
 
-async def claim(session: WriteSession, sender: int, contents: Mapping[int, Selection]) -> None:
-    """Claim what was picked for this sender alone, with what is in each."""
+async def claim(session: WriteSession, sender: int, selections: Mapping[int, Selection]) -> None:
+    """Claim locked deliveries for this sender alone, with the papers that were selected for each."""
     rows = [
-        {"id": key, "papers": one.papers, "reasons": one.reasons or None} for key, one in contents.items()
+        {"id": delivery_id, "papers": selection.papers, "reasons": selection.reasons or None}
+        for delivery_id, selection in selections.items()
     ]
     await session.execute(
         CLAIM,
@@ -120,8 +155,10 @@ async def claim(session: WriteSession, sender: int, contents: Mapping[int, Selec
 
 
 async def recover_abandoned(database: Database, *, lease: timedelta, now: datetime) -> int:
-    """What senders had that haven't been heard of for `lease`: back into the queue, or in doubt; how many
-    are in doubt."""
+    """Take over what senders had claimed that were not heard of for `lease`.
+
+    What they had not begun goes back into the queue; the rest is in doubt. Returns how many are in doubt.
+    """
     async with database.write_session() as session:
         silent = delete(Sender).where(Sender.seen_at < func.clock_timestamp() - lease)
         dead = (await session.scalars(silent.returning(Sender.id))).all()
@@ -151,7 +188,10 @@ async def _count_changed(session: WriteSession, statement: Update) -> int:
 
 
 async def expire_overdue(session: WriteSession, *, now: datetime) -> None:
-    """What is too late has failed; where a full mailbox was the reason, that is noted."""
+    """Give up deliveries that are too late.
+
+    Where a full mailbox was the reason, that is noted as a bounce.
+    """
     late = build_update(DeliveryEvent.expired).where(Delivery.gives_up_at <= now)
     late = late.values(
         finished_at=now,

@@ -8,13 +8,15 @@ from typing import NamedTuple
 from sqlalchemy import select
 
 from paperround.database import Database
-from paperround.digests import calendar, delivery
+from paperround.digests import calendar
+from paperround.digests.batches import build_digest
 from paperround.digests.items import DigestItemCache
 from paperround.digests.links import DigestLinks
 from paperround.digests.renderer import DigestRenderer
-from paperround.digests.selection import PendingDelivery, TrendingPapers, select_papers
+from paperround.digests.selection import PendingDelivery, TrendingPapers, find_topic_days, select_papers
 from paperround.digests.subscriptions import schedule_of
 from paperround.digests.tables import Cadence, Subscription, WhenEmpty
+from paperround.digests.topic_matches import match_changed_topics
 from paperround.topics.edition_matches import match_edition
 
 
@@ -34,11 +36,16 @@ async def render_preview(
     async with database.read_session() as session:
         subscription = await session.scalar(select(Subscription).where(Subscription.email == email))
         pending = _plan(subscription or _new_subscription(email), now.date())
-        trending = TrendingPapers(lambda day: match_edition(database, day, None))
-        selection = (await select_papers(session, [pending], trending))[pending.id]
+        topic_days = await find_topic_days(session, [pending])
+    for (first, last), readers in topic_days.items():
+        await match_changed_topics(
+            database, lambda day: match_edition(database, day, None), set(readers.values()), first, last
+        )
+    async with database.read_session() as session:
+        selection = (await select_papers(session, [pending], TrendingPapers()))[pending.id]
         items = await DigestItemCache().get(session, selection.papers)
     renderer = DigestRenderer(links, site_name)
-    digest = delivery.build_digest(pending, selection, items)
+    digest = build_digest(pending, selection, items)
     return DigestPreview(
         message=renderer.render_message(digest, now=now).body,
         page=renderer.render_page(digest).html,

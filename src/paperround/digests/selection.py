@@ -1,5 +1,8 @@
-"""Which papers go into a digest: what is trending of its period, then the reader's topics. None that this
-subscription has certainly had; all that it should have had and wasn't certainly sent."""
+"""Selecting the papers of a digest: what is trending in its period, then what fits the reader's topics.
+
+No paper that this subscription has certainly had is in it again, and every paper of a digest that was not
+certainly sent comes again.
+"""
 
 from __future__ import annotations
 
@@ -15,23 +18,26 @@ from sqlalchemy.types import Text
 
 from paperround.database import ReadSession
 from paperround.digests.tables import Cadence, Delivery, DeliveryState, WhenEmpty
-from paperround.digests.topic_matches import MatchDay, TopicMatch, load_topic_matches, match_changed_topics
+from paperround.digests.topic_matches import TopicMatch, load_topic_matches
 from paperround.papers.catalogue import SAMPLE_FEED
 from paperround.papers.editions import EditionQuery
 from paperround.papers.tables import Listing, Paper
 
-MAX_TRENDING_CANDIDATES: Final = 150  # papers of a period that are considered, hottest first
-MAX_OWED_AGE: Final = timedelta(days=21)  # how long what wasn't sent is owed
+MAX_TRENDING_CANDIDATES: Final = 150  # of a period; the hottest are considered
+MAX_OWED_AGE: Final = timedelta(days=21)  # for so long papers that were not sent are owed
 UNSENT_STATES: Final = (DeliveryState.failed, DeliveryState.uncertain)
 
 
-MatchReason = dict[
-    str, Any
-]  # {"topic": its id, "name": its name, "why": [phrases …], "own": it is there for this alone}
+# Why a paper is in a digest: {"topic": its id, "name": its name, "why": [phrases, …], "own": whether it is
+# there for this topic alone}
+MatchReason = dict[str, Any]
 
 
 class PendingDelivery(NamedTuple):
-    """A delivery that is to be sent, and what its subscription says of it. `papers` None: not chosen yet."""
+    """A delivery that is to be sent, with its subscription's preferences.
+
+    `papers` is None while they are not selected.
+    """
 
     id: int
     subscription_id: int
@@ -51,7 +57,7 @@ class PendingDelivery(NamedTuple):
 
 @dataclass(frozen=True)
 class Selection:
-    """Papers in order; `reasons` has those that match a topic."""
+    """The papers of a digest, in order. `reasons` has those of them that match a topic."""
 
     papers: list[str]
     reasons: dict[str, MatchReason]
@@ -59,8 +65,11 @@ class Selection:
 
 @dataclass(frozen=True)
 class DeliveryHistory:
-    """`owed`: papers of digests that were not certainly sent, with their reasons. `lacks_since`: the first
-    day of those that came after the last that was."""
+    """What a subscription should have had.
+
+    `owed` are the papers of digests that were not certainly sent, with their reasons. `unsent_since` is the
+    first day of those that came after the last digest that was sent.
+    """
 
     owed: Mapping[str, MatchReason | None] = field(default_factory=dict)
     unsent_since: date | None = None
@@ -71,146 +80,181 @@ NO_HISTORY: Final = DeliveryHistory()
 
 @dataclass
 class TrendingPapers:
-    """The hottest papers of some days, looked up once a sender's run; and how a day's topics are matched."""
+    """The hottest papers of some days, looked up once for a sender's run."""
 
-    match: MatchDay
     _known: dict[tuple[date, date], Sequence[str]] = field(default_factory=dict)
 
-    async def hottest(self, session: ReadSession, first: date, last: date) -> Sequence[str]:
+    async def list_hottest(self, session: ReadSession, first: date, last: date) -> Sequence[str]:
+        """List the hottest papers of these days, both included."""
         if (first, last) not in self._known:
             listed = select(Listing.paper_id).where(*EditionQuery(first=first, last=last).listing_conditions)
             query = select(Paper.id).where(Paper.id.in_(listed.where(Listing.feed != SAMPLE_FEED)))
             order = func.coalesce(Paper.heat, Paper.heat).desc()  # see editions.papers
-            found = await session.scalars(query.order_by(order, Paper.id).limit(MAX_TRENDING_CANDIDATES))
-            self._known[first, last] = found.all()
+            papers = await session.scalars(query.order_by(order, Paper.id).limit(MAX_TRENDING_CANDIDATES))
+            self._known[first, last] = papers.all()
         return self._known[first, last]
 
 
+# Days (both included), and the readers whose topics are looked up on them, by delivery.
+TopicDays = Mapping[tuple[date, date], Mapping[int, int]]
+
+
+async def find_topic_days(session: ReadSession, pending: Sequence[PendingDelivery]) -> TopicDays:
+    """Find on which days the topics of these deliveries' readers are looked up."""
+    histories = await _load_histories(session, pending) if pending else {}
+    return _group_by_days(pending, _find_first_days(pending, histories))
+
+
 async def select_papers(
-    session: ReadSession, orders: Sequence[PendingDelivery], periods: TrendingPapers
+    session: ReadSession, pending: Sequence[PendingDelivery], trending: TrendingPapers
 ) -> Mapping[int, Selection]:
-    """By delivery."""
-    pasts = await _pasts(session, orders)
-    first = {one.id: min(one.since, _past(pasts, one).unsent_since or one.since) for one in orders}
-    listed = {one.id: await periods.hottest(session, first[one.id], one.period) for one in orders}
-    topics = await _topics(session, orders, first, periods)
-    candidates = {paper for papers in listed.values() for paper in papers}
-    candidates |= {match.paper_id for matches in topics.values() for match in matches}
-    candidates |= {paper for past in pasts.values() for paper in past.owed}
-    seen = await _seen(session, orders, candidates)
+    """Select the papers of deliveries, by their ids.
+
+    Topics have been matched before: stored matches are read.
+    """
+    histories = await _load_histories(session, pending)
+    first_days = _find_first_days(pending, histories)
+    hottest = {
+        delivery.id: await trending.list_hottest(session, first_days[delivery.id], delivery.period)
+        for delivery in pending
+    }
+    topic_matches = await _load_matches(session, _group_by_days(pending, first_days))
+    candidates = {paper for papers in hottest.values() for paper in papers}
+    candidates |= {match.paper_id for matches in topic_matches.values() for match in matches}
+    candidates |= {paper for history in histories.values() for paper in history.owed}
+    seen = await _load_seen(session, pending, candidates)
     return {
-        one.id: build_selection(
-            one,
-            listed[one.id],
-            topics.get(one.id, ()),
-            seen=seen.get(one.subscription_id, frozenset()),
-            owed=_past(pasts, one).owed,
+        delivery.id: build_selection(
+            delivery,
+            hottest[delivery.id],
+            topic_matches.get(delivery.id, ()),
+            seen=seen.get(delivery.subscription_id, frozenset()),
+            owed=histories.get(delivery.subscription_id, NO_HISTORY).owed,
         )
-        for one in orders
+        for delivery in pending
     }
 
 
 def build_selection(
-    order: PendingDelivery,
-    listed: Sequence[str],
+    pending: PendingDelivery,
+    hottest: Sequence[str],
     matches: Sequence[TopicMatch],
     *,
     seen: Collection[str],
     owed: Mapping[str, MatchReason | None],
 ) -> Selection:
-    """At most `most` trending papers, hottest first, and as many of topics, best first.
+    """Select at most `max_papers` trending papers, hottest first, and as many of topics, best first.
 
-    What is owed takes its place before all else. A paper that is trending and matches a topic stands among
-    the trending ones, with the reason.
+    Owed papers take their places first. A paper that is trending and matches a topic stands among the
+    trending ones, with the reason.
     """
-    most = order.max_papers
     trending: list[str] = []
-    if order.trending:
-        wanted = [*(paper for paper, why in owed.items() if not (why and why["own"])), *listed]
-        place = {paper: number for number, paper in enumerate(listed)}
-        trending = sorted(_unseen(wanted, seen)[:most], key=lambda paper: place.get(paper, -1))
+    if pending.trending:
+        wanted = [*(paper for paper, reason in owed.items() if not (reason and reason["own"])), *hottest]
+        ranks = {paper: rank for rank, paper in enumerate(hottest)}
+        chosen = _leave_out(wanted, seen)[: pending.max_papers]
+        trending = sorted(chosen, key=lambda paper: ranks.get(paper, -1))
     own: list[str] = []
-    reasons = {paper: why for paper, why in owed.items() if why}
-    if order.topics:
+    reasons = {paper: reason for paper, reason in owed.items() if reason}
+    if pending.topics:
         wanted = [
-            *(paper for paper, why in owed.items() if why and why["own"]),
-            *(m.paper_id for m in matches),
+            *(paper for paper, reason in owed.items() if reason and reason["own"]),
+            *(match.paper_id for match in matches),
         ]
-        own = _unseen(wanted, {*seen, *trending})[:most]
-        reasons |= {match.paper_id: _why(match) for match in reversed(matches)}
+        own = _leave_out(wanted, {*seen, *trending})[: pending.max_papers]
+        reasons |= {match.paper_id: _build_reason(match) for match in reversed(matches)}
     papers = [*trending, *own]
-    return Selection(papers, {p: {**reasons[p], "own": p in own} for p in papers if p in reasons})
+    return Selection(
+        papers, {paper: {**reasons[paper], "own": paper in own} for paper in papers if paper in reasons}
+    )
 
 
-def _unseen(papers: Iterable[str], seen: Collection[str]) -> list[str]:
+def _leave_out(papers: Iterable[str], seen: Collection[str]) -> list[str]:
     return [paper for paper in dict.fromkeys(papers) if paper not in seen]
 
 
-def _why(match: TopicMatch) -> MatchReason:
+def _build_reason(match: TopicMatch) -> MatchReason:
     return {"topic": match.topic_id, "name": match.name, "why": list(match.why)}
 
 
-def _past(pasts: Mapping[int, DeliveryHistory], order: PendingDelivery) -> DeliveryHistory:
-    return pasts.get(order.subscription_id, NO_HISTORY)
+def _find_first_days(
+    pending: Sequence[PendingDelivery], histories: Mapping[int, DeliveryHistory]
+) -> dict[int, date]:
+    """Find the first day whose papers belong to each delivery: earlier ones too, where digests were not sent."""
+    return {
+        delivery.id: min(
+            delivery.since,
+            histories.get(delivery.subscription_id, NO_HISTORY).unsent_since or delivery.since,
+        )
+        for delivery in pending
+    }
 
 
-async def _topics(
-    session: ReadSession,
-    orders: Sequence[PendingDelivery],
-    first: Mapping[int, date],
-    periods: TrendingPapers,
-) -> Mapping[int, Sequence[TopicMatch]]:
-    """By delivery: the matches of its reader's topics on its days."""
-    readers: dict[tuple[date, date], dict[int, int]] = {}
-    for one in orders:
-        if one.topics and one.reader_id:
-            readers.setdefault((first[one.id], one.period), {})[one.id] = one.reader_id
-    found: dict[int, Sequence[TopicMatch]] = {}
-    for (start, end), theirs in readers.items():
-        await match_changed_topics(session, periods.match, set(theirs.values()), start, end)
-        matches = await load_topic_matches(session, set(theirs.values()), start, end)
-        found |= {delivery: matches.get(reader, ()) for delivery, reader in theirs.items()}
-    return found
+def _group_by_days(pending: Sequence[PendingDelivery], first_days: Mapping[int, date]) -> TopicDays:
+    days: dict[tuple[date, date], dict[int, int]] = {}
+    for delivery in pending:
+        if delivery.topics and delivery.reader_id:
+            span = (first_days[delivery.id], delivery.period)
+            days.setdefault(span, {})[delivery.id] = delivery.reader_id
+    return days
 
 
-async def _pasts(session: ReadSession, orders: Sequence[PendingDelivery]) -> Mapping[int, DeliveryHistory]:
-    """Of the subscriptions that are owed something."""
-    oldest = min(one.period for one in orders) - MAX_OWED_AGE
+async def _load_matches(session: ReadSession, topic_days: TopicDays) -> dict[int, Sequence[TopicMatch]]:
+    """Load the stored matches of readers' topics, by delivery."""
+    matches_of_deliveries: dict[int, Sequence[TopicMatch]] = {}
+    for (first, last), readers in topic_days.items():
+        matches = await load_topic_matches(session, set(readers.values()), first, last)
+        matches_of_deliveries |= {delivery: matches.get(reader, ()) for delivery, reader in readers.items()}
+    return matches_of_deliveries
+
+
+async def _load_histories(
+    session: ReadSession, pending: Sequence[PendingDelivery]
+) -> Mapping[int, DeliveryHistory]:
+    """Load the histories of the subscriptions that are owed something, by subscription."""
+    oldest = min(delivery.period for delivery in pending) - MAX_OWED_AGE
     sent = aliased(Delivery)
     last_sent = select(func.max(sent.period)).where(
         sent.subscription_id == Delivery.subscription_id, sent.state == DeliveryState.sent
     )
-    lost_ones = Delivery.subscription_id, Delivery.period, Delivery.since, Delivery.papers, Delivery.reasons
-    query = select(*lost_ones, last_sent.scalar_subquery().label("last_sent")).where(
-        _theirs(orders), Delivery.state.in_(UNSENT_STATES), Delivery.period >= oldest
-    )
-    found: dict[int, DeliveryHistory] = {}
-    for lost in await session.execute(query.order_by(Delivery.period.desc())):
-        past = found.get(lost.subscription_id, NO_HISTORY)
-        owed = {paper: (lost.reasons or {}).get(paper) for paper in lost.papers or ()}
-        after_all = lost.last_sent is None or lost.period > lost.last_sent
-        since = lost.since if after_all else past.unsent_since
-        found[lost.subscription_id] = DeliveryHistory({**owed, **past.owed}, since)
-    return found
+    query = select(
+        Delivery.subscription_id,
+        Delivery.period,
+        Delivery.since,
+        Delivery.papers,
+        Delivery.reasons,
+        last_sent.scalar_subquery().label("last_sent"),
+    ).where(_of_subscriptions(pending), Delivery.state.in_(UNSENT_STATES), Delivery.period >= oldest)
+    histories: dict[int, DeliveryHistory] = {}
+    for unsent in await session.execute(query.order_by(Delivery.period.desc())):
+        history = histories.get(unsent.subscription_id, NO_HISTORY)
+        owed = {paper: (unsent.reasons or {}).get(paper) for paper in unsent.papers or ()}
+        is_after_last_sent = unsent.last_sent is None or unsent.period > unsent.last_sent
+        since = unsent.since if is_after_last_sent else history.unsent_since
+        histories[unsent.subscription_id] = DeliveryHistory({**owed, **history.owed}, since)
+    return histories
 
 
-async def _seen(
-    session: ReadSession, orders: Sequence[PendingDelivery], candidates: Collection[str]
+async def _load_seen(
+    session: ReadSession, pending: Sequence[PendingDelivery], candidates: Collection[str]
 ) -> Mapping[int, frozenset[str]]:
-    """Of the candidates, those that each subscription was certainly sent."""
+    """Load which of the candidates each subscription was certainly sent."""
     wanted = literal(sorted(candidates), ARRAY(Text))
     each = func.unnest(Delivery.papers).table_valued("paper", name="each").render_derived()
     query = (
-        select(Delivery.subscription_id, func.array_agg(each.c.paper.distinct()))
+        select(Delivery.subscription_id, func.array_agg(each.c.paper.distinct()).label("papers"))
         .select_from(Delivery)
         .join(each, true())
-        .where(_theirs(orders), Delivery.state == DeliveryState.sent, Delivery.papers.overlap(wanted))
+        .where(
+            _of_subscriptions(pending), Delivery.state == DeliveryState.sent, Delivery.papers.overlap(wanted)
+        )
         .where(each.c.paper == any_(wanted))
         .group_by(Delivery.subscription_id)
     )
-    return {row[0]: frozenset(row[1]) for row in await session.execute(query)}
+    return {row.subscription_id: frozenset(row.papers) for row in await session.execute(query)}
 
 
-def _theirs(orders: Sequence[PendingDelivery]) -> ColumnElement[bool]:
-    """As one value: hundreds take longer to write than to find."""
-    return Delivery.subscription_id == any_(literal([one.subscription_id for one in orders], ARRAY(Integer)))
+def _of_subscriptions(pending: Sequence[PendingDelivery]) -> ColumnElement[bool]:
+    """One value for all ids: writing hundreds into a statement takes longer than finding them."""
+    ids = [delivery.subscription_id for delivery in pending]
+    return Delivery.subscription_id == any_(literal(ids, ARRAY(Integer)))

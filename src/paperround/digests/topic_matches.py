@@ -1,4 +1,4 @@
-"""What a digest takes from its reader's topics: the matches that a worker stored."""
+"""What a digest takes from its reader's topics: stored matches, and matching topics that have just changed."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 import structlog
-from sqlalchemy import ColumnElement, Integer, Select, any_, exists, literal, select, true
+from sqlalchemy import ColumnElement, Integer, Row, any_, exists, literal, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from paperround.database import ReadSession
+from paperround.database import Database, ReadSession
 from paperround.digests.items import shorten
 from paperround.papers.tables import FRESH_LISTING, Listing
 from paperround.text.markup import render_unicode
@@ -22,7 +22,7 @@ from paperround.topics.tables import MeasuredCatalogue, Topic, TopicDay
 
 logger = structlog.get_logger(__name__)
 
-MatchDay = Callable[[date], Awaitable[int]]  # matches a day with the topics that are due; how many were
+MatchDay = Callable[[date], Awaitable[int]]  # matches a day with the topics that are due, and counts them
 MAX_MATCHING_ATTEMPTS: Final = 10
 MATCHING_RETRY_INTERVAL: Final = 0.5  # seconds
 MAX_REASONS: Final = 3
@@ -30,77 +30,99 @@ MAX_REASON_LENGTH: Final = 60
 
 
 class TopicMatch(NamedTuple):
+    """A match of a reader's topic.
+
+    `why` has what weighed most: phrases, papers and authors, heaviest first.
+    """
+
     paper_id: str
     topic_id: int
     name: str  # of the topic
-    why: tuple[str, ...]  # the phrases, papers and authors that weighed most, heaviest first
+    why: tuple[str, ...]
 
 
 async def match_changed_topics(
-    session: ReadSession, match: MatchDay, readers: Collection[int], first: date, last: date
-) -> None:
-    """Have days matched for topics that changed since, or were made: a digest isn't without them.
+    database: Database, match_day: MatchDay, readers: Collection[int], first: date, last: date
+) -> bool:
+    """Match these readers' topics with days for which no matches of their present state are stored.
 
-    What another worker is just matching is waited for, a little.
+    No session is open while a day is matched. Topics that another worker is just matching are waited for, a
+    little. Returns False where some topics could not be matched; digests then go out without them.
     """
     for _ in range(MAX_MATCHING_ATTEMPTS):
-        days = (await session.scalars(_unmatched(readers, first, last))).all()
+        async with database.read_session() as session:
+            days = {day for day, _ in await _load_unmatched(session, readers, first, last)}
         if not days:
-            return
-        matched = [await match(day) for day in days]
+            return True
+        matched = [await match_day(day) for day in sorted(days)]
         if not any(matched):
             await asyncio.sleep(MATCHING_RETRY_INTERVAL)
     logger.warning("digests go out without topics that could not be matched", days=len(days))
+    return False
 
 
-def _unmatched(readers: Collection[int], first: date, last: date) -> Select[date]:
-    """Days with a list that some topic of these readers wasn't matched with, as it is now."""
+async def find_unmatched_readers(
+    session: ReadSession, readers: Collection[int], first: date, last: date
+) -> frozenset[int]:
+    """Find those of these readers who have a topic that is not matched with all of these days."""
+    return frozenset(reader for _, reader in await _load_unmatched(session, readers, first, last))
+
+
+async def _load_unmatched(
+    session: ReadSession, readers: Collection[int], first: date, last: date
+) -> Sequence[Row[date, int]]:
+    """Load the days with a list, and the readers, for whom some topic as it is now was not matched."""
     days = select(Listing.day).where(Listing.day.between(first, last), FRESH_LISTING).distinct().subquery()
-    fresh = exists().where(
+    is_matched = exists().where(
         TopicDay.topic_id == Topic.id, TopicDay.day == days.c.day, TopicDay.changed_at == Topic.changed_at
     )
-    theirs = (_of(readers), ~Topic.paused, ~fresh, exists(select(MeasuredCatalogue.id)))
-    return select(days.c.day).join(Topic, true()).where(*theirs).distinct().order_by(days.c.day)
+    has_statistics = exists(select(MeasuredCatalogue.id))
+    query = select(days.c.day, Topic.reader_id).join(Topic, true()).distinct()
+    return (
+        await session.execute(query.where(_of_readers(readers), ~Topic.paused, ~is_matched, has_statistics))
+    ).all()
 
 
-def _of(readers: Collection[int]) -> ColumnElement[bool]:
-    """As one value: hundreds take longer to write than to find."""
+def _of_readers(readers: Collection[int]) -> ColumnElement[bool]:
+    """One value for all ids: writing hundreds into a statement takes longer than finding them."""
     return Topic.reader_id == any_(literal(list(readers), ARRAY(Integer)))
 
 
 async def load_topic_matches(
     session: ReadSession, readers: Collection[int], first: date, last: date
 ) -> Mapping[int, Sequence[TopicMatch]]:
-    """By reader: what matches their topics of the papers listed on these days, topic by topic, best first."""
-    query = select(Topic.id, Topic.reader_id, Topic.name).where(_of(readers), ~Topic.paused)
+    """Load what matches readers' topics among the papers listed on these days, by reader.
+
+    Matches come topic by topic, the best first.
+    """
+    query = select(Topic.id, Topic.reader_id, Topic.name).where(_of_readers(readers), ~Topic.paused)
     topics = (await session.execute(query.order_by(Topic.position, Topic.id))).all()
     days = await queries.load_matches(session, [topic.id for topic in topics], first, last)
-    found = {topic.id: list(_best(days.get(topic.id, {}).values())) for topic in topics}
-    titles = await reader_topics.load_titles(session, set(_papers_in(found.values())))
-    matches: dict[int, list[TopicMatch]] = {}
+    best = {topic.id: _order_matches(days.get(topic.id, {}).values()) for topic in topics}
+    titles = await reader_topics.load_titles(session, set(_list_liked_papers(best.values())))
+    matches_of_readers: dict[int, list[TopicMatch]] = {}
     for topic in topics:
-        theirs = matches.setdefault(topic.reader_id, [])
-        theirs += [
-            TopicMatch(match.paper_id, topic.id, topic.name, tuple(_told(match, titles)))
-            for match in found[topic.id]
-        ]
-    return matches
+        matches_of_readers.setdefault(topic.reader_id, []).extend(
+            TopicMatch(match.paper_id, topic.id, topic.name, tuple(_write_reasons(match, titles)))
+            for match in best[topic.id]
+        )
+    return matches_of_readers
 
 
-def _best(days: Iterable[Sequence[Match]]) -> Sequence[Match]:
+def _order_matches(days: Iterable[Sequence[Match]]) -> Sequence[Match]:
     return sorted((match for day in days for match in day), key=lambda match: (-match.score, match.paper_id))
 
 
-def _papers_in(found: Iterable[Sequence[Match]]) -> Iterator[str]:
-    for matches in found:
+def _list_liked_papers(matches_of_topics: Iterable[Sequence[Match]]) -> Iterator[str]:
+    """Yield the liked papers that are reasons."""
+    for matches in matches_of_topics:
         for match in matches:
             yield from (
                 reason.text for reason in match.reasons[:MAX_REASONS] if reason.kind is ReasonKind.paper
             )
 
 
-def _told(match: Match, titles: Mapping[str, str]) -> Iterator[str]:
-    """Reasons in words."""
+def _write_reasons(match: Match, titles: Mapping[str, str]) -> Iterator[str]:
     for reason in match.reasons[:MAX_REASONS]:
         match reason.kind:
             case ReasonKind.phrase:
@@ -108,9 +130,9 @@ def _told(match: Match, titles: Mapping[str, str]) -> Iterator[str]:
             case ReasonKind.author:
                 yield f"by {reason.text}"
             case ReasonKind.paper if reason.text in titles:
-                yield _like(titles[reason.text])
+                yield _write_liked_paper(titles[reason.text])
 
 
 @lru_cache(maxsize=5000)
-def _like(title: str) -> str:
+def _write_liked_paper(title: str) -> str:
     return f"like “{shorten(render_unicode(title), MAX_REASON_LENGTH)}”"

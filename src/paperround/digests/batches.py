@@ -1,0 +1,138 @@
+"""Batches of deliveries: topics are matched, deliveries claimed, and papers selected for them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from paperround.database import Database, ReadSession, WriteSession
+from paperround.digests import claims
+from paperround.digests.items import DigestItem, DigestItemCache
+from paperround.digests.renderer import Digest
+from paperround.digests.selection import (
+    PendingDelivery,
+    Selection,
+    TrendingPapers,
+    find_topic_days,
+    select_papers,
+)
+from paperround.digests.tables import WhenEmpty
+from paperround.digests.topic_matches import find_unmatched_readers, match_changed_topics
+from paperround.topics.edition_matches import match_edition
+from paperround.topics.profiles import TextEncoder
+
+MAX_MATCHING_ROUNDS: Final = 3  # for which a delivery is left because its reader's topics are not matched
+
+
+class DeliveryBatches:
+    """The batches of one sender's run. `encoder` encodes the words of topics that have just changed."""
+
+    def __init__(
+        self,
+        database: Database,
+        batch_size: int,
+        clock: Callable[[], datetime],
+        encoder: TextEncoder | None,
+    ) -> None:
+        self._database = database
+        self._batch_size = batch_size
+        self._clock = clock
+        self._encoder = encoder
+        self._items = DigestItemCache()
+        self._trending = TrendingPapers()
+        self._rounds_left: Counter[int] = Counter()  # rounds for which each delivery was left
+
+    async def claim_next(self, sender: int) -> Sequence[tuple[PendingDelivery, Digest]] | None:
+        """Match topics, then claim some deliveries with what goes into them.
+
+        None means that nothing is due.
+        """
+        await self._match_topics()
+        async with self._database.write_session() as session:
+            locked = await claims.lock_due(session, sender, limit=self._batch_size, now=self._clock())
+            if locked is None:
+                return None
+            selections = await self._select(session, locked)
+            await claims.claim(session, sender, selections)
+            papers = {paper for selection in selections.values() for paper in selection.papers}
+            items = await self._items.get(session, papers)
+        return [
+            (delivery, build_digest(delivery, selections[delivery.id], items))
+            for delivery in locked
+            if delivery.id in selections
+        ]
+
+    async def _match_topics(self) -> None:
+        """Match the topics of the readers whose deliveries are claimed next. No row is locked meanwhile."""
+        database, encoder = self._database, self._encoder
+        async with database.read_session() as session:
+            due = await claims.list_due(session, limit=self._batch_size, now=self._clock())
+            topic_days = await find_topic_days(
+                session, [delivery for delivery in due if delivery.papers is None]
+            )
+        for (first, last), readers in topic_days.items():
+            is_complete = await match_changed_topics(
+                database,
+                lambda day: match_edition(database, day, encoder),
+                set(readers.values()),
+                first,
+                last,
+            )
+            if not is_complete:
+                self._rounds_left.update(dict.fromkeys(readers, MAX_MATCHING_ROUNDS))
+
+    async def _select(self, session: WriteSession, locked: Sequence[PendingDelivery]) -> dict[int, Selection]:
+        """Select papers, the same ones as before for deliveries that were tried. Empty digests are dropped.
+
+        A delivery is left for the next round where its reader's topics changed, or it came up, after topics
+        were matched. Topics that could not be matched in some rounds are done without.
+        """
+        unselected = [delivery for delivery in locked if delivery.papers is None]
+        unmatched = await self._find_unmatched(session, unselected)
+        new = [delivery for delivery in unselected if delivery.id not in unmatched]
+        selected = await select_papers(session, new, self._trending) if new else {}
+        empty = {
+            delivery.id
+            for delivery in new
+            if not selected[delivery.id].papers and delivery.when_empty is not WhenEmpty.note
+        }
+        await claims.drop_unwanted(session, list(empty))
+        tried = {
+            delivery.id: Selection(delivery.papers, delivery.reasons or {})
+            for delivery in locked
+            if delivery.papers is not None
+        }
+        return tried | {key: selection for key, selection in selected.items() if key not in empty}
+
+    async def _find_unmatched(
+        self, session: ReadSession, pending: Sequence[PendingDelivery]
+    ) -> frozenset[int]:
+        """Find the deliveries whose readers' topics are to be matched first."""
+        unmatched: set[int] = set()
+        for (first, last), readers in (await find_topic_days(session, pending)).items():
+            waiting = {
+                delivery: reader
+                for delivery, reader in readers.items()
+                if self._rounds_left[delivery] < MAX_MATCHING_ROUNDS
+            }
+            if not waiting:
+                continue
+            changed = await find_unmatched_readers(session, set(waiting.values()), first, last)
+            unmatched |= {delivery for delivery, reader in waiting.items() if reader in changed}
+        self._rounds_left.update(unmatched)
+        return frozenset(unmatched)
+
+
+def build_digest(pending: PendingDelivery, selection: Selection, items: Mapping[str, DigestItem]) -> Digest:
+    """Build the digest of a delivery from the papers that were selected for it."""
+    return Digest(
+        subscription_id=pending.subscription_id,
+        email=pending.email,
+        cadence=pending.cadence,
+        period=pending.period,
+        selection=selection,
+        items=items,
+        delivery_id=pending.id,
+    )
