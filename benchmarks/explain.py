@@ -26,8 +26,8 @@ from paperround.papers.period import EditionPeriod, Period
 from paperround.papers.tables import Listing, Paper
 from paperround.papers.vote_history import load_vote_histories
 from paperround.postgres import EmbeddedPostgres
-from paperround.search.filters import SearchFilters
 from paperround.search.engine import search
+from paperround.search.filters import SearchFilters
 from paperround.search.query_syntax import parse_query
 from paperround.search.query_vectors import QueryVector
 from paperround.search.similar import find_similar_papers

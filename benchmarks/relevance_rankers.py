@@ -42,8 +42,13 @@ class Ours:
     def by_words(
         self, words: str, vector: Numbers, known: Sequence[int] = (), disliked: Sequence[int] = ()
     ) -> Numbers:
-        own, literal = self.statistics.view_of_words(words, vector), scorer.is_phrase_in_catalogue(self.statistics, words)
-        return self._scores(TopicProfile(own, literal, self._views(known), [self.views[one] for one in disliked]))
+        own, literal = (
+            self.statistics.view_of_words(words, vector),
+            scorer.is_phrase_in_catalogue(self.statistics, words),
+        )
+        return self._scores(
+            TopicProfile(own, literal, self._views(known), [self.views[one] for one in disliked])
+        )
 
     def _views(self, known: Sequence[int]) -> Mapping[str, Any]:
         return {str(one): self.views[one] for one in known}

@@ -8,7 +8,7 @@ from alembic import context
 from sqlalchemy import Connection, NullPool, create_engine, text
 
 from paperround.database import to_psycopg_url
-from paperround.schema import COMPATIBLE_CODE, MIGRATION_LOCK, metadata
+from paperround.schema import COMPATIBLE_CODE, MIGRATION_LOCK, load_metadata
 from paperround.settings import Settings
 
 logger = getLogger("paperround.migrations")
@@ -44,7 +44,7 @@ def compatible_with(revision: str | None) -> tuple[str, ...]:
 def migrate(connection: Connection) -> None:
     context.configure(
         connection=connection,
-        target_metadata=metadata(),
+        target_metadata=load_metadata(),
         include_object=include_object,
         compare_type=True,
         transaction_per_migration=True,
@@ -56,7 +56,9 @@ def migrate(connection: Connection) -> None:
 def run(url: str) -> None:
     # Only `public` in sight: the queue's own schema is frozen SQL, not ours to compare.
     engine = create_engine(
-        to_psycopg_url(url), poolclass=NullPool, connect_args={"options": "-csearch_path=public -ctimezone=UTC"}
+        to_psycopg_url(url),
+        poolclass=NullPool,
+        connect_args={"options": "-csearch_path=public -ctimezone=UTC"},
     )
     with engine.connect() as connection:
         wait_for_our_turn(connection)

@@ -23,7 +23,7 @@ async def found_state(url: str) -> schema.SchemaState:
     database = Database(url)
     try:
         async with database.read_session() as session:
-            return await schema.state(session)
+            return await schema.load_state(session)
     finally:
         await database.close()
 
@@ -33,7 +33,7 @@ async def refusal(url: str) -> str:
     try:
         async with database.read_session() as session:
             with pytest.raises(schema.SchemaError) as error:
-                await schema.require(session)
+                await schema.require_usable(session)
     finally:
         await database.close()
     return str(error.value)
@@ -49,7 +49,7 @@ def test_an_empty_database_is_brought_up_to_date_and_again_changes_nothing(bare_
 
 
 def test_tables_and_migrations_agree(database_url: str) -> None:
-    schema.compare(database_url)
+    schema.compare_with_models(database_url)
 
 
 async def test_down_and_up_again_leaves_a_working_schema(database_url: str, database: Database) -> None:
@@ -58,7 +58,7 @@ async def test_down_and_up_again_leaves_a_working_schema(database_url: str, data
     await asyncio.to_thread(schema.downgrade, database_url, "base")
     assert "no Paperround schema" in await refusal(database_url)
     await asyncio.to_thread(schema.upgrade, database_url)
-    schema.compare(database_url)
+    schema.compare_with_models(database_url)
     await store_listing(database, "2026-03-02", feed_record())
 
 
@@ -71,7 +71,7 @@ async def test_a_step_down_and_up_keeps_the_rows_of_the_tables_that_stay(
     assert f"expects {schema.expected_revision()}" in await refusal(database_url)
     await asyncio.to_thread(schema.upgrade, database_url)
     async with database.read_session() as session:
-        await schema.require(session)
+        await schema.require_usable(session)
         assert await session.scalar(select(Paper.id)) == "2603.00001"
         assert await session.scalar(text("SELECT count(*) FROM jobs.procrastinate_jobs")) == 0
 
@@ -84,7 +84,7 @@ def test_migrators_at_once_take_turns(bare_database_url: str) -> None:
     for migrator in migrators:
         _, told = migrator.communicate(timeout=120)
         assert migrator.returncode == 0, told.decode()
-    schema.compare(bare_database_url)
+    schema.compare_with_models(bare_database_url)
     assert asyncio.run(found_state(bare_database_url)).usable
 
 
@@ -119,7 +119,7 @@ async def test_a_newer_revision_that_names_ours_as_one_that_works_is_used(databa
 
 def test_indexes_of_vectors_made_while_running_are_no_difference(database_url: str) -> None:
     run_sql(database_url, "CREATE INDEX embeddings_model_7_idx ON embeddings (model_id)")
-    schema.compare(database_url)
+    schema.compare_with_models(database_url)
 
 
 def test_every_migration_of_tables_bounds_its_wait_for_a_lock() -> None:

@@ -31,7 +31,7 @@ TIMETABLE: Final = {
     "match_topics": 60,
     "fetch_submissions": 60,
 }
-MOST_LATE: Final = None  # late is better than never: what is due stands in the tables
+MISFIRE_GRACE_TIME: Final = None  # late is better than never: what is due stands in the tables
 
 
 async def tick(database: Database, task: str) -> None:
@@ -47,7 +47,8 @@ async def tick(database: Database, task: str) -> None:
 def scheduler(database: Database) -> AsyncIOScheduler:
     """In UTC, since clocks that change jump over hours; first tick at once."""
     timetable = AsyncIOScheduler(
-        timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": MOST_LATE, "max_instances": 1}
+        timezone="UTC",
+        job_defaults={"coalesce": True, "misfire_grace_time": MISFIRE_GRACE_TIME, "max_instances": 1},
     )
     for task, seconds in TIMETABLE.items():
         trigger = IntervalTrigger(seconds=seconds, timezone="UTC")

@@ -18,28 +18,32 @@ from paperround.postgres import EmbeddedPostgres, PostgresError
 
 logger = structlog.get_logger(__name__)
 
-GRACE: Final = 10  # seconds that a process has to stop by itself
-FIRST_WAIT: Final = 0.5  # seconds before a process that died is started again; doubles
-LONGEST_WAIT: Final = 30.0
-STEADY: Final = 60.0  # seconds after which a start counts as good
+STOP_TIMEOUT: Final = 10  # seconds that a process has to stop by itself
+FIRST_RESTART_DELAY: Final = 0.5  # seconds before a process that died is started again; doubles
+MAX_RESTART_DELAY: Final = 30.0
+STEADY_AFTER: Final = 60.0  # seconds after which a start counts as good
 
 
 async def keep_running(
     name: str, arguments: Sequence[str], environment: Mapping[str, str], stop: asyncio.Event
 ) -> None:
     """Run `paperround ARGUMENTS` and start it again whenever it ends, until `stop` is set."""
-    wait = FIRST_WAIT
+    wait = FIRST_RESTART_DELAY
     while not stop.is_set():
         started = time.monotonic()
         child = await spawn(arguments, environment)
         ended = asyncio.create_task(child.wait())
         try:
-            await _first_of(ended, stop)
+            await _wait_for_first(ended, stop)
         finally:
-            await end(child, ended)
+            await stop_process(child, ended)
         if stop.is_set():
             return
-        wait = FIRST_WAIT if time.monotonic() - started > STEADY else min(wait * 2, LONGEST_WAIT)
+        wait = (
+            FIRST_RESTART_DELAY
+            if time.monotonic() - started > STEADY_AFTER
+            else min(wait * 2, MAX_RESTART_DELAY)
+        )
         logger.error("ended by itself; starting it again", process=name, code=child.returncode, wait=wait)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), wait)
@@ -59,18 +63,18 @@ async def spawn(arguments: Sequence[str], environment: Mapping[str, str]) -> asy
     )
 
 
-async def _first_of(ended: asyncio.Task[int], stop: asyncio.Event) -> None:
+async def _wait_for_first(ended: asyncio.Task[int], stop: asyncio.Event) -> None:
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
 
 
-async def end(child: asyncio.subprocess.Process, ended: asyncio.Task[int]) -> None:
+async def stop_process(child: asyncio.subprocess.Process, ended: asyncio.Task[int]) -> None:
     for how in (signal.SIGTERM, signal.SIGKILL):
         if child.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 child.send_signal(how)
-            await asyncio.wait({ended}, timeout=GRACE)
+            await asyncio.wait({ended}, timeout=STOP_TIMEOUT)
 
 
 def hold_lifeline(stream: int = 0) -> None:
@@ -80,7 +84,7 @@ def hold_lifeline(stream: int = 0) -> None:
         while os.read(stream, 1024):
             pass
         os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(GRACE)
+        time.sleep(STOP_TIMEOUT)
         os._exit(1)
 
     threading.Thread(target=watch, name="lifeline", daemon=True).start()

@@ -27,7 +27,7 @@ SECRET = "s3cret"
 def list_owned_tables() -> list[Table]:
     """List the tables whose rows belong to a reader, directly or through another table, owners first."""
     tables: list[Table] = []
-    for table in schema.metadata().sorted_tables:
+    for table in schema.load_metadata().sorted_tables:
         owners = {key.column.table for key in table.foreign_keys if key.ondelete == "CASCADE"}
         if table.name == "readers" or owners & set(tables):
             tables.append(table)
@@ -98,7 +98,7 @@ async def export_rows(database: Database, reader_id: int) -> dict[str, list[dict
 def test_every_foreign_key_to_readers_cascades() -> None:
     """A foreign key that keeps the row or prevents its deletion is a mistake."""
     owned_tables = set(list_owned_tables())
-    for table in schema.metadata().sorted_tables:
+    for table in schema.load_metadata().sorted_tables:
         for key in table.foreign_keys:
             if key.column.table.name == "readers":
                 assert key.ondelete == "CASCADE", f"{table.name}.{key.parent.name}"

@@ -65,7 +65,7 @@ def content(url: str) -> dict[str, tuple[Any, ...]]:
 @pytest.fixture
 async def filled(database: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
     """Twelve papers with vectors and their index, jobs that wait, and ada."""
-    monkeypatch.setattr(index, "WORTH_IT", 10)
+    monkeypatch.setattr(index, "MIN_INDEXED_VECTORS", 10)
     model = await add_papers_with_vectors(database, 12)
     assert await index.ensure(database, model)
     await add_person(database)
@@ -76,7 +76,7 @@ async def filled(database: Database, monkeypatch: pytest.MonkeyPatch) -> Databas
 def dump(tmp_path: Path, server: str) -> Path:
     """A backup without any paper."""
     with new_database(server) as url:
-        backups.save(programs(url), tmp_path / "papers.dump")
+        backups.save_backup(programs(url), tmp_path / "papers.dump")
     return tmp_path / "papers.dump"
 
 
@@ -84,16 +84,16 @@ async def test_a_restored_backup_has_every_row_and_index_and_can_be_searched(
     filled: Database, bare_database_url: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "papers.dump"
-    size = backups.save(programs(filled.url), file)
+    size = backups.save_backup(programs(filled.url), file)
     assert file.stat().st_size == size
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["papers.dump"]
 
-    backups.restore(programs(bare_database_url), file)
+    backups.restore_backup(programs(bare_database_url), file)
 
     assert content(bare_database_url) == content(filled.url)
     assert content(filled.url)["public.embeddings"][0] == 12
-    schema.compare(bare_database_url)
+    schema.compare_with_models(bare_database_url)
     async with Database(bare_database_url) as restored, restored.read_session() as session:
         found = await search(session, parse_query("patient gradients"), None, filters=SearchFilters())
     assert len(found.results) == 12
@@ -115,10 +115,10 @@ async def test_a_backup_is_of_one_moment_while_others_write(
 
     writing = asyncio.create_task(write())
     await asyncio.sleep(0.2)
-    await asyncio.to_thread(backups.save, programs(database.url), tmp_path / "papers.dump")
+    await asyncio.to_thread(backups.save_backup, programs(database.url), tmp_path / "papers.dump")
     stop.set()
     written = await writing
-    backups.restore(programs(bare_database_url), tmp_path / "papers.dump")
+    backups.restore_backup(programs(bare_database_url), tmp_path / "papers.dump")
 
     kept = content(bare_database_url)
     assert 0 < kept["public.papers"][0] < written
@@ -130,7 +130,7 @@ def test_a_file_that_is_there_is_never_overwritten(database_url: str, tmp_path: 
     file = tmp_path / "papers.dump"
     file.write_text("precious")
     with pytest.raises(BackupError, match="already there"):
-        backups.save(programs(database_url), file)
+        backups.save_backup(programs(database_url), file)
     assert file.read_text() == "precious"
 
 
@@ -138,7 +138,7 @@ def test_a_pg_dump_that_is_killed_leaves_no_file(database_url: str, tmp_path: Pa
     broken = stand_in(tmp_path / "bin", "printf PGDMP > ${file#--file=}; kill -9 $$")
     (tmp_path / "kept").mkdir()
     with pytest.raises(BackupError, match="no backup was made"):
-        backups.save(Programs(database_url, broken), tmp_path / "kept" / "papers.dump")
+        backups.save_backup(Programs(database_url, broken), tmp_path / "kept" / "papers.dump")
     assert list((tmp_path / "kept").iterdir()) == []
 
 
@@ -182,7 +182,7 @@ def test_a_damaged_file_leaves_the_database_as_it_was(dump: Path, other_url: str
     dump.write_bytes(damaged[spoil])
     before = content(other_url)
     with pytest.raises(BackupError, match=r"pg_restore|psql"):
-        backups.restore(programs(other_url), dump)
+        backups.restore_backup(programs(other_url), dump)
     assert content(other_url) == before
 
 
@@ -197,7 +197,7 @@ def test_a_copy_of_another_program_is_refused(bare_database_url: str, other_url:
     ]
     subprocess.run(command, check=True)
     with pytest.raises(BackupError, match="not of Paperround's"):
-        backups.restore(programs(other_url), file)
+        backups.restore_backup(programs(other_url), file)
 
 
 @pytest.mark.parametrize("what", ["papers", "readers", "tables"])
@@ -211,7 +211,7 @@ async def test_a_database_that_holds_something_is_not_replaced(dump: Path, other
             run_sql(other_url, "CREATE TABLE invoices (id int)")
     before = content(other_url)
     with pytest.raises(BackupError, match=f"{'invoices' if what == 'tables' else '1 ' + what}.*empty"):
-        backups.restore(programs(other_url), dump)
+        backups.restore_backup(programs(other_url), dump)
     assert content(other_url) == before
 
 
@@ -220,8 +220,8 @@ async def test_the_sample_edition_gives_way_to_a_backup(
 ) -> None:
     async with Database(other_url) as empty, empty.write_session() as session:
         assert await show_sample(session)
-    backups.save(programs(filled.url), tmp_path / "papers.dump")
-    backups.restore(programs(other_url), tmp_path / "papers.dump")
+    backups.save_backup(programs(filled.url), tmp_path / "papers.dump")
+    backups.restore_backup(programs(other_url), tmp_path / "papers.dump")
     assert content(other_url) == content(filled.url)
 
 
@@ -240,7 +240,7 @@ def test_a_restore_waits_for_nobody_who_is_connected(dump: Path, other_url: str)
         psycopg.connect(build_conninfo(other_url), application_name="paperround worker"),
         pytest.raises(BackupError, match=r"in use: paperround worker \(1\)"),
     ):
-        backups.restore(programs(other_url), dump)
+        backups.restore_backup(programs(other_url), dump)
 
 
 def test_a_backup_of_an_older_release_is_brought_up_to_date(
@@ -252,15 +252,15 @@ def test_a_backup_of_an_older_release_is_brought_up_to_date(
     run_sql(
         bare_database_url, "INSERT INTO removed_papers (paper_id, removed_at) VALUES ('2603.00001', now())"
     )
-    backups.save(programs(bare_database_url), tmp_path / "papers.dump")
+    backups.save_backup(programs(bare_database_url), tmp_path / "papers.dump")
 
-    backups.restore(programs(other_url), tmp_path / "papers.dump")
+    backups.restore_backup(programs(other_url), tmp_path / "papers.dump")
 
     restored = content(other_url)
     assert restored["public.alembic_version"] == expected["public.alembic_version"]
     assert restored["public.removed_papers"][0] == 1
     assert restored.keys() == expected.keys()
-    schema.compare(other_url)
+    schema.compare_with_models(other_url)
 
 
 def test_a_backup_of_a_newer_release_is_refused(
@@ -268,16 +268,16 @@ def test_a_backup_of_a_newer_release_is_refused(
 ) -> None:
     schema.upgrade(bare_database_url)
     run_sql(bare_database_url, "UPDATE alembic_version SET version_num = 'ffffffffffff'")
-    backups.save(programs(bare_database_url), tmp_path / "papers.dump")
+    backups.save_backup(programs(bare_database_url), tmp_path / "papers.dump")
     before = content(other_url)
     with pytest.raises(BackupError, match="newer release"):
-        backups.restore(programs(other_url), tmp_path / "papers.dump")
+        backups.restore_backup(programs(other_url), tmp_path / "papers.dump")
     assert content(other_url) == before
 
 
 def test_programs_older_than_the_server_are_refused(database_url: str, tmp_path: Path) -> None:
     with pytest.raises(BackupError, match=r"of PostgreSQL 16, the server of 18.*postgresql-client-18"):
-        backups.save(Programs(database_url, installed(16) / "bin"), tmp_path / "papers.dump")
+        backups.save_backup(Programs(database_url, installed(16) / "bin"), tmp_path / "papers.dump")
 
 
 def test_a_password_is_on_no_command_line() -> None:

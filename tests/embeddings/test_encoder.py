@@ -47,7 +47,8 @@ load_model = encoder.load_model
 def load_and_save(settings):
     model = load_model(settings)
     from sentence_transformers import SentenceTransformer
-    np.save(sys.argv[2], SentenceTransformer(str(bundled_model.find_folder())).encode(json.loads(sys.argv[3])))
+    transformer = SentenceTransformer(str(bundled_model.find_folder()))
+    np.save(sys.argv[2], transformer.encode(json.loads(sys.argv[3])))
     return model
 encoder.load_model = load_and_save
 """

@@ -54,7 +54,7 @@ class Page(HTMLParser):
 async def opened(url: str, *, now: str = TODAY, **changes: Any) -> AsyncIterator[httpx.AsyncClient]:
     """The site, in this process and at this time."""
     with web_app(Settings(_env_file=None, **changes), url) as app:
-        app.dependency_overrides[dependencies.now] = lambda: utc(now)
+        app.dependency_overrides[dependencies.get_now] = lambda: utc(now)
         transport = httpx.ASGITransport(app)
         async with (
             app.router.lifespan_context(app),

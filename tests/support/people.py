@@ -44,7 +44,7 @@ async def add_person(database: Database, email: str = ADA, *, now: datetime | No
         query = select(ReaderSession.id).where(ReaderSession.token_hash == tokens.hash_token(token))
         session_id = (await session.execute(query)).scalar_one()
     cookie = {cookies.cookie_name(settings): signer.sign(cookies.PURPOSE, token)}
-    return Person(reader_id, email, session_id, cookie, cookies.form_token(signer, session_id))
+    return Person(reader_id, email, session_id, cookie, cookies.make_form_token(signer, session_id))
 
 
 async def sign_in_browser(

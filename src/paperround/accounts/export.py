@@ -39,7 +39,9 @@ async def export_json(session: ReadSession, reader_id: int) -> AsyncIterator[str
 def _build_ownership_conditions(reader_id: int) -> dict[Table, ColumnElement[bool]]:
     """Map each table that has rows of readers to the condition for those of this reader."""
     conditions: dict[Table, ColumnElement[bool]] = {}
-    for table in schema.metadata().sorted_tables:  # a table comes after those that its foreign keys point to
+    for (
+        table
+    ) in schema.load_metadata().sorted_tables:  # a table comes after those that its foreign keys point to
         if table is Reader.__table__:
             conditions[table] = table.c.id == reader_id
         elif paths := list(_list_ownership_paths(table, conditions)):

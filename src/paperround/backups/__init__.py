@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from paperround.backups.backup import save
+from paperround.backups.backup import save_backup
 from paperround.backups.pg_tools import BackupError, Programs
-from paperround.backups.restore import restore
+from paperround.backups.restore import restore_backup
 
-__all__ = ["BackupError", "Programs", "restore", "save"]
+__all__ = ["BackupError", "Programs", "restore_backup", "save_backup"]

@@ -14,7 +14,7 @@ from paperround.postgres.folders import sync
 OUR_SCHEMA: Final = "SELECT 1 FROM pg_tables WHERE (schemaname, tablename) = ('public', 'alembic_version')"
 
 
-def save(programs: Programs, file: Path) -> int:
+def save_backup(programs: Programs, file: Path) -> int:
     """Write what the database holds at one moment to `file`, while others write on. Its size in bytes.
 
     Raises `BackupError`, and then there is no `file`.

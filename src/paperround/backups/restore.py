@@ -49,13 +49,13 @@ EMPTY = (
 )
 
 
-def restore(programs: Programs, file: Path) -> None:
+def restore_backup(programs: Programs, file: Path) -> None:
     """Put a backup's content in place of an empty database's, and bring its schema up to date.
 
     Raises `BackupError`, and then the database is as it was.
     """
     revision = _revision(programs, file)
-    if not schema.knows(revision):
+    if not schema.is_known(revision):
         raise BackupError(
             f"{file} was made by a newer release (schema {revision}) than this program "
             f"({schema.expected_revision()}). Restore it with that release."
@@ -99,7 +99,7 @@ def _require_alone(connection: psycopg.Connection[TupleRow]) -> None:
 def _require_empty(connection: psycopg.Connection[TupleRow]) -> list[str]:
     """The names of our tables in `public`, which may go. Raises if anything would be lost with them."""
     found = connection.execute(TABLES, (list(SCHEMAS),)).fetchall()
-    ours = schema.tables()
+    ours = schema.list_tables()
     foreign = [
         name
         for name, place in found

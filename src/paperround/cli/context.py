@@ -84,7 +84,7 @@ async def open_database(
         async with Database(url, pool_size=pool_size, application=application) as database:
             if schema_rule != "accept":
                 async with database.read_session() as session:
-                    await schema.require(session)
+                    await schema.require_usable(session)
             yield database
 
 

@@ -30,7 +30,7 @@ def backup(
 ) -> None:
     """Copy the whole database into a file, while everything runs. The file holds secrets: keep it safe."""
     with _find_programs() as programs:
-        size = backups.save(programs, file)
+        size = backups.save_backup(programs, file)
     console.print(
         f"{file} has {size / 1e6:,.1f} MB. `paperround db restore {file}` puts it into an empty database.",
         markup=False,
@@ -44,7 +44,7 @@ def restore(
 ) -> None:
     """Put a backup into an empty database: all of it, or nothing. Stop Paperround before."""
     with _find_programs() as programs:
-        backups.restore(programs, file)
+        backups.restore_backup(programs, file)
     console.print(f"{file} is restored. `paperround up` starts on it.", markup=False, soft_wrap=True)
 
 

@@ -36,6 +36,6 @@ async def _check_database(settings: Settings) -> None:
         open_database(settings, "paperround doctor", schema_rule="accept") as database,
         database.read_session() as session,
     ):
-        state = await schema.state(session)
+        state = await schema.load_state(session)
     verdict = "can be used" if state.usable else "run `paperround db upgrade`"
     output.print(f"database: schema {state.found}, expected {state.expected}: {verdict}", markup=False)

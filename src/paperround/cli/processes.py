@@ -150,7 +150,7 @@ async def _wait_until_served(settings: Settings, stop: asyncio.Event) -> None:
 
 
 def _require_free_port(settings: Settings) -> None:
-    """Raise `CommandNotPossible` where the port is taken, instead of a web process that dies again and again."""
+    """Raise `CommandNotPossible` where the port is taken, before a web process dies of it."""
     if settings.port == 0:
         return
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET

@@ -93,7 +93,7 @@ async def unregister_sender(session: WriteSession, sender: int) -> None:
 
 
 async def list_due(session: ReadSession, *, limit: int, now: datetime) -> Sequence[PendingDelivery]:
-    """List deliveries that are to be tried now, without locking them, in the order in which they are claimed."""
+    """List deliveries that are to be tried now, in the order of claiming, without locking them."""
     query = _select_due(limit, now).where(Subscription.state == SubscriptionState.active)
     return [PendingDelivery(**row) for row in (await session.execute(query)).mappings()]
 

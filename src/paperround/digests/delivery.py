@@ -120,7 +120,7 @@ async def send_due_digests(context: SendingContext) -> Counter[DeliveryState]:
 
 
 def compute_retry_delay(attempts: int, *, jitter: Callable[[], float] = random.random) -> timedelta:
-    """Compute the delay after so many refusals in a row: 1, 5, 30, 60 minutes, and up to half as much again."""
+    """Compute the delay after refusals in a row: 1, 5, 30, 60 minutes, and up to half as much again."""
     return RETRY_DELAYS[min(max(attempts, 1), len(RETRY_DELAYS)) - 1] * (1 + jitter() / 2)
 
 

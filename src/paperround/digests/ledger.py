@@ -20,7 +20,7 @@ DUE_STATES: Final = (DeliveryState.queued, DeliveryState.sending)
 
 @dataclass(frozen=True)
 class DeliveryTotals:
-    """Deliveries by what became of them; `sent_lately` in the last minute."""
+    """Deliveries by what became of them; `sent_last_minute` counts the last minute."""
 
     counts: Mapping[DeliveryState, int]
     sent_last_minute: int

@@ -180,7 +180,7 @@ def _build_reason(match: TopicMatch) -> MatchReason:
 def _find_first_days(
     pending: Sequence[PendingDelivery], histories: Mapping[int, DeliveryHistory]
 ) -> dict[int, date]:
-    """Find the first day whose papers belong to each delivery: earlier ones too, where digests were not sent."""
+    """Find the first day whose papers belong to each delivery. It is earlier after unsent digests."""
     return {
         delivery.id: min(
             delivery.since,

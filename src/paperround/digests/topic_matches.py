@@ -1,4 +1,4 @@
-"""What a digest takes from its reader's topics: stored matches, and matching topics that have just changed."""
+"""What a digest takes from its reader's topics: stored matches, and those of topics just changed."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ async def _run_child(settings: Settings, socket: Path) -> AsyncIterator[Callable
     try:
         yield lambda: child.returncode
     finally:
-        await supervisor.end(child, ended)
+        await supervisor.stop_process(child, ended)
 
 
 async def _wait_until_started(encoder: EncoderClient, exit_code: Callable[[], int | None]) -> None:

@@ -1,4 +1,7 @@
-"""Builds and drops the index of one model's vectors while everything runs. None below `WORTH_IT` vectors."""
+"""Builds and drops the index of one model's vectors while everything runs.
+
+None below `MIN_INDEXED_VECTORS` vectors.
+"""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ maintenance_work_mem = '128MB'
 max_wal_size = '512MB'
 log_checkpoints = off
 """
-LEAST_BUFFERS, MOST_BUFFERS = 128, 1024  # MB
+MIN_SHARED_BUFFERS, MAX_SHARED_BUFFERS = 128, 1024  # MB
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def buffers(memory: int) -> int:
 
     They are taken as they fill; the most hold a catalogue of 100,000 papers with vectors.
     """
-    return min(max(memory // 4 // 2**20, LEAST_BUFFERS), MOST_BUFFERS)
+    return min(max(memory // 4 // 2**20, MIN_SHARED_BUFFERS), MAX_SHARED_BUFFERS)
 
 
 def _locales(major: int) -> list[list[str]]:

@@ -11,7 +11,7 @@ from paperround.postgres.account import Account
 from paperround.postgres.errors import PostgresError
 
 # A socket's path has at most 107 bytes (103 on macOS); this leaves 24 of them for its name.
-LONGEST_SOCKET_FOLDER = 78
+MAX_SOCKET_FOLDER_LENGTH = 78
 # Not tempfile.gettempdir(): that follows TMPDIR, and a service and a shell must find the same socket.
 SHORT_PARENT = Path("/tmp")  # noqa: S108 - the folder in it is 0700 and its owner is checked
 
@@ -64,7 +64,7 @@ def socket_path(parent: Path) -> Path:
     """Where the Unix sockets of a folder are: in it, or in a short folder where its path won't do."""
     own = parent / "socket"
     # libpq takes a comma for the start of a second host; SQLAlchemy writes a space as +, libpq reads a plus.
-    if len(os.fsencode(own)) <= LONGEST_SOCKET_FOLDER and not {",", " "} & set(str(own)):
+    if len(os.fsencode(own)) <= MAX_SOCKET_FOLDER_LENGTH and not {",", " "} & set(str(own)):
         return own
     digest = hashlib.sha256(os.fsencode(parent)).hexdigest()[:16]
     return SHORT_PARENT / f"paperround-{os.geteuid()}-{digest}"

@@ -28,14 +28,14 @@ async def is_shown(session: ReadSession) -> bool:
 
 async def show_if_empty(session: WriteSession, rules: IngestionPolicy, *, now: datetime) -> bool:
     """Store the sample when the catalogue is empty and no feed could be read yet; whether it was."""
-    if not await _wanted(session):  # as nearly always; asked before the lock, for intake may hold it long
+    if not await _is_wanted(session):  # as nearly always; asked before the lock, for intake may hold it long
         return False
     await catalogue.lock_catalogue(session)
-    if not await _wanted(session):
+    if not await _is_wanted(session):
         return False
     for offset, records in sorted(_by_day().items(), reverse=True):
         day = now.date() - timedelta(days=offset)
-        papers = [huggingface_record.parse_record(_dated(record, day)) for record in records]
+        papers = [huggingface_record.parse_record(_shift_dates(record, day)) for record in records]
         seen_at = min(datetime.combine(day, time(12), tzinfo=now.tzinfo), now)
         await catalogue.store_papers(
             session, papers, feed=catalogue.SAMPLE_FEED, day=day, seen_at=seen_at, half_life=rules.half_life
@@ -45,7 +45,7 @@ async def show_if_empty(session: WriteSession, rules: IngestionPolicy, *, now: d
     return True
 
 
-async def _wanted(session: ReadSession) -> bool:
+async def _is_wanted(session: ReadSession) -> bool:
     empty = ~exists().select_from(Paper)
     failed = exists().where(Reading.outcome == ReadingOutcome.failed)
     return bool(await session.scalar(select(empty & failed)))
@@ -59,7 +59,7 @@ def _by_day() -> dict[int, list[Mapping[str, Any]]]:
     return days
 
 
-def _dated(record: Mapping[str, Any], day: date) -> dict[str, Any]:
+def _shift_dates(record: Mapping[str, Any], day: date) -> dict[str, Any]:
     """The record with the times that the hub would give, counted from its day."""
     published = f"{day - timedelta(days=record['published'])}T00:00:00.000Z"
     submitted = f"{day}T{record['submitted']}:00.000Z"

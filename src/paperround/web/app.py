@@ -43,15 +43,15 @@ from paperround.web.pages import (
     topics,
 )
 from paperround.web.pages import settings as pages_settings
-from paperround.web.security.compression import Compressed
-from paperround.web.security.csrf import OwnPagesOnly, own_forms_only
+from paperround.web.security.compression import AnonymousCompression
+from paperround.web.security.csrf import CrossSiteGuard, require_form_token
 from paperround.web.security.middleware import (
     BodyLimit,
-    HeadIsGet,
-    LastResort,
-    Private,
+    CacheControl,
+    HeadAsGet,
     SecurityHeaders,
-    no_nul,
+    UnexpectedErrors,
+    reject_nul,
 )
 from paperround.web.syndication import citations, lists, sitemap
 from paperround.web.syndication import topics as syndication_topics
@@ -77,7 +77,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         )
         app.state.database = database
         async with database.read_session() as session:
-            await schema.require(session)
+            await schema.require_usable(session)
         app.state.signer = await load_signer(database, settings)
         encoder = None
         if encoder_socket or settings.encoder_url:
@@ -97,7 +97,7 @@ def create_app(settings: Settings, database_url: str, encoder_socket: Path | Non
         lifespan=lifespan,
         docs_url=None,  # FastAPI loads its script and style from elsewhere; ours is pages/api_docs.py
         redoc_url=None,
-        dependencies=[Depends(no_nul)],
+        dependencies=[Depends(reject_nul)],
         responses=errors.DOCUMENTED,
     )
     app.state.settings = settings
@@ -107,11 +107,19 @@ def create_app(settings: Settings, database_url: str, encoder_socket: Path | Non
     for api in APIS:
         app.include_router(api.router)
     for pages_of in PAGES:
-        app.include_router(pages_of.router, dependencies=[Depends(own_forms_only)])
+        app.include_router(pages_of.router, dependencies=[Depends(require_form_token)])
     app.mount("/static", Assets(), name="static")
-    errors.install(app)
+    errors.install_handlers(app)
     # The last one stands outermost.
-    for middleware in (Compressed, LastResort, OwnPagesOnly, BodyLimit, Private, HeadIsGet, SecurityHeaders):
+    for middleware in (
+        AnonymousCompression,
+        UnexpectedErrors,
+        CrossSiteGuard,
+        BodyLimit,
+        CacheControl,
+        HeadAsGet,
+        SecurityHeaders,
+    ):
         app.add_middleware(middleware)
     return app
 
@@ -128,12 +136,12 @@ def templates() -> Environment:
     environment.filters.update(
         markup=render_html,
         paragraphs=render_html_paragraphs,
-        count=presenters.count,
-        reason=presenters.reason,
-        plural=presenters.plural,
-        ago=presenters.ago,
-        short_day=presenters.short_day,
-        account_name=presenters.account_name,
+        count=presenters.format_count,
+        reason=presenters.explain_trending,
+        plural=presenters.format_plural,
+        ago=presenters.format_age,
+        short_day=presenters.format_short_day,
+        account_name=presenters.find_account_name,
         search_address=presenters.search_address,
         doi_address=doi.doi_url,
         utc=lambda moment: f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC",

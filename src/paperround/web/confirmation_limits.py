@@ -11,7 +11,7 @@ from paperround import rate_limits
 from paperround.rate_limits import RateLimit
 from paperround.tokens import hash_token
 from paperround.web.dependencies import TooMany, database_of
-from paperround.web.security.client_ip import source_network
+from paperround.web.security.client_ip import find_source_network
 
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
@@ -27,7 +27,7 @@ async def may_send_letter(request: Request, email: str, now: datetime) -> bool:
     """
     database = database_of(request)
     limits = (
-        RateLimit(f"subscriptions of {source_network(request)}", MAX_REQUESTS_OF_NETWORK, HOUR),
+        RateLimit(f"subscriptions of {find_source_network(request)}", MAX_REQUESTS_OF_NETWORK, HOUR),
         RateLimit("subscriptions", MAX_REQUESTS, HOUR),
     )
     for limit in limits:

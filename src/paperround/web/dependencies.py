@@ -63,7 +63,7 @@ def database_of(request: Request) -> Database:
     return cast(Database, request.app.state.database)
 
 
-def query_vectors_of(request: Request) -> QueryEncoder:
+def query_encoder_of(request: Request) -> QueryEncoder:
     return cast(QueryEncoder, request.app.state.query_vectors)
 
 
@@ -71,12 +71,12 @@ def signer_of(request: Request) -> Signer:
     return cast(Signer, request.app.state.signer)
 
 
-async def reading(request: Request) -> AsyncIterator[ReadSession]:
+async def open_read_session(request: Request) -> AsyncIterator[ReadSession]:
     async with database_of(request).read_session() as session:
         yield session
 
 
-async def writing(request: Request) -> AsyncIterator[WriteSession]:
+async def open_write_session(request: Request) -> AsyncIterator[WriteSession]:
     """Commits when the route returns, rolls back when it raises."""
     async with database_of(request).write_session() as session:
         yield session
@@ -86,46 +86,46 @@ async def writing(request: Request) -> AsyncIterator[WriteSession]:
 # than all that they do.
 
 
-async def now() -> datetime:
+async def get_now() -> datetime:
     """A dependency, so that tests can say what time it is."""
     return utc_now()
 
 
-async def config(request: Request) -> Settings:
+async def get_config(request: Request) -> Settings:
     return settings_of(request)
 
 
 # "function": the connection goes back to the pool before the answer is sent, however slowly it is read, and
 # what was written is committed before anybody is told that it was.
-Read = Annotated[ReadSession, Depends(reading, scope="function")]
-Write = Annotated[WriteSession, Depends(writing, scope="function")]
-Now = Annotated[datetime, Depends(now)]
-Config = Annotated[Settings, Depends(config)]
+Read = Annotated[ReadSession, Depends(open_read_session, scope="function")]
+Write = Annotated[WriteSession, Depends(open_write_session, scope="function")]
+Now = Annotated[datetime, Depends(get_now)]
+Config = Annotated[Settings, Depends(get_config)]
 
 
-async def visit(request: Request, now: Now) -> sessions.SignedInVisit | None:
+async def load_visit(request: Request, now: Now) -> sessions.SignedInVisit | None:
     """Whose browser this is, where its cookie tells. Kept for the page, and for errors in its place."""
-    token = cookies.read(request, signer_of(request), settings_of(request))
+    token = cookies.read_session_token(request, signer_of(request), settings_of(request))
     found = await sessions.load_visit(database_of(request), token, now=now) if token else None
     request.state.visit = found
     return found
 
 
-Visit = Annotated[sessions.SignedInVisit | None, Depends(visit)]
+Visit = Annotated[sessions.SignedInVisit | None, Depends(load_visit)]
 
 
-async def viewer(visit: Visit) -> Reader | None:
+async def get_viewer(visit: Visit) -> Reader | None:
     return visit.reader if visit else None
 
 
-async def signed_in(viewer: Annotated[Reader | None, Depends(viewer)]) -> Reader:
+async def require_reader(viewer: Annotated[Reader | None, Depends(get_viewer)]) -> Reader:
     if viewer is None:
         raise SignInNeeded("Sign in to see this page.")
     return viewer
 
 
-Viewer = Annotated[Reader | None, Depends(viewer)]
-SignedIn = Annotated[Reader, Depends(signed_in)]
+Viewer = Annotated[Reader | None, Depends(get_viewer)]
+SignedIn = Annotated[Reader, Depends(require_reader)]
 
 
 # Not HTTPBearer's own error: it knows neither problem+json nor 401.
@@ -135,28 +135,28 @@ bearer = HTTPBearer(
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 
 
-async def key_holder(request: Request, given: Bearer, now: Now) -> api_keys.KeyHolder:
+async def require_key(request: Request, given: Bearer, now: Now) -> api_keys.KeyHolder:
     found = await api_keys.find_holder(database_of(request), given.credentials, now=now) if given else None
     if found is None:
         raise SignInNeeded("Send a key of your settings as `Authorization: Bearer pr_…`.")
     return found
 
 
-KeyHolder = Annotated[api_keys.KeyHolder, Depends(key_holder)]
+KeyHolder = Annotated[api_keys.KeyHolder, Depends(require_key)]
 
 
-async def key_reader(holder: KeyHolder) -> Reader:
+async def require_reading_key(holder: KeyHolder) -> Reader:
     return holder.reader
 
 
-async def key_writer(holder: KeyHolder) -> Reader:
+async def require_writing_key(holder: KeyHolder) -> Reader:
     if holder.scope is not Scope.write:
         raise Forbidden("This key may only read. Make one that may write in your settings.")
     return holder.reader
 
 
-KeyReader = Annotated[Reader, Depends(key_reader)]
-KeyWriter = Annotated[Reader, Depends(key_writer)]
+KeyReader = Annotated[Reader, Depends(require_reading_key)]
+KeyWriter = Annotated[Reader, Depends(require_writing_key)]
 
 
 def viewer_of(request: Request) -> Reader | None:
@@ -168,10 +168,10 @@ def viewer_of(request: Request) -> Reader | None:
 def csrf_of(request: Request) -> str:
     """The token of the forms of who is signed in, else ''."""
     visit: sessions.SignedInVisit | None = getattr(request.state, "visit", None)
-    return cookies.form_token(signer_of(request), visit.session.id) if visit else ""
+    return cookies.make_form_token(signer_of(request), visit.session.id) if visit else ""
 
 
-async def page(
+async def render_page(
     request: Request, session: ReadSession | None, template: str, *, status: int = 200, **shown: Any
 ) -> HTMLResponse:
     """The page `template` with what every page needs: the site's name, who looks, whether it is samples."""

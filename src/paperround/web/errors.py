@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 
 from paperround.database import utc_now
 from paperround.errors import PaperroundError
-from paperround.web.dependencies import SignInNeeded, page, visit
+from paperround.web.dependencies import SignInNeeded, load_visit, render_page
 
 logger = structlog.get_logger(__name__)
 
@@ -51,24 +51,28 @@ SENTENCES: Final = {
 }
 
 
-def install(app: FastAPI) -> None:
+def install_handlers(app: FastAPI) -> None:
     handlers: dict[type[Exception], Any] = {
-        PaperroundError: _paperround_error,
-        SignInNeeded: _sign_in_needed,
-        RequestValidationError: _invalid,
-        HTTPException: _http,
-        OperationalError: _no_database,
-        PoolTimeout: _no_database,
+        PaperroundError: _handle_paperround_error,
+        SignInNeeded: _handle_sign_in_needed,
+        RequestValidationError: _handle_invalid,
+        HTTPException: _handle_http,
+        OperationalError: _handle_no_database,
+        PoolTimeout: _handle_no_database,
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)
 
 
-async def answer(request: Request, status: int, detail: str, title: str | None = None) -> Response:
+async def build_error_response(
+    request: Request, status: int, detail: str, title: str | None = None
+) -> Response:
     named = title or HTTPStatus(status).phrase.capitalize()
     if not wants_page(request):
-        return problem(status, named, detail)
-    return await page(request, None, "error.html", status=status, title=named, detail=detail, code=status)
+        return build_problem(status, named, detail)
+    return await render_page(
+        request, None, "error.html", status=status, title=named, detail=detail, code=status
+    )
 
 
 def wants_page(request: Request) -> bool:
@@ -77,51 +81,55 @@ def wants_page(request: Request) -> bool:
     return not (path.startswith(("/api/", "/feeds/", "/healthz", "/readyz")) or path.endswith(FILES))
 
 
-def problem(status: int, title: str, detail: str) -> JSONResponse:
+def build_problem(status: int, title: str, detail: str) -> JSONResponse:
     """`error` says it again: it is all that the hub's client shows."""
     content = {"type": "about:blank", "title": title, "status": status, "detail": detail, "error": detail}
     return JSONResponse(content, status_code=status, media_type=PROBLEM)
 
 
-async def _paperround_error(request: Request, error: PaperroundError) -> Response:
+async def _handle_paperround_error(request: Request, error: PaperroundError) -> Response:
     """Answer with the error's own status, title and advice. What is not the client's fault is logged."""
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return await unexpected(request, error)
-    response = await answer(request, error.status, error.detail, error.title)
+        return await handle_unexpected(request, error)
+    response = await build_error_response(request, error.status, error.detail, error.title)
     response.headers.update(error.headers)
     return response
 
 
-async def _sign_in_needed(request: Request, error: SignInNeeded) -> Response:
+async def _handle_sign_in_needed(request: Request, error: SignInNeeded) -> Response:
     if not wants_page(request):
-        return await _paperround_error(request, error)
+        return await _handle_paperround_error(request, error)
     shown = urlsplit(str(request.url) if request.method == "GET" else request.headers.get("referer", ""))
     wanted = f"{shown.path}?{shown.query}".rstrip("?")  # the page itself, or the one with the form
     return RedirectResponse(f"/sign-in?{urlencode({'next': wanted})}" if wanted else "/sign-in", 303)
 
 
-async def _invalid(request: Request, error: RequestValidationError) -> Response:
+async def _handle_invalid(request: Request, error: RequestValidationError) -> Response:
     faults = "; ".join(f"{'.'.join(map(str, e['loc'][1:]))}: {e['msg']}" for e in error.errors()[:5])
-    return await answer(request, 422 if request.method == "POST" else 400, faults, "Not understood")
+    return await build_error_response(
+        request, 422 if request.method == "POST" else 400, faults, "Not understood"
+    )
 
 
-async def _http(request: Request, error: HTTPException) -> Response:
+async def _handle_http(request: Request, error: HTTPException) -> Response:
     if error.status_code == HTTPStatus.NOT_FOUND and wants_page(request):  # no route has asked who looks
         with suppress(OperationalError, PoolTimeout):
-            await visit(request, utc_now())
-    response = await answer(request, error.status_code, SENTENCES.get(error.status_code, str(error.detail)))
+            await load_visit(request, utc_now())
+    response = await build_error_response(
+        request, error.status_code, SENTENCES.get(error.status_code, str(error.detail))
+    )
     response.headers.update(error.headers or {})
     return response
 
 
-async def _no_database(request: Request, error: Exception) -> Response:
+async def _handle_no_database(request: Request, error: Exception) -> Response:
     cause = error.__cause__ if isinstance(error, DBAPIError) else error
     logger.warning("no database", path=request.url.path, error=str(cause))
-    response = await answer(request, 503, SENTENCES[503])
+    response = await build_error_response(request, 503, SENTENCES[503])
     response.headers["Retry-After"] = "5"
     return response
 
 
-async def unexpected(request: Request, error: Exception) -> Response:
+async def handle_unexpected(request: Request, error: Exception) -> Response:
     logger.error("unexpected error", path=request.url.path, exc_info=error)
-    return await answer(request, 500, SENTENCES[500])
+    return await build_error_response(request, 500, SENTENCES[500])

@@ -16,7 +16,7 @@ from paperround.search.engine import SearchResults, TextLookup, look_up_text, se
 from paperround.search.filters import SearchFilters
 from paperround.search.query_syntax import MAX_QUERY_LENGTH, ParsedQuery, parse_query, text_to_encode
 from paperround.search.query_vectors import QueryVector
-from paperround.web.dependencies import BadRequest, database_of, query_vectors_of
+from paperround.web.dependencies import BadRequest, database_of, query_encoder_of
 from paperround.web.params import Category
 
 MAX_VOTES: Final = 1_000_000
@@ -24,7 +24,7 @@ MAX_VOTES: Final = 1_000_000
 
 @dataclass(frozen=True)
 class SearchRequest:
-    """`paper_id`: the question is a paper's id or address. `looked_up`: under the address's filters."""
+    """`paper_id`: the question is a paper's id or address. `text_lookup`: under the address's filters."""
 
     query: ParsedQuery
     paper_id: str | None
@@ -51,7 +51,7 @@ class SearchRequest:
 async def encode_search(request: Request, text: str) -> SearchRequest:
     search_request = SearchRequest.parse(text)
     return replace(
-        search_request, vector=await query_vectors_of(request).encode(search_request.text_to_encode)
+        search_request, vector=await query_encoder_of(request).encode(search_request.text_to_encode)
     )
 
 
@@ -107,7 +107,7 @@ async def parse_and_look_up(request: Request, filters: Filters, q: Q = None) -> 
     """`asking`, for a search under these filters: while its words are encoded, they are looked up."""
     if q is None:
         return None
-    search_request, vectors = SearchRequest.parse(q), query_vectors_of(request)
+    search_request, vectors = SearchRequest.parse(q), query_encoder_of(request)
     if vectors.is_immediate(search_request.text_to_encode):
         return replace(search_request, vector=await vectors.encode(search_request.text_to_encode))
     vector, lookup = await gather(

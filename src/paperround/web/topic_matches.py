@@ -15,7 +15,7 @@ from paperround.topics.matcher import match_papers
 from paperround.topics.model.batch import MAX_FOLLOWED_PAPERS
 from paperround.topics.model.match import Match
 from paperround.topics.tables import Topic
-from paperround.web.dependencies import query_vectors_of
+from paperround.web.dependencies import query_encoder_of
 
 MAX_MATCHES: Final = 100  # that are shown of one topic
 
@@ -25,7 +25,7 @@ async def encode_texts(request: Request, texts: Mapping[int, str]) -> dict[int, 
 
     Call it before a session is opened, so that encoding holds no database connection.
     """
-    encoder = query_vectors_of(request)
+    encoder = query_encoder_of(request)
     vectors = {topic_id: await encoder.encode(text) for topic_id, text in texts.items() if text}
     return {topic_id: vector for topic_id, vector in vectors.items() if vector}
 

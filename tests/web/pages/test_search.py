@@ -19,7 +19,7 @@ from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
 from paperround.search.query_vectors import QueryEncoder
 from paperround.settings import Settings
 from paperround.web import dependencies
-from paperround.web.views.highlight import Marker
+from paperround.web.views.highlight import Highlighter
 
 from support.factories import feed_record, store_listing, utc
 from support.sites import web_app
@@ -53,7 +53,7 @@ async def client(database: Database, database_url: str) -> AsyncIterator[AppClie
     )
     await store_listing(database, "2026-03-02", titled("0000.00001", "Sample Rivers"), feed="sample")
     with web_app(Settings(_env_file=None), database_url) as app:
-        app.dependency_overrides[dependencies.now] = lambda: utc("2026-03-03 12:00")
+        app.dependency_overrides[dependencies.get_now] = lambda: utc("2026-03-03 12:00")
         transport = httpx.ASGITransport(app)
         async with (
             app.router.lifespan_context(app),
@@ -262,6 +262,6 @@ async def test_every_page_has_the_search_box(client: AppClient) -> None:
 
 def test_marks_spare_tags_formulas_and_entities() -> None:
     html = Markup('<a title="model">Model &amp; <math><mi>model</mi></math> Mödel</a>')
-    assert Marker({"model", "amp"})(html) == (
+    assert Highlighter({"model", "amp"})(html) == (
         '<a title="model"><mark>Model</mark> &amp; <math><mi>model</mi></math> <mark>Mödel</mark></a>'
     )

@@ -20,7 +20,7 @@ from paperround.digests.tables import Subscription
 from paperround.tokens import hash_token
 from paperround.web.pages import sign_in
 from paperround.web.pages.sign_in import MAX_LINKS_OF_ADDRESS, MAX_LINKS_OF_NETWORK
-from paperround.web.security.safe_redirect import local
+from paperround.web.security.safe_redirect import keep_local
 
 from support.factories import utc
 from support.pages import TODAY, Page, opened
@@ -296,7 +296,7 @@ async def test_it_never_leads_to_another_site(
 
 @given(st.text(max_size=60))
 def test_what_counts_as_local_begins_with_one_slash(address: str) -> None:
-    kept = local(address)
+    kept = keep_local(address)
     assert kept in ("", address)
     assert not kept or (kept[0] == "/" and kept[1:2] not in ("/", "\\"))
     assert all(letter.isprintable() or ord(letter) > 32 for letter in kept)

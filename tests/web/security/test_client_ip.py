@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperround.web.security.client_ip import client_address, network_of
+from paperround.web.security.client_ip import describe_network, find_client_address
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 
@@ -29,22 +29,22 @@ def test_behind_trusted_proxies_it_is_the_last_stranger_whatever_the_client_wrot
     client: IPv4Address | IPv6Address, written: list[str], chain: list[str], front: str
 ) -> None:
     forwarded = ", ".join([*written, str(client), *chain])
-    assert client_address(front, forwarded, PROXIES) == client
+    assert find_client_address(front, forwarded, PROXIES) == client
 
 
 @given(peer=strangers, forwarded=anything.map(",".join))
 def test_a_stranger_is_not_believed(peer: IPv4Address | IPv6Address, forwarded: str) -> None:
-    assert client_address(str(peer), forwarded, PROXIES) == peer
+    assert find_client_address(str(peer), forwarded, PROXIES) == peer
 
 
 @given(peer=st.one_of(proxies, strangers.map(str), rubbish), forwarded=anything.map(",".join))
 def test_with_nobody_trusted_it_is_the_peer(peer: str, forwarded: str) -> None:
-    assert client_address(peer, forwarded, ()) == client_address(peer, "", ())
+    assert find_client_address(peer, forwarded, ()) == find_client_address(peer, "", ())
 
 
 @given(peer=st.one_of(proxies, strangers.map(str), rubbish), forwarded=st.text(max_size=80))
 def test_nothing_that_is_sent_raises(peer: str, forwarded: str) -> None:
-    network_of(client_address(peer, forwarded, PROXIES))
+    describe_network(find_client_address(peer, forwarded, PROXIES))
 
 
 @pytest.mark.parametrize(
@@ -56,8 +56,8 @@ def test_nothing_that_is_sent_raises(peer: str, forwarded: str) -> None:
     ],
 )
 def test_a_network_is_what_one_party_commonly_has(address: str | None, network: str) -> None:
-    assert network_of(ip_address(address) if address else None) == network
+    assert describe_network(ip_address(address) if address else None) == network
 
 
 def test_ipv4_in_ipv6s_clothes_is_ipv4() -> None:
-    assert client_address("::ffff:192.0.2.1", "", ()) == ip_address("192.0.2.1")
+    assert find_client_address("::ffff:192.0.2.1", "", ()) == ip_address("192.0.2.1")

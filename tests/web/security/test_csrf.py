@@ -19,8 +19,8 @@ from paperround.accounts.tables import ReaderSession, SignInLink
 from paperround.database import Database
 from paperround.settings import Settings
 from paperround.web import dependencies
-from paperround.web.security.csrf import own_origin
-from paperround.web.security.middleware import MOST_SENT, MOST_UPLOADED
+from paperround.web.security.csrf import is_own_origin
+from paperround.web.security.middleware import MAX_BODY_BYTES, MAX_UPLOAD_BYTES
 
 from support.factories import feed_record, store_listing, utc
 from support.pages import TODAY, Page, opened
@@ -103,8 +103,8 @@ def test_behind_a_proxy_the_public_address_is_ours_too() -> None:
     settings = Settings(_env_file=None, public_url="https://papers.example.org")
     heard = {"host": "127.0.0.1:8000", "origin": "https://papers.example.org"}
 
-    assert own_origin(Headers(heard), settings)
-    assert not own_origin(Headers(heard | {"origin": "https://papers.example.org.evil.example"}), settings)
+    assert is_own_origin(Headers(heard), settings)
+    assert not is_own_origin(Headers(heard | {"origin": "https://papers.example.org.evil.example"}), settings)
 
 
 async def test_looking_is_free_from_anywhere(browser: httpx.AsyncClient) -> None:
@@ -190,7 +190,7 @@ NOTED = {"sessions", "readers", "attempts"}  # when somebody was here; exports, 
 
 async def contents(database: Database) -> dict[str, str | None]:
     """Each table's rows as one hash."""
-    tables = [table.name for table in schema.metadata().sorted_tables if table.name not in NOTED]
+    tables = [table.name for table in schema.load_metadata().sorted_tables if table.name not in NOTED]
     async with database.read_session() as session:
         return {
             name: await session.scalar(
@@ -248,7 +248,7 @@ async def test_no_address_of_the_api_knows_a_browser_by_its_cookie(browser: http
     api = [route for route in routes(browser) if route.path.startswith(("/api/", "/feeds/"))]
     assert len(api) > 8
     for route in api:
-        assert dependencies.visit not in asked(route.dependant), route.path
+        assert dependencies.load_visit not in asked(route.dependant), route.path
 
 
 # --- How much ---------------------------------------------------------------------------------------------
@@ -259,7 +259,7 @@ async def test_no_address_of_the_api_knows_a_browser_by_its_cookie(browser: http
 async def test_a_body_over_a_megabyte_is_refused_before_it_is_read(
     browser: httpx.AsyncClient, kind: str, address: str
 ) -> None:
-    answer = await browser.post(address, content=b"x" * (MOST_SENT + 1), headers={"Content-Type": kind})
+    answer = await browser.post(address, content=b"x" * (MAX_BODY_BYTES + 1), headers={"Content-Type": kind})
 
     assert answer.status_code == 413
     assert "At most 1 MB" in answer.text
@@ -283,8 +283,8 @@ async def test_a_body_of_untold_length_is_cut_off(browser: httpx.AsyncClient) ->
 
 
 async def test_an_upload_may_be_five_megabytes(browser: httpx.AsyncClient) -> None:
-    fits = {"file": ("a.bib", b"x" * (MOST_UPLOADED - 10_000))}
-    over = {"file": ("a.bib", b"x" * MOST_UPLOADED)}
+    fits = {"file": ("a.bib", b"x" * (MAX_UPLOAD_BYTES - 10_000))}
+    over = {"file": ("a.bib", b"x" * MAX_UPLOAD_BYTES)}
 
     assert (await browser.post("/sign-in", files=fits)).status_code == 400
     assert (await browser.post("/sign-in", files=over)).status_code == 413

@@ -30,7 +30,7 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
     ],
 )
 def test_how_long_ago_a_day_was(day: date, words: str) -> None:
-    assert presenters.days_ago(day, today=TODAY) == words
+    assert presenters.format_days_ago(day, today=TODAY) == words
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_how_long_ago_a_day_was(day: date, words: str) -> None:
     ],
 )
 def test_hours(number: float, words: str) -> None:
-    assert presenters.hours(number) == words
+    assert presenters.format_hours(number) == words
 
 
 @pytest.mark.parametrize(
@@ -61,11 +61,11 @@ def test_hours(number: float, words: str) -> None:
     ],
 )
 def test_counts(number: int, words: str) -> None:
-    assert presenters.count(number) == words
+    assert presenters.format_count(number) == words
 
 
 def test_plurals() -> None:
-    assert [presenters.plural(number, "paper") for number in (0, 1, 2, 1234)] == [
+    assert [presenters.format_plural(number, "paper") for number in (0, 1, 2, 1234)] == [
         "0 papers",
         "1 paper",
         "2 papers",
@@ -84,11 +84,11 @@ def test_plurals() -> None:
     ],
 )
 def test_moments(before: timedelta, words: str) -> None:
-    assert presenters.ago(NOON - before, now=NOON) == words
+    assert presenters.format_age(NOON - before, now=NOON) == words
 
 
 def test_no_moment_is_never() -> None:
-    assert presenters.ago(None, now=NOON) == "never"
+    assert presenters.format_age(None, now=NOON) == "never"
 
 
 @pytest.mark.parametrize(
@@ -105,13 +105,13 @@ def test_no_moment_is_never() -> None:
 )
 def test_editions_in_words(period: Period, day: date, heading: str, turning: str, extent: str) -> None:
     span = EditionPeriod.containing(period, day)
-    assert presenters.heading(span, today=TODAY) == heading
-    assert presenters.turning(span, today=TODAY) == turning
-    assert presenters.extent(span) == extent
+    assert presenters.write_heading(span, today=TODAY) == heading
+    assert presenters.write_neighbour_label(span, today=TODAY) == turning
+    assert presenters.write_extent(span) == extent
 
 
 def test_addresses() -> None:
-    assert [presenters.address(EditionPeriod.containing(period, TODAY)) for period in Period] == [
+    assert [presenters.edition_address(EditionPeriod.containing(period, TODAY)) for period in Period] == [
         "/papers/date/2026-11-24",
         "/papers/week/2026-W48",
         "/papers/month/2026-11",
@@ -123,7 +123,7 @@ def test_from_a_month_the_way_to_a_day_leads_where_papers_are() -> None:
     listed = [
         build_paper(listed_on=day) for day in (date(2026, 10, 2), date(2026, 10, 29), date(2026, 9, 30))
     ]
-    assert presenters.anchor(month, listed, today=TODAY) == date(2026, 10, 29)
+    assert presenters.choose_anchor_day(month, listed, today=TODAY) == date(2026, 10, 29)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_from_a_month_the_way_to_a_day_leads_where_papers_are() -> None:
 def test_without_papers_an_edition_is_looked_at_from_its_last_day_so_far(
     span: EditionPeriod, day: date
 ) -> None:
-    assert presenters.anchor(span, [], today=TODAY) == day
+    assert presenters.choose_anchor_day(span, [], today=TODAY) == day
 
 
 @pytest.mark.parametrize(
@@ -197,8 +197,11 @@ def test_the_people_are_named_beside_their_organization() -> None:
 def test_why_a_paper_trends() -> None:
     moved = VoteHistory(first_seen_at=NOON, steps=[VoteCount(NOON, 7)], today=3)
     entries = presenters.build_paper_cards([build_paper()], today=TODAY, moved={"2611.00001": moved})
-    assert [presenters.reason(entry) for entry in entries] == ["3 votes today · listed yesterday"]
-    assert presenters.reason(presenters.build_paper_card(build_paper(), today=TODAY)) == "listed yesterday"
+    assert [presenters.explain_trending(entry) for entry in entries] == ["3 votes today · listed yesterday"]
+    assert (
+        presenters.explain_trending(presenters.build_paper_card(build_paper(), today=TODAY))
+        == "listed yesterday"
+    )
 
 
 def test_texts_of_feeds_are_escaped() -> None:
@@ -212,12 +215,12 @@ def test_texts_of_feeds_are_escaped() -> None:
 @pytest.mark.parametrize(("number", "first", "rest"), [(1, 1, 0), (24, 24, 0), (25, 20, 5), (664, 20, 644)])
 def test_many_authors_are_folded(number: int, first: int, rest: int) -> None:
     named = [f"Author {place}" for place in range(number)]
-    shown_first, shown_rest = presenters.folded(named)
+    shown_first, shown_rest = presenters.fold_authors(named)
     assert (len(shown_first), len(shown_rest)) == (first, rest)
     assert [*shown_first, *shown_rest] == named
 
 
 def test_accounts_in_words() -> None:
-    assert presenters.account_name({"name": "ada", "fullname": "Ada L."}) == "Ada L."
-    assert presenters.account_name({"name": "ada"}) == "ada"
-    assert presenters.account_name(None) is None
+    assert presenters.find_account_name({"name": "ada", "fullname": "Ada L."}) == "Ada L."
+    assert presenters.find_account_name({"name": "ada"}) == "ada"
+    assert presenters.find_account_name(None) is None

@@ -17,7 +17,9 @@ WEEK: Final = timedelta(days=6)
 MAX_DAYS: Final = 31
 
 
-async def days(session: ReadSession, first: date | None, last: date | None) -> tuple[date, date] | None:
+async def resolve_days(
+    session: ReadSession, first: date | None, last: date | None
+) -> tuple[date, date] | None:
     """A week up to the latest day with papers, where it isn't said; None without any. Raises `BadRequest`."""
     end = last or await editions.find_newest_day(session)
     if end is None:
@@ -30,9 +32,9 @@ async def days(session: ReadSession, first: date | None, last: date | None) -> t
     return start, end
 
 
-async def answer(
+async def build_match_list(
     session: ReadSession,
-    wanted: TopicQuery,
+    topic_query: TopicQuery,
     vector: QueryVector | None,
     span: tuple[date, date] | None,
     *,
@@ -43,10 +45,10 @@ async def answer(
     if span is None:
         return MatchList(papers=[], first=None, last=None)
     first, last = span
-    found = await match_papers(
-        session, wanted, text_vector=vector, first=first, last=last, limit=limit, daily=daily
+    matches = await match_papers(
+        session, topic_query, text_vector=vector, first=first, last=last, limit=limit, daily=daily
     )
-    papers = await editions.load_papers(session, [match.paper_id for match in found])
+    papers = await editions.load_papers(session, [match.paper_id for match in matches])
     return MatchList(
-        papers=[MatchOut.of(match, papers[match.paper_id], base) for match in found], first=first, last=last
+        papers=[MatchOut.of(match, papers[match.paper_id], base) for match in matches], first=first, last=last
     )

@@ -28,15 +28,15 @@ class SubscriptionIn(BaseModel):
     time_zone: Annotated[str, Field(max_length=60, examples=["Europe/Berlin"])] = "UTC"
 
 
-class Asked(BaseModel):
+class SubscriptionAccepted(BaseModel):
     status: str = Field(examples=["look at your mail"])
 
 
 @router.post("", status_code=202, summary="Ask for digests; a letter asks the address to confirm")
-async def ask(request: Request, session: Write, now: Now, asked: SubscriptionIn) -> Asked:
+async def ask(request: Request, session: Write, now: Now, body: SubscriptionIn) -> SubscriptionAccepted:
     """The answer is the same whether or not the address is known."""
-    email = normalise_email_address(asked.email)
-    wishes = SubscriptionPreferences(asked.cadence, asked.weekday, asked.hour, asked.time_zone)
+    email = normalise_email_address(body.email)
+    preferences = SubscriptionPreferences(body.cadence, body.weekday, body.hour, body.time_zone)
     if await may_send_letter(request, email, now):
-        await subscriptions.request(session, email, wishes, topic_words=asked.words, now=now)
-    return Asked(status="look at your mail")
+        await subscriptions.request(session, email, preferences, topic_words=body.words, now=now)
+    return SubscriptionAccepted(status="look at your mail")

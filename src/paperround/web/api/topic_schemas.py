@@ -36,7 +36,7 @@ Words = Annotated[
 ]
 
 
-class Asked(BaseModel):
+class TopicFields(BaseModel):
     """What a topic says, its words aside."""
 
     model_config = ConfigDict(extra="forbid")
@@ -47,7 +47,7 @@ class Asked(BaseModel):
     authors: Rules = Field([], description="Authors to follow, by name.")
 
 
-class TopicIn(Asked):
+class TopicIn(TopicFields):
     words: Words = ""
     name: Annotated[str, StringConstraints(max_length=MAX_NAME_LENGTH)] = Field(
         "", description="Without one it is called by its words."
@@ -163,7 +163,7 @@ class MatchList(BaseModel):
     next: None = None
 
 
-class MatchIn(Asked):
+class MatchIn(TopicFields):
     text: Words = ""
     less: Examples = Field([], description="Papers to keep away from.")
     first: date | None = Field(None, alias="from", description="Default: six days before `to`.")

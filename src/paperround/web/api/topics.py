@@ -38,7 +38,7 @@ from paperround.web.dependencies import (
     database_of,
 )
 from paperround.web.params import TopicId, get_paper_or_404
-from paperround.web.security.client_ip import source_network
+from paperround.web.security.client_ip import find_source_network
 from paperround.web.topic_matches import encode_texts
 
 MINUTE: Final = timedelta(minutes=1)
@@ -110,11 +110,11 @@ async def topic_papers(
     vectors = await encode_texts(request, {topic.id: topic.words})
     async with database_of(request).read_session() as session:
         wanted = await queries.load_topic_queries(session, [topic.id])
-        return await api_match.answer(
+        return await api_match.build_match_list(
             session,
             wanted.get(topic.id, TopicQuery()),
             vectors.get(topic.id),
-            await api_match.days(session, from_, to),
+            await api_match.resolve_days(session, from_, to),
             limit=limit,
             daily=topic.daily,
             base=settings.address,
@@ -166,8 +166,8 @@ async def match(request: Request, settings: Config, now: Now, asked: MatchIn) ->
         authors=tuple(asked.authors),
     )
     async with database_of(request).read_session() as session:
-        span = await api_match.days(session, asked.first, asked.last)
-        return await api_match.answer(
+        span = await api_match.resolve_days(session, asked.first, asked.last)
+        return await api_match.build_match_list(
             session, wanted, vectors.get(0), span, limit=asked.limit, daily=asked.daily, base=settings.address
         )
 
@@ -178,6 +178,6 @@ def _ids(given: list[str]) -> tuple[str, ...]:
 
 
 async def _within_limit(request: Request, now: Now) -> None:
-    limit = RateLimit(f"matches of {source_network(request)}", MATCHES_A_MINUTE, MINUTE)
+    limit = RateLimit(f"matches of {find_source_network(request)}", MATCHES_A_MINUTE, MINUTE)
     if not await rate_limits.is_allowed(database_of(request), limit, now=now):
         raise TooMany(f"At most {MATCHES_A_MINUTE} matches a minute.", wait=MINUTE)

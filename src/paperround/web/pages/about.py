@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from paperround.web.dependencies import Config, Read, page
+from paperround.web.dependencies import Config, Read, render_page
 from paperround.web.views import presenters
 
 router = APIRouter(include_in_schema=False)
@@ -14,10 +14,10 @@ router = APIRouter(include_in_schema=False)
 @router.get("/about")
 async def show_about(request: Request, session: Read, settings: Config) -> HTMLResponse:
     """Show the page about this site."""
-    return await page(
+    return await render_page(
         request,
         session,
         "about.html",
         feeds=settings.feeds,
-        half_life=presenters.hours(settings.trending_half_life_hours),
+        half_life=presenters.format_hours(settings.trending_half_life_hours),
     )

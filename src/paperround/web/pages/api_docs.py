@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse
 
-from paperround.web.dependencies import page
+from paperround.web.dependencies import render_page
 
 router = APIRouter(include_in_schema=False)
 
@@ -15,7 +15,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/docs")
 async def show_docs(request: Request) -> HTMLResponse:
     app: FastAPI = request.app
-    return await page(request, None, "docs.html", groups=group_operations(app.openapi()))
+    return await render_page(request, None, "docs.html", groups=group_operations(app.openapi()))
 
 
 def group_operations(openapi: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 from paperround.digests import archive
 from paperround.digests.renderer import DigestRenderer
 from paperround.topics import ratings
-from paperround.web.dependencies import Config, NotFound, Now, Read, Write, page
+from paperround.web.dependencies import Config, NotFound, Now, Read, Write, render_page
 from paperround.web.mail_tokens import Links
 
 # As strict as in /outbox: a digest's page has its styles inline, as the message has.
@@ -49,7 +49,7 @@ async def show_rating(
     matched_paper = await archive.find_matched_paper(session, links.read_token("rate", token), paper)
     if matched_paper is None:
         raise NotFound("This digest or its topic is no longer kept.")
-    return await page(
+    return await render_page(
         request, session, "digests/rate.html", match=matched_paper, value=value, token=token, rated=False
     )
 
@@ -70,6 +70,6 @@ async def rate_paper(
     await ratings.rate_paper(
         session, matched_paper.topic, matched_paper.paper.id, 1 if value > 0 else -1, now=now
     )
-    return await page(
+    return await render_page(
         request, session, "digests/rate.html", match=matched_paper, value=value, token=token, rated=True
     )

@@ -21,15 +21,15 @@ from paperround.papers.vote_history import load_vote_histories
 from paperround.search.similar import find_similar_papers
 from paperround.settings import Settings
 from paperround.web import cursor as cursors
-from paperround.web.dependencies import Config, Now, Read, page, settings_of
+from paperround.web.dependencies import Config, Now, Read, render_page, settings_of
 from paperround.web.pages import search
 from paperround.web.pages.subscribe import build_subscribe_box
 from paperround.web.params import MAX_SIGNALS, Category, get_paper_or_404
 from paperround.web.search_params import Filters, PreparedSearch
 from paperround.web.syndication.citations import bibtex
+from paperround.web.viewer import load_viewer_state
 from paperround.web.views import charts, presenters
-from paperround.web.views.linked_data import scholarly_article
-from paperround.web.views.viewer_state import load_viewer_state
+from paperround.web.views.linked_data import build_scholarly_article
 
 PAGE_SIZE: Final = 30  # papers with whole abstracts; a page stays below 100 kB
 MAX_SIMILAR: Final = 8
@@ -60,7 +60,7 @@ async def show_latest(
     day = await editions.find_newest_day(session)
     if day is None:
         feeds = [await status.load_feed_status(session, name, now=now) for name in settings.feeds]
-        return await page(request, session, "papers/none_yet.html", feeds=feeds, now=now)
+        return await render_page(request, session, "papers/none_yet.html", feeds=feeds, now=now)
     return await _show_edition(
         request, session, EditionPeriod.containing(Period.day, day), now, after, category
     )
@@ -70,7 +70,8 @@ async def show_latest(
 async def redirect_to_day(day: Annotated[str, Query(max_length=40)] = "") -> RedirectResponse:
     """Lead from the form with a date to that day's edition."""
     return RedirectResponse(
-        presenters.address(EditionPeriod.parse(Period.day, day)) if day else "/papers", status_code=303
+        presenters.edition_address(EditionPeriod.parse(Period.day, day)) if day else "/papers",
+        status_code=303,
     )
 
 
@@ -107,7 +108,7 @@ async def _show_edition(
     query = EditionQuery.for_period(period, category)
     part = await editions.list_papers(session, query, sort=Sort.upvotes, limit=PAGE_SIZE, after=position)
     histories = await load_vote_histories(session, part.papers, now=now)
-    return await page(
+    return await render_page(
         request,
         session,
         "papers/edition.html",
@@ -135,10 +136,10 @@ async def _describe_surroundings(
     today = now.date()
     previous, following = await editions.find_neighbour_days(session, period)
     read_at = None if following else await status.find_last_success(session, settings.feeds)
-    anchor = presenters.anchor(period, papers, today=today)
+    anchor = presenters.choose_anchor_day(period, papers, today=today)
     return {
-        "heading": presenters.heading(period, today=today),
-        "extent": presenters.extent(period),
+        "heading": presenters.write_heading(period, today=today),
+        "extent": presenters.write_extent(period),
         "previous": _link_to_edition(period, previous, today, category),
         "following": _link_to_edition(period, following, today, category),
         "read_at": read_at,
@@ -156,7 +157,7 @@ def _link_to_edition(
     if day is None:
         return None
     other = EditionPeriod.containing(period.period, day)
-    return presenters.address(other, category), presenters.turning(other, today=today)
+    return presenters.edition_address(other, category), presenters.write_neighbour_label(other, today=today)
 
 
 def _link_to_periods(current: EditionPeriod, day: date, category: str | None) -> list[tuple[str, str, bool]]:
@@ -164,7 +165,7 @@ def _link_to_periods(current: EditionPeriod, day: date, category: str | None) ->
     return [
         (
             period.value.capitalize(),
-            presenters.address(EditionPeriod.containing(period, day), category),
+            presenters.edition_address(EditionPeriod.containing(period, day), category),
             period is current.period,
         )
         for period in Period
@@ -180,7 +181,7 @@ async def show_trending(
         session, EditionQuery(), sort=Sort.trending, limit=PAGE_SIZE, after=position
     )
     histories = await load_vote_histories(session, part.papers, now=now)
-    return await page(
+    return await render_page(
         request,
         session,
         "papers/trending.html",
@@ -188,7 +189,7 @@ async def show_trending(
         marks=await load_viewer_state(request, session, part.papers),
         box=await build_subscribe_box(request, session),
         more=cursors.encode(Sort.trending, part.next_position),
-        half_life=presenters.hours(settings.trending_half_life_hours),
+        half_life=presenters.format_hours(settings.trending_half_life_hours),
     )
 
 
@@ -204,27 +205,27 @@ async def show_paper(request: Request, session: Read, settings: Config, now: Now
     similar = await find_similar_papers(session, paper.id, limit=MAX_SIMILAR)
     listings = (await editions.load_listings(session, [paper.id]))[paper.id]
     signals = await editions.list_signals(session, paper.id, limit=MAX_SIGNALS)
-    return await page(
+    return await render_page(
         request,
         session,
         "papers/paper.html",
         paper=paper,
         marks=await load_viewer_state(request, session, [paper]),
         entry=presenters.build_paper_card(paper, today=today),
-        authors=presenters.folded(paper.author_names),
+        authors=presenters.fold_authors(paper.author_names),
         listings=[
-            (presenters.turning(span, today=today), presenters.address(span), row)
+            (presenters.write_neighbour_label(span, today=today), presenters.edition_address(span), row)
             for row in listings
             for span in [EditionPeriod.containing(Period.day, row.day)]
         ],
-        linked_data=scholarly_article(
+        linked_data=build_scholarly_article(
             paper,
             url=f"{settings.address}/papers/{paper.id}",
             on_arxiv=not await sample.is_shown(session),
         ),
         bibtex=bibtex(paper, settings),
         signals=signals,
-        chart=charts.chart(signals, until=paper.seen_at),
+        chart=charts.build_chart(signals, until=paper.seen_at),
         similar=[
             (presenters.build_paper_card(other, today=today), round(100 * cosine))
             for other, cosine in similar

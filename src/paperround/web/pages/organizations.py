@@ -10,10 +10,10 @@ from fastapi.responses import HTMLResponse
 from paperround.papers import editions
 from paperround.papers.editions import EditionQuery, Sort
 from paperround.web import cursor as cursors
-from paperround.web.dependencies import NotFound, Now, Read, page
+from paperround.web.dependencies import NotFound, Now, Read, render_page
 from paperround.web.pages.subscribe import build_subscribe_box
+from paperround.web.viewer import load_viewer_state
 from paperround.web.views import presenters
-from paperround.web.views.viewer_state import load_viewer_state
 
 PAGE_SIZE: Final = 30
 ORDERS: Final = {"newest": Sort.published, "votes": Sort.upvotes}
@@ -41,7 +41,7 @@ async def show_organization(
         session, EditionQuery(organization=name), sort=sort, limit=PAGE_SIZE, after=position
     )
     address = presenters.organization_address(name)
-    return await page(
+    return await render_page(
         request,
         session,
         "papers/organization.html",
@@ -56,6 +56,6 @@ async def show_organization(
             ("Newest", address, chosen == "newest"),
             ("Most voted", f"{address}?order=votes", chosen == "votes"),
         ],
-        hub_url=presenters.hub_organization(organization),
+        hub_url=presenters.hub_organization_url(organization),
         today=now.date(),
     )

@@ -15,7 +15,7 @@ from paperround import mail
 from paperround.mail.outbox import MessageNotFound, StoredMessage
 from paperround.mail.smtp_url import is_loopback
 from paperround.settings import Settings
-from paperround.web.dependencies import Config, NotFound, Now, Read, page
+from paperround.web.dependencies import Config, NotFound, Now, Read, render_page
 from paperround.web.security.middleware import HEADERS
 
 MAX_MESSAGES: Final = 100
@@ -62,7 +62,7 @@ router = APIRouter(
 @router.get("")
 async def list_messages(request: Request, session: Read, settings: Config, now: Now) -> HTMLResponse:
     box = mail.open_outbox(settings)
-    return await page(
+    return await render_page(
         request,
         session,
         "outbox/list.html",
@@ -76,7 +76,7 @@ async def list_messages(request: Request, session: Read, settings: Config, now: 
 @router.get("/{name}")
 async def show_message(request: Request, session: Read, settings: Config, name: str) -> HTMLResponse:
     message = _read_message_or_404(settings, name).message
-    response = await page(
+    response = await render_page(
         request,
         session,
         "outbox/message.html",

@@ -12,7 +12,7 @@ from paperround.papers import votes
 from paperround.topics import ratings, reader_topics
 from paperround.web.dependencies import Config, Now, SignedIn, Write
 from paperround.web.params import PaperId, get_paper_or_404
-from paperround.web.views.viewer_state import back
+from paperround.web.viewer import redirect_to_paper
 
 router = APIRouter(include_in_schema=False)
 Switch = Annotated[bool, Form()]
@@ -33,7 +33,7 @@ async def upvote_paper(
         await votes.add_upvote(session, reader.id, paper.id, now=now, half_life=settings.half_life)
     else:
         await votes.remove_upvote(session, reader.id, paper.id, half_life=settings.half_life)
-    return back(request, paper.id)
+    return redirect_to_paper(request, paper.id)
 
 
 @router.post("/papers/{paper_id:path}/save")
@@ -45,7 +45,7 @@ async def save_paper(
         await reading_list.save_paper(session, reader.id, paper.id, now=now)
     else:
         await reading_list.unsave_paper(session, reader.id, paper.id)
-    return back(request, paper.id)
+    return redirect_to_paper(request, paper.id)
 
 
 @router.post("/rate")
@@ -72,4 +72,4 @@ async def rate_paper(
         await ratings.remove_rating(session, chosen_topic, paper.id, now=now)
     else:
         await ratings.rate_paper(session, chosen_topic, paper.id, 1 if more else -1, now=now)
-    return back(request, paper.id)
+    return redirect_to_paper(request, paper.id)

@@ -14,7 +14,7 @@ from paperround.database import ReadSession
 from paperround.digests import archive, subscriber_accounts, subscriptions
 from paperround.digests.tables import Subscription
 from paperround.topics import reader_topics
-from paperround.web.dependencies import Config, Now, Read, Write, page, settings_of
+from paperround.web.dependencies import Config, Now, Read, Write, render_page, settings_of
 from paperround.web.mail_tokens import Links, get_subscription_or_404, load_links
 from paperround.web.pages.subscribe import PreferencesForm
 
@@ -37,7 +37,7 @@ async def _render_preferences(
     now: datetime,
     done: str = "",
 ) -> HTMLResponse:
-    return await page(
+    return await render_page(
         request,
         session,
         "digests/preferences.html",
@@ -99,13 +99,13 @@ async def delete_subscription(
     account = await subscriber_accounts.forget_subscription(
         session, subscription_id, half_life=settings.half_life
     )
-    return await page(request, session, "digests/gone.html", account=account)
+    return await render_page(request, session, "digests/gone.html", account=account)
 
 
 @router.get("/unsubscribe/{token}")
 async def show_unsubscribe(request: Request, session: Read, links: Links, token: str) -> HTMLResponse:
     links.read_token("unsubscribe", token)
-    return await page(request, session, "digests/unsubscribe.html")
+    return await render_page(request, session, "digests/unsubscribe.html")
 
 
 @router.post("/unsubscribe/{token}")
@@ -124,4 +124,4 @@ async def unsubscribe(
     await subscriptions.unsubscribe(session, links.read_token("unsubscribe", token), now=now)
     if one_click:
         return PlainTextResponse("Unsubscribed.\n")
-    return await page(request, session, "digests/unsubscribed.html")
+    return await render_page(request, session, "digests/unsubscribed.html")

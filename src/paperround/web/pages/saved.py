@@ -22,12 +22,12 @@ from paperround.papers.tables import Paper
 from paperround.search.filters import SearchFilters
 from paperround.settings import Settings
 from paperround.web import cursor as cursors
-from paperround.web.dependencies import Config, NotFound, Now, Read, SignedIn, Write, page
+from paperround.web.dependencies import Config, NotFound, Now, Read, SignedIn, Write, render_page
 from paperround.web.params import PaperId, get_paper_or_404
 from paperround.web.search_params import OptionalSearch, SearchRequest
 from paperround.web.syndication.citations import BIBTEX, RIS
+from paperround.web.viewer import load_viewer_state, redirect_to_paper
 from paperround.web.views import presenters
-from paperround.web.views.viewer_state import back, load_viewer_state
 
 PAGE_SIZE: Final = 30
 MAX_RESULTS: Final = 50
@@ -67,7 +67,7 @@ async def show_saved(
         )
         rows, more = part.rows, cursors.encode(ORDER, part.next_position)
     today = now.date()
-    return await page(
+    return await render_page(
         request,
         session,
         "library/saved.html",
@@ -99,7 +99,7 @@ async def _search_saved(
 def _build_card(row: SavedPaper, today: date) -> SavedCard:
     entry = presenters.build_paper_card(row.paper, today=today)
     return SavedCard(
-        entry, presenters.days_ago(row.saved_at.date(), today=today), row.read_at is not None, row.note
+        entry, presenters.format_days_ago(row.saved_at.date(), today=today), row.read_at is not None, row.note
     )
 
 
@@ -115,7 +115,7 @@ async def mark_read(
     paper = await get_paper_or_404(session, paper_id)
     if not await reading_list.mark_read(session, reader.id, paper.id, read=on, now=now):
         raise NotFound("This paper is not on your reading list.")
-    return back(request, paper.id)
+    return redirect_to_paper(request, paper.id)
 
 
 @router.post("/saved/{paper_id:path}/note")
@@ -129,7 +129,7 @@ async def set_note(
     paper = await get_paper_or_404(session, paper_id)
     if not await reading_list.set_note(session, reader.id, paper.id, text):
         raise NotFound("This paper is not on your reading list.")
-    return back(request, paper.id)
+    return redirect_to_paper(request, paper.id)
 
 
 @router.get("/saved.bib", response_class=Response)

@@ -17,12 +17,12 @@ from paperround.search.analysis import MAX_POSTINGS_PER_TERM
 from paperround.search.engine import MAX_RESULTS, SearchResult, SearchResults
 from paperround.search.filters import NO_FILTERS, SearchFilters
 from paperround.search.results import find_highlighted_words, load_result_papers
-from paperround.web.dependencies import BadRequest, Read, page, settings_of
+from paperround.web.dependencies import BadRequest, Read, render_page, settings_of
 from paperround.web.pages.subscribe import build_subscribe_box
 from paperround.web.search_params import SearchRequest
+from paperround.web.viewer import load_viewer_state
 from paperround.web.views import presenters
-from paperround.web.views.highlight import Marker
-from paperround.web.views.viewer_state import load_viewer_state
+from paperround.web.views.highlight import Highlighter
 
 PAGE_SIZE: Final = 25  # the second page ends the list
 VOTE_CHOICES: Final = (0, 5, 10, 25, 50, 100)
@@ -68,8 +68,8 @@ async def _show_page(
 ) -> HTMLResponse:
     rows = await load_result_papers(session, results.results)
     papers = [paper for _, paper in rows]
-    highlight = Marker(await find_highlighted_words(session, search_request.query, papers))
-    return await page(
+    highlight = Highlighter(await find_highlighted_words(session, search_request.query, papers))
+    return await render_page(
         request,
         session,
         "papers/search.html",
@@ -93,7 +93,7 @@ async def _show_page(
 
 
 def _build_card(
-    result: SearchResult, paper: Paper, highlight: Marker, today: date
+    result: SearchResult, paper: Paper, highlight: Highlighter, today: date
 ) -> tuple[presenters.PaperCard, str]:
     plain = presenters.build_paper_card(paper, today=today)
     entry = replace(
@@ -123,4 +123,5 @@ def write_heading(search_request: SearchRequest, results: SearchResults) -> str:
     these = "all of these words" if " " in search_request.query.words else "this word"
     if results.total > MAX_POSTINGS_PER_TERM:
         return f"More than {MAX_POSTINGS_PER_TERM:,} papers have {these}"
-    return f"{presenters.plural(results.total, 'paper')} {'has' if results.total == 1 else 'have'} {these}"
+    verb = "has" if results.total == 1 else "have"
+    return f"{presenters.format_plural(results.total, 'paper')} {verb} {these}"

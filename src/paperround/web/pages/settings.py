@@ -29,7 +29,7 @@ from paperround.web.dependencies import (
     Visit,
     Write,
     database_of,
-    page,
+    render_page,
 )
 from paperround.web.mail_tokens import load_links
 from paperround.web.pages.sign_in import EmailField, check_link_limits, sign_out_response
@@ -91,7 +91,7 @@ async def _render_settings(
     key: str = "",
 ) -> HTMLResponse:
     subscription = await subscriptions.find_running(session, reader.email)
-    return await page(
+    return await render_page(
         request,
         session,
         "account/settings.html",
@@ -147,7 +147,7 @@ async def show_address_change(
     request: Request, session: Read, reader: SignedIn, now: Now, token: str
 ) -> HTMLResponse:
     link = await sign_in.find_link(session, token, now=now, reader_id=reader.id)
-    return await page(request, session, "account/new_address.html", email=link.email, old=reader.email)
+    return await render_page(request, session, "account/new_address.html", email=link.email, old=reader.email)
 
 
 @router.post("/address/{token}")
@@ -221,7 +221,7 @@ async def export_data(request: Request, reader: SignedIn, now: Now) -> Response:
 
 @router.get("/leave")
 async def show_leave(request: Request, session: Read, reader: SignedIn) -> HTMLResponse:
-    return await page(request, session, "account/leave.html", reader=reader, error="")
+    return await render_page(request, session, "account/leave.html", reader=reader, error="")
 
 
 @router.post("/leave")
@@ -234,7 +234,9 @@ async def leave(
 ) -> Response:
     if confirm.strip().lower() != reader.email:
         error = "That is not your address. Nothing was deleted."
-        return await page(request, session, "account/leave.html", status=400, reader=reader, error=error)
+        return await render_page(
+            request, session, "account/leave.html", status=400, reader=reader, error=error
+        )
     await subscriber_accounts.delete_account(session, reader.id, half_life=settings.half_life)
     request.state.visit = None
-    return sign_out_response(await page(request, session, "account/left.html"), settings)
+    return sign_out_response(await render_page(request, session, "account/left.html"), settings)

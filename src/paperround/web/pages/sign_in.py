@@ -25,15 +25,15 @@ from paperround.web.dependencies import (
     Visit,
     Write,
     database_of,
-    page,
+    render_page,
     settings_of,
     signer_of,
 )
 from paperround.web.pages import outbox
 from paperround.web.params import MAX_EMAIL_LENGTH
 from paperround.web.security import cookies
-from paperround.web.security.client_ip import source_network
-from paperround.web.security.safe_redirect import local
+from paperround.web.security.client_ip import find_source_network
+from paperround.web.security.safe_redirect import keep_local
 
 HOUR: Final = timedelta(hours=1)
 MAX_LINKS_OF_NETWORK: Final = 30  # an hour, as are the two below
@@ -53,7 +53,7 @@ async def check_link_limits(request: Request, email: str, now: datetime) -> None
     """
     database = database_of(request)
     for limit in (
-        RateLimit(f"links of {source_network(request)}", MAX_LINKS_OF_NETWORK, HOUR),
+        RateLimit(f"links of {find_source_network(request)}", MAX_LINKS_OF_NETWORK, HOUR),
         RateLimit(f"links to {hash_token(email)}", MAX_LINKS_OF_ADDRESS, HOUR),
         RateLimit("links", MAX_LINKS, HOUR),
     ):
@@ -63,18 +63,20 @@ async def check_link_limits(request: Request, email: str, now: datetime) -> None
 
 @router.get("/sign-in")
 async def show_form(request: Request, session: Read, next_: Next = "") -> HTMLResponse:
-    return await page(request, session, "account/sign_in.html", next=local(next_), email="", error="")
+    return await render_page(
+        request, session, "account/sign_in.html", next=keep_local(next_), email="", error=""
+    )
 
 
 @router.post("/sign-in")
 async def request_link(
     request: Request, now: Now, session: Write, email: EmailField = "", next_: NextField = ""
 ) -> HTMLResponse:
-    next_page = local(next_)
+    next_page = keep_local(next_)
     try:
         address = normalise_email_address(email)
     except EmailAddressInvalid as error:
-        return await page(
+        return await render_page(
             request,
             session,
             "account/sign_in.html",
@@ -86,13 +88,15 @@ async def request_link(
     await check_link_limits(request, address, now)
     await accounts_sign_in.request_link(session, address, now=now, next_page=next_page)
     is_outbox_shown = outbox.is_local_visitor(request, settings_of(request))
-    return await page(request, session, "account/link_sent.html", email=address, outbox=is_outbox_shown)
+    return await render_page(
+        request, session, "account/link_sent.html", email=address, outbox=is_outbox_shown
+    )
 
 
 @router.get("/sign-in/{token}")
 async def show_link(request: Request, session: Read, now: Now, token: str) -> HTMLResponse:
     link = await accounts_sign_in.find_link(session, token, now=now)
-    return await page(request, session, "account/open_link.html", email=link.email)
+    return await render_page(request, session, "account/open_link.html", email=link.email)
 
 
 @router.post("/sign-in/{token}")
@@ -108,14 +112,14 @@ async def sign_in(
     new_session = await subscriber_accounts.sign_in(
         session, token, agent=agent, time_zone=time_zone, previous_visit=visit, now=now
     )
-    response = RedirectResponse(local(new_session.next_page) or "/papers", 303)
-    cookies.give(response, new_session.token, signer_of(request), settings_of(request))
+    response = RedirectResponse(keep_local(new_session.next_page) or "/papers", 303)
+    cookies.set_session_cookie(response, new_session.token, signer_of(request), settings_of(request))
     return response
 
 
 def sign_out_response(response: Response, settings: Settings) -> Response:
     """Take the session's cookie back, and have the browser forget the reader's pages."""
-    cookies.take_back(response, settings)
+    cookies.delete_session_cookie(response, settings)
     response.headers["Clear-Site-Data"] = '"cache"'
     return response
 

@@ -11,7 +11,7 @@ from paperround import queue, schema
 from paperround.digests import ledger
 from paperround.embeddings import backfill
 from paperround.feeds import status
-from paperround.web.dependencies import Config, Now, Read, database_of, page
+from paperround.web.dependencies import Config, Now, Read, database_of, render_page
 
 logger = structlog.get_logger(__name__)
 router = APIRouter()
@@ -20,7 +20,7 @@ router = APIRouter()
 @router.get("/status", include_in_schema=False)
 async def show_status(request: Request, session: Read, settings: Config, now: Now) -> HTMLResponse:
     feeds = [await status.load_feed_status(session, name, now=now) for name in settings.feeds]
-    return await page(
+    return await render_page(
         request,
         session,
         "status.html",
@@ -48,7 +48,7 @@ async def healthy() -> dict[str, str]:
 async def ready(request: Request) -> JSONResponse:
     try:
         async with database_of(request).read_session() as session:
-            schema_state = await schema.state(session)
+            schema_state = await schema.load_state(session)
     except (SQLAlchemyError, OSError) as error:
         logger.warning("not ready", error=str(error))
         return JSONResponse({"status": "no database"}, status_code=503)

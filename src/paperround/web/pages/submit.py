@@ -12,7 +12,7 @@ from paperround.accounts.tables import Reader
 from paperround.database import ReadSession
 from paperround.library import submissions
 from paperround.library.submissions import MAX_SUBMISSIONS_PER_DAY, PaperAlreadyListed, SubmissionRefused
-from paperround.web.dependencies import Now, Read, SignedIn, Write, page
+from paperround.web.dependencies import Now, Read, SignedIn, Write, render_page
 
 MAX_SHOWN: Final = 20
 
@@ -59,7 +59,7 @@ async def _render_form(
     error: SubmissionRefused | None = None,
     listed: str = "",
 ) -> HTMLResponse:
-    return await page(
+    return await render_page(
         request,
         session,
         "library/submit.html",

@@ -23,7 +23,7 @@ from paperround.web.dependencies import (
     Read,
     Viewer,
     Write,
-    page,
+    render_page,
     viewer_of,
 )
 from paperround.web.mail_tokens import Links, get_subscription_or_404, load_links
@@ -95,7 +95,7 @@ async def _show_form(
         "preferences": SubscriptionPreferences(),
         "zones": list_time_zones(),
     } | context
-    return await page(request, session, "digests/subscribe.html", status=status, **context)
+    return await render_page(request, session, "digests/subscribe.html", status=status, **context)
 
 
 @router.post("/subscribe")
@@ -121,13 +121,15 @@ async def request_subscription(
         return await _show_running(request, session, subscription)
     if await may_send_letter(request, address, now):
         await subscriptions.request(session, address, preferences, topic_words=words, now=now)
-    return await page(request, session, "digests/asked.html", email=address, outbox=settings.smtp_url is None)
+    return await render_page(
+        request, session, "digests/asked.html", email=address, outbox=settings.smtp_url is None
+    )
 
 
 @router.get("/confirm/{token}")
 async def show_confirmation(request: Request, session: Read, links: Links, token: str) -> HTMLResponse:
     subscription = await get_subscription_or_404(session, links.read_token("confirm", token))
-    return await page(request, session, "digests/confirm.html", email=subscription.email)
+    return await render_page(request, session, "digests/confirm.html", email=subscription.email)
 
 
 @router.post("/confirm/{token}")
@@ -152,7 +154,7 @@ async def _show_running(request: Request, session: ReadSession, subscription: Su
         if subscription.state is SubscriptionState.active
         else None
     )
-    return await page(
+    return await render_page(
         request,
         session,
         "digests/running.html",

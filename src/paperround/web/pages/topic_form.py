@@ -21,7 +21,7 @@ from paperround.topics import bibliography, reader_topics, seeds
 from paperround.topics.bibliography import BibliographyInvalid
 from paperround.topics.matcher import match_papers
 from paperround.topics.reader_topics import MAX_EXAMPLES, TopicDraft, TopicInvalid
-from paperround.web.dependencies import Now, SignedIn, database_of, page
+from paperround.web.dependencies import Now, SignedIn, database_of, render_page
 from paperround.web.pages.topics import MatchCards
 from paperround.web.params import TopicId
 from paperround.web.topic_matches import encode_texts
@@ -140,7 +140,7 @@ async def show_edit_form(request: Request, reader: SignedIn, topic_id: TopicId) 
 async def show_preview(request: Request, reader: SignedIn, now: Now, sent: SentForm) -> HTMLResponse:
     """Show what the form would match as it is: a fragment for the page's script."""
     context = await _preview_form(request, reader, sent, now)
-    return await page(request, None, "topics/preview.html", **context)
+    return await render_page(request, None, "topics/preview.html", **context)
 
 
 @router.post("/topics/new")
@@ -248,7 +248,7 @@ async def _show_form(
     status: int = 200,
     **preview: Any,
 ) -> HTMLResponse:
-    return await page(
+    return await render_page(
         request,
         session,
         "topics/form.html",

@@ -20,12 +20,13 @@ from paperround.search.query_vectors import QueryVector
 from paperround.topics import overview, reader_topics
 from paperround.topics.model.match import Match
 from paperround.topics.tables import Topic
-from paperround.web.dependencies import Now, SignedIn, database_of, page
+from paperround.web.dependencies import Now, SignedIn, database_of, render_page
 from paperround.web.params import TopicId
 from paperround.web.topic_matches import encode_texts, match_days
+from paperround.web.viewer import load_viewer_state
 from paperround.web.views import presenters
-from paperround.web.views.reasons import named_papers, why
-from paperround.web.views.viewer_state import ViewerState, load_viewer_state
+from paperround.web.views.reasons import find_papers_in_reasons, write_reasons
+from paperround.web.views.viewer_state import ViewerState
 
 SPANS: Final = {1: "the latest day", 7: "the last 7 days"}
 MAX_OUTSIDE_CANDIDATES: Final = 50  # the day's most voted papers, of which some lie outside the topics
@@ -79,7 +80,7 @@ async def _show_topics(
         )
         for group in groups
     ]
-    return await page(
+    return await render_page(
         request,
         session,
         "topics/all.html",
@@ -88,7 +89,7 @@ async def _show_topics(
         outside=[cards.build_unmatched_card(paper_id) for paper_id in outside],
         marks=await load_viewer_state(request, session, papers.values()),
         day=day,
-        day_label=presenters.days_ago(day, today=now.date()) if day else "",
+        day_label=presenters.format_days_ago(day, today=now.date()) if day else "",
         total=len(matched),
         fresh=sum(one.is_new for _, group in card_groups for one in group),
         now=now,
@@ -146,7 +147,7 @@ async def render_topic(
     ratings = sorted(topic.ratings, key=lambda rating: rating.rated_at, reverse=True)
     examples = [example.paper_id for example in topic.examples]
     titles = await reader_topics.load_titles(session, [*examples, *(rating.paper_id for rating in ratings)])
-    return await page(
+    return await render_page(
         request,
         session,
         "topics/one.html",
@@ -156,7 +157,7 @@ async def render_topic(
         examples=[(key, titles[key]) for key in examples if key in titles],
         ratings=[(rating, titles[rating.paper_id]) for rating in ratings if rating.paper_id in titles],
         day=day,
-        day_label=presenters.days_ago(day, today=now.date()) if day else "",
+        day_label=presenters.format_days_ago(day, today=now.date()) if day else "",
         days=days,
         spans=SPANS,
         feed=feed,
@@ -199,11 +200,15 @@ class MatchCards:
             for paper_id, rows in listings.items()
             if rows and min(row.first_seen_at for row in rows) > reader.visited_at
         }
-        return cls(by_id, await reader_topics.load_titles(session, named_papers(matches)), new, now.date())
+        return cls(
+            by_id, await reader_topics.load_titles(session, find_papers_in_reasons(matches)), new, now.date()
+        )
 
     def build_match_card(self, match: Match, also: Sequence[str] = ()) -> MatchCard:
         entry = presenters.build_paper_card(self.papers[match.paper_id], today=self.today)
-        return MatchCard(entry, why(match, self.titles), match.strength, match.paper_id in self.new_ids, also)
+        return MatchCard(
+            entry, write_reasons(match, self.titles), match.strength, match.paper_id in self.new_ids, also
+        )
 
     def build_unmatched_card(self, paper_id: str) -> MatchCard:
         """Build the card of a paper that no topic matched."""

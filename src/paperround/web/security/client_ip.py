@@ -13,23 +13,23 @@ from paperround.web.dependencies import settings_of
 Address = IPv4Address | IPv6Address
 
 
-def client_address(peer: str, forwarded: str, trusted: Sequence[IPvAnyNetwork]) -> Address | None:
+def find_client_address(peer: str, forwarded: str, trusted: Sequence[IPvAnyNetwork]) -> Address | None:
     """The last hop that isn't a trusted proxy; what stands before it anyone can have written.
 
     `forwarded`: X-Forwarded-For; each proxy adds at its end whom it heard. None: the peer has no address.
     """
-    address = _read(peer)
+    address = _parse_address(peer)
     for said in reversed(forwarded.split(",")):
-        if address is None or not _within(address, trusted):
+        if address is None or not _is_in_networks(address, trusted):
             break
-        told = _read(said)
+        told = _parse_address(said)
         if told is None:
             break
         address = told
     return address
 
 
-def _read(text: str) -> Address | None:
+def _parse_address(text: str) -> Address | None:
     """IPv4 in IPv6's clothes (`::ffff:192.0.2.1`) is IPv4."""
     try:
         address = ip_address(text.strip().split("%")[0])
@@ -39,19 +39,19 @@ def _read(text: str) -> Address | None:
     return mapped or address
 
 
-def _within(address: Address, networks: Sequence[IPvAnyNetwork]) -> bool:
+def _is_in_networks(address: Address, networks: Sequence[IPvAnyNetwork]) -> bool:
     return any(address in network for network in networks)
 
 
-def network_of(address: Address | None) -> str:
+def describe_network(address: Address | None) -> str:
     """What one party commonly has: a /24 of IPv4, a /64 of IPv6."""
     if address is None:
         return "unknown"
     return str(ip_network((address, 64 if isinstance(address, IPv6Address) else 24), strict=False))
 
 
-def source_network(request: Request) -> str:
+def find_source_network(request: Request) -> str:
     """The network that a request comes from, for limits."""
     peer = request.client.host if request.client else ""
     forwarded = ",".join(request.headers.getlist("x-forwarded-for"))
-    return network_of(client_address(peer, forwarded, settings_of(request).trusted_proxies))
+    return describe_network(find_client_address(peer, forwarded, settings_of(request).trusted_proxies))

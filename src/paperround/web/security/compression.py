@@ -6,16 +6,16 @@ from starlette.datastructures import Headers
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-LEVEL = 4  # the next takes half as much time again for a thirtieth of the bytes
+COMPRESSION_LEVEL = 4  # the next takes half as much time again for a thirtieth of the bytes
 
 
-class Compressed:
+class AnonymousCompression:
     """Gzip for whoever asks without a cookie. With one, the size of an answer that holds both a secret and
     words from the address would tell of the secret (BREACH)."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.plain = app
-        self.small = GZipMiddleware(app, minimum_size=1000, compresslevel=LEVEL)
+        self.small = GZipMiddleware(app, minimum_size=1000, compresslevel=COMPRESSION_LEVEL)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         secret = scope["type"] == "http" and "cookie" in Headers(scope=scope)

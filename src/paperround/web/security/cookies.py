@@ -16,16 +16,16 @@ PURPOSE: Final = "session"
 FORMS: Final = "form"
 
 
-def secure(settings: Settings) -> bool:
+def is_secure(settings: Settings) -> bool:
     return settings.address.startswith("https://")
 
 
 def cookie_name(settings: Settings) -> str:
     """`__Host-`: the browser takes it from this very host over https alone, never from a subdomain."""
-    return f"__Host-{COOKIE}" if secure(settings) else COOKIE
+    return f"__Host-{COOKIE}" if is_secure(settings) else COOKIE
 
 
-def read(request: HTTPConnection, signer: Signer, settings: Settings) -> str | None:
+def read_session_token(request: HTTPConnection, signer: Signer, settings: Settings) -> str | None:
     """The session's token, if the cookie is one that we gave."""
     cookie = request.cookies.get(cookie_name(settings))
     if not cookie:
@@ -36,25 +36,25 @@ def read(request: HTTPConnection, signer: Signer, settings: Settings) -> str | N
         return None
 
 
-def give(response: Response, token: str, signer: Signer, settings: Settings) -> None:
+def set_session_cookie(response: Response, token: str, signer: Signer, settings: Settings) -> None:
     response.set_cookie(
         cookie_name(settings),
         signer.sign(PURPOSE, token),
         max_age=int(SESSION_LIFETIME.total_seconds()),
         path="/",
-        secure=secure(settings),
+        secure=is_secure(settings),
         httponly=True,
         samesite="lax",
     )
 
 
-def take_back(response: Response, settings: Settings) -> None:
+def delete_session_cookie(response: Response, settings: Settings) -> None:
     response.delete_cookie(
-        cookie_name(settings), path="/", secure=secure(settings), httponly=True, samesite="lax"
+        cookie_name(settings), path="/", secure=is_secure(settings), httponly=True, samesite="lax"
     )
 
 
-def form_token(signer: Signer, session_id: int) -> str:
+def make_form_token(signer: Signer, session_id: int) -> str:
     """For the hidden field `csrf` of this session's forms."""
     return signer.sign(FORMS, session_id)
 

@@ -14,15 +14,15 @@ from paperround.settings import Settings
 from paperround.web import errors
 from paperround.web.dependencies import Forbidden, Now, Visit, database_of, settings_of, signer_of
 from paperround.web.security import cookies
-from paperround.web.security.middleware import SAFE, is_form
+from paperround.web.security.middleware import SAFE_METHODS, is_form
 
-FROM_ANYWHERE: Final = ("/unsubscribe/",)  # one click in a mail program; its token says all
+EXEMPT_PATHS: Final = ("/unsubscribe/",)  # one click in a mail program; its token says all
 
 CROSS_SITE: Final = "This came from another site's page. Use the form on this site's own page."
 OLD_FORM: Final = "This form belongs to another session. Load the page again, then try once more."
 
 
-def own_origin(headers: Headers, settings: Settings) -> bool:
+def is_own_origin(headers: Headers, settings: Settings) -> bool:
     """Whether a browser says that a page of ours sent this; true for programs, which say nothing.
 
     `Sec-Fetch-Site` comes over https and from loopback alone; elsewhere a POST has an `Origin`.
@@ -34,11 +34,11 @@ def own_origin(headers: Headers, settings: Settings) -> bool:
     if origin is None:
         return True
     ours = {settings.address, f"http://{headers.get('host')}", f"https://{headers.get('host')}"}
-    told = _origin(origin)
-    return told is not None and told in {_origin(address) for address in ours}
+    told = _parse_origin(origin)
+    return told is not None and told in {_parse_origin(address) for address in ours}
 
 
-def _origin(address: str) -> tuple[str, str, int | None] | None:
+def _parse_origin(address: str) -> tuple[str, str, int | None] | None:
     try:
         parts = urlsplit(address)
         port = parts.port
@@ -47,29 +47,29 @@ def _origin(address: str) -> tuple[str, str, int | None] | None:
     return parts.scheme, parts.hostname or "", port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
-class OwnPagesOnly:
+class CrossSiteGuard:
     """Refuses what would change something when a browser says that another site sent it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] not in SAFE:
+        if scope["type"] == "http" and scope["method"] not in SAFE_METHODS:
             request = Request(scope)
-            free = request.url.path.startswith(FROM_ANYWHERE)
-            if not free and not own_origin(request.headers, settings_of(request)):
-                response = await errors.answer(request, 403, CROSS_SITE, Forbidden.title)
+            free = request.url.path.startswith(EXEMPT_PATHS)
+            if not free and not is_own_origin(request.headers, settings_of(request)):
+                response = await errors.build_error_response(request, 403, CROSS_SITE, Forbidden.title)
                 await response(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 
 
-async def own_forms_only(request: Request, visit: Visit, now: Now) -> None:
+async def require_form_token(request: Request, visit: Visit, now: Now) -> None:
     """What a signed-in browser sends to change something must carry the token of its own session's forms.
 
     Programs with a key have no cookie, so this isn't about them. A session's token is renewed here too.
     """
-    if visit is None or request.method in SAFE or request.url.path.startswith(FROM_ANYWHERE):
+    if visit is None or request.method in SAFE_METHODS or request.url.path.startswith(EXEMPT_PATHS):
         return
     sent = (await request.form()).get("csrf") if is_form(request) else None
     if not cookies.is_form_token(signer_of(request), visit.session.id, sent):

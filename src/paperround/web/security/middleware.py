@@ -14,13 +14,13 @@ from paperround.web import errors
 from paperround.web.dependencies import BadRequest
 from paperround.web.security import cookies
 
-SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 JSON_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 NUL: Final = "There is a NUL character in what was sent."
-MOST_SENT: Final = 1_000_000  # bytes
-MOST_UPLOADED: Final = 5_000_000
-TOO_LONG: Final = "That is too long. At most {} MB can be sent."
+MAX_BODY_BYTES: Final = 1_000_000  # bytes
+MAX_UPLOAD_BYTES: Final = 5_000_000
+BODY_TOO_LARGE: Final = "That is too long. At most {} MB can be sent."
 
 HEADERS: Final = {
     "Content-Security-Policy": (
@@ -50,7 +50,7 @@ class SecurityHeaders:
         await self.app(scope, receive, with_headers if scope["type"] == "http" else send)
 
 
-class HeadIsGet:
+class HeadAsGet:
     """What can be read answers HEAD too: as GET, without the body. FastAPI's routes alone would refuse it."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -66,7 +66,7 @@ class HeadIsGet:
             await self.app(scope, receive, send)
 
 
-class LastResort:
+class UnexpectedErrors:
     """Answers for an error that no handler knows. Starlette's own way to do so stands outside of every
     middleware, so without our headers; it also raises again: logged twice, connection cut."""
 
@@ -86,7 +86,7 @@ class LastResort:
         except Exception as error:
             if started or scope["type"] != "http":
                 raise
-            response = await errors.unexpected(Request(scope), error)
+            response = await errors.handle_unexpected(Request(scope), error)
             await response(scope, receive, send)
 
 
@@ -102,10 +102,12 @@ class BodyLimit:
             return
         headers = Headers(scope=scope)
         upload = headers.get("content-type", "").startswith("multipart/form-data")
-        most = MOST_UPLOADED if upload else MOST_SENT
+        most = MAX_UPLOAD_BYTES if upload else MAX_BODY_BYTES
         told = headers.get("content-length", "0")
         if not told.isdecimal() or int(told) > most:
-            response = await errors.answer(Request(scope), 413, TOO_LONG.format(most // 1_000_000))
+            response = await errors.build_error_response(
+                Request(scope), 413, BODY_TOO_LARGE.format(most // 1_000_000)
+            )
             await response(scope, receive, send)
             return
         came = 0
@@ -115,13 +117,13 @@ class BodyLimit:
             message = await receive()
             came += len(message.get("body", b""))
             if came > most:
-                raise HTTPException(413, TOO_LONG.format(most // 1_000_000))
+                raise HTTPException(413, BODY_TOO_LARGE.format(most // 1_000_000))
             return message
 
         await self.app(scope, counting, send)
 
 
-class Private:
+class CacheControl:
     """A page for somebody who is signed in is theirs alone; every other page may be kept whole by anyone."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -146,16 +148,16 @@ class Private:
         renewed = state.get("renewed")
         if renewed and "set-cookie" not in headers:
             given = Response()
-            cookies.give(given, renewed, scope["app"].state.signer, scope["app"].state.settings)
+            cookies.set_session_cookie(given, renewed, scope["app"].state.signer, scope["app"].state.settings)
             headers.append("set-cookie", given.headers["set-cookie"])
 
 
-async def no_nul(request: Request) -> None:
+async def reject_nul(request: Request) -> None:
     """PostgreSQL holds no NUL in a text, and psycopg raises: refused before any route asks for one."""
     values = [*request.path_params.values(), *request.query_params.values()]
     if any("\0" in str(value) for value in values):
         raise BadRequest("There is a NUL character in the address.")
-    if request.method in SAFE:
+    if request.method in SAFE_METHODS:
         return
     if is_form(request):
         fields = (await request.form()).multi_items()

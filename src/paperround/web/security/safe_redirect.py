@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 
-def local(address: str) -> str:
+def keep_local(address: str) -> str:
     """A path on this site, with its query; else '', as for `//example.org` or `/\\\\example.org`."""
     odd = any(ord(letter) < 33 or letter == "\\" for letter in address)
     if odd or not address.startswith("/") or address.startswith("//"):

@@ -25,7 +25,7 @@ from paperround.settings import Settings
 from paperround.text.markup import render_unicode, to_plain_text
 
 MAX_AUTHORS: Final = 50
-KEPT: Final = "max-age=300"  # what asks more often than that is answered by whoever keeps copies
+CACHE_CONTROL: Final = "max-age=300"  # what asks more often than that is answered by whoever keeps copies
 
 
 class FeedFormat(enum.StrEnum):
@@ -73,7 +73,7 @@ def build_response(
     headers = {
         "ETag": _mark(feed, form),
         "Last-Modified": format_datetime(feed.updated.astimezone(UTC).replace(microsecond=0), usegmt=True),
-        "Cache-Control": f"{'private' if private else 'public'}, {KEPT}",
+        "Cache-Control": f"{'private' if private else 'public'}, {CACHE_CONTROL}",
     }
     if _is_known(request, headers["ETag"], feed.updated):
         return Response(status_code=304, headers=headers)

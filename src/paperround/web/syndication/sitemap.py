@@ -29,7 +29,7 @@ PRIVATE: Final = (
 )
 XML: Final = "application/xml"
 SITEMAPS: Final = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"'
-KEPT: Final = {"Cache-Control": "public, max-age=3600"}
+CACHE_HEADERS: Final = {"Cache-Control": "public, max-age=3600"}
 
 router = APIRouter(include_in_schema=False)
 
@@ -39,7 +39,7 @@ async def robots(settings: Config) -> PlainTextResponse:
     """What is somebody's own, and what costs, is not for crawlers."""
     lines = ["User-agent: *", *(f"Disallow: {path}" for path in PRIVATE)]
     return PlainTextResponse(
-        "\n".join([*lines, f"Sitemap: {settings.address}/sitemap.xml", ""]), headers=KEPT
+        "\n".join([*lines, f"Sitemap: {settings.address}/sitemap.xml", ""]), headers=CACHE_HEADERS
     )
 
 
@@ -63,7 +63,7 @@ async def month_sitemap(session: Read, settings: Config, key: str) -> Response:
     """A month: its edition, and the papers listed in it."""
     month = EditionPeriod.parse(Period.month, key)
     ids = await editions.list_paper_ids(session, month, limit=MAX_ADDRESSES - 1)
-    places = [presenters.address(month), *(f"/papers/{paper_id}" for paper_id in ids)]
+    places = [presenters.edition_address(month), *(f"/papers/{paper_id}" for paper_id in ids)]
     items = "".join(f"<url><loc>{escape(settings.address + place)}</loc></url>" for place in places)
     return _xml(f"<urlset {SITEMAPS}>{items}</urlset>")
 
@@ -76,4 +76,4 @@ def _months(first: date, last: date) -> Iterator[EditionPeriod]:
 
 
 def _xml(body: str) -> Response:
-    return Response(f'<?xml version="1.0" encoding="UTF-8"?>{body}', media_type=XML, headers=KEPT)
+    return Response(f'<?xml version="1.0" encoding="UTF-8"?>{body}', media_type=XML, headers=CACHE_HEADERS)

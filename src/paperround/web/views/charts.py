@@ -33,7 +33,7 @@ class Chart:
     top: int
 
 
-def chart(signals: Sequence[Signal], *, until: datetime) -> Chart | None:
+def build_chart(signals: Sequence[Signal], *, until: datetime) -> Chart | None:
     """From the first signal to `until`, the last reading. None where there is no line to draw."""
     votes = [signal.upvotes for signal in signals]
     if len(set(votes)) < 2:
@@ -52,10 +52,10 @@ def chart(signals: Sequence[Signal], *, until: datetime) -> Chart | None:
 
     steps = [f"H{x(signal.at):g}V{y(signal.upvotes):g}" for signal in signals[1:]]
     line = f"M0 {y(votes[0]):g}{''.join(steps)}H{width}"
-    return Chart(width, height, line, [x(day) for day in _midnights(first, last)], first, last, top)
+    return Chart(width, height, line, [x(day) for day in _list_midnights(first, last)], first, last, top)
 
 
-def _midnights(first: datetime, last: datetime) -> list[datetime]:
+def _list_midnights(first: datetime, last: datetime) -> list[datetime]:
     """Where days begin between two moments; none where there would be more than a chart can show."""
     days = (last - first).days + 1
     if days > MAX_DAYS:
@@ -64,7 +64,7 @@ def _midnights(first: datetime, last: datetime) -> list[datetime]:
     return [at for day in range(1, days + 1) if (at := start + timedelta(days=day)) < last]
 
 
-def line(steps: Sequence[VoteCount]) -> str | None:
+def build_sparkline(steps: Sequence[VoteCount]) -> str | None:
     """The path of a small line, from the first of `steps` to the last. None where there is none to see."""
     numbers = [step.number for step in steps]
     if len(numbers) < MIN_STEPS or len(set(numbers)) < 2:

@@ -15,24 +15,24 @@ PART: Final = re.compile(r"(?P<math><math\b.*?</math>)|(?P<tag><[^>]*>)|(?P<enti
 BETWEEN: Final = re.compile(f"({WORD.pattern})")  # splits a text into words and what lies between
 
 
-class Marker:
+class Highlighter:
     """Puts every word whose folded form is in `words` inside of <mark>. Knows each word that it has seen."""
 
     def __init__(self, words: Collection[str]) -> None:
         self._becomes = _Becomes(words)
 
     def __call__(self, html: Markup) -> Markup:
-        return Markup("".join(self._parts(str(html))))  # noqa: S704 - safe as it came; only <mark> is added
+        return Markup("".join(self._split_html(str(html))))  # noqa: S704 - safe as it came; only <mark> is added
 
-    def _parts(self, html: str) -> Iterator[str]:
+    def _split_html(self, html: str) -> Iterator[str]:
         start = 0
         for apart in PART.finditer(html):
-            yield self._marked(html[start : apart.start()])
+            yield self._highlight_text(html[start : apart.start()])
             yield apart[0]
             start = apart.end()
-        yield self._marked(html[start:])
+        yield self._highlight_text(html[start:])
 
-    def _marked(self, text: str) -> str:
+    def _highlight_text(self, text: str) -> str:
         parts = BETWEEN.split(text)
         parts[1::2] = [self._becomes[word] for word in parts[1::2]]
         return "".join(parts)

@@ -11,7 +11,7 @@ from paperround.papers.tables import Paper
 from paperround.text.markup import render_unicode
 
 
-def scholarly_article(paper: Paper, *, url: str, on_arxiv: bool) -> dict[str, Any]:
+def build_scholarly_article(paper: Paper, *, url: str, on_arxiv: bool) -> dict[str, Any]:
     """`url`: its page here. What isn't known is left out."""
     told: dict[str, Any] = {
         "@context": "https://schema.org",

@@ -14,34 +14,34 @@ from paperround.papers.period import EditionPeriod, Period
 from paperround.papers.tables import Organization, Paper
 from paperround.papers.vote_history import VoteHistory
 from paperround.text.markup import render_html, render_html_paragraphs
-from paperround.web.views.charts import line
+from paperround.web.views.charts import build_sparkline
 
 FIRST_AUTHORS: Final = 20  # shown at once; the rest opens in place
 KEYWORDS: Final = 5  # of an entry
 MAX_SEARCH_LENGTH: Final = 480  # characters, within what a search reads
 
 
-def short_day(day: date, *, today: date) -> str:
+def format_short_day(day: date, *, today: date) -> str:
     """`22 Nov`; with the year when it isn't this year's."""
     return f"{day.day} {day:%b}" if day.year == today.year else f"{day.day} {day:%b} {day.year}"
 
 
-def days_ago(day: date, *, today: date) -> str:
+def format_days_ago(day: date, *, today: date) -> str:
     """`today`, `yesterday`, `3 days ago`; the date itself when a week has passed."""
     days = (today - day).days
     if not 0 <= days < 7:
-        return f"on {short_day(day, today=today)}"
+        return f"on {format_short_day(day, today=today)}"
     return ("today", "yesterday")[days] if days < 2 else f"{days} days ago"
 
 
-def hours(number: float) -> str:
+def format_hours(number: float) -> str:
     """`24 hours`, `36.5 hours`, `7 days`."""
     if number > 24 and number % 24 == 0:
-        return plural(int(number // 24), "day")
-    return plural(int(number), "hour") if number == int(number) else f"{number:g} hours"
+        return format_plural(int(number // 24), "day")
+    return format_plural(int(number), "hour") if number == int(number) else f"{number:g} hours"
 
 
-def count(number: int) -> str:
+def format_count(number: int) -> str:
     """`312`, `1.2k`, `24k`: as exact as a glance needs."""
     if number < 1000:
         return str(number)
@@ -50,11 +50,11 @@ def count(number: int) -> str:
     return f"{number // 1000}k"
 
 
-def plural(number: int, one: str, many: str | None = None) -> str:
+def format_plural(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def ago(moment: datetime | None, *, now: datetime) -> str:
+def format_age(moment: datetime | None, *, now: datetime) -> str:
     """`6 minutes ago`, `in 3 hours`; `never` for no moment."""
     if moment is None:
         return "never"
@@ -64,12 +64,12 @@ def ago(moment: datetime | None, *, now: datetime) -> str:
         return "just now" if span >= timedelta(0) else "in less than a minute"
     for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= size:
-            amount = plural(int(seconds // size), unit)
+            amount = format_plural(int(seconds // size), unit)
             return f"{amount} ago" if span > timedelta(0) else f"in {amount}"
     raise AssertionError("unreachable")
 
 
-def heading(span: EditionPeriod, *, today: date) -> str:
+def write_heading(span: EditionPeriod, *, today: date) -> str:
     """`Monday, 23 November`, `Week 47`, `November`; with the year when it isn't this year's."""
     match span.period:
         case Period.day:
@@ -82,14 +82,14 @@ def heading(span: EditionPeriod, *, today: date) -> str:
             return f"{span.first:%B}" if span.first.year == today.year else f"{span.first:%B %Y}"
 
 
-def turning(span: EditionPeriod, *, today: date) -> str:
+def write_neighbour_label(span: EditionPeriod, *, today: date) -> str:
     """A link to another edition: `Fri 20 Nov`, `Week 46`, `October`."""
     if span.period is Period.day:
-        return f"{span.first:%a} {short_day(span.first, today=today)}"
-    return heading(span, today=today)
+        return f"{span.first:%a} {format_short_day(span.first, today=today)}"
+    return write_heading(span, today=today)
 
 
-def extent(span: EditionPeriod) -> str:
+def write_extent(span: EditionPeriod) -> str:
     """The days of a week: `16 to 22 November`, `28 September to 4 October`. Others say it themselves."""
     if span.period is not Period.week:
         return ""
@@ -97,13 +97,13 @@ def extent(span: EditionPeriod) -> str:
     return f"{span.first.day}{month} to {span.last.day} {span.last:%B}"
 
 
-def anchor(span: EditionPeriod, papers: Iterable[Paper], *, today: date) -> date:
+def choose_anchor_day(span: EditionPeriod, papers: Iterable[Paper], *, today: date) -> date:
     """The day of an edition from which to look at it as a day, a week or a month: its newest with papers."""
     listed = (paper.listed_on for paper in papers if span.first <= paper.listed_on <= span.last)
     return max(listed, default=max(span.first, min(span.last, today)))
 
 
-def address(span: EditionPeriod, category: str | None = None) -> str:
+def edition_address(span: EditionPeriod, category: str | None = None) -> str:
     kinds = {Period.day: "date", Period.week: "week", Period.month: "month"}
     chosen = f"?category={quote_plus(category)}" if category else ""
     return f"/papers/{kinds[span.period]}/{span.key}{chosen}"
@@ -121,7 +121,7 @@ def organization_address(name: str) -> str:
     return f"/organizations/{quote(name, safe='')}"
 
 
-def hub_organization(organization: Organization) -> str | None:
+def hub_organization_url(organization: Organization) -> str | None:
     """Its page on the hub, if it came from there."""
     return f"https://huggingface.co/{quote(organization.name, safe='')}" if organization.hub_id else None
 
@@ -157,7 +157,7 @@ class PaperCard:
     seen: int
 
 
-def folded(authors: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+def fold_authors(authors: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
     """Those shown at once and those that open in place; a handful more isn't worth the fold."""
     if len(authors) <= FIRST_AUTHORS + 4:
         return authors, []
@@ -170,7 +170,7 @@ def build_paper_card(
     """`by_people`: authors are named even where an organization would stand for them."""
     authors = paper.author_names
     group = None if by_people else paper.organization
-    who, others = _byline(group, authors)
+    who, others = _write_byline(group, authors)
     published = paper.published_at.astimezone(UTC).date()
     return PaperCard(
         id=paper.id,
@@ -180,31 +180,31 @@ def build_paper_card(
         who=who,
         who_url=organization_address(group.name) if group else None,
         others=others,
-        people=" ".join(_byline(None, authors)).strip() if group else "",
+        people=" ".join(_write_byline(None, authors)).strip() if group else "",
         published=published,
-        published_label=short_day(published, today=today),
+        published_label=format_short_day(published, today=today),
         listed=paper.listed_on,
-        listed_label=days_ago(paper.listed_on, today=today),
+        listed_label=format_days_ago(paper.listed_on, today=today),
         votes=paper.votes,
-        comments=plural(paper.comments, "comment") if paper.comments else None,
+        comments=format_plural(paper.comments, "comment") if paper.comments else None,
         code_url=paper.github_url,
         stars=(paper.github_stars or None) if paper.github_url else None,
         project_url=paper.project_url,
         keywords=(paper.ai_keywords or [])[:KEYWORDS],
         today=movement.today if movement else 0,
-        line=line(movement.steps) if movement else None,
+        line=build_sparkline(movement.steps) if movement else None,
         seen=int(movement.first_seen_at.timestamp()) if movement else 0,
     )
 
 
-def _byline(organization: Organization | None, authors: Sequence[str]) -> tuple[str, str]:
+def _write_byline(organization: Organization | None, authors: Sequence[str]) -> tuple[str, str]:
     """The organization and how many wrote it; without one, the first author and how many others."""
     if organization:
-        return organization.full_name, plural(len(authors), "author") if authors else ""
+        return organization.full_name, format_plural(len(authors), "author") if authors else ""
     if not authors:
         return "", ""
     rest = len(authors) - 1
-    return authors[0], f"and {plural(rest, 'other')}" if rest else ""
+    return authors[0], f"and {format_plural(rest, 'other')}" if rest else ""
 
 
 def build_paper_cards(
@@ -220,12 +220,12 @@ def build_paper_cards(
     ]
 
 
-def reason(entry: PaperCard) -> str:
+def explain_trending(entry: PaperCard) -> str:
     """Why it trends: `12 votes today · listed 2 days ago`."""
     listed = f"listed {entry.listed_label}"
-    return f"{plural(entry.today, 'vote')} today · {listed}" if entry.today else listed
+    return f"{format_plural(entry.today, 'vote')} today · {listed}" if entry.today else listed
 
 
-def account_name(account: Mapping[str, Any] | None) -> str | None:
+def find_account_name(account: Mapping[str, Any] | None) -> str | None:
     """A hub account in words: its full name, else its name."""
     return (account.get("fullname") or account.get("name")) if account else None

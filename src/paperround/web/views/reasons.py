@@ -14,7 +14,7 @@ PHRASES: Final = 3
 AND: Final = Markup(" and ")
 
 
-def why(match: Match, titles: Mapping[str, str]) -> Markup:
+def write_reasons(match: Match, titles: Mapping[str, str]) -> Markup:
     """`Because of <b>rivers</b> and <b>tides</b>, and like <a>Slow Water</a>.` '' when nothing stands out.
 
     `titles` are of the papers that reasons name.
@@ -22,23 +22,23 @@ def why(match: Match, titles: Mapping[str, str]) -> Markup:
     by_kind: dict[ReasonKind, list[str]] = {kind: [] for kind in ReasonKind}
     for reason in match.reasons:
         by_kind[reason.kind].append(reason.text)
-    phrases = _joined([Markup("<b>{}</b>").format(text) for text in by_kind[ReasonKind.phrase][:PHRASES]])
+    phrases = _join([Markup("<b>{}</b>").format(text) for text in by_kind[ReasonKind.phrase][:PHRASES]])
     named = [key for key in by_kind[ReasonKind.paper] if key in titles][:1]
-    authors = _joined([Markup("<bdi>{}</bdi>").format(name) for name in by_kind[ReasonKind.author]])
+    authors = _join([Markup("<bdi>{}</bdi>").format(name) for name in by_kind[ReasonKind.author]])
     parts = [
         Markup("by {}, whom you follow").format(authors) if authors else "",
         Markup("because of {}").format(phrases) if phrases else "",
         *(Markup('like <a href="/papers/{}">{}</a>').format(key, render_html(titles[key])) for key in named),
     ]
-    told = _joined([part for part in parts if part], last=Markup(", and "))
+    told = _join([part for part in parts if part], last=Markup(", and "))
     return Markup("{}{}.").format(str(told[:1]).upper(), told[1:]) if told else Markup("")
 
 
-def _joined(parts: Sequence[str], last: Markup = AND) -> Markup:
+def _join(parts: Sequence[str], last: Markup = AND) -> Markup:
     *before, end = parts or [""]
     return last.join([Markup(", ").join(before), end]) if before else Markup("{}").format(end)
 
 
-def named_papers(matches: Sequence[Match]) -> set[str]:
+def find_papers_in_reasons(matches: Sequence[Match]) -> set[str]:
     """Ids of the papers that reasons name."""
     return {reason.text for match in matches for reason in match.reasons if reason.kind is ReasonKind.paper}
