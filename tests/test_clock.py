@@ -74,10 +74,10 @@ async def test_two_clocks_do_no_harm(database: Database, database_url: str, run_
     assert await waiting(database) == sorted(clock.TIMETABLE)
 
 
-async def test_a_late_tick_comes_late_rather_than_never_and_many_late_ones_come_once(
-    database: Database,
-) -> None:
-    timetable = clock.scheduler(database)
+async def test_a_late_tick_comes_late_rather_than_never_and_many_late_ones_come_once() -> None:
+    async def start_tick(task: str) -> None: ...
+
+    timetable = clock.scheduler(start_tick)
     assert timetable.timezone == UTC or str(timetable.timezone) == "UTC"
     timetable.start(paused=True)
     for job in timetable.get_jobs():
@@ -147,3 +147,34 @@ async def test_a_tick_queues_under_the_tasks_own_name(database: Database, task: 
             await session.execute(text("SELECT task_name, queueing_lock FROM jobs.procrastinate_jobs"))
         ).one()
     assert tuple(row) == (task, task)
+
+
+async def test_a_tick_under_way_ends_before_its_clock_does(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    stop, tick = asyncio.Event(), clock.tick
+
+    async def slow_tick(database: Database, task: str) -> None:
+        stop.set()
+        await asyncio.sleep(0.3)
+        await tick(database, task)
+
+    monkeypatch.setattr(clock, "tick", slow_tick)
+    await clock.run(database, stop)
+    assert "rescue_jobs" in await waiting(database)
+    assert not caplog.records
+
+
+async def test_a_clock_does_not_wait_for_a_tick_that_hangs_and_logs_no_traceback(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    stop = asyncio.Event()
+
+    async def hanging_tick(database: Database, task: str) -> None:
+        stop.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(clock, "tick", hanging_tick)
+    monkeypatch.setattr(clock, "STOP_TIMEOUT", 0.1)
+    await asyncio.wait_for(clock.run(database, stop), 30)
+    assert not caplog.records

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
@@ -32,6 +32,7 @@ TIMETABLE: Final = {
     "fetch_submissions": 60,
 }
 MISFIRE_GRACE_TIME: Final = None  # late is better than never: what is due stands in the tables
+STOP_TIMEOUT: Final = 5  # seconds
 
 
 async def tick(database: Database, task: str) -> None:
@@ -44,24 +45,41 @@ async def tick(database: Database, task: str) -> None:
         logger.warning("could not queue; next try at the next tick", task=task, error=reason)
 
 
-def scheduler(database: Database) -> AsyncIOScheduler:
-    """In UTC, since clocks that change jump over hours; first tick at once."""
+def scheduler(start_tick: Callable[[str], Awaitable[None]]) -> AsyncIOScheduler:
+    """Build the scheduler that calls `start_tick` with each task's name when it is due, and first at once.
+
+    It runs in UTC, because clocks that change jump over hours.
+    """
     timetable = AsyncIOScheduler(
         timezone="UTC",
         job_defaults={"coalesce": True, "misfire_grace_time": MISFIRE_GRACE_TIME, "max_instances": 1},
     )
     for task, seconds in TIMETABLE.items():
         trigger = IntervalTrigger(seconds=seconds, timezone="UTC")
-        timetable.add_job(tick, trigger, args=[database, task], id=task, next_run_time=utc_now())
+        timetable.add_job(start_tick, trigger, args=[task], id=task, next_run_time=utc_now())
     return timetable
 
 
 async def run(database: Database, stop: asyncio.Event) -> None:
-    """Tick until `stop` is set."""
-    timetable = scheduler(database)
+    """Tick until `stop` is set. Ticks that are under way then have STOP_TIMEOUT to end.
+
+    Ticks are tasks of ours, because APScheduler cancels its own when it stops and logs each with a traceback.
+    """
+    ticks: dict[str, asyncio.Task[None]] = {}
+
+    async def start_tick(task: str) -> None:
+        if task not in ticks or ticks[task].done():
+            ticks[task] = asyncio.create_task(tick(database, task), name=f"tick {task}")
+
+    timetable = scheduler(start_tick)
     timetable.start()
     try:
         await stop.wait()
     finally:
-        with contextlib.suppress(asyncio.CancelledError):
-            timetable.shutdown(wait=False)
+        timetable.shutdown(wait=False)
+        await asyncio.sleep(0)  # APScheduler stops in the loop's next round
+        if ticks:
+            _, late = await asyncio.wait(ticks.values(), timeout=STOP_TIMEOUT)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)

@@ -15,7 +15,12 @@ from typing import Any
 import pytest
 import uvicorn
 
-from paperround.web.server import BoundedProtocol, ConnectionLimits, bounded_protocol
+from paperround.web.server import (
+    BoundedProtocol,
+    ConnectionLimits,
+    answer_stopped_requests,
+    bounded_protocol,
+)
 
 LIMITS = ConnectionLimits(
     head_bytes=4_096,
@@ -249,3 +254,38 @@ async def test_one_network_has_a_bounded_number_of_connections(hosts: list[str],
     for connection in open_connections:
         connection.connection_lost(None)
     assert not protocol.connections_by_network
+
+
+@pytest.mark.parametrize("has_started", [False, True])
+def test_a_request_that_outlasts_the_server_is_answered_and_leaves_no_traceback(
+    has_started: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def endless(scope: Any, receive: Any, send: Any) -> None:
+        if has_started:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"part", "more_body": True})
+        under_way.set()
+        await asyncio.Event().wait()
+
+    under_way = threading.Event()
+    config = uvicorn.Config(
+        answer_stopped_requests(endless),
+        port=0,
+        http=bounded_protocol(LIMITS, []),
+        log_config=None,
+        lifespan="off",
+        timeout_graceful_shutdown=1,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.005)
+    with connected(server.servers[0].sockets[0].getsockname()[1]) as connection:
+        connection.sendall(GET)
+        assert under_way.wait(20)
+        server.should_exit = True
+        answer = whole_answer(connection)
+    thread.join(30)
+    assert (b"HTTP/1.1 200" if has_started else b"HTTP/1.1 503") in answer
+    assert not [record for record in caplog.records if record.exc_info]

@@ -17,11 +17,14 @@ from typing import Any, ClassVar, Final
 import uvicorn
 from fastapi import FastAPI
 from pydantic import IPvAnyNetwork
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from paperround.settings import Settings
 
 MAX_PIPELINED_REQUESTS: Final = 16
+STOP_TIMEOUT: Final = 3  # seconds that requests have to end once the server is told to stop
 
 
 @dataclass(frozen=True)
@@ -183,10 +186,32 @@ def bounded_protocol(limits: ConnectionLimits, exempt: Sequence[IPvAnyNetwork]) 
     return type("BoundedProtocol", (BoundedProtocol,), variables)
 
 
+def answer_stopped_requests(app: ASGIApp) -> ASGIApp:
+    """Wrap `app` so that a request that is cancelled because the server stops gets 503, not a traceback."""
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        has_started = False
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal has_started
+            has_started = True
+            await send(message)
+
+        try:
+            await app(scope, receive, send_and_note)
+        except asyncio.CancelledError:  # the server cancels requests only then, and ends once they end
+            if scope["type"] == "http" and not has_started:
+                await PlainTextResponse("The server is stopping.", 503, {"retry-after": "5"})(
+                    scope, receive, send
+                )
+
+    return wrapped
+
+
 def serve(app: FastAPI, settings: Settings, limits: ConnectionLimits | None = None) -> None:
     """Serve `app` on the address of the settings until SIGTERM or SIGINT."""
     uvicorn.run(
-        app,
+        answer_stopped_requests(app),
         host=settings.host,
         port=settings.port,
         http=bounded_protocol(limits or ConnectionLimits(), settings.trusted_proxies),
@@ -194,5 +219,5 @@ def serve(app: FastAPI, settings: Settings, limits: ConnectionLimits | None = No
         access_log=False,
         server_header=False,
         proxy_headers=False,  # uvicorn believes whoever is on loopback; security/client_ip.py knows better
-        timeout_graceful_shutdown=3,
+        timeout_graceful_shutdown=STOP_TIMEOUT,
     )
