@@ -1,1 +1,1 @@
-"""HTML pages, our own JSON and the hub-compatible one. Thin: they parse, ask the domains and show."""
+"""The website: HTML pages, our own JSON API, and one that is compatible with the hub. Routes are thin."""

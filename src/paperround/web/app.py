@@ -89,7 +89,10 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def create_app(settings: Settings, database_url: str, encoder_socket: Path | None = None) -> FastAPI:
-    """Without `encoder_socket` or an encoder's address in the settings, search is full text alone."""
+    """Build the app.
+
+    Without `encoder_socket` or an encoder's address in the settings, search is full text only.
+    """
     app = FastAPI(
         title=f"{settings.site_name} API",
         version=__version__,

@@ -1,4 +1,4 @@
-"""The style, the scripts and the pictures: kept by browsers for good, under a name that changes with them."""
+"""Serves styles, scripts and pictures under names that change with their content. Browsers keep them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FOR_GOOD: Final = "public, max-age=31536000, immutable"
 
 
 def fingerprint() -> str:
-    """The same for the same files, whatever the release."""
+    """Compute a fingerprint of the files' content. It does not depend on the release."""
     contents = hashlib.sha256()
     for file in sorted(FOLDER.iterdir()):
         contents.update(file.name.encode() + file.read_bytes())
@@ -35,7 +35,7 @@ class Assets(StaticFiles):
         scope: Scope,
         status_code: int = 200,
     ) -> Response:
-        """What was asked for under its present name needn't be asked for again."""
+        """Serve a file. Under its present name, browsers need not ask for it again."""
         response = super().file_response(full_path, stat_result, scope, status_code)
         if scope["query_string"] == f"v={self.version}".encode():
             response.headers["Cache-Control"] = FOR_GOOD

@@ -1,4 +1,4 @@
-"""How many confirmation letters may be asked for, on pages and by the API together."""
+"""Limits how many confirmation letters may be requested, on pages and through the API together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A list's cursor: where it goes on, as an opaque word."""
+"""The cursor of a list: an opaque string that says where the next page begins."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def encode(sort: Sort, place: ListPosition | None) -> str | None:
 
 
 def decode(sort: Sort, cursor: str | None) -> ListPosition | None:
-    """Raises `BadRequest` for a word that isn't ours, or that another order gave."""
+    """Decode a cursor. Raises `BadRequest` if it is not ours or belongs to another order."""
     if not cursor:
         return None
     try:

@@ -1,4 +1,4 @@
-"""What routes ask for: a session to read or write with, the time, who looks, a page. And their errors."""
+"""Dependencies of routes: sessions of the database, the time, the viewer, and rendering of pages."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class BadRequest(PaperroundError):
 
 
 class SignInNeeded(PaperroundError):
-    """People are led to the page where they sign in."""
+    """The page needs a reader. People are redirected to the page where they sign in."""
 
     status = 401
     title = "Sign in first"
@@ -77,7 +77,7 @@ async def open_read_session(request: Request) -> AsyncIterator[ReadSession]:
 
 
 async def open_write_session(request: Request) -> AsyncIterator[WriteSession]:
-    """Commits when the route returns, rolls back when it raises."""
+    """Open a session that commits when the route returns and rolls back when it raises."""
     async with database_of(request).write_session() as session:
         yield session
 
@@ -87,7 +87,7 @@ async def open_write_session(request: Request) -> AsyncIterator[WriteSession]:
 
 
 async def get_now() -> datetime:
-    """A dependency, so that tests can say what time it is."""
+    """Return the current time. It is a dependency, so that tests can set it."""
     return utc_now()
 
 
@@ -104,7 +104,10 @@ Config = Annotated[Settings, Depends(get_config)]
 
 
 async def load_visit(request: Request, now: Now) -> sessions.SignedInVisit | None:
-    """Whose browser this is, where its cookie tells. Kept for the page, and for errors in its place."""
+    """Load the session that the cookie names, if any.
+
+    It is kept for the page and for an error page in its place.
+    """
     token = cookies.read_session_token(request, signer_of(request), settings_of(request))
     found = await sessions.load_visit(database_of(request), token, now=now) if token else None
     request.state.visit = found
@@ -160,13 +163,13 @@ KeyWriter = Annotated[Reader, Depends(require_writing_key)]
 
 
 def viewer_of(request: Request) -> Reader | None:
-    """Who is signed in, once a page's route has been reached."""
+    """Return the signed-in reader, once a page's route has been reached."""
     visit: sessions.SignedInVisit | None = getattr(request.state, "visit", None)
     return visit.reader if visit else None
 
 
 def csrf_of(request: Request) -> str:
-    """The token of the forms of who is signed in, else ''."""
+    """Return the form token of the signed-in reader, or ''."""
     visit: sessions.SignedInVisit | None = getattr(request.state, "visit", None)
     return cookies.make_form_token(signer_of(request), visit.session.id) if visit else ""
 
@@ -174,7 +177,7 @@ def csrf_of(request: Request) -> str:
 async def render_page(
     request: Request, session: ReadSession | None, template: str, *, status: int = 200, **shown: Any
 ) -> HTMLResponse:
-    """The page `template` with what every page needs: the site's name, who looks, whether it is samples."""
+    """Render `template` with what every page needs, such as the site's name and the viewer."""
     environment = cast(Environment, request.app.state.templates)
     settings = settings_of(request)
     body = environment.get_template(template).render(

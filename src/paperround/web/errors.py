@@ -1,4 +1,4 @@
-"""Every error as an answer: a page for people, problem+json (RFC 9457) for programs. Never a traceback."""
+"""Turns errors into responses: pages for people, problem+json (RFC 9457) for programs. Never a traceback."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FILES: Final = (".md", ".bib", ".ris")  # read by programs
 
 
 class Problem(BaseModel):
-    """RFC 9457. `error` says the same to clients of the hub."""
+    """The body of an error (RFC 9457). `error` repeats `detail` for clients of the hub."""
 
     type: str = "about:blank"
     title: str
@@ -76,13 +76,16 @@ async def build_error_response(
 
 
 def wants_page(request: Request) -> bool:
-    """Addresses of the API answer programs, whatever they accept; so do files, as the hub's client reads."""
+    """Tell whether to answer with a page.
+
+    Addresses of the API answer programs whatever they accept, and so do files that the hub's client reads.
+    """
     path = request.url.path
     return not (path.startswith(("/api/", "/feeds/", "/healthz", "/readyz")) or path.endswith(FILES))
 
 
 def build_problem(status: int, title: str, detail: str) -> JSONResponse:
-    """`error` says it again: it is all that the hub's client shows."""
+    """Build the body. `error` repeats the detail, because the hub's client shows nothing else."""
     content = {"type": "about:blank", "title": title, "status": status, "detail": detail, "error": detail}
     return JSONResponse(content, status_code=status, media_type=PROBLEM)
 

@@ -1,4 +1,4 @@
-"""What the links in mail lead to: the signed number in an address, and the subscription it is of."""
+"""Resolves the signed links of mails to their subscriptions."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def gauge_by_label(name: str, words: str, label: str, values: Mapping[Any, float
 async def collect_gauges(
     session: ReadSession, feeds: Iterable[FeedName], *, now: datetime
 ) -> list[GaugeMetricFamily]:
-    """Reads all metrics from the database as they are at `now`."""
+    """Read all metrics from the database as they are at `now`."""
     deliveries = await ledger.count_deliveries(session, now=now, window=None)
     subscriptions = await ledger.count_subscriptions(session)
     states = {name: await status.load_feed_status(session, name, now=now) for name in feeds}
@@ -96,13 +96,13 @@ class MetricsCollector(Collector):
             return await collect_gauges(session, self._feeds, now=utc_now())
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
-        """Returns nothing, so that registering the collector does not query the database."""
+        """Return nothing, so that registering the collector does not query the database."""
         return []
 
 
 @contextmanager
 def serve_metrics(database: Database, settings: Settings) -> Iterator[None]:
-    """Serves `/metrics` at the address in the settings, if there is one."""
+    """Serve `/metrics` at the address in the settings, if there is one."""
     if not settings.metrics_port:
         yield
         return

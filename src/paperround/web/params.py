@@ -1,4 +1,4 @@
-"""Parameters that pages and the API share: their types with their bounds, and the paper that one names."""
+"""The parameters that pages and the API share, with their types and bounds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What a search's address asks: the question with its vector, and filters. The same for pages and JSON."""
+"""Parses the parameters of a search: the question, with its vector, and the filters.
+
+Pages and the API share it.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,11 @@ MAX_VOTES: Final = 1_000_000
 
 @dataclass(frozen=True)
 class SearchRequest:
-    """`paper_id`: the question is a paper's id or address. `text_lookup`: under the address's filters."""
+    """A search as it was requested.
+
+    `paper_id` is set if the question is a paper's id or address. `text_lookup` was made under the filters of
+    the same address.
+    """
 
     query: ParsedQuery
     paper_id: str | None
@@ -38,11 +45,11 @@ class SearchRequest:
 
     @property
     def text_to_encode(self) -> str:
-        """What to encode; empty where words won't be searched for."""
+        """The text to encode. It is empty where words are not searched for."""
         return text_to_encode(self.query) if self.query.words and not self.paper_id else ""
 
     async def search(self, session: ReadSession, *, filters: SearchFilters, limit: int) -> SearchResults:
-        """`filters` are the address's where something was looked up."""
+        """Run the search. `filters` must be those of the address if something was looked up already."""
         return await search(
             session, self.query, self.vector, filters=filters, limit=limit, text_lookup=self.text_lookup
         )
@@ -66,7 +73,10 @@ Q = Annotated[
 
 
 async def parse_search(request: Request, q: Q = None) -> SearchRequest | None:
-    """None without `q`. Stands before the session in a route: encoding must not hold a connection."""
+    """Parse a search, or return None without `q`.
+
+    A route must depend on it before the session, so that encoding holds no database connection.
+    """
     return None if q is None else await encode_search(request, q)
 
 
@@ -104,7 +114,7 @@ Filters = Annotated[SearchFilters, Depends(parse_filters)]
 
 
 async def parse_and_look_up(request: Request, filters: Filters, q: Q = None) -> SearchRequest | None:
-    """`asking`, for a search under these filters: while its words are encoded, they are looked up."""
+    """Parse a search under its filters. Its words are looked up while they are encoded."""
     if q is None:
         return None
     search_request, vectors = SearchRequest.parse(q), query_encoder_of(request)

@@ -131,7 +131,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().resume_writing()
 
     def _counted_network(self) -> str | None:
-        """The network that the connection counts for, None where it is exempt."""
+        """Return the network that the connection counts for. None if it is exempt."""
         try:
             address = ip_address(self.client[0].split("%")[0] if self.client else "")
         except ValueError:  # a Unix socket
@@ -161,7 +161,10 @@ class BoundedProtocol(HttpToolsProtocol):
             self._write_deadline = None
 
     def _refuse(self, status: int, text: str) -> None:
-        """Say why, where no answer has begun, and close. A request under way is told that its client left."""
+        """Send the reason, unless a response has begun, and close.
+
+        A request under way sees its client disconnect.
+        """
         self._is_refused = True
         self._cancel_deadline()
         if self.transport.is_closing():
@@ -177,7 +180,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 def bounded_protocol(limits: ConnectionLimits, exempt: Sequence[IPvAnyNetwork]) -> type[BoundedProtocol]:
-    """A protocol class for uvicorn, with counts of its own."""
+    """Make a protocol class for uvicorn that has its own counts."""
     variables: dict[str, Any] = {
         "limits": limits,
         "exempt_networks": tuple(exempt),

@@ -1,4 +1,4 @@
-"""What a topic matches now, for its page and for the feed that its reader subscribes to."""
+"""Matches a topic as it is now, for its page and for its feed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_MATCHES: Final = 100  # that are shown of one topic
 
 
 async def encode_texts(request: Request, texts: Mapping[int, str]) -> dict[int, QueryVector]:
-    """Encode topics' words, by the topic's id. Vectors that can't be had now are left out.
+    """Encode the topics' texts. Returns vectors by topic id, without those that cannot be computed now.
 
     Call it before a session is opened, so that encoding holds no database connection.
     """

@@ -1,4 +1,4 @@
-"""The viewer of a page: what they have done with its papers, and the way back to a paper."""
+"""Loads what the viewer has done with a page's papers, and finds the way back to a paper."""
 
 from __future__ import annotations
 
@@ -51,8 +51,10 @@ async def load_viewer_state(request: Request, session: ReadSession, papers: Iter
 
 
 def redirect_to_paper(request: Request, paper_id: str) -> RedirectResponse:
-    """Lead back to the paper on the page with the form, as the browser names it, else to the paper's own
-    page."""
+    """Redirect to the paper on the page that held the form, or else to the paper's own page.
+
+    The browser names that page in the Referer header.
+    """
     parts = urlsplit(request.headers.get("referer", ""))
     is_ours = parts.netloc == request.headers.get("host")
     page = keep_local(parts.path + (f"?{parts.query}" if parts.query else "")) if is_ours else ""

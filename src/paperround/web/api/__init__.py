@@ -1,1 +1,1 @@
-"""Our own JSON, /api/v1. Its models are the contract with clients."""
+"""Our own JSON API at /api/v1. Its models are the contract with clients."""

@@ -1,4 +1,4 @@
-"""/api/v1/feeds: how reading the feeds goes."""
+"""/api/v1/feeds: the state of reading the feeds."""
 
 from __future__ import annotations
 

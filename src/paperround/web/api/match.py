@@ -1,4 +1,4 @@
-"""Matches of some days, for a topic and for whoever asks: the same for both."""
+"""Matches of a range of days, for a reader's topic and for an anonymous one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ MAX_DAYS: Final = 31
 async def resolve_days(
     session: ReadSession, first: date | None, last: date | None
 ) -> tuple[date, date] | None:
-    """A week up to the latest day with papers, where it isn't said; None without any. Raises `BadRequest`."""
+    """Return the requested days, by default the week up to the latest day with papers.
+
+    Returns None if there are no papers. Raises `BadRequest`.
+    """
     end = last or await editions.find_newest_day(session)
     if end is None:
         return None

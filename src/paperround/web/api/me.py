@@ -1,4 +1,4 @@
-"""/api/v1/me: in whose name a key speaks."""
+"""/api/v1/me: the reader to whom a key belongs."""
 
 from __future__ import annotations
 

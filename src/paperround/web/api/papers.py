@@ -1,4 +1,4 @@
-"""/api/v1/papers: lists, one paper, what is like it, how its numbers moved."""
+"""/api/v1/papers: lists of papers, one paper, similar papers and the history of its numbers."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def list_papers(
 def _choice(
     day: str | None, week: str | None, month: str | None, first: str | None, last: str | None
 ) -> tuple[EditionQuery, bool]:
-    """Which papers are asked for, and whether they are one edition's."""
+    """Parse which papers are requested, and whether they are those of one edition."""
     named = [
         EditionPeriod.parse(period, value)
         for period, value in ((Period.day, day), (Period.week, week), (Period.month, month))
@@ -99,7 +99,7 @@ async def similar_papers(
 
 @router.get("/{paper_id:path}/signals", summary="How its numbers moved")
 async def paper_signals(session: Read, paper_id: PaperId) -> SignalList:
-    """Upvotes, comments and stars over time, at most the latest 1,000 changes."""
+    """List upvotes, comments and stars over time: at most the latest 1,000 changes."""
     paper = await get_paper_or_404(session, paper_id)
     rows = await editions.list_signals(session, paper.id, limit=MAX_SIGNALS)
     return SignalList(signals=[SignalOut.of(row) for row in rows])

@@ -18,7 +18,7 @@ class OrganizationOut(BaseModel):
 
 
 class PaperOut(BaseModel):
-    """A paper as lists give it."""
+    """A paper as it appears in lists."""
 
     id: str = Field(description="The arXiv id without version.", examples=["2510.12345"])
     title: str
@@ -94,7 +94,7 @@ class ListingOut(BaseModel):
 
 
 class PaperDetail(PaperOut):
-    """A paper with where it was listed and what else its feeds told."""
+    """A paper with the lists that it was on and everything else that its feeds say."""
 
     listings: list[ListingOut]
     discussion_id: str | None
@@ -115,7 +115,7 @@ class SimilarList(BaseModel):
 
 
 class SignalOut(BaseModel):
-    """The numbers as they stood from this time on."""
+    """The numbers from this time on."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -134,7 +134,7 @@ class SignalList(BaseModel):
 
 
 class FeedOut(BaseModel):
-    """How reading a feed goes."""
+    """The state of reading a feed."""
 
     name: str
     last_success: datetime | None

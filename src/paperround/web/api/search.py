@@ -1,4 +1,4 @@
-"""/api/v1/search: full text and vectors in one order."""
+"""/api/v1/search: one ranking by full text and vectors."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def find(
     settings: Config,
     limit: Annotated[int, Query(ge=1, le=MAX_RESULTS, description="At most so many papers.")] = 20,
 ) -> SearchList:
-    """An arXiv id or a paper's address finds that paper."""
+    """Search papers. An arXiv id or a paper's address finds that paper."""
     if asking is None:
         raise BadRequest("Say what to look for: `q`.")
     found = await asking.search(session, filters=filters, limit=limit)

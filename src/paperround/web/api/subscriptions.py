@@ -1,4 +1,4 @@
-"""POST /api/v1/subscriptions: the same as the box on the pages."""
+"""POST /api/v1/subscriptions: the same as the form on the pages."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class SubscriptionAccepted(BaseModel):
 
 @router.post("", status_code=202, summary="Ask for digests; a letter asks the address to confirm")
 async def ask(request: Request, session: Write, now: Now, body: SubscriptionIn) -> SubscriptionAccepted:
-    """The answer is the same whether or not the address is known."""
+    """Request a subscription. The response is the same whether or not the address is known."""
     email = normalise_email_address(body.email)
     preferences = SubscriptionPreferences(body.cadence, body.weekday, body.hour, body.time_zone)
     if await may_send_letter(request, email, now):

@@ -37,7 +37,7 @@ Words = Annotated[
 
 
 class TopicFields(BaseModel):
-    """What a topic says, its words aside."""
+    """The fields of a topic, except its words."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -60,7 +60,7 @@ class TopicIn(TopicFields):
 
 
 class TopicChange(BaseModel):
-    """What is left out, or null, stays as it is."""
+    """A change of a topic. Fields that are left out or null stay as they are."""
 
     model_config = ConfigDict(extra="forbid")
 

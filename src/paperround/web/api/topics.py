@@ -1,4 +1,4 @@
-"""/api/v1/topics: a reader's topics, what they match, ratings; with a key. And POST /api/v1/match without."""
+"""/api/v1/topics: a reader's topics, their matches and ratings, with a key. POST /api/v1/match needs none."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def list_topics(session: Read, reader: KeyReader, settings: Config) -> Top
 async def create_topic(
     session: Write, reader: KeyWriter, settings: Config, now: Now, topic: TopicIn, response: Response
 ) -> TopicOut:
-    """Words, examples or authors: one of them is enough."""
+    """Create a topic. It needs words, examples or authors: one of them is enough."""
     made = await reader_topics.create_topic(session, reader.id, topic.wish(), now=now)
     response.headers["Location"] = f"/api/v1/topics/{made.id}"
     return TopicOut.of(made, settings.address)
@@ -72,7 +72,7 @@ async def one_topic(session: Read, reader: KeyReader, settings: Config, topic_id
 async def change_topic(
     session: Write, reader: KeyWriter, settings: Config, now: Now, topic_id: TopicId, change: TopicChange
 ) -> TopicOut:
-    """What is left out stays as it is."""
+    """Change a topic. Fields that are left out stay as they are."""
     topic = await reader_topics.get_topic(session, reader.id, topic_id)
     wish = change.said(topic)
     if wish is not None:
@@ -104,7 +104,7 @@ async def topic_papers(
     ] = None,
     limit: Annotated[int, Query(ge=1, le=100, description="At most so many papers.")] = 50,
 ) -> MatchList:
-    """As the topic is now: a rating counts at once."""
+    """List matches of the topic as it is now. Ratings count at once."""
     async with database_of(request).read_session() as session:
         topic = await reader_topics.get_topic(session, reader.id, topic_id)
     vectors = await encode_texts(request, {topic.id: topic.words})
@@ -130,7 +130,10 @@ async def topic_ratings(session: Read, reader: KeyReader, topic_id: TopicId) -> 
 async def rate(
     session: Write, reader: KeyWriter, now: Now, topic_id: TopicId, rating: RatingIn
 ) -> RatingList:
-    """Counts at the next look. A paper rated less never comes back in this topic."""
+    """Rate a paper. The rating counts from the next matching on.
+
+    A paper rated “less” never comes back in this topic.
+    """
     topic = await reader_topics.get_topic(session, reader.id, topic_id)
     paper = await get_paper_or_404(session, rating.paper)
     await _rate(session, topic, paper.id, rating.value, now)
@@ -152,7 +155,7 @@ def _ratings(topic: Topic) -> RatingList:
 
 @router.post("/match", summary="Papers that match a text or examples")
 async def match(request: Request, settings: Config, now: Now, asked: MatchIn) -> MatchList:
-    """Nothing is kept. Needs no key; at most 60 times a minute."""
+    """Match papers with a topic that is not stored. Needs no key; at most 60 requests a minute."""
     if not (asked.text.strip() or asked.examples or asked.authors):
         raise BadRequest("Say what to match: `text`, `examples` or `authors`.")
     await _within_limit(request, now)

@@ -1,1 +1,1 @@
-"""The Hugging Face hub's own JSON, so that its client works unmodified."""
+"""The JSON API of the Hugging Face hub, so that its client works unmodified."""

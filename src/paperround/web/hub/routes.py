@@ -1,4 +1,4 @@
-"""The hub's own JSON: its client works on us, and one Paperround can be another's feed. Shapes only."""
+"""Routes of the hub's JSON API. Its client works on them, and one Paperround can be the feed of another."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ async def daily_papers(
     p: Annotated[str | None, Query(description="The page, from 0.")] = None,
     limit: Annotated[str | None, Query(description="Listings a page, 1 to 100.", examples=["50"])] = None,
 ) -> JSONResponse:
-    """From the newest day back, each day by votes.
+    """List papers from the newest day back, each day by votes.
 
-    What is unknown or out of bounds is ignored or clamped, never refused; only a bad date is.
+    Unknown parameters are ignored and numbers out of bounds are clamped. Only an invalid date is refused.
     """
     count = min(max(_number(limit, DEFAULT_LIMIT), 1), 100)
     page = min(max(_number(p, 0), 0), LAST_PAGE)
@@ -82,7 +82,7 @@ async def search_papers(
     q: Annotated[str | None, Query(description="What to look for; without it, the newest.")] = None,
     limit: Annotated[str | None, Query(description="Papers, 1 to 100.", examples=["20"])] = None,
 ) -> JSONResponse:
-    """The best first, in the form of the daily list."""
+    """Search papers. The best come first, in the form of the daily list."""
     count = min(max(_number(limit, DEFAULT_SEARCH_LIMIT), 1), 100)
     asking = await encode_search(request, (q or "")[:MAX_QUERY_LENGTH])
     choice = EditionQuery(feeds=FEEDS)
@@ -127,7 +127,7 @@ async def paper_markdown(session: Read, paper_id: PaperId) -> Markdown:
 
 
 async def _listed_paper(session: Read, paper_id: str, *, load: LoaderOptions) -> tuple[Paper, Listing]:
-    """Only what stands on the hub's lists or was brought by a reader: never a sample."""
+    """Load a paper of the hub's lists or one that a reader submitted, but never a sample."""
     paper = await get_paper_or_404(session, paper_id, load=load)
     listings = [
         row for row in (await editions.load_listings(session, [paper.id]))[paper.id] if row.feed in FEEDS
@@ -138,7 +138,7 @@ async def _listed_paper(session: Read, paper_id: str, *, load: LoaderOptions) ->
 
 
 def markdown(paper: Paper) -> str:
-    """Title, authors, links and texts, as plain Markdown."""
+    """Serve the title, the authors, links and texts as plain Markdown."""
     links = [
         f"https://arxiv.org/abs/{paper.id}",
         f"https://arxiv.org/pdf/{paper.id}",

@@ -1,4 +1,4 @@
-"""The pages of papers: editions, trending, one paper."""
+"""The pages of editions, of trending papers, and of one paper."""
 
 from __future__ import annotations
 

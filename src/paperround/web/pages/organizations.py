@@ -1,4 +1,4 @@
-"""The page of an organization: its papers, newest or most voted first."""
+"""The page of an organization: its papers, the newest or the most voted first."""
 
 from __future__ import annotations
 

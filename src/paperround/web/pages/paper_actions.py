@@ -1,4 +1,4 @@
-"""What a reader does with a paper on a list: vote, save, rate within a topic. It leads back to the paper."""
+"""Actions on a paper in a list: vote, save, rate within a topic. Each leads back to the paper."""
 
 from __future__ import annotations
 

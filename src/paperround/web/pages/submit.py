@@ -1,4 +1,4 @@
-"""`/submit`: put a paper on today's list, and see what became of earlier ones."""
+"""`/submit`: puts a paper on today's list and shows the state of earlier ones."""
 
 from __future__ import annotations
 

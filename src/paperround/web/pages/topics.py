@@ -1,4 +1,4 @@
-"""`/topics` and `/topics/{id}`: what matches, why, and what a topic has learned from."""
+"""`/topics` and `/topics/{id}`: matches, the reasons for them, and what a topic has learned from."""
 
 from __future__ import annotations
 

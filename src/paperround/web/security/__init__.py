@@ -1,1 +1,1 @@
-"""What guards every route: CSRF, cookies, client addresses, middleware. It knows no page."""
+"""Guards every route: CSRF, cookies, client addresses and middleware. It knows no page."""

@@ -1,4 +1,4 @@
-"""Where a request comes from: the peer, or what the proxies that we trust say. Pure but for the last."""
+"""Finds the address that a request comes from: the peer's, or what trusted proxies report."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ Address = IPv4Address | IPv6Address
 
 
 def find_client_address(peer: str, forwarded: str, trusted: Sequence[IPvAnyNetwork]) -> Address | None:
-    """The last hop that isn't a trusted proxy; what stands before it anyone can have written.
+    """Return the last hop that is not a trusted proxy. Anybody can have written what stands before it.
 
-    `forwarded`: X-Forwarded-For; each proxy adds at its end whom it heard. None: the peer has no address.
+    `forwarded` is X-Forwarded-For, to whose end each proxy adds the address that it heard from. Returns None
+    if the peer has no address.
     """
     address = _parse_address(peer)
     for said in reversed(forwarded.split(",")):
@@ -30,7 +31,7 @@ def find_client_address(peer: str, forwarded: str, trusted: Sequence[IPvAnyNetwo
 
 
 def _parse_address(text: str) -> Address | None:
-    """IPv4 in IPv6's clothes (`::ffff:192.0.2.1`) is IPv4."""
+    """Parse an address. IPv4 that is mapped into IPv6 (`::ffff:192.0.2.1`) becomes IPv4."""
     try:
         address = ip_address(text.strip().split("%")[0])
     except ValueError:
@@ -44,14 +45,14 @@ def _is_in_networks(address: Address, networks: Sequence[IPvAnyNetwork]) -> bool
 
 
 def describe_network(address: Address | None) -> str:
-    """What one party commonly has: a /24 of IPv4, a /64 of IPv6."""
+    """Return the network that one party commonly has: a /24 of IPv4, a /64 of IPv6."""
     if address is None:
         return "unknown"
     return str(ip_network((address, 64 if isinstance(address, IPv6Address) else 24), strict=False))
 
 
 def find_source_network(request: Request) -> str:
-    """The network that a request comes from, for limits."""
+    """Return the network that a request comes from, as rate limits count it."""
     peer = request.client.host if request.client else ""
     forwarded = ",".join(request.headers.getlist("x-forwarded-for"))
     return describe_network(find_client_address(peer, forwarded, settings_of(request).trusted_proxies))

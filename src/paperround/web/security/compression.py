@@ -1,4 +1,4 @@
-"""Answers made small on their way. A page of papers is text, and shrinks to a third."""
+"""Compresses responses. A page of papers is text, and shrinks to a third."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ COMPRESSION_LEVEL = 4  # the next takes half as much time again for a thirtieth 
 
 
 class AnonymousCompression:
-    """Gzip for whoever asks without a cookie. With one, the size of an answer that holds both a secret and
-    words from the address would tell of the secret (BREACH)."""
+    """Gzip for requests without a cookie.
+
+    The size of a compressed response that holds both a secret and words from the address would reveal the
+    secret (BREACH), so responses to requests with a cookie are not compressed.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.plain = app

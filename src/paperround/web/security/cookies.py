@@ -1,4 +1,4 @@
-"""The cookie that holds a session's token, and the token of forms that belongs to it. Asks no database."""
+"""The session's cookie and the token of its forms. This module queries no database."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def is_secure(settings: Settings) -> bool:
 
 
 def cookie_name(settings: Settings) -> str:
-    """`__Host-`: the browser takes it from this very host over https alone, never from a subdomain."""
+    """Return the cookie's name. `__Host-` makes browsers accept it from this very host over https only."""
     return f"__Host-{COOKIE}" if is_secure(settings) else COOKIE
 
 
 def read_session_token(request: HTTPConnection, signer: Signer, settings: Settings) -> str | None:
-    """The session's token, if the cookie is one that we gave."""
+    """Return the session's token if the cookie is one that we signed."""
     cookie = request.cookies.get(cookie_name(settings))
     if not cookie:
         return None
@@ -55,7 +55,7 @@ def delete_session_cookie(response: Response, settings: Settings) -> None:
 
 
 def make_form_token(signer: Signer, session_id: int) -> str:
-    """For the hidden field `csrf` of this session's forms."""
+    """Return the value of the hidden field `csrf` in this session's forms."""
     return signer.sign(FORMS, session_id)
 
 

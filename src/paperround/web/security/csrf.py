@@ -1,4 +1,4 @@
-"""Requests that a browser was made to send by another site's page: refused."""
+"""Refuses requests that another site's page made a browser send."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ OLD_FORM: Final = "This form belongs to another session. Load the page again, th
 
 
 def is_own_origin(headers: Headers, settings: Settings) -> bool:
-    """Whether a browser says that a page of ours sent this; true for programs, which say nothing.
+    """Tell whether a page of ours sent this, according to the browser. True for programs, which do not say.
 
-    `Sec-Fetch-Site` comes over https and from loopback alone; elsewhere a POST has an `Origin`.
+    Browsers send `Sec-Fetch-Site` only over https and from loopback. Elsewhere a POST has an `Origin`.
     """
     site = headers.get("sec-fetch-site")
     if site is not None:
@@ -48,7 +48,7 @@ def _parse_origin(address: str) -> tuple[str, str, int | None] | None:
 
 
 class CrossSiteGuard:
-    """Refuses what would change something when a browser says that another site sent it."""
+    """A middleware that refuses requests from other sites which would change something."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -65,9 +65,9 @@ class CrossSiteGuard:
 
 
 async def require_form_token(request: Request, visit: Visit, now: Now) -> None:
-    """What a signed-in browser sends to change something must carry the token of its own session's forms.
+    """Require the token of the session's own forms in what a signed-in browser sends to change something.
 
-    Programs with a key have no cookie, so this isn't about them. A session's token is renewed here too.
+    Programs with a key have no cookie, so this does not concern them. It also renews the token of a session.
     """
     if visit is None or request.method in SAFE_METHODS or request.url.path.startswith(EXEMPT_PATHS):
         return

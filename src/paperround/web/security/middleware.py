@@ -1,4 +1,4 @@
-"""What stands around every route: headers, HEAD, the last resort, how much may be sent. Knows no route."""
+"""Middleware of every route: headers, HEAD, unexpected errors, and the size of bodies. It knows no route."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ HEADERS: Final = {
 
 
 class SecurityHeaders:
-    """No page of ours loads anything from elsewhere, runs inline script or stands in a frame."""
+    """A middleware whose headers forbid foreign resources, inline scripts and frames."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -51,7 +51,7 @@ class SecurityHeaders:
 
 
 class HeadAsGet:
-    """What can be read answers HEAD too: as GET, without the body. FastAPI's routes alone would refuse it."""
+    """A middleware that answers HEAD like GET, without the body. FastAPI's own routes would refuse it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -67,8 +67,11 @@ class HeadAsGet:
 
 
 class UnexpectedErrors:
-    """Answers for an error that no handler knows. Starlette's own way to do so stands outside of every
-    middleware, so without our headers; it also raises again: logged twice, connection cut."""
+    """A middleware that answers errors which no handler knows.
+
+    Starlette's own handler stands outside of every middleware, so its response lacks our headers. It also
+    raises the error again, which logs it twice and cuts the connection.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -91,7 +94,7 @@ class UnexpectedErrors:
 
 
 class BodyLimit:
-    """Refuses a body over the limit: at once when its length is told, else when that much has come."""
+    """A middleware that refuses a body over the limit. It does so at once where the length is declared."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -124,7 +127,7 @@ class BodyLimit:
 
 
 class CacheControl:
-    """A page for somebody who is signed in is theirs alone; every other page may be kept whole by anyone."""
+    """A middleware that keeps readers' own pages out of shared caches, and renews the cookie."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -153,7 +156,7 @@ class CacheControl:
 
 
 async def reject_nul(request: Request) -> None:
-    """PostgreSQL holds no NUL in a text, and psycopg raises: refused before any route asks for one."""
+    """Refuse a NUL in the address or a form. PostgreSQL stores none, and psycopg would raise."""
     values = [*request.path_params.values(), *request.query_params.values()]
     if any("\0" in str(value) for value in values):
         raise BadRequest("There is a NUL character in the address.")

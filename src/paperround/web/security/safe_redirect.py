@@ -1,4 +1,4 @@
-"""Addresses within this site, told from those that only look like it."""
+"""Tells addresses within this site from those that only look like it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 
 def keep_local(address: str) -> str:
-    """A path on this site, with its query; else '', as for `//example.org` or `/\\\\example.org`."""
+    """Return a path on this site with its query, or '' for anything else, such as `//example.org`."""
     odd = any(ord(letter) < 33 or letter == "\\" for letter in address)
     if odd or not address.startswith("/") or address.startswith("//"):
         return ""

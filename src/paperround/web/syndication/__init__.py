@@ -1,1 +1,1 @@
-"""Documents made of papers: Atom, JSON Feed, citations, sitemap."""
+"""Documents about papers for other programs: Atom, JSON Feed, citations and the sitemap."""

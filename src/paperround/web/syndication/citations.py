@@ -1,4 +1,4 @@
-"""A paper as a file for reference managers: /papers/{id}.bib and .ris."""
+"""Serves a paper as a file for reference managers: /papers/{id}.bib and .ris."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def paper_ris(session: Read, settings: Config, paper_id: PaperId) -> Respo
 
 
 def bibtex(paper: Paper, settings: Settings) -> str:
-    """The entry, for the file and the paper's page."""
+    """Return the paper's BibTeX entry, for the file and for the paper's page."""
     return citations.render_bibtex(paper, url=_url(paper, settings), on_arxiv=not paper.invented)
 
 

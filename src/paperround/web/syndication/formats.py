@@ -1,6 +1,6 @@
-"""A list of papers as an Atom feed (RFC 4287) or a JSON Feed (1.1), asked for again at little cost.
+"""Writes a list of papers as an Atom feed (RFC 4287) or a JSON Feed (1.1), with validators for caches.
 
-Knows no list: routes say which papers, under which title and address.
+This module knows no list: the routes decide on the papers, the title and the address.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CACHE_CONTROL: Final = "max-age=300"  # what asks more often than that is answer
 
 
 class FeedFormat(enum.StrEnum):
-    """As an address ends."""
+    """A format, by the ending of its address."""
 
     atom = "atom"
     json = "json"
@@ -40,9 +40,11 @@ MEDIA_TYPES: Final = {FeedFormat.atom: "application/atom+xml", FeedFormat.json: 
 
 @dataclass(frozen=True)
 class FeedDocument:
-    """`address` is the feed's own, `page` the one that people read: both whole, so that they are stable ids.
+    """A feed.
 
-    `base`: the site's address. `site`: its name, the author of what has none.
+    `address` is its own, `page` the one that people read; both are absolute and serve as stable ids.
+
+    `base` is the site's address, and `site` its name, which is the author of entries without one.
     """
 
     title: str
@@ -56,20 +58,20 @@ class FeedDocument:
     def of(
         cls, settings: Settings, title: str, address: str, page: str, papers: Sequence[Paper]
     ) -> FeedDocument:
-        """On this site; `address` and `page` are paths."""
+        """Build a feed of this site. `address` and `page` are paths."""
         base, site = settings.address, settings.site_name
         return cls(f"{site}: {title}", f"{base}{address}", f"{base}{page}", base, site, papers)
 
     @property
     def updated(self) -> datetime:
-        """When a reading last touched a paper of it."""
+        """When a reading last changed one of the papers."""
         return max((paper.seen_at for paper in self.papers), default=datetime.fromtimestamp(0, UTC))
 
 
 def build_response(
     request: Request, feed: FeedDocument, form: FeedFormat, *, private: bool = False
 ) -> Response:
-    """The feed; 304 to who has it already. `private`: for one reader alone."""
+    """Build the response: the feed, or 304 for a client that has it. `private` means for one reader only."""
     headers = {
         "ETag": _mark(feed, form),
         "Last-Modified": format_datetime(feed.updated.astimezone(UTC).replace(microsecond=0), usegmt=True),
@@ -84,14 +86,14 @@ def build_response(
 
 
 def _mark(feed: FeedDocument, form: FeedFormat) -> str:
-    """The same for the same content; weak, since it may be compressed on its way."""
+    """Build the ETag. It is weak, because the response may be compressed on its way."""
     told = [(paper.id, paper.text_hash, str(paper.listed_on), str(paper.revised_at)) for paper in feed.papers]
     content = repr((__version__, form, feed.title, feed.address, feed.site, told))
     return f'W/"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'
 
 
 def _is_known(request: Request, mark: str, updated: datetime) -> bool:
-    """A client's mark counts before its time, as HTTP has it."""
+    """Tell whether the client has this version. An ETag precedes a time (RFC 9110, 13.2.2)."""
     marks = request.headers.get("If-None-Match")
     if marks is not None:
         return marks.strip() == "*" or mark.removeprefix("W/") in [
@@ -179,6 +181,6 @@ def _tags(paper: Paper) -> list[str]:
 
 
 def _changed(paper: Paper) -> datetime:
-    """Votes come by the hour and are no change of a paper; a new version is."""
+    """Return when the paper last changed: votes come every hour and do not count, a new version does."""
     listed = listing_time(paper.listed_on)
     return max(listed, paper.revised_at) if paper.revised_at else listed

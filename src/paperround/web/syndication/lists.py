@@ -1,4 +1,4 @@
-"""The feeds to subscribe to with a feed reader: the newest papers, what trends, a search."""
+"""Serves feeds for feed readers: the newest papers, trending papers, and a search."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ router = APIRouter(prefix="/feeds", tags=["feed readers"], default_response_clas
 
 @router.get("/daily.{form}", summary="The newest papers, as a feed")
 async def daily(request: Request, session: Read, settings: Config, form: FormOf) -> Response:
-    """The lists of the last seven days that have papers, the newest first, at most 100 papers."""
+    """Serve the newest papers: those listed in the last seven days, at most 100 of them."""
     newest = await editions.find_newest_day(session)
     papers: list[Paper] = []
     if newest:
@@ -51,7 +51,7 @@ async def daily(request: Request, session: Read, settings: Config, form: FormOf)
 
 @router.get("/trending.{form}", summary="What is trending, as a feed")
 async def trending(request: Request, session: Read, settings: Config, form: FormOf) -> Response:
-    """The 50 hottest papers, the hottest first."""
+    """Serve the 50 papers that trend most, in that order."""
     part = await editions.list_papers(session, EditionQuery(), sort=Sort.trending, limit=MAX_TRENDING_PAPERS)
     address = f"/feeds/trending.{form}"
     feed = FeedDocument.of(settings, "trending papers", address, "/papers/trending", part.papers)
@@ -68,7 +68,10 @@ async def found(
     now: Now,
     form: FormOf,
 ) -> Response:
-    """The 20 papers of the last 30 days that match best, the newest first. Asked as /api/v1/search is."""
+    """Serve the 20 best matches of the last 30 days, the newest first.
+
+    Parameters are those of /api/v1/search.
+    """
     if asking is None or not asking.query.words:
         raise BadRequest("Say what to look for: ?q=…")
     earliest = (now - NEWS).date()

@@ -1,4 +1,4 @@
-"""For machines that come by themselves: robots.txt, the sitemap, the icon where they look for it."""
+"""Serves what machines look for by themselves: robots.txt, the sitemap, and the icon at its usual address."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/robots.txt")
 async def robots(settings: Config) -> PlainTextResponse:
-    """What is somebody's own, and what costs, is not for crawlers."""
+    """Keep crawlers away from readers' own pages and from costly ones."""
     lines = ["User-agent: *", *(f"Disallow: {path}" for path in PRIVATE)]
     return PlainTextResponse(
         "\n".join([*lines, f"Sitemap: {settings.address}/sitemap.xml", ""]), headers=CACHE_HEADERS
@@ -50,7 +50,7 @@ async def icon() -> RedirectResponse:
 
 @router.get("/sitemap.xml")
 async def sitemap(session: Read, settings: Config) -> Response:
-    """The sitemaps of all months, the newest first."""
+    """Serve the index of all months' sitemaps, the newest first."""
     days = await editions.find_first_and_last_day(session)
     months = list(_months(*days)) if days else []
     places = [f"{settings.address}/sitemap/{month.key}.xml" for month in months]
@@ -60,7 +60,7 @@ async def sitemap(session: Read, settings: Config) -> Response:
 
 @router.get("/sitemap/{key}.xml")
 async def month_sitemap(session: Read, settings: Config, key: str) -> Response:
-    """A month: its edition, and the papers listed in it."""
+    """Serve a month's sitemap: its edition and the papers listed in it."""
     month = EditionPeriod.parse(Period.month, key)
     ids = await editions.list_paper_ids(session, month, limit=MAX_ADDRESSES - 1)
     places = [presenters.edition_address(month), *(f"/papers/{paper_id}" for paper_id in ids)]

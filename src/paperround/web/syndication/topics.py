@@ -1,4 +1,4 @@
-"""`/feeds/topics/{id}.atom?key=…`: a topic's matches for a feed reader, which can't sign in."""
+"""Serves `/feeds/topics/{id}.atom?key=…`: a topic's matches for a feed reader, which cannot sign in."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def topic_feed(
     form: FormOf,
     key: Annotated[str, Query(max_length=100, description="The topic's own, from its page.")] = "",
 ) -> Response:
-    """Matches of the last seven days, the newest first, then the best."""
+    """Serve the matches of the last seven days, the newest day first, then the best."""
     async with database_of(request).read_session() as session:
         topic = await reader_topics.get_topic_by_feed_key(session, topic_id, key)
     vectors = await encode_texts(request, {topic.id: topic.words})

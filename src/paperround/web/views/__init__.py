@@ -1,1 +1,1 @@
-"""Presenters: domain objects become what a template shows. They know no request."""
+"""Presenters: they turn domain objects into what a template shows. They know no request."""

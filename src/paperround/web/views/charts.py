@@ -1,4 +1,4 @@
-"""Votes over time as lines: a chart for a paper's page, a small one for a list. Pure."""
+"""Draws votes over time as lines: a chart for a paper's page and a small line for lists. Pure functions."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ MIN_STEPS: Final = 4  # fewer are a straight line, and tell nothing
 
 @dataclass(frozen=True)
 class Chart:
-    """Votes over time as the path of a stepped line: a number stands until the next is seen.
+    """Votes over time as the path of a stepped line, in which a number holds until the next is seen.
 
-    `days` are where days begin, `top` what the upper edge stands for; the lower one is 0.
+    `days` are the positions of midnights. `top` is the number at the upper edge; the lower edge is 0.
     """
 
     width: int
@@ -34,7 +34,7 @@ class Chart:
 
 
 def build_chart(signals: Sequence[Signal], *, until: datetime) -> Chart | None:
-    """From the first signal to `until`, the last reading. None where there is no line to draw."""
+    """Build a chart from the first signal to `until`, the last reading. None if there is no line to draw."""
     votes = [signal.upvotes for signal in signals]
     if len(set(votes)) < 2:
         return None
@@ -56,7 +56,7 @@ def build_chart(signals: Sequence[Signal], *, until: datetime) -> Chart | None:
 
 
 def _list_midnights(first: datetime, last: datetime) -> list[datetime]:
-    """Where days begin between two moments; none where there would be more than a chart can show."""
+    """List the midnights between two moments, or none if there are more than a chart can show."""
     days = (last - first).days + 1
     if days > MAX_DAYS:
         return []
@@ -65,7 +65,7 @@ def _list_midnights(first: datetime, last: datetime) -> list[datetime]:
 
 
 def build_sparkline(steps: Sequence[VoteCount]) -> str | None:
-    """The path of a small line, from the first of `steps` to the last. None where there is none to see."""
+    """Build the path of a small line through `steps`. None if there is nothing to see."""
     numbers = [step.number for step in steps]
     if len(numbers) < MIN_STEPS or len(set(numbers)) < 2:
         return None

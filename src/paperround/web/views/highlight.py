@@ -1,4 +1,4 @@
-"""Marking words in HTML that was made safe before. Only text outside of tags and formulas changes."""
+"""Marks words in HTML that is already safe. Only text outside of tags and formulas changes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BETWEEN: Final = re.compile(f"({WORD.pattern})")  # splits a text into words and
 
 
 class Highlighter:
-    """Puts every word whose folded form is in `words` inside of <mark>. Knows each word that it has seen."""
+    """Puts <mark> around every word whose folded form is in `words`."""
 
     def __init__(self, words: Collection[str]) -> None:
         self._becomes = _Becomes(words)
@@ -39,7 +39,7 @@ class Highlighter:
 
 
 class _Becomes(dict[str, str]):
-    """A word as it is written, and what it becomes."""
+    """A cache from a word as it is written to its replacement."""
 
     def __init__(self, words: Collection[str]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A paper in the words of schema.org, for search engines and reference managers. Pure."""
+"""Describes a paper in the vocabulary of schema.org, for search engines and reference managers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from paperround.text.markup import render_unicode
 
 
 def build_scholarly_article(paper: Paper, *, url: str, on_arxiv: bool) -> dict[str, Any]:
-    """`url`: its page here. What isn't known is left out."""
+    """Build a ScholarlyArticle. `url` is the paper's page here. Unknown properties are left out."""
     told: dict[str, Any] = {
         "@context": "https://schema.org",
         "@type": "ScholarlyArticle",

@@ -1,4 +1,4 @@
-"""What pages show: dates, counts and papers in the words of a page. Pure; templates hold no logic."""
+"""Formats dates, counts and papers for pages. Pure functions; templates hold no logic."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ MAX_SEARCH_LENGTH: Final = 480  # characters, within what a search reads
 
 
 def format_short_day(day: date, *, today: date) -> str:
-    """`22 Nov`; with the year when it isn't this year's."""
+    """Format a day as `22 Nov`, with the year unless it is this year."""
     return f"{day.day} {day:%b}" if day.year == today.year else f"{day.day} {day:%b} {day.year}"
 
 
 def format_days_ago(day: date, *, today: date) -> str:
-    """`today`, `yesterday`, `3 days ago`; the date itself when a week has passed."""
+    """Format a day as `today`, `yesterday` or `3 days ago`, or as a date when it is a week old."""
     days = (today - day).days
     if not 0 <= days < 7:
         return f"on {format_short_day(day, today=today)}"
@@ -35,14 +35,14 @@ def format_days_ago(day: date, *, today: date) -> str:
 
 
 def format_hours(number: float) -> str:
-    """`24 hours`, `36.5 hours`, `7 days`."""
+    """Format a duration as `24 hours`, `36.5 hours` or `7 days`."""
     if number > 24 and number % 24 == 0:
         return format_plural(int(number // 24), "day")
     return format_plural(int(number), "hour") if number == int(number) else f"{number:g} hours"
 
 
 def format_count(number: int) -> str:
-    """`312`, `1.2k`, `24k`: as exact as a glance needs."""
+    """Format a count as `312`, `1.2k` or `24k`."""
     if number < 1000:
         return str(number)
     if number < 10_000:
@@ -55,7 +55,7 @@ def format_plural(number: int, one: str, many: str | None = None) -> str:
 
 
 def format_age(moment: datetime | None, *, now: datetime) -> str:
-    """`6 minutes ago`, `in 3 hours`; `never` for no moment."""
+    """Format a moment as `6 minutes ago` or `in 3 hours`. None becomes `never`."""
     if moment is None:
         return "never"
     span = now - moment
@@ -70,7 +70,7 @@ def format_age(moment: datetime | None, *, now: datetime) -> str:
 
 
 def write_heading(span: EditionPeriod, *, today: date) -> str:
-    """`Monday, 23 November`, `Week 47`, `November`; with the year when it isn't this year's."""
+    """Write a heading: `Monday, 23 November`, `Week 47` or `November`, with the year of another year."""
     match span.period:
         case Period.day:
             named = f"{span.first:%A}, {span.first.day} {span.first:%B}"
@@ -83,14 +83,14 @@ def write_heading(span: EditionPeriod, *, today: date) -> str:
 
 
 def write_neighbour_label(span: EditionPeriod, *, today: date) -> str:
-    """A link to another edition: `Fri 20 Nov`, `Week 46`, `October`."""
+    """Write the label of a link to another edition: `Fri 20 Nov`, `Week 46` or `October`."""
     if span.period is Period.day:
         return f"{span.first:%a} {format_short_day(span.first, today=today)}"
     return write_heading(span, today=today)
 
 
 def write_extent(span: EditionPeriod) -> str:
-    """The days of a week: `16 to 22 November`, `28 September to 4 October`. Others say it themselves."""
+    """Write the days of a week: `16 to 22 November`. Other periods get '', as their heading says it."""
     if span.period is not Period.week:
         return ""
     month = f" {span.first:%B}" if span.first.month != span.last.month else ""
@@ -98,7 +98,7 @@ def write_extent(span: EditionPeriod) -> str:
 
 
 def choose_anchor_day(span: EditionPeriod, papers: Iterable[Paper], *, today: date) -> date:
-    """The day of an edition from which to look at it as a day, a week or a month: its newest with papers."""
+    """Choose the day at which links to other periods point: the edition's newest day with papers."""
     listed = (paper.listed_on for paper in papers if span.first <= paper.listed_on <= span.last)
     return max(listed, default=max(span.first, min(span.last, today)))
 
@@ -110,7 +110,10 @@ def edition_address(span: EditionPeriod, category: str | None = None) -> str:
 
 
 def search_address(text: str, *, phrase: bool = False) -> str:
-    """Where `text` is searched for; with `phrase`, or where its signs would be operators, word for word."""
+    """Build the address of a search for `text`.
+
+    It is quoted if `phrase` is set, or if its characters would be read as operators.
+    """
     words = text.replace('"', " ").split()
     sought = " ".join(words)[:MAX_SEARCH_LENGTH]
     operators = any(word.startswith("-") or word.lower() == "or" for word in words)
@@ -122,16 +125,16 @@ def organization_address(name: str) -> str:
 
 
 def hub_organization_url(organization: Organization) -> str | None:
-    """Its page on the hub, if it came from there."""
+    """Build the address of the organization's page on the hub. None unless it came from there."""
     return f"https://huggingface.co/{quote(organization.name, safe='')}" if organization.hub_id else None
 
 
 @dataclass(frozen=True)
 class PaperCard:
-    """A paper in a list. Texts are HTML made safe; links are http(s).
+    """A paper in a list. Its texts are safe HTML, and its links are http(s).
 
-    `people`: whose work it is, where an organization stands for them in `who`. `line`: how its votes moved of
-    late, as the path of a small picture. `seen`: seconds since 1970 when it was first seen, 0 if unknown.
+    `people` are the authors where `who` names an organization. `line` is the path of a small chart of recent
+    votes. `seen` is when the paper was first seen, in seconds since 1970, or 0 if unknown.
     """
 
     id: str
@@ -158,7 +161,7 @@ class PaperCard:
 
 
 def fold_authors(authors: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-    """Those shown at once and those that open in place; a handful more isn't worth the fold."""
+    """Split authors into those shown at once and those that open in place. A handful more are not folded."""
     if len(authors) <= FIRST_AUTHORS + 4:
         return authors, []
     return authors[:FIRST_AUTHORS], authors[FIRST_AUTHORS:]
@@ -167,7 +170,7 @@ def fold_authors(authors: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
 def build_paper_card(
     paper: Paper, *, today: date, by_people: bool = False, movement: VoteHistory | None = None
 ) -> PaperCard:
-    """`by_people`: authors are named even where an organization would stand for them."""
+    """Build a card. `by_people` names the authors even where an organization would stand for them."""
     authors = paper.author_names
     group = None if by_people else paper.organization
     who, others = _write_byline(group, authors)
@@ -198,7 +201,7 @@ def build_paper_card(
 
 
 def _write_byline(organization: Organization | None, authors: Sequence[str]) -> tuple[str, str]:
-    """The organization and how many wrote it; without one, the first author and how many others."""
+    """Write the organization and the number of authors, or else the first author and the number of others."""
     if organization:
         return organization.full_name, format_plural(len(authors), "author") if authors else ""
     if not authors:
@@ -221,11 +224,11 @@ def build_paper_cards(
 
 
 def explain_trending(entry: PaperCard) -> str:
-    """Why it trends: `12 votes today · listed 2 days ago`."""
+    """Explain why a paper trends: `12 votes today · listed 2 days ago`."""
     listed = f"listed {entry.listed_label}"
     return f"{format_plural(entry.today, 'vote')} today · {listed}" if entry.today else listed
 
 
 def find_account_name(account: Mapping[str, Any] | None) -> str | None:
-    """A hub account in words: its full name, else its name."""
+    """Return the full name of a hub account, or else its user name."""
     return (account.get("fullname") or account.get("name")) if account else None

@@ -1,4 +1,4 @@
-"""Why a paper matches a topic, in a sentence. Pure."""
+"""Writes the sentence that says why a paper matches a topic. Pure functions."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ AND: Final = Markup(" and ")
 
 
 def write_reasons(match: Match, titles: Mapping[str, str]) -> Markup:
-    """`Because of <b>rivers</b> and <b>tides</b>, and like <a>Slow Water</a>.` '' when nothing stands out.
+    """Write `Because of <b>rivers</b> and <b>tides</b>, and like <a>Slow Water</a>.`, or '' without a reason.
 
-    `titles` are of the papers that reasons name.
+    `titles` are those of the papers that reasons name.
     """
     by_kind: dict[ReasonKind, list[str]] = {kind: [] for kind in ReasonKind}
     for reason in match.reasons:
@@ -40,5 +40,5 @@ def _join(parts: Sequence[str], last: Markup = AND) -> Markup:
 
 
 def find_papers_in_reasons(matches: Sequence[Match]) -> set[str]:
-    """Ids of the papers that reasons name."""
+    """Return the ids of the papers that reasons name."""
     return {reason.text for match in matches for reason in match.reasons if reason.kind is ReasonKind.paper}
