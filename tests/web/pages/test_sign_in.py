@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import httpx
@@ -28,12 +27,6 @@ from support.people import ADA, BEN, CYN, add_person, sign_in_browser
 from support.subscriptions import subscribed
 
 NOW = utc(TODAY)
-
-
-@pytest.fixture
-async def browser(database_url: str) -> AsyncIterator[httpx.AsyncClient]:
-    async with opened(database_url) as client:
-        yield client
 
 
 async def link_for(
