@@ -20,12 +20,13 @@ test: .venv/.installed-dev lint ## lint, types, architecture and all tests
 test-infinity: .venv/.installed-dev .venv-infinity/.installed ## Paperround with Infinity, a server of embeddings that isn't ours
 	$(BIN)/python -m pytest tests/embeddings/test_foreign_server.py
 
-lint: .venv/.installed-dev ## ruff, mypy, import-linter
+lint: .venv/.installed-dev ## ruff, mypy, import-linter, dead code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	MYPYPATH=benchmarks $(BIN)/mypy benchmarks docs/screenshots
 	$(BIN)/lint-imports
+	$(BIN)/vulture
 
 format: .venv/.installed-dev ## put the code into its one form
 	$(BIN)/ruff check --fix .

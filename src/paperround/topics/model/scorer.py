@@ -209,7 +209,6 @@ class PaperMatrix:
     columns: Columns
     words: Matrix  # shape (columns, n)
     mean_products: Floats  # shape (n,): each paper's product with the mean row
-    mean_row: Floats  # shape (columns,)
     vectors: Matrix  # shape (dimensions, n)
 
     @cached_property
@@ -225,12 +224,11 @@ class PaperMatrix:
         none = np.zeros(len(statistics.mean_vector), np.float32)
         vectors = [none if paper.vector is None else paper.vector for paper in papers]
         return cls(
-            rows,
-            columns,
-            np.ascontiguousarray(rows.dense(columns).T),
-            rows.dot(statistics.mean_words),
-            statistics.mean_words[columns],
-            np.ascontiguousarray(np.array(vectors, np.float32).reshape(len(papers), len(none)).T),
+            rows=rows,
+            columns=columns,
+            words=np.ascontiguousarray(rows.dense(columns).T),
+            mean_products=rows.dot(statistics.mean_words),
+            vectors=np.ascontiguousarray(np.array(vectors, np.float32).reshape(len(papers), len(none)).T),
         )
 
 
