@@ -1,4 +1,4 @@
-"""The timetable: when a task's name is put on the queue. A late clock or a second one does no harm."""
+"""The clock: puts jobs on the queue when they are due. A late clock or a second one does no harm."""
 
 from __future__ import annotations
 

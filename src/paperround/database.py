@@ -26,7 +26,7 @@ WriteSession = NewType("WriteSession", ReadSession)  # also usable wherever read
 
 
 def utc_now() -> datetime:
-    """The current time in UTC. It is read at the edges only and passed on as `now`."""
+    """Return the current time in UTC. It is read at the edges only and passed on as `now`."""
     return datetime.now(UTC)
 
 
@@ -81,7 +81,7 @@ class DatabaseUnavailable(PaperroundError):
 
     @classmethod
     def from_driver(cls, error: DBAPIError) -> DatabaseUnavailable:
-        """Say it in the driver's words."""
+        """Build the error from the driver's words."""
         return cls(f"The database can't be used: {str(error.orig).strip()}")
 
 

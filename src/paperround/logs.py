@@ -1,4 +1,4 @@
-"""Log lines: readable on a terminal, JSON elsewhere."""
+"""Configures log lines: readable on a terminal, JSON elsewhere."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from paperround.settings import Settings
 
 
 def configure(settings: Settings, process: str) -> None:
-    """Everything that this process logs, ours and the libraries', goes to stderr in one form."""
+    """Send everything that this process logs, ours and the libraries', to stderr in one form."""
     text = settings.log_format == "text" or (settings.log_format == "auto" and sys.stderr.isatty())
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,

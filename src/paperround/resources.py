@@ -1,4 +1,4 @@
-"""What of this machine our processes may use: cores and memory, also where a container's limits say so."""
+"""The cores and the memory that our processes may use, within the limits of a container."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CPUS: Final = Path("/sys/devices/system/cpu")
 
 
 def usable_cores() -> int:
-    """Physical cores that this process may use; two hyperthreads share one core's arithmetic."""
+    """Count the physical cores that this process may use. Two hyperthreads share one core's arithmetic."""
     if not hasattr(os, "sched_getaffinity"):
         return os.cpu_count() or 1
     cores = {_siblings_of(cpu) for cpu in os.sched_getaffinity(0)}
@@ -19,7 +19,7 @@ def usable_cores() -> int:
 
 
 def usable_memory() -> int:
-    """Bytes: the machine's memory, or a container's limit when that is less."""
+    """Return the usable bytes: the machine's memory, or a container's limit if that is less."""
     installed = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     try:
         return min(installed, int((CONTROL_GROUP / "memory.max").read_text()))
@@ -28,7 +28,7 @@ def usable_memory() -> int:
 
 
 def _siblings_of(cpu: int) -> str:
-    """The hyperthreads of `cpu`'s core, itself among them, as the kernel writes them."""
+    """Return the hyperthreads of `cpu`'s core, itself among them, as the kernel writes them."""
     try:
         return (CPUS / f"cpu{cpu}/topology/thread_siblings_list").read_text()
     except OSError:
@@ -36,7 +36,7 @@ def _siblings_of(cpu: int) -> str:
 
 
 def _cpu_quota() -> int | None:
-    """Whole CPUs that a container's limit grants, if there is one."""
+    """Return the whole CPUs that a container's limit grants, if there is one."""
     try:
         quota, period = (CONTROL_GROUP / "cpu.max").read_text().split()
         return max(1, int(quota) // int(period))

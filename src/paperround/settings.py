@@ -1,4 +1,4 @@
-"""Every setting, typed and frozen. Read once at the edge; nothing else reads the environment."""
+"""Every setting, typed and frozen. They are read once at the edge; nothing else reads the environment."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ Category = Annotated[str, StringConstraints(pattern=r"^[a-z-]+(\.[A-Za-z-]+)?$",
 
 
 def default_data_dir() -> Path:
-    """As root the embedded PostgreSQL runs as another user, which can't enter root's home."""
+    """Choose the data folder. As root, PostgreSQL runs as another user, which cannot enter root's home."""
     if os.geteuid() == 0:
         return Path("/var/lib/paperround")
     return Path(pwd.getpwuid(os.geteuid()).pw_dir) / ".local/share/paperround"
 
 
 class SecretFiles(EnvSettingsSource):
-    """Reads `PAPERROUND_NAME_FILE` for every secret `NAME`: the value is the file's text, stripped."""
+    """Reads `PAPERROUND_NAME_FILE` for every secret `NAME`. The value is the file's text, stripped."""
 
     def __call__(self) -> dict[str, object]:
         found: dict[str, object] = {}
@@ -42,7 +42,7 @@ class SecretFiles(EnvSettingsSource):
 
 
 class Settings(BaseSettings):
-    """The table in README.md has a line for each; a test compares the two."""
+    """All settings. The table in README.md has a line for each, and a test compares the two."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
@@ -172,7 +172,7 @@ class Settings(BaseSettings):
 
     @property
     def address(self) -> str:
-        """What links start with, without a slash at the end."""
+        """The site's address, with which links start. It has no slash at the end."""
         if self.public_url:
             return str(self.public_url).rstrip("/")
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 (compared, not bound)
@@ -191,5 +191,5 @@ class Settings(BaseSettings):
 
 
 def environment_with(**settings: str) -> dict[str, str]:
-    """This process's environment with some settings replaced, for a child."""
+    """Build a child's environment: that of this process with some settings replaced."""
     return {**os.environ, **{f"{PREFIX}{name.upper()}": value for name, value in settings.items()}}

@@ -1,4 +1,4 @@
-"""`up`: PostgreSQL and our own processes as children, watched, started again, and stopped together."""
+"""Runs PostgreSQL and our own processes as children of `up`: watches, restarts and stops them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,10 @@ async def keep_running(
 
 
 async def spawn(arguments: Sequence[str], environment: Mapping[str, str]) -> asyncio.subprocess.Process:
-    """In a session of its own, so that Ctrl-C reaches us alone; on a lifeline, so that it ends with us."""
+    """Start a child process.
+
+    It has a session of its own, so that Ctrl-C reaches only us, and a lifeline, so that it ends with us.
+    """
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -78,7 +81,7 @@ async def stop_process(child: asyncio.subprocess.Process, ended: asyncio.Task[in
 
 
 def hold_lifeline(stream: int = 0) -> None:
-    """End this process when the one that started it dies, even by kill -9: then our input closes."""
+    """End this process when the one that started it dies, even by kill -9. Our input closes then."""
 
     def watch() -> None:
         while os.read(stream, 1024):

@@ -1,4 +1,4 @@
-"""A throttle for requests or messages that all workers on all machines share. Kept in PostgreSQL."""
+"""A throttle for requests or messages that all workers on all machines share. It is kept in PostgreSQL."""
 
 from __future__ import annotations
 

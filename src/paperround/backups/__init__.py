@@ -1,4 +1,4 @@
-"""A whole copy of the database in one file, and back, by PostgreSQL's own programs."""
+"""Backups: a whole copy of the database in one file, and its restoration, by PostgreSQL's own programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the database into a file, which is whole or not there."""
+"""Saves the database to a file, which is either whole or not there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ OUR_SCHEMA: Final = "SELECT 1 FROM pg_tables WHERE (schemaname, tablename) = ('p
 
 
 def save_backup(programs: Programs, file: Path) -> int:
-    """Write what the database holds at one moment to `file`, while others write on. Its size in bytes.
+    """Write what the database holds at one moment to `file`, while others write on.
+
+    Returns its size in bytes.
 
     Raises `BackupError`, and then there is no `file`.
     """
@@ -38,7 +40,7 @@ def save_backup(programs: Programs, file: Path) -> int:
 
 
 def _beside(file: Path) -> Path:
-    """A new file beside `file`, for our eyes only (0600): it gets readers' addresses and the secret key."""
+    """Make a file beside `file` that only we can read (0600): it gets addresses and the secret key."""
     try:
         descriptor, name = tempfile.mkstemp(".part", f"{file.name}.", file.absolute().parent)
     except OSError as error:
@@ -48,7 +50,10 @@ def _beside(file: Path) -> Path:
 
 
 def _dump(programs: Programs, part: Path) -> None:
-    """pg_dump syncs what it wrote. Not by its output: to that it only appends, and so puts no offsets in."""
+    """Run pg_dump, which syncs what it wrote.
+
+    It writes to a path rather than to its output, because to that it only appends and puts no offsets in.
+    """
     schemas = (f"--schema={name}" for name in SCHEMAS)
     command = programs.connecting("pg_dump", "--format=custom", "--strict-names", *schemas, f"--file={part}")
     ended = subprocess.run(  # noqa: S603 - PostgreSQL's program

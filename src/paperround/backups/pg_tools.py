@@ -1,4 +1,4 @@
-"""pg_dump, pg_restore and psql: which ones fit the server, and how they are told where it is."""
+"""Runs pg_dump, pg_restore and psql: finds versions that fit the server and gives them its address."""
 
 from __future__ import annotations
 
@@ -25,39 +25,39 @@ SECRETS: Final = {"password", "sslpassword"}  # of libpq's parameters; everybody
 
 
 class BackupError(PaperroundError):
-    """A backup can't be made or restored; the text says why and what to do. Nothing was changed."""
+    """A backup cannot be made or restored. The text says why and what to do. Nothing was changed."""
 
     title = "Backup not possible"
 
 
 @dataclass(frozen=True)
 class Programs:
-    """PostgreSQL's programs for the database at `url`. `folder`: where they are; None: on PATH."""
+    """PostgreSQL's programs for the database at `url`. They are in `folder`, or on PATH if that is None."""
 
     url: str
     folder: Path | None
 
     def command(self, name: str, *arguments: str) -> list[str]:
-        """What to run. Raises `BackupError` where there is no such program."""
+        """Build a command line. Raises `BackupError` if there is no such program."""
         found = shutil.which(name, path=str(self.folder) if self.folder else None)
         if found is None:
             raise BackupError(f"{name} is not on PATH. {_advice()}")
         return [found, *arguments]
 
     def connecting(self, name: str, *arguments: str) -> list[str]:
-        """`command` for one that connects to the database. Its password is in `environment`."""
+        """Build a command line that connects to the database. The password is in `environment`."""
         told = {key: value for key, value in self._address.items() if key not in SECRETS}
         return self.command(name, "--no-password", f"--dbname={make_conninfo(**told)}", *arguments)
 
     @property
     def environment(self) -> dict[str, str]:
-        """For the children: ours, the database's password, and English words in what they say."""
+        """The children's environment: ours, the database's password, and English messages."""
         password = self._address.get("password")
         return {**os.environ, "LC_ALL": "C", **({"PGPASSWORD": str(password)} if password else {})}
 
     @contextmanager
     def connected(self) -> Iterator[psycopg.Connection[TupleRow]]:
-        """A connection for looking. Raises `BackupError` for what the database refuses."""
+        """Open a connection for reading. Raises `BackupError` for what the database refuses."""
         try:
             with psycopg.connect(make_conninfo(**self._address), autocommit=True) as connection:
                 yield connection
@@ -67,7 +67,7 @@ class Programs:
             ) from error
 
     def require_fit(self, connection: psycopg.Connection[TupleRow], name: str) -> None:
-        """Raise `BackupError` where a program is older than the server: it can't know all of its data."""
+        """Raise `BackupError` if a program is older than the server, whose data it could not all know."""
         server = connection.info.server_version // 10_000
         command = self.command(name, "--version")
         said = subprocess.run(command, capture_output=True, text=True, check=False).stdout  # noqa: S603
@@ -80,7 +80,7 @@ class Programs:
 
     @property
     def _address(self) -> dict[str, str]:
-        """libpq's parameters of the database."""
+        """The database's address as libpq parameters."""
         found = {key: str(value) for key, value in conninfo_to_dict(build_conninfo(self.url)).items()}
         return {"connect_timeout": "10", **found, "application_name": APPLICATION}
 
@@ -94,5 +94,5 @@ def _advice(major: int | None = None) -> str:
 
 
 def words(said: str) -> str:
-    """The end of what a program said when it failed; a line may quote a whole vector."""
+    """Return the end of what a program printed when it failed. A line may quote a whole vector."""
     return "\n".join(line[:300] for line in said.strip().splitlines()[-6:]) or "(nothing)"

@@ -1,4 +1,4 @@
-"""From a backup's file into a database that holds nothing of worth yet: all of it or nothing."""
+"""Restores a backup's file into a database that holds nothing of worth yet: all of it or nothing."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def restore_backup(programs: Programs, file: Path) -> None:
 
 
 def _revision(programs: Programs, file: Path) -> str:
-    """The schema's revision in a backup."""
+    """Read the schema's revision from a backup."""
     if not file.is_file():
         raise BackupError(f"There is no file {file}.")
     command = programs.command(
@@ -97,7 +97,7 @@ def _require_alone(connection: psycopg.Connection[TupleRow]) -> None:
 
 
 def _require_empty(connection: psycopg.Connection[TupleRow]) -> list[str]:
-    """The names of our tables in `public`, which may go. Raises if anything would be lost with them."""
+    """List our tables in `public`, which may go. Raises `BackupError` if anything would be lost with them."""
     found = connection.execute(TABLES, (list(SCHEMAS),)).fetchall()
     ours = schema.list_tables()
     foreign = [
@@ -123,8 +123,11 @@ def _count(connection: psycopg.Connection[TupleRow], query: sql.SQL) -> int:
 
 
 def _replace(programs: Programs, file: Path, tables: list[str]) -> None:
-    """In one transaction of psql: away with the old, in with what pg_restore writes, and committed only once
-    that came to its end. Whichever of the three dies before, the database rolls it back."""
+    """Replace the content in one transaction of psql.
+
+    It drops the old schemas, reads what pg_restore writes, and commits once that has come to its end. If any
+    of the three processes dies before, the database rolls back.
+    """
     script = programs.command(
         "pg_restore", "--file=-", "--no-owner", "--no-privileges", *_of_our_schemas(), str(file)
     )
@@ -176,5 +179,5 @@ def _before(tables: list[str]) -> str:
 
 
 def _of_our_schemas() -> list[str]:
-    """Their content; `public` itself is there, and `jobs` is made before."""
+    """Keep only the content of our schemas: `public` exists already, and `jobs` is made before."""
     return [f"--schema={name}" for name in SCHEMAS]

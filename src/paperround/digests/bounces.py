@@ -188,7 +188,7 @@ async def record_bounce(
 
 
 async def _all_bounced_softly(session: ReadSession, delivery: Delivery) -> bool:
-    """Whether the last deliveries that went out have all bounced softly, this one among them."""
+    """Tell whether the last deliveries that went out have all bounced softly, this one among them."""
     tried = or_(Delivery.id == delivery.id, Delivery.state.in_((DeliveryState.sent, DeliveryState.failed)))
     query = select(Delivery.bounce).where(Delivery.subscription_id == delivery.subscription_id, tried)
     last = (await session.scalars(query.order_by(Delivery.period.desc()).limit(MAX_SOFT_BOUNCES))).all()

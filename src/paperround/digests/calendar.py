@@ -46,7 +46,7 @@ def hour_start(day: date, hour: int, zone: ZoneInfo) -> datetime:
 
 
 def day_exists(day: date, hour: int, zone: ZoneInfo) -> bool:
-    """Whether the zone had that day at all: a few islands have left one out."""
+    """Tell whether the zone had that day at all: a few islands have left one out."""
     return hour_start(day, hour, zone) != hour_start(day + ONE_DAY, hour, zone)
 
 

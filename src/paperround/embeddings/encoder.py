@@ -90,7 +90,7 @@ def find_verified_model_folder() -> Path:
 
 
 def supports_bfloat16() -> bool:
-    """Whether this CPU has bfloat16 products: 1.7 to 2 times as fast, cosine to float32 over .9999."""
+    """Tell whether this CPU has bfloat16 products: 1.7 to 2 times as fast, cosine to float32 over .9999."""
     import torch
 
     has: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # not in every torch we allow

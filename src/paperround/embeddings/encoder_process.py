@@ -42,7 +42,7 @@ async def connect_encoder(settings: Settings, socket: Path) -> AsyncIterator[Enc
 
 
 async def _serves(encoder: EncoderClient) -> bool:
-    """Whether it serves this model. At `ENCODER_URL`, the first real request reports why it doesn't."""
+    """Tell whether it serves this model. At `ENCODER_URL`, the first real request reports why it doesn't."""
     try:
         await encoder.describe_model()
     except (EncoderUnavailable, EncoderMisconfigured):

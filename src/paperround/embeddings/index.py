@@ -92,7 +92,7 @@ async def _try_lock(connection: Connection, model_id: int) -> bool:
 
 
 async def _state(connection: Connection, model_id: int) -> tuple[bool | None, bool]:
-    """Whether the index is valid, None without one; whether the model has enough vectors for one."""
+    """Tell whether the index is valid, None without one; whether the model has enough vectors for one."""
     parameters = {"index": build_index_name(model_id), "worth_it": MIN_INDEXED_VECTORS, "model": model_id}
     row = await (await connection.execute(STATE, parameters)).fetchone()
     return (None, False) if row is None else (row[0], bool(row[1]))  # type: ignore[return-value]

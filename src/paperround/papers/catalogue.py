@@ -40,7 +40,7 @@ AUTHOR_COLUMNS: Final = ("paper_id", "position", "name", "hidden", "hub_id", "st
 
 @dataclass(frozen=True)
 class StoreResult:
-    """What storing a list changed.
+    """The changes that storing a list made.
 
     `changed_texts` counts the papers that are new or have another text, and so need a vector. `listed_ids`
     are the papers that are now on the day's list.

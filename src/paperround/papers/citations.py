@@ -129,7 +129,7 @@ def _formula(latex: str, _block: bool) -> str:
 
 
 def _is_balanced(latex: str) -> bool:
-    """Whether braces are balanced for BibTeX, which also counts a brace after a backslash."""
+    """Tell whether braces are balanced for BibTeX, which also counts a brace after a backslash."""
     depth = 0
     for sign in latex:
         depth += (sign == "{") - (sign == "}")

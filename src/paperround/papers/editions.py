@@ -21,7 +21,7 @@ from paperround.papers.tables import FRESH_LISTING, Author, Listing, Organizatio
 
 
 class Sort(enum.StrEnum):
-    """What a list is ordered by. The id breaks ties, so that the order is unique."""
+    """The order of a list. The id breaks ties, so that the order is unique."""
 
     trending = "trending"
     published = "published"

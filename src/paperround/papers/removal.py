@@ -31,5 +31,5 @@ async def readmit_paper(session: WriteSession, paper_id: str) -> bool:
 
 
 async def is_removed(session: ReadSession, paper_id: str) -> bool:
-    """Whether the operator has removed a paper."""
+    """Tell whether the operator has removed a paper."""
     return await session.get(RemovedPaper, paper_id) is not None

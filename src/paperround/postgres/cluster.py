@@ -1,4 +1,4 @@
-"""The cluster: PostgreSQL's data, made once and whole, and the files of settings written at each start."""
+"""The cluster: PostgreSQL's data, made once and whole, and the settings that are written at each start."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MIN_SHARED_BUFFERS, MAX_SHARED_BUFFERS = 128, 1024  # MB
 
 @dataclass(frozen=True)
 class Cluster:
-    """What lies in `home`, the data folder's `postgres`. `home` is ours, `folder` the account's."""
+    """The content of `home`, the data folder's `postgres`. `home` belongs to us, `folder` to the account."""
 
     home: Path
     account: Account
@@ -50,7 +50,7 @@ class Cluster:
         return self.home / "postgresql.conf"
 
     def major(self) -> int | None:
-        """The major version that made the data; None where there is no data yet."""
+        """The major version that made the data, or None where there is no data yet."""
         try:
             owner = self.folder.stat().st_uid
             version = (self.folder / "PG_VERSION").read_text(encoding="ascii")
@@ -73,7 +73,7 @@ class Cluster:
             )
 
     def create(self, programs: Path, major: int) -> None:
-        """Make the data beside its place and rename it, so that what has the name is whole."""
+        """Make the data beside its place and rename it, so that whatever has the name is whole."""
         for left in self.home.glob("new-*"):  # by one who was killed
             shutil.rmtree(left, ignore_errors=True)
         fresh = Path(tempfile.mkdtemp(prefix="new-", dir=self.home))
@@ -88,7 +88,7 @@ class Cluster:
         sync(self.home)
 
     def _initdb(self, programs: Path, major: int, fresh: Path) -> None:
-        """initdb syncs what it wrote before it returns."""
+        """Run initdb, which syncs what it wrote before it returns."""
         said = ""
         for locale in _locales(major):
             ok, said = self.account.run(
@@ -99,7 +99,10 @@ class Cluster:
         raise PostgresError(f"initdb could not make a database in {self.home}. It said:\n{said[-2000:]}")
 
     def write_settings(self, socket: Path) -> None:
-        """The files lie in `home`, which is ours: in `folder` a link could lead root to another file."""
+        """Write the files of settings.
+
+        They lie in `home`, which is ours: in `folder` a link could lead root to another file.
+        """
         hba, ident = self.home / "pg_hba.conf", self.home / "pg_ident.conf"
         us = pwd.getpwuid(os.geteuid()).pw_name
         _write(hba, f"local all {ROLE} peer map={ROLE}\n")
@@ -113,32 +116,32 @@ class Cluster:
 
 
 def buffers(memory: int) -> int:
-    """Megabytes in which PostgreSQL keeps what it read: a quarter of `memory` (bytes), as its manual advises.
+    """Return the megabytes of shared buffers: a quarter of `memory` (bytes), as PostgreSQL's manual advises.
 
-    They are taken as they fill; the most hold a catalogue of 100,000 papers with vectors.
+    They are taken as they fill. The upper bound holds a catalogue of 100,000 papers with vectors.
     """
     return min(max(memory // 4 // 2**20, MIN_SHARED_BUFFERS), MAX_SHARED_BUFFERS)
 
 
 def _locales(major: int) -> list[list[str]]:
-    """Sorts by code point, knows the letters of all languages; the first that works is taken."""
+    """List locales that sort by code point and know all letters. The first that works is taken."""
     if major >= 17:
         return [["--locale-provider=builtin", "--locale=C.UTF-8"]]
     return [["--locale=C", "--lc-ctype=C.UTF-8"], ["--locale=C"]]  # not every libc has C.UTF-8
 
 
 def _quoted(text: str) -> str:
-    """A value in postgresql.conf."""
+    """Quote a value for postgresql.conf."""
     return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
 def _listed(text: str) -> str:
-    """One entry of a list of folders, or of a line in pg_ident.conf."""
+    """Quote one entry of a list of folders, or of a line in pg_ident.conf."""
     return '"' + text.replace('"', '""') + '"'
 
 
 def _write(file: Path, text: str) -> None:
-    """Replace the file at once, readable for the server's user."""
+    """Replace the file in one step, readable for the server's user."""
     fresh = file.with_suffix(".new")
     fresh.write_text(text, encoding="utf-8")
     fresh.chmod(0o644)

@@ -1,7 +1,7 @@
-"""Sharing one embedded server: whoever needs it starts it, the last one out stops it.
+"""Shares one embedded server: the first process that needs it starts it, and the last one stops it.
 
-Two lock files decide: `door` is held by who starts or stops, `users` (shared) by all who use the server. The
-kernel frees both when their holder dies, so a kill -9 leaves no false user behind.
+Two lock files decide. `door` is held by the process that starts or stops the server, and `users` is shared by
+all that use it. The kernel frees both when their holder dies, so a kill -9 leaves no false user behind.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ WATCH = 'read -r word || kill -INT "$0"'
 class EmbeddedPostgres:
     """The PostgreSQL of one data folder. Nothing is made or started before `attached` or `start`.
 
-    `process` is the server that `start` made, our own child; None while we use somebody else's.
+    `process` is the server that `start` made as our own child. It is None while we use another process's.
     """
 
     def __init__(self, data_dir: Path, *, major: Literal[16, 18] = 18) -> None:
@@ -44,7 +44,7 @@ class EmbeddedPostgres:
 
     @property
     def url(self) -> str:
-        """The address of our database, for SQLAlchemy; without the `+psycopg` for libpq."""
+        """The address of our database for SQLAlchemy. Without `+psycopg` it is one for libpq."""
         # The port is said because PGPORT would change it.
         query = {"host": str(socket_path(self._home)), "port": str(PORT)}
         address = URL.create("postgresql+psycopg", username=ROLE, database=DATABASE, query=query)
@@ -52,12 +52,12 @@ class EmbeddedPostgres:
 
     @property
     def programs(self) -> Path:
-        """The folder of the programs that fit the cluster: pg_dump, pg_restore, psql."""
+        """The folder of the programs that fit the cluster, such as pg_dump, pg_restore and psql."""
         return installed(self._server.cluster.major() or self.major) / "bin"
 
     @contextmanager
     def attached(self) -> Iterator[Self]:
-        """Use the running server, or start one; on leaving, stop it if nobody else uses it."""
+        """Use the running server, or start one. On leaving, stop it if nobody else uses it."""
         started: subprocess.Popen[bytes] | None = None
         with self._door():
             users = _open_lock(self._home / "users")
@@ -76,10 +76,10 @@ class EmbeddedPostgres:
                 self._leave(users, started)
 
     def start(self) -> None:
-        """Run the server as our own child; call it again when it is no longer `alive`.
+        """Run the server as our own child. Call this again when it is no longer `alive`.
 
-        A server left by a killed process is stopped and replaced, one that others use is used as it is.
-        Returns when it takes connections. When we die, even by kill -9, our child shuts down.
+        A server that a killed process left is stopped and replaced; one that others use is used as it is.
+        Returns when it accepts connections. When we die, even by kill -9, our child shuts down.
         """
         with self._door():
             if self._users is None:
@@ -95,7 +95,7 @@ class EmbeddedPostgres:
             self._server.furnish()
 
     def alive(self) -> bool:
-        """Whether the server answers; within 5 seconds."""
+        """Tell within 5 seconds whether the server answers."""
         self._server.trim_log()
         return self._server.ping() is pq.Ping.OK
 
@@ -111,7 +111,7 @@ class EmbeddedPostgres:
 
     @cached_property
     def _server(self) -> Server:
-        """Known from the first use on: as root this makes the system user and the folders."""
+        """The server. As root, the first use makes the system user and the folders."""
         must_be_ours(self._home)
         account = server_account()
         if account.is_other:
@@ -128,7 +128,7 @@ class EmbeddedPostgres:
 
     @contextmanager
     def _door(self) -> Iterator[None]:
-        """One at a time starts or stops the server of this data folder."""
+        """Hold the right to start or stop the server of this data folder."""
         home = self._server.cluster.home
         door = _open_lock(home / "door")
         try:
@@ -151,10 +151,10 @@ class EmbeddedPostgres:
             self.process = None
 
     def _watch(self, server: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
-        """A shell that stops `server` when we die.
+        """Start a shell that stops `server` when we die.
 
-        Not PR_SET_PDEATHSIG: that strikes when the thread that called us ends, can't be taken back when the
-        server is left to others, and is for Linux only.
+        PR_SET_PDEATHSIG would not do: it strikes when the thread that called us ends, cannot be taken back
+        when the server is left to others, and exists on Linux only.
         """
         return self._server.account.spawn("/bin/sh", "-c", WATCH, str(server.pid), stdin=subprocess.PIPE)
 
@@ -165,7 +165,7 @@ class EmbeddedPostgres:
             self._watcher = None
 
     def _leave(self, users: int, child: subprocess.Popen[bytes] | None) -> None:
-        """Stop the server if we are its last user. The door is ours."""
+        """Stop the server if we are its last user. The caller holds the door."""
         try:
             if _try_alone(users):
                 self._server.stop()
@@ -186,7 +186,7 @@ def _open_lock(file: Path) -> int:
 
 
 def _try_alone(users: int) -> bool:
-    """Whether nobody else uses the server. Our own shared lock is lost unless it is true."""
+    """Tell whether nobody else uses the server. Unless it is true, our own shared lock is lost."""
     try:
         fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

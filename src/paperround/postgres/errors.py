@@ -1,4 +1,4 @@
-"""The one error of the embedded server."""
+"""The error of the embedded server."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from paperround.errors import PaperroundError
 
 
 class PostgresError(PaperroundError):
-    """The embedded PostgreSQL can't be had. The text says what failed, with what, and what to do."""
+    """The embedded PostgreSQL cannot be used. The text says what failed, with what, and what to do."""
 
     title = "No database"

@@ -1,4 +1,4 @@
-"""The folders that are ours: made with the right owner and mode. No folder that isn't ours is changed."""
+"""Makes our folders with the right owner and mode. It changes no folder that is not ours."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHORT_PARENT = Path("/tmp")  # noqa: S108 - the folder in it is 0700 and its own
 
 
 def must_be_ours(folder: Path) -> None:
-    """Raise if somebody else made the folder. One that can't be seen is left to make_folder."""
+    """Raise `PostgresError` if somebody else made the folder. make_folder handles one that cannot be seen."""
     try:
         owner = folder.stat().st_uid
     except OSError:
@@ -30,9 +30,9 @@ def must_be_ours(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder of ours where missing: private, but as root passable for the server's user.
+    """Make a folder of ours if it is missing: private, but as root passable for the server's user.
 
-    Folders that are there stay as they are.
+    Existing folders stay as they are.
     """
     root = os.geteuid() == 0
     try:
@@ -52,7 +52,7 @@ def _make(folder: Path, *, mode: int, parents: int) -> None:
 
 
 def sync(folder: Path) -> None:
-    """What was renamed in it keeps its new name, also after a power cut."""
+    """Sync a folder, so that files which were renamed in it keep their new names after a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -61,7 +61,7 @@ def sync(folder: Path) -> None:
 
 
 def socket_path(parent: Path) -> Path:
-    """Where the Unix sockets of a folder are: in it, or in a short folder where its path won't do."""
+    """Return where a folder's Unix sockets are: in it, or in a short folder if its path is too long."""
     own = parent / "socket"
     # libpq takes a comma for the start of a second host; SQLAlchemy writes a space as +, libpq reads a plus.
     if len(os.fsencode(own)) <= MAX_SOCKET_FOLDER_LENGTH and not {",", " "} & set(str(own)):
@@ -71,9 +71,9 @@ def socket_path(parent: Path) -> Path:
 
 
 def socket_folder(parent: Path, owner: Account | None = None) -> Path:
-    """The folder for the Unix sockets of `parent`: 0700, of `owner` (us by default), made when missing.
+    """Return the folder for the Unix sockets of `parent`, which is made if missing.
 
-    Names of sockets in it may have 24 bytes.
+    Its mode is 0700, its owner `owner` (us by default). Names of sockets in it may have 24 bytes.
     """
     folder = socket_path(parent)
     if folder.parent == parent:

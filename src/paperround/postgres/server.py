@@ -1,4 +1,4 @@
-"""The server of a cluster: is one running, start one, stop it. Who may do so, and when, is not known here."""
+"""Checks whether a cluster's server is running, starts it and stops it. Callers decide who may do so."""
 
 from __future__ import annotations
 
@@ -47,19 +47,19 @@ class Server:
         return self.cluster.home / "log"
 
     def ping(self) -> pq.Ping:
-        """OK: it takes connections. REJECT: it is there, on its way up or down."""
+        """Ping the server. OK means that it accepts connections, REJECT that it is starting or stopping."""
         address = make_conninfo(
             host=str(self.socket), port=PORT, user=ROLE, dbname="postgres", connect_timeout=5
         )
         return pq.Ping(pq.PGconn.ping(address.encode()))
 
     def running(self) -> int | None:
-        """The process id of the postmaster on this cluster; a pid file may name another process."""
+        """Return the process id of the cluster's postmaster. A pid file may name another process."""
         pid = _pid_in(self.cluster.folder / "postmaster.pid")
         return pid if pid and f"postgres -D {self.cluster.folder} " in _command(pid) else None
 
     def settle(self) -> bool:
-        """Whether a server answers, after waiting for one that is on its way up or down."""
+        """Wait for a server that is starting or stopping. Returns whether it answers then."""
         started = heard = time.monotonic()
         while (answer := self.ping()) is not pq.Ping.OK:
             if not self.running():
@@ -87,7 +87,7 @@ class Server:
             time.sleep(0.25)
 
     def _prepare(self, major: int) -> Path:
-        """Make the cluster when missing, write its settings; the folder of the programs that fit it."""
+        """Make the cluster if missing and write its settings. Returns the folder of its programs."""
         made_by = self.cluster.major()
         folder = programs(made_by or major, self.account, self.cluster.home / "binaries")
         if made_by is None:
@@ -110,7 +110,7 @@ class Server:
             )
 
     def _comes_up(self, process: subprocess.Popen[bytes]) -> bool:
-        """Wait until it answers (True) or has ended (False)."""
+        """Wait until the server answers (True) or has ended (False)."""
         give_up = time.monotonic() + RECOVERY
         try:
             while process.poll() is None and time.monotonic() < give_up:
@@ -124,14 +124,14 @@ class Server:
         return False
 
     def _clear_stale_locks(self) -> None:
-        """PostgreSQL takes any live process for the server that a lock file names; we look closer."""
+        """Remove lock files of dead servers. PostgreSQL would take any live process for theirs."""
         if self.running():
             return
         for lock in (self.cluster.folder / "postmaster.pid", self.socket / f".s.PGSQL.{PORT}.lock"):
             lock.unlink(missing_ok=True)
 
     def stop(self) -> None:
-        """Fast shutdown: what is open is rolled back, what is committed is kept. Waits for the end."""
+        """Stop the server and wait for its end. Open transactions are rolled back."""
         pid = self.running()
         for step, patience in ((signal.SIGINT, SHUTDOWN), (signal.SIGQUIT, 10), (signal.SIGKILL, 10)):
             if pid is None:
@@ -148,7 +148,7 @@ class Server:
         raise self._error(f"PostgreSQL (process {pid}) does not stop", self._log_size() - 2000)
 
     def furnish(self) -> None:
-        """See to it that our database and its vector extension are there."""
+        """Create our database and its vector extension if they are missing."""
         mark = self._log_size()
         try:
             with self._connect("postgres") as connection:
@@ -168,7 +168,7 @@ class Server:
         )
 
     def trim_log(self) -> None:
-        """Keep the log's newest part once it is over its limit."""
+        """Keep only the newest part of a log that is over its limit."""
         if self._log_size() > LOG_LIMIT:
             kept = self._log_since(self._log_size() - LOG_LIMIT // 10)
             os.truncate(self.log, 0)
@@ -193,7 +193,7 @@ class Server:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Have it shut down, and killed if it doesn't: nothing of it may stay behind unwatched."""
+    """Shut the process down, and kill it if it does not end: nothing of it may stay behind unwatched."""
     process.send_signal(signal.SIGINT)
     try:
         process.wait(SHUTDOWN)
@@ -203,7 +203,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _pid_in(lock: Path) -> int | None:
-    """The process id on the first line; None where there is no file or no number."""
+    """Return the process id on the first line. None where there is no file or no number."""
     try:
         return abs(int(lock.read_text(encoding="utf-8", errors="replace").split("\n", 1)[0]))
     except (FileNotFoundError, ValueError):
@@ -211,7 +211,7 @@ def _pid_in(lock: Path) -> int | None:
 
 
 def _command(pid: int) -> str:
-    """The command line of a process and a space; nothing of one that has ended, also while a zombie."""
+    """Return the command line of a process, or nothing for one that has ended, even as a zombie."""
     if sys.platform == "linux":
         with suppress(FileNotFoundError, ProcessLookupError):
             return (

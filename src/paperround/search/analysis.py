@@ -175,12 +175,12 @@ async def analyze_query(
 
 
 def idf(documents: int, papers: int) -> float:
-    """The smoothed inverse document frequency, ln((1 + N) / (1 + n)) + 1."""
+    """Compute the smoothed inverse document frequency, ln((1 + N) / (1 + n)) + 1."""
     return log((1 + papers) / (1 + documents)) + 1
 
 
 def _restrict_to_authors(tsquery: str) -> str:
-    """The same words, in the search column's weight of author names only."""
+    """Restrict the words to the search column's weight of author names."""
     return " & ".join(f"{word}:C" for word in tsquery.split(" & ")) if tsquery else ""
 
 

@@ -51,7 +51,7 @@ NO_RESULTS: Final = SearchResults()
 
 
 class TextLookup(NamedTuple):
-    """What a query's words found under some filters."""
+    """The result of looking up a query's words under some filters."""
 
     analyzed_query: AnalyzedQuery
     text_matches: TextMatches
@@ -129,14 +129,14 @@ def _rank(query: AnalyzedQuery, papers: Candidates, limit: int) -> list[SearchRe
 
 
 def _is_author_search(papers: Candidates) -> bool:
-    """Whether at least as many papers match the query in their authors' names as only elsewhere."""
+    """Tell whether at least as many papers match the query in their authors' names as only elsewhere."""
     by_author = int(papers.is_author_match.sum())
     by_text_only = int((papers.is_full_match & ~papers.is_author_match).sum())
     return by_author >= max(1, by_text_only)
 
 
 def _find_reasons(term_scores: Numbers, query: AnalyzedQuery) -> tuple[str, ...]:
-    """The single words that a paper shares with the query, as typed, the weightiest first."""
+    """Find the single words that a paper shares with the query, as typed, the weightiest first."""
     heaviest = np.argsort(-term_scores, kind="stable")[:MAX_REASONS]
     positions = [query.terms[column].positions[0] for column in heaviest if term_scores[column] > 0]
     return tuple(dict.fromkeys(query.words[position] for position in positions))

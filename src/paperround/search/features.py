@@ -62,7 +62,7 @@ def _count_terms(texts: Sequence[str], query: AnalyzedQuery) -> Numbers:
 
 
 def _find_in_titles(titles: Sequence[str], query: AnalyzedQuery, counts: Numbers) -> Flags:
-    """Which of the terms and n-grams in a text are in its title."""
+    """Find which of the terms and n-grams in a text are in its title."""
     surfaces = [*(term.surface for term in query.terms), *(ngram.surface for ngram in query.ngrams)]
     flags = np.zeros(counts.shape, np.bool_)
     rows, columns = counts.nonzero()

@@ -22,7 +22,7 @@ FAILURE_COOLDOWN: Final = 10.0  # seconds without requests after the encoder fai
 
 
 class VectorEncoder(Protocol):
-    """What `EncoderClient` and the tests' encoders have in common."""
+    """The interface that `EncoderClient` and the tests' encoders have in common."""
 
     name: str
 
@@ -46,12 +46,12 @@ class QueryEncoder:
         self._cooldown_ends = 0.0
 
     def is_immediate(self, text: str) -> bool:
-        """Whether `encode` returns without waiting: the vector is cached, or none is available now."""
+        """Tell whether `encode` returns without waiting: the vector is cached, or none is available now."""
         key = self._cache_key(text)
         return key is None or key in self._vectors or self._is_cooling_down
 
     async def encode(self, text: str) -> QueryVector | None:
-        """The query's vector under the encoder's model, or None if none is available now."""
+        """Return the query's vector under the encoder's model, or None if none is available now."""
         encoder, key = self._encoder, self._cache_key(text)
         if encoder is None or key is None:
             return None

@@ -187,5 +187,5 @@ _select_unfiltered_candidates = lru_cache(maxsize=8)(_select_candidates)
 
 
 def _evaluate_once(value: ColumnElement[Any]) -> ColumnElement[Any]:
-    """A subquery, since a generic plan would otherwise evaluate the parameter again for each row."""
+    """Build a subquery, since a generic plan would otherwise evaluate the parameter again for each row."""
     return select(value).scalar_subquery()

@@ -50,5 +50,5 @@ async def _count_if_grown(session: WriteSession) -> bool:
 
 
 async def count_papers_at_last_refresh(session: ReadSession) -> int:
-    """How many papers there were at the last counting; 0 before the first."""
+    """Return the number of papers at the last count, 0 before the first."""
     return await session.scalar(select(Lexeme.documents).where(Lexeme.lexeme == "")) or 0

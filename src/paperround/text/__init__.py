@@ -1,1 +1,1 @@
-"""What comes from outside is text: LaTeX, markup, links and email addresses made safe."""
+"""Makes text from outside safe: LaTeX, markup, links and email addresses."""

@@ -97,7 +97,7 @@ def render_formulas(text: str, render: Callable[[str, bool], str | None]) -> lis
 
 
 def _is_formula(body: str, next_character: str) -> bool:
-    """Whether $body$ is a formula, rather than two prices with words between them."""
+    """Tell whether $body$ is a formula, rather than two prices with words between them."""
     bare = COMMANDS.sub("", body)
     if PROSE.search(bare) or PRICE.match(bare):
         return False

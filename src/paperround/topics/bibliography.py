@@ -33,7 +33,7 @@ logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)  # it logs every en
 
 
 class Reference(NamedTuple):
-    """What an entry names. Empty means unknown. DOIs are as `papers.doi` writes them."""
+    """A work that an entry names. Empty fields are unknown. DOIs are as `papers.doi` writes them."""
 
     arxiv_id: str
     doi: str

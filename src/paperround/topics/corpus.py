@@ -47,7 +47,7 @@ class StatisticsVersion(NamedTuple):
 
 
 class MeasurablePapers(NamedTuple):
-    """How many papers can be measured now, and the model whose vectors at least half of them have."""
+    """The number of measurable papers, and the model that has vectors of at least half of them."""
 
     papers: int
     model_id: int | None

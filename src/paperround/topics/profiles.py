@@ -38,7 +38,7 @@ STORE_DIRECTIONS: Final = text("""
 
 
 class TextEncoder(Protocol):
-    """What encodes topics' words: an `embeddings.client.EncoderClient`, or a stand-in for one."""
+    """The interface of an encoder of topics' words: `embeddings.client.EncoderClient` or a stand-in."""
 
     name: str
 

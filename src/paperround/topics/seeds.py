@@ -1,4 +1,4 @@
-"""What a reader gives as what they mean, found in the catalogue: ids, addresses, a library's entries."""
+"""Finds the papers that a reader names: by ids, addresses, or a library's entries."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ NO_WORDS = text("'{}'::text[]")
 
 
 class Topic(Base):
-    """What a reader wants to follow: their own words, examples, and rules that come before any score."""
+    """A topic that a reader follows: their own words, examples, and rules that precede any score."""
 
     __tablename__ = "topics"
 
@@ -124,7 +124,7 @@ class TopicDirection(Base):
 
 
 class TopicDay(Base):
-    """What a day's edition has for a topic, as the topic was at `changed_at` and the day at `papers_hash`."""
+    """A day's matches with a topic, as the topic was at `changed_at` and the day at `papers_hash`."""
 
     __tablename__ = "topic_days"
 

@@ -177,7 +177,7 @@ def _categories(entry: ArxivEntry) -> tuple[str, ...] | None:
 
 
 def is_category(term: str) -> bool:
-    """Whether a term has the form of a category: `cs.CL`, `astro-ph.CO`, `hep-th`."""
+    """Tell whether a term has the form of a category: `cs.CL`, `astro-ph.CO`, `hep-th`."""
     return len(term) <= 30 and CATEGORY.fullmatch(term) is not None
 
 

@@ -1,4 +1,4 @@
-"""What a topic asks for and what answers it. Pure: the preview of a topic has no rows in tables."""
+"""Topics and their matches, without tables: the preview of a topic has no rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from paperround.topics.model.sparse import Floats
 
 @dataclass(frozen=True)
 class TopicQuery:
-    """What a reader wants to follow.
+    """A topic as a query: what its reader wants to follow.
 
     Papers are given by their ids. `must` and `must_not` are words or phrases of title or abstract, compared
     as whole words in any case.
