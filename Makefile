@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 WORKERS ?= 2
 
-.PHONY: help run test test-infinity lint format bench-ingest bench-search bench-digests torture-digests bench-relevance bench-matching bench-pages screenshots clean
+.PHONY: help run test test-infinity lint format bench-ingest bench-search bench-digests torture torture-digests bench-relevance bench-matching bench-pages screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -56,6 +56,9 @@ bench-digests: .venv/.installed-dev ## digests a second, against a bare loop tha
 
 torture-digests: .venv/.installed-dev ## 10,000 digests while senders are killed and the mail server restarts
 	TORTURE=10000 $(BIN)/python -m pytest -s tests/digests/test_torture.py
+
+torture: .venv/.installed-dev ## random faults of every kind for MINUTES=20, the invariants after each round (SEED= repeats a run)
+	PYTHONPATH=tests $(BIN)/python -m torture --minutes $(or $(MINUTES),20) $(if $(SEED),--seed $(SEED))
 
 clean: ## remove the virtual environments; the data stay
 	rm -rf .venv .venv-infinity

@@ -1,0 +1,1 @@
+"""Torture: the whole program under faults of every kind, and what must be true afterwards."""

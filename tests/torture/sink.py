@@ -1,0 +1,112 @@
+"""An SMTP server that notes what it took before it says so, and fails at any stage."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
+STAGES = ("banner", "EHLO", "MAIL", "RCPT", "DATA", "dot")
+FAULTS = (
+    *(f"{stage}: hang up" for stage in STAGES),
+    *(f"{stage}: 4xx" for stage in STAGES),
+    *(f"{stage}: 5xx" for stage in STAGES if stage != "EHLO"),
+    "dot: taken, then hang up",
+    "dot: 3xx",
+    "dot: slow",
+    "DATA: slow",
+)
+
+
+@dataclass
+class FaultySink:
+    """`taken` has each message that the server accepted responsibility for, or may have."""
+
+    chance: random.Random
+    active_faults: set[str] = field(default_factory=set)
+    share_of_faults: float = 0.3
+    taken: list[EmailMessage] = field(default_factory=list)
+    faults: Counter[str] = field(default_factory=Counter)
+    port: int = 0
+
+    def ids(self) -> Counter[str]:
+        """How often each digest's Message-ID was taken."""
+        return Counter(
+            str(message["Message-ID"]) for message in list(self.taken) if message["List-Unsubscribe"]
+        )
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=loop.run_forever, daemon=True)
+        thread.start()
+        server = asyncio.run_coroutine_threadsafe(
+            asyncio.start_server(self._talk, "127.0.0.1", self.port, limit=2**21), loop
+        ).result(10)
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield
+        finally:
+            loop.call_soon_threadsafe(server.close)
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join(10)
+            loop.close()
+
+    def _fault(self, stage: str) -> str | None:
+        faults = sorted(fault for fault in self.active_faults if fault.startswith(f"{stage}:"))
+        if not faults or self.chance.random() > self.share_of_faults:
+            return None
+        fault = self.chance.choice(faults)
+        self.faults[fault] += 1
+        return fault.partition(": ")[2]
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            await self._conversation(reader, writer)
+        writer.transport.abort()
+
+    async def _conversation(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        usual = {"EHLO": "250-sink\r\n250 PIPELINING", "DATA": "354 go on", "QUIT": "221 bye"}
+        if not await self._reply(writer, "banner", "220 sink"):
+            return
+        while line := (await reader.readline()).decode(errors="replace").strip():
+            verb = line.partition(" ")[0].upper()
+            answer = await self._reply(writer, verb, usual.get(verb, "250 ok"))
+            if not answer or verb == "QUIT":
+                return
+            if answer.startswith("354"):
+                body = (await reader.readuntil(b"\r\n.\r\n"))[:-3].replace(b"\r\n..", b"\r\n.")
+                if not await self._end(writer, body):
+                    return
+
+    async def _end(self, writer: asyncio.StreamWriter, body: bytes) -> bool:
+        fault = self._fault("dot")
+        if fault == "slow":
+            await asyncio.sleep(self.chance.random() * 2)
+        if fault in (None, "slow", "taken, then hang up", "3xx"):
+            self.taken.append(message_from_bytes(body, policy=policy.default))
+        if fault in ("hang up", "taken, then hang up"):
+            return False
+        reply = {"4xx": "451 later", "5xx": "554 no", "3xx": "354 what"}.get(fault or "", "250 taken")
+        writer.write(f"{reply}\r\n".encode())
+        await writer.drain()
+        return True
+
+    async def _reply(self, writer: asyncio.StreamWriter, stage: str, usual: str) -> str | None:
+        fault = self._fault(stage)
+        if fault == "slow":
+            await asyncio.sleep(self.chance.random() * 2)
+        elif fault == "hang up":
+            return None
+        answer = {"4xx": "451 later", "5xx": "554 no"}.get(fault or "", usual)
+        if stage == "banner" and fault in ("4xx", "5xx"):
+            answer = {"4xx": "421 busy", "5xx": "554 no"}[fault]
+        writer.write(f"{answer}\r\n".encode())
+        await writer.drain()
+        return answer
