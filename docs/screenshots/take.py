@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -70,7 +71,7 @@ def main() -> None:
         sys.exit("There is no Chromium on this machine.")
     with sample_site() as settings, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        session = signed_in(browser)
+        session = signed_in(browser, settings)
         for name, path, options in KEPT:
             own = {"storage_state": session} if path.startswith("/topics") else {}
             take(browser, path, HERE / f"{name}.png", {**options, **own})
@@ -81,7 +82,7 @@ def main() -> None:
         browser.close()
 
 
-def signed_in(browser: Browser) -> StorageState:
+def signed_in(browser: Browser, settings: dict[str, str]) -> StorageState:
     """A reader who follows a topic, has saved a paper and gets digests; the cookies of their browser."""
     context = browser.new_context()
     page = context.new_page()
@@ -90,7 +91,7 @@ def signed_in(browser: Browser) -> StorageState:
     page.get_by_role("button", name="Send me a link").click()
     page.get_by_role("heading", name="Look at your mail").wait_for()
     letter = page.get_by_role("link", name="Sign in to")
-    page.goto(f"{ADDRESS}/outbox")
+    page.goto(outbox_link(settings))
     while not letter.count():
         page.wait_for_timeout(500)
         page.reload()
@@ -110,6 +111,25 @@ def signed_in(browser: Browser) -> StorageState:
     state = context.storage_state()
     context.close()
     return state
+
+
+def outbox_link(settings: dict[str, str]) -> str:
+    """The link to the outbox that works once, as the command line prints it."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        listed = subprocess.run(
+            [sys.executable, "-m", "paperround", "outbox"],
+            env=os.environ | settings,
+            cwd=Path(settings["PAPERROUND_DATA_DIR"]).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stderr
+        link = re.search(r"http\S+/outbox/open/\S+", listed)
+        if link:
+            return link[0]
+        time.sleep(1)
+    sys.exit("No mail came into the outbox.")
 
 
 def digest(settings: dict[str, str]) -> str:

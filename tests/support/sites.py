@@ -25,7 +25,7 @@ from paperround.database import Database, utc_now
 from paperround.digests import confirmation, delivery
 from paperround.digests.links import DigestLinks
 from paperround.digests.tables import Subscription
-from paperround.mail import open_mailer, open_outbox
+from paperround.mail import open_mailer, open_outbox, outbox_keys
 from paperround.settings import Settings
 from paperround.tokens import load_signer
 from paperround.topics import edition_matches
@@ -105,6 +105,11 @@ class Site:
                 await work(database)
 
         run_in_thread(run_work)
+
+    def outbox_address(self) -> str:
+        """An address that opens the outbox once, as the terminal prints it."""
+        key = outbox_keys.make_key(open_outbox(self.settings), now=utc_now())
+        return f"{self.address}/outbox/open/{key}"
 
     def send_mail(self) -> str:
         """Send the waiting mail as a worker would. Returns the path of the link in the newest message."""

@@ -14,13 +14,14 @@ import typer
 from rich.table import Table
 
 from paperround import mail
-from paperround.cli.context import console, load_settings, open_database, output
+from paperround.cli.context import CommandNotPossible, console, load_settings, open_database, output
 from paperround.cli.status import format_time
 from paperround.database import Database, utc_now
 from paperround.digests import bounces as returned_mail
 from paperround.digests import delivery, ledger, preview
 from paperround.digests.bounces import MAX_REPORT_SIZE, ReportUnreadable
 from paperround.digests.links import DigestLinks
+from paperround.mail import outbox_keys
 from paperround.settings import Settings
 from paperround.text.email_address import normalise_email_address
 from paperround.tokens import load_signer
@@ -159,6 +160,17 @@ def outbox(
         _list_outbox(settings, limit)
 
 
+def make_outbox_link(settings: Settings) -> str:
+    """Make an address that opens the outbox in a browser, once. Raises `CommandNotPossible`."""
+    try:
+        key = outbox_keys.make_key(mail.open_outbox(settings), now=utc_now())
+    except OSError as error:
+        raise CommandNotPossible(
+            f"The outbox can't be written to: {error}.", advice="Run Paperround as the folder's owner."
+        ) from error
+    return f"{settings.address}/outbox/open/{key}"
+
+
 def _list_outbox(settings: Settings, limit: int) -> None:
     box = mail.open_outbox(settings)
     messages = box.list_newest(limit)
@@ -170,6 +182,8 @@ def _list_outbox(settings: Settings, limit: int) -> None:
         message = stored.message
         table.add_row(format_time(stored.at), str(message["To"]), str(message["Subject"]), stored.name)
     output.print(table, soft_wrap=True)
+    if settings.smtp_url is None:
+        console.print(f"In a browser: {make_outbox_link(settings)}  (this link works once)", soft_wrap=True)
 
 
 def _show_message(settings: Settings, name: str) -> None:

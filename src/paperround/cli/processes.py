@@ -21,6 +21,7 @@ from paperround.cli.context import (
     load_settings,
     open_database,
 )
+from paperround.cli.mail import make_outbox_link
 from paperround.cli.status import describe_first_reading
 from paperround.database import Database
 from paperround.postgres import EmbeddedPostgres
@@ -127,6 +128,8 @@ async def _announce(settings: Settings, url: str, stop: asyncio.Event) -> None:
     """Say where the pages are once they are served, and then what the first reading brought."""
     await _wait_until_served(settings, stop)
     console.print(f"Paperround is at [bold]{settings.address}[/]  (Ctrl-C stops it)")
+    if settings.smtp_url is None:
+        _announce_outbox(settings)
     deadline = time.monotonic() + ANNOUNCEMENT_TIMEOUT
     async with Database(url, pool_size=1, application="paperround up") as database:
         while not stop.is_set() and time.monotonic() < deadline:
@@ -136,6 +139,14 @@ async def _announce(settings: Settings, url: str, stop: asyncio.Event) -> None:
             if description:
                 console.print(description)
                 return
+
+
+def _announce_outbox(settings: Settings) -> None:
+    """Say where mail is to be read. That this fails is no reason to stop."""
+    try:
+        console.print(f"Its mail is at {make_outbox_link(settings)}  (this link works once)", soft_wrap=True)
+    except CommandNotPossible as error:
+        console.print(error.detail, soft_wrap=True)
 
 
 async def _wait_until_served(settings: Settings, stop: asyncio.Event) -> None:

@@ -60,12 +60,12 @@ class Outbox:
             ) from error
 
     def _write(self, body: bytes) -> str:
-        owner = _ensure_folder(self.folder)
+        owner = ensure_private_folder(self.folder)
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{secrets.token_hex(4)}.eml"
         partial_file = self.folder / f".{name}"
         descriptor = os.open(partial_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            _set_owner(file.fileno(), owner)
+            set_owner(file.fileno(), owner)
             file.write(body)
         partial_file.rename(self.folder / name)  # so that nobody reads half a message
         return str(self.folder / name)
@@ -111,7 +111,7 @@ class Outbox:
         return deleted_count
 
 
-def _ensure_folder(folder: Path) -> os.stat_result:
+def ensure_private_folder(folder: Path) -> os.stat_result:
     """Create the folder if it is missing, and return its status.
 
     It belongs to the owner of its parent, because root may be the first to write.
@@ -122,12 +122,13 @@ def _ensure_folder(folder: Path) -> os.stat_result:
             folder.mkdir(mode=0o700)
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
-                _set_owner(descriptor, folder.parent.stat())
+                set_owner(descriptor, folder.parent.stat())
             finally:
                 os.close(descriptor)
     return folder.stat()
 
 
-def _set_owner(descriptor: int, owner: os.stat_result) -> None:
+def set_owner(descriptor: int, owner: os.stat_result) -> None:
+    """Give an open file to the owner of another one, if we are root."""
     if os.geteuid() == 0:
         os.fchown(descriptor, owner.st_uid, owner.st_gid)

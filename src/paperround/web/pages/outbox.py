@@ -1,26 +1,30 @@
-"""`/outbox`: the mail written to a folder while no server is set, shown to visitors on this machine."""
+"""`/outbox`: the mail written to a folder while no server is set, shown to whoever runs the program.
+
+Its mail has sign-in links, so nothing that a browser sends unsigned opens it. The operator gets a link that
+works once from the terminal, and the browser then holds a signed cookie.
+"""
 
 from __future__ import annotations
 
 import re
 from email.message import EmailMessage
-from typing import Final
-from urllib.parse import urlsplit
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Request
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Depends, Path, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
 from markupsafe import Markup, escape
+from starlette.responses import Response
 
 from paperround import mail
+from paperround.errors import PaperroundError
+from paperround.mail import outbox_keys
 from paperround.mail.outbox import MessageNotFound, StoredMessage
-from paperround.mail.smtp_url import is_loopback
-from paperround.settings import Settings
-from paperround.web.dependencies import Config, NotFound, Now, Read, render_page
+from paperround.web.dependencies import Config, NotFound, Now, Read, render_page, signer_of
+from paperround.web.security import cookies
 from paperround.web.security.middleware import HEADERS
 
 MAX_MESSAGES: Final = 100
 SHOWN_HEADERS: Final = ("From", "To", "Date")
-FORWARDING_HEADERS: Final = ("forwarded", "via", "x-real-ip")
 LINK: Final = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)]")
 FRAME_PAGE_HEADERS: Final = {
     "Content-Security-Policy": HEADERS["Content-Security-Policy"] + "; frame-src 'self'",
@@ -38,28 +42,48 @@ FRAMED_HEADERS: Final = {
 }
 
 
-def is_local_visitor(request: Request, settings: Settings) -> bool:
-    """Tell whether site, host name and visitor are all on this machine: mail has sign-in links in it."""
-    forwarded = any(name in FORWARDING_HEADERS or name.startswith("x-forwarded-") for name in request.headers)
-    requested_host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-    hosts = (settings.host, urlsplit(settings.address).hostname or "", requested_host)
-    return not settings.smtp_url and not forwarded and all(map(is_loopback, hosts))
+class OutboxClosed(PaperroundError):
+    """The browser has not opened the outbox with a key."""
+
+    title = "Only for whoever runs this site"
+    status = 403
+    advice = "Open the link that `paperround up` printed, or run `paperround outbox` for a new one."
 
 
-def require_local_visitor(request: Request, settings: Config) -> None:
-    if not is_local_visitor(request, settings):
+async def require_outbox(settings: Config) -> None:
+    """Require that mail goes to the outbox at all."""
+    if settings.smtp_url:
         raise NotFound("There is no such page.")
 
 
+async def require_operator(request: Request) -> None:
+    """Require the signed cookie of a browser that opened the outbox with a key. Raises `OutboxClosed`."""
+    if not cookies.holds_outbox_cookie(request, signer_of(request)):
+        raise OutboxClosed("The outbox holds everybody's mail, so it takes a key to open it.")
+
+
+ForOperator = [Depends(require_operator)]
 router = APIRouter(
     prefix="/outbox",
     include_in_schema=False,
     default_response_class=HTMLResponse,
-    dependencies=[Depends(require_local_visitor)],
+    dependencies=[Depends(require_outbox)],
 )
 
 
-@router.get("")
+@router.get("/open/{key}")
+async def open_with_key(
+    request: Request, settings: Config, now: Now, key: Annotated[str, Path(max_length=100)]
+) -> Response:
+    """Use a key from the terminal. The browser may look into the outbox from then on."""
+    if not outbox_keys.use_key(mail.open_outbox(settings), key, now=now):
+        raise OutboxClosed("This link was used already, or is more than a day old.")
+    response = RedirectResponse("/outbox", 303, headers={"Cache-Control": "no-store"})
+    cookies.set_outbox_cookie(response, signer_of(request), settings)
+    return response
+
+
+@router.get("", dependencies=ForOperator)
 async def list_messages(request: Request, session: Read, settings: Config, now: Now) -> HTMLResponse:
     box = mail.open_outbox(settings)
     return await render_page(
@@ -73,7 +97,7 @@ async def list_messages(request: Request, session: Read, settings: Config, now: 
     )
 
 
-@router.get("/{name}")
+@router.get("/{name}", dependencies=ForOperator)
 async def show_message(request: Request, session: Read, settings: Config, name: str) -> HTMLResponse:
     message = _read_message_or_404(settings, name).message
     response = await render_page(
@@ -91,7 +115,7 @@ async def show_message(request: Request, session: Read, settings: Config, name: 
     return response
 
 
-@router.get("/{name}/html")
+@router.get("/{name}/html", dependencies=ForOperator)
 async def show_body(settings: Config, name: str) -> HTMLResponse:
     """Show the message's HTML, which stands in a frame."""
     html = _extract_body(_read_message_or_404(settings, name).message, "html")

@@ -29,7 +29,6 @@ from paperround.web.dependencies import (
     settings_of,
     signer_of,
 )
-from paperround.web.pages import outbox
 from paperround.web.params import MAX_EMAIL_LENGTH
 from paperround.web.security import cookies
 from paperround.web.security.client_ip import find_source_network
@@ -87,10 +86,8 @@ async def request_link(
         )
     await check_link_limits(request, address, now)
     await accounts_sign_in.request_link(session, address, now=now, next_page=next_page)
-    is_outbox_shown = outbox.is_local_visitor(request, settings_of(request))
-    return await render_page(
-        request, session, "account/link_sent.html", email=address, outbox=is_outbox_shown
-    )
+    uses_outbox = settings_of(request).smtp_url is None
+    return await render_page(request, session, "account/link_sent.html", email=address, outbox=uses_outbox)
 
 
 @router.get("/sign-in/{token}")

@@ -1,7 +1,8 @@
-"""The session's cookie and the token of its forms. This module queries no database."""
+"""The session's cookie with the token of its forms, and the outbox's. This module queries no database."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 from starlette.requests import HTTPConnection
@@ -14,6 +15,8 @@ from paperround.tokens import BadToken, Signer
 COOKIE: Final = "paperround"
 PURPOSE: Final = "session"
 FORMS: Final = "form"
+OUTBOX: Final = "outbox"
+OUTBOX_COOKIE_LIFETIME: Final = timedelta(days=30)
 
 
 def is_secure(settings: Settings) -> bool:
@@ -62,5 +65,29 @@ def make_form_token(signer: Signer, session_id: int) -> str:
 def is_form_token(signer: Signer, session_id: int, token: object) -> bool:
     try:
         return isinstance(token, str) and signer.read(FORMS, token) == session_id
+    except BadToken:
+        return False
+
+
+def set_outbox_cookie(response: Response, signer: Signer, settings: Settings) -> None:
+    """Let a browser look into the outbox. The cookie goes to its pages alone, and never from another site."""
+    response.set_cookie(
+        f"{COOKIE}-{OUTBOX}",
+        signer.sign(OUTBOX, OUTBOX),
+        max_age=int(OUTBOX_COOKIE_LIFETIME.total_seconds()),
+        path="/outbox",
+        secure=is_secure(settings),
+        httponly=True,
+        samesite="strict",
+    )
+
+
+def holds_outbox_cookie(request: HTTPConnection, signer: Signer) -> bool:
+    """Tell whether a browser has opened the outbox with a key."""
+    try:
+        return (
+            signer.read(OUTBOX, request.cookies.get(f"{COOKIE}-{OUTBOX}", ""), max_age=OUTBOX_COOKIE_LIFETIME)
+            == OUTBOX
+        )
     except BadToken:
         return False

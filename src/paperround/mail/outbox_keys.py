@@ -1,0 +1,62 @@
+"""Keys that open the outbox in a browser. Each works once.
+
+A key is a file in the outbox's own folder, which only its owner can read: whoever can make one could read
+the mail anyway. The file's name is the key's hash, and deleting the file uses the key, so that of two who
+use it at once one succeeds.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from paperround.mail.outbox import Outbox, ensure_private_folder, set_owner
+from paperround.tokens import generate_token, hash_token
+
+KEY_LIFETIME: Final = timedelta(days=1)
+
+
+def make_key(outbox: Outbox, *, now: datetime) -> str:
+    """Make a key that opens the outbox once within `KEY_LIFETIME`. Deletes the keys that have expired.
+
+    Raises `OSError` if the folder can't be written to.
+    """
+    folder = _keys_folder(outbox)
+    owner = ensure_private_folder(folder)
+    for old in folder.iterdir():
+        if _is_expired(old, now=now):
+            old.unlink(missing_ok=True)
+    key = generate_token()
+    descriptor = os.open(
+        folder / hash_token(key), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600
+    )
+    try:
+        set_owner(descriptor, owner)
+    finally:
+        os.close(descriptor)
+    return key
+
+
+def use_key(outbox: Outbox, key: str, *, now: datetime) -> bool:
+    """Use a key up. Tells whether it was one, and was neither used nor expired."""
+    file = _keys_folder(outbox) / hash_token(key)
+    with suppress(FileNotFoundError):
+        expired = _is_expired(file, now=now)
+        file.unlink()
+        return not expired
+    return False
+
+
+def _keys_folder(outbox: Outbox) -> Path:
+    return outbox.folder / ".keys"
+
+
+def _is_expired(file: Path, *, now: datetime) -> bool:
+    try:
+        made_at = datetime.fromtimestamp(file.stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return True
+    return now - made_at > KEY_LIFETIME
