@@ -18,6 +18,7 @@ from pydantic_settings import (
 )
 
 PREFIX = "PAPERROUND_"
+HostName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:\[\]_-]+$", max_length=253)]
 FeedName = Literal["huggingface", "arxiv"]
 Category = Annotated[str, StringConstraints(pattern=r"^[a-z-]+(\.[A-Za-z-]+)?$", max_length=30)]
 
@@ -71,6 +72,12 @@ class Settings(BaseSettings):
     )
     trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = Field(
         (), description="Networks whose `X-Forwarded-For` is believed, with commas between them."
+    )
+
+    allowed_hosts: Annotated[tuple[HostName, ...], NoDecode] = Field(
+        (),
+        description="Other names in `Host` that are answered to, with commas between them, besides that of "
+        "`PUBLIC_URL`, `HOST` and this machine's own.",
     )
 
     # What it is called
@@ -156,7 +163,7 @@ class Settings(BaseSettings):
         "auto", description="`auto`: text on a terminal, JSON elsewhere."
     )
 
-    @field_validator("feeds", "arxiv_categories", "trusted_proxies", mode="before")
+    @field_validator("feeds", "arxiv_categories", "trusted_proxies", "allowed_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(v.strip() for v in value.split(",") if v.strip()) if isinstance(value, str) else value

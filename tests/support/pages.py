@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import httpx
+from fastapi.routing import APIRoute
 
 from paperround.database import Database
 from paperround.settings import Settings
@@ -61,6 +62,13 @@ async def opened(url: str, *, now: str = TODAY, **changes: Any) -> AsyncIterator
             httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
         ):
             yield client
+
+
+def app_routes(client: httpx.AsyncClient) -> list[APIRoute]:
+    """Every route of the site that `opened` gave."""
+    application = client._transport.app  # type: ignore[attr-defined]
+    routers = [route.original_router for route in application.routes if hasattr(route, "original_router")]
+    return [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
 
 
 async def three_days(database: Database) -> None:

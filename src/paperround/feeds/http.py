@@ -11,8 +11,7 @@ import math
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from typing import Final, NoReturn, TypeVar
 
 import httpx
@@ -21,6 +20,7 @@ import stamina
 from paperround import __version__
 from paperround.database import utc_now
 from paperround.errors import PaperroundError
+from paperround.text.http_date import parse_http_date
 from paperround.throttle import Throttle
 
 Parsed = TypeVar("Parsed")
@@ -193,11 +193,8 @@ def parse_retry_after(headers: httpx.Headers, *, now: datetime) -> timedelta | N
 
 
 def _time_until(http_date: str, now: datetime) -> timedelta | None:
-    try:
-        moment = parsedate_to_datetime(http_date)
-    except (ValueError, OverflowError):
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
+    moment = parse_http_date(http_date)
+    return None if moment is None else moment - now
 
 
 async def _parse_json(body: bytes, kind: str) -> object:

@@ -6,11 +6,13 @@ These are pure functions, and none of them raises an error for any text.
 from __future__ import annotations
 
 import re
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 from paperround.text.latex import INVISIBLE
 
 MAX_URL_LENGTH = 2_000
+BARE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+PATH_CHARACTERS = "/:@!$&'()*+,;=~%"  # that RFC 3986 allows in a path besides letters, digits, `-._`
 HOST = re.compile(r"[\w.-]+|[0-9a-f.]*:[0-9a-f:.]+")
 GITHUB = re.compile(r"(?:https?://)?(?:www\.)?github\.com/([A-Za-z0-9-]+)/([\w.-]+)(?:[/?#].*)?", re.I | re.A)
 RESERVED_OWNER = re.compile(
@@ -42,3 +44,23 @@ def normalise_github_url(text: str | None) -> str | None:
         return normalise_http_url(text)
     name = match[2].removesuffix(".git")
     return f"https://github.com/{match[1]}/{name}" if name.strip(".") else normalise_http_url(text)
+
+
+def percent_encode_url(url: str) -> str:
+    """Percent-encode what may not stand in a URL (RFC 3986), such as spaces, quotes and letters beyond ASCII.
+
+    What is encoded already stays as it is.
+    """
+    try:
+        scheme, host, path, query, fragment = urlsplit(BARE_PERCENT.sub("%25", url))
+    except ValueError:
+        return quote(url, safe=PATH_CHARACTERS)
+    return urlunsplit(
+        (
+            scheme,
+            quote(host, safe=f"[]{PATH_CHARACTERS}"),
+            quote(path, safe=PATH_CHARACTERS),
+            quote(query, safe=f"?{PATH_CHARACTERS}"),
+            quote(fragment, safe=f"?{PATH_CHARACTERS}"),
+        )
+    )

@@ -58,6 +58,22 @@ def render_unicode(text: str) -> str:
     )
 
 
+# Characters that Markdown reads as markup, and those that do so at the start of a paragraph. An underscore
+# within a word is none.
+MARKDOWN = re.compile(r"[\\`*\[\]<>&|~#]|(?<!\w)_|_(?!\w)")
+MARKDOWN_BLOCK = re.compile(r"^(\s*)([-+=]|\d+(?=[.)]))", re.MULTILINE)
+
+
+def render_markdown(text: str) -> str:
+    """Render a text as Markdown that shows just that text: formulas are Unicode, and markup is escaped."""
+    escaped = MARKDOWN.sub(r"\\\g<0>", render_unicode(text))
+    return MARKDOWN_BLOCK.sub(_escape_block, escaped)
+
+
+def _escape_block(mark: re.Match[str]) -> str:
+    return f"{mark[1]}{mark[2]}\\" if mark[2].isdigit() else f"{mark[1]}\\{mark[2]}"
+
+
 def _as_mathml(latex: str, block: bool) -> str | None:
     rendered = render_formula(latex, block)
     return rendered and Markup(rendered[0])  # noqa: S704 - serialised from allow-listed elements

@@ -43,15 +43,16 @@ from paperround.web.pages import (
     topics,
 )
 from paperround.web.pages import settings as pages_settings
+from paperround.web.security.bodies import BodyLimit, require_plain_text
 from paperround.web.security.compression import AnonymousCompression
 from paperround.web.security.csrf import CrossSiteGuard, require_form_token
+from paperround.web.security.hosts import HostGuard
 from paperround.web.security.middleware import (
-    BodyLimit,
     CacheControl,
     HeadAsGet,
     SecurityHeaders,
+    TrailingSlash,
     UnexpectedErrors,
-    reject_nul,
 )
 from paperround.web.syndication import citations, lists, sitemap
 from paperround.web.syndication import topics as syndication_topics
@@ -100,7 +101,8 @@ def create_app(settings: Settings, database_url: str, encoder_socket: Path | Non
         lifespan=lifespan,
         docs_url=None,  # FastAPI loads its script and style from elsewhere; ours is pages/api_docs.py
         redoc_url=None,
-        dependencies=[Depends(reject_nul)],
+        redirect_slashes=False,  # TrailingSlash redirects without the host that the client told
+        dependencies=[Depends(require_plain_text)],
         responses=errors.DOCUMENTED,
     )
     app.state.settings = settings
@@ -120,6 +122,8 @@ def create_app(settings: Settings, database_url: str, encoder_socket: Path | Non
         CrossSiteGuard,
         BodyLimit,
         CacheControl,
+        TrailingSlash,
+        HostGuard,
         HeadAsGet,
         SecurityHeaders,
     ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Final
@@ -15,9 +16,11 @@ from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Mount
 
 from paperround.database import utc_now
 from paperround.errors import PaperroundError
+from paperround.text.markup import to_plain_text
 from paperround.web.dependencies import SignInNeeded, load_visit, render_page
 
 logger = structlog.get_logger(__name__)
@@ -49,6 +52,9 @@ SENTENCES: Final = {
     500: "The fault is ours. It has been written to the log.",
     503: "The database can't be reached right now. Try again in a moment.",
 }
+METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
+MAX_FAULTS: Final = 5
+MAX_FAULT_LENGTH: Final = 200  # characters: a fault names the field, whose name came with the request
 
 
 def install_handlers(app: FastAPI) -> None:
@@ -108,10 +114,15 @@ async def _handle_sign_in_needed(request: Request, error: SignInNeeded) -> Respo
 
 
 async def _handle_invalid(request: Request, error: RequestValidationError) -> Response:
-    faults = "; ".join(f"{'.'.join(map(str, e['loc'][1:]))}: {e['msg']}" for e in error.errors()[:5])
+    faults = "; ".join(map(_describe_fault, error.errors()[:MAX_FAULTS]))
     return await build_error_response(
         request, 422 if request.method == "POST" else 400, faults, "Not understood"
     )
+
+
+def _describe_fault(fault: Mapping[str, Any]) -> str:
+    place = to_plain_text(".".join(map(str, fault["loc"][1:])))
+    return f"{place[:MAX_FAULT_LENGTH]}: {fault['msg'][:MAX_FAULT_LENGTH]}"
 
 
 async def _handle_http(request: Request, error: HTTPException) -> Response:
@@ -122,7 +133,20 @@ async def _handle_http(request: Request, error: HTTPException) -> Response:
         request, error.status_code, SENTENCES.get(error.status_code, str(error.detail))
     )
     response.headers.update(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        response.headers["Allow"] = _list_allowed_methods(request, response.headers.get("allow", ""))
     return response
+
+
+def _list_allowed_methods(request: Request, known: str) -> str:
+    """List the methods of all routes at this address. Starlette tells those of the first alone: `known`."""
+    allowed = {method.strip() for method in known.split(",") if method.strip()}
+    for method in METHODS:
+        scope = {**request.scope, "method": method}
+        routes = (route for route in request.app.router.routes if not isinstance(route, Mount))
+        if any(route.matches(scope)[0] is Match.FULL for route in routes):
+            allowed.add(method)
+    return ", ".join(sorted(allowed | {"HEAD"} if "GET" in allowed else allowed))
 
 
 async def _handle_no_database(request: Request, error: Exception) -> Response:

@@ -83,7 +83,7 @@ async def test_whatever_a_name_is_its_link_leads_to_its_page_and_it_stays_text(
     ("address", "status"),
     [
         ("/organizations/nobody", 404),
-        ("/organizations/", 404),
+        ("/organizations/", 308),
         ("/organizations/%00", 400),
         (f"/organizations/{'x' * 501}", 400),
         (f"{PAGE}?after=nonsense", 400),

@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
 from sqlalchemy import select, text
 from starlette.datastructures import Headers
 
@@ -19,11 +18,11 @@ from paperround.accounts.tables import ReaderSession, SignInLink
 from paperround.database import Database
 from paperround.settings import Settings
 from paperround.web import dependencies
+from paperround.web.security.bodies import MAX_BODY_BYTES, MAX_UPLOAD_BYTES
 from paperround.web.security.csrf import is_own_origin
-from paperround.web.security.middleware import MAX_BODY_BYTES, MAX_UPLOAD_BYTES
 
 from support.factories import feed_record, store_listing, utc
-from support.pages import TODAY, Page, opened
+from support.pages import TODAY, Page, app_routes, opened
 from support.people import ADA, CYN, add_person, sign_in_browser
 
 NOW = utc(TODAY)
@@ -206,19 +205,13 @@ async def test_no_get_changes_anything(browser: httpx.AsyncClient, database: Dat
     ada = await sign_in_browser(browser, database, now=NOW)
     await browser.post("/sign-in", data=ada.form(email=ADA))
     before = await contents(database)
-    places = [route.path for route in routes(browser) if "GET" in route.methods]
+    places = [route.path for route in app_routes(browser) if "GET" in route.methods]
     assert len(places) > 30
     for place in places:
         answer = await browser.get(re.sub(r"\{[^}]*\}", "1", place))
         assert answer.status_code < 500 or "readyz" in place, place
 
     assert await contents(database) == before
-
-
-def routes(browser: Any) -> list[APIRoute]:
-    application = browser._transport.app
-    routers = [route.original_router for route in application.routes if hasattr(route, "original_router")]
-    return [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
 
 
 async def test_every_address_that_changes_something_for_a_reader_needs_the_forms_token(
@@ -228,7 +221,7 @@ async def test_every_address_that_changes_something_for_a_reader_needs_the_forms
     await sign_in_browser(browser, database, now=NOW)
     changing = [
         (method, route.path)
-        for route in routes(browser)
+        for route in app_routes(browser)
         for method in route.methods - {"GET", "HEAD"}
         if not route.path.startswith(("/api/", "/unsubscribe/"))
     ]
@@ -245,7 +238,7 @@ async def test_no_address_of_the_api_knows_a_browser_by_its_cookie(browser: http
     def asked(dependant: Any) -> set[object]:
         return {dependant.call}.union(*(asked(part) for part in dependant.dependencies))
 
-    api = [route for route in routes(browser) if route.path.startswith(("/api/", "/feeds/"))]
+    api = [route for route in app_routes(browser) if route.path.startswith(("/api/", "/feeds/"))]
     assert len(api) > 8
     for route in api:
         assert dependencies.load_visit not in asked(route.dependant), route.path

@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from datetime import date, datetime
-from typing import Self
+from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from paperround.feeds.status import FeedStatus
 from paperround.papers.catalogue import SAMPLE_FEED
 from paperround.papers.tables import Listing, Paper, Signal
+from paperround.text.links import percent_encode_url
+
+DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+class RequestBody(BaseModel):
+    """What is sent as JSON. Values have their field's own type: no text for a number, no `false` for 0."""
+
+    model_config = ConfigDict(strict=True)
+
+
+def _parse_day(value: object) -> object:
+    """Parse a day as it is written in JSON. Whatever is none is left to pydantic, which refuses it."""
+    if isinstance(value, str) and DAY.fullmatch(value):
+        with suppress(ValueError):
+            return date.fromisoformat(value)
+    return value
+
+
+IsoDay = Annotated[date, BeforeValidator(_parse_day)]
+Link = Annotated[str, AfterValidator(percent_encode_url)]
 
 
 class OrganizationOut(BaseModel):
@@ -38,10 +61,10 @@ class PaperOut(BaseModel):
     heat: float = Field(description="The trending score; one more means twice as hot.")
     ai_summary: str | None
     ai_keywords: list[str] | None
-    thumbnail_url: str | None
-    media_urls: list[str] | None
-    project_url: str | None
-    github_url: str | None
+    thumbnail_url: Link | None
+    media_urls: list[Link] | None
+    project_url: Link | None
+    github_url: Link | None
     github_stars: int | None
     arxiv_url: str = Field(examples=["https://arxiv.org/abs/2510.12345"])
     pdf_url: str = Field(examples=["https://arxiv.org/pdf/2510.12345"])

@@ -12,6 +12,7 @@ from paperround.digests.subscriptions import SubscriptionPreferences
 from paperround.digests.tables import Cadence
 from paperround.text.email_address import normalise_email_address
 from paperround.topics.reader_topics import MAX_WORDS_LENGTH
+from paperround.web.api.schemas import RequestBody
 from paperround.web.confirmation_limits import may_send_letter
 from paperround.web.dependencies import Now, Write
 from paperround.web.params import MAX_EMAIL_LENGTH
@@ -19,10 +20,10 @@ from paperround.web.params import MAX_EMAIL_LENGTH
 router = APIRouter(prefix="/api/v1/subscriptions", tags=["subscriptions"])
 
 
-class SubscriptionIn(BaseModel):
+class SubscriptionIn(RequestBody):
     email: Annotated[str, Field(max_length=MAX_EMAIL_LENGTH, examples=["ada@example.org"])]
     words: Annotated[str, Field(max_length=MAX_WORDS_LENGTH, description="A topic in plain words.")] = ""
-    cadence: Cadence = Cadence.daily
+    cadence: Annotated[Cadence, Field(strict=False)] = Cadence.daily
     weekday: Annotated[int, Field(ge=0, le=6, description="Of a weekly one; Monday is 0.")] = 0
     hour: Annotated[int, Field(ge=0, le=23, description="In that time zone.")] = 7
     time_zone: Annotated[str, Field(max_length=60, examples=["Europe/Berlin"])] = "UTC"

@@ -20,7 +20,7 @@ from paperround.topics.reader_topics import (
     draft_of,
 )
 from paperround.topics.tables import Rating, Topic
-from paperround.web.api.schemas import PaperOut
+from paperround.web.api.schemas import IsoDay, PaperOut, RequestBody
 
 Id = Annotated[str, StringConstraints(max_length=60)]
 Rule = Annotated[str, StringConstraints(max_length=MAX_RULE_LENGTH)]
@@ -36,12 +36,12 @@ Words = Annotated[
 ]
 
 
-class TopicFields(BaseModel):
+class TopicFields(RequestBody):
     """The fields of a topic, except its words."""
 
     model_config = ConfigDict(extra="forbid")
 
-    examples: Examples = []
+    examples: Examples = Field([])
     must: Rules = Field([], description="Words or phrases that must all appear in title or abstract.")
     must_not: Rules = Field([], description="Words or phrases that must not.")
     authors: Rules = Field([], description="Authors to follow, by name.")
@@ -59,7 +59,7 @@ class TopicIn(TopicFields):
         return TopicDraft(name=self.name, words=self.words, daily=self.daily, **lists)
 
 
-class TopicChange(BaseModel):
+class TopicChange(RequestBody):
     """A change of a topic. Fields that are left out or null stay as they are."""
 
     model_config = ConfigDict(extra="forbid")
@@ -77,7 +77,7 @@ class TopicChange(BaseModel):
     def said(self, topic: Topic) -> TopicDraft | None:
         """The topic's wish with these changes; None where it says nothing new of what it matches."""
         given = self.model_dump(exclude_none=True, exclude={"paused", "place"})
-        known = TopicIn(**{name: _plain(value) for name, value in vars(draft_of(topic)).items()})
+        known = TopicIn.model_validate({name: _plain(value) for name, value in vars(draft_of(topic)).items()})
         return known.model_copy(update=given).wish() if given else None
 
 
@@ -110,11 +110,11 @@ class TopicList(BaseModel):
     topics: list[TopicOut] = Field(description="In the reader's order.")
 
 
-class RatingIn(BaseModel):
+class RatingIn(RequestBody):
     model_config = ConfigDict(extra="forbid")
 
     paper: Id = Field(description="An arXiv id; a version is ignored.", examples=["2510.12345"])
-    value: Literal[1, -1, 0] = Field(description="1: more like this, -1: less, 0: take the rating back.")
+    value: int = Field(ge=-1, le=1, description="1: more like this, -1: less, 0: take the rating back.")
 
 
 class RatingOut(BaseModel):
@@ -166,7 +166,7 @@ class MatchList(BaseModel):
 class MatchIn(TopicFields):
     text: Words = ""
     less: Examples = Field([], description="Papers to keep away from.")
-    first: date | None = Field(None, alias="from", description="Default: six days before `to`.")
-    last: date | None = Field(None, alias="to", description="Default: the latest day with papers.")
+    first: IsoDay | None = Field(None, alias="from", description="Default: six days before `to`.")
+    last: IsoDay | None = Field(None, alias="to", description="Default: the latest day with papers.")
     daily: Daily = MAX_DAILY
     limit: Annotated[int, Field(ge=1, le=100, description="At most so many papers.")] = 20

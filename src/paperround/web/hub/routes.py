@@ -19,11 +19,14 @@ from paperround.search.engine import SearchResult
 from paperround.search.filters import SearchFilters
 from paperround.search.query_syntax import MAX_QUERY_LENGTH
 from paperround.search.results import load_result_papers
+from paperround.text.links import percent_encode_url
+from paperround.text.markup import render_markdown
 from paperround.web.dependencies import NotFound, Read, database_of
 from paperround.web.params import PaperId, get_paper_or_404
 from paperround.web.search_params import encode_search
 
 FEEDS: Final = ("huggingface", READERS_FEED)
+LINKS: Final = ("avatar", "avatarUrl", "githubRepo", "mediaUrls", "projectPage", "thumbnail")
 DEFAULT_LIMIT: Final = 50
 DEFAULT_SEARCH_LIMIT: Final = 20
 LAST_PAGE: Final = 100_000
@@ -138,7 +141,7 @@ async def _listed_paper(session: Read, paper_id: str, *, load: LoaderOptions) ->
 
 
 def markdown(paper: Paper) -> str:
-    """Serve the title, the authors, links and texts as plain Markdown."""
+    """Serve the title, the authors, links and texts as plain Markdown, whatever markup is in them."""
     links = [
         f"https://arxiv.org/abs/{paper.id}",
         f"https://arxiv.org/pdf/{paper.id}",
@@ -146,13 +149,13 @@ def markdown(paper: Paper) -> str:
         paper.project_url,
     ]
     parts = [
-        f"# {paper.title}",
-        ", ".join(paper.author_names),
+        f"# {render_markdown(paper.title)}",
+        render_markdown(", ".join(paper.author_names)),
         f"Published {paper.published_at:%Y-%m-%d}",
-        "\n".join(f"- <{link}>" for link in links if link),
+        "\n".join(f"- <{percent_encode_url(link)}>" for link in links if link),
         "## Abstract",
-        paper.abstract,
-        *(["## Summary", paper.ai_summary] if paper.ai_summary else []),
+        render_markdown(paper.abstract),
+        *(["## Summary", render_markdown(paper.ai_summary)] if paper.ai_summary else []),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -168,7 +171,8 @@ def item(listing: Listing, paper: Paper) -> Json:
         "numComments": paper.comments,
         "thumbnail": paper.thumbnail_url,
         "submittedBy": account(listing.submitter),
-        "submitterOrganization": listing.submitter_organization,
+        "submitterOrganization": listing.submitter_organization
+        and encode_links({**listing.submitter_organization}),
         "isAuthorParticipating": paper.author_participates,
     }
     return told(outer)
@@ -226,16 +230,27 @@ def organization_object(organization: Organization | None) -> Json | None:
     )
 
 
+def encode_links(values: Json) -> Json:
+    """Percent-encode the links: they are kept as they were told, and not every client reads such ones."""
+    return {name: _encode_link(value) if name in LINKS else value for name, value in values.items()}
+
+
+def _encode_link(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_encode_link(each) for each in value]
+    return percent_encode_url(value) if isinstance(value, str) else value
+
+
 def account(stored: Mapping[str, Any] | None) -> Json | None:
     """An account under both names that the hub has given it over the years; without any, as it was told."""
     if not stored:
         return None
-    return {**stored, "user": stored["name"]} if "name" in stored else {**stored}
+    return encode_links({**stored, "user": stored["name"]} if "name" in stored else {**stored})
 
 
 def told(values: Mapping[str, Any]) -> Json:
     """The hub leaves out what it doesn't know."""
-    return {key: value for key, value in values.items() if value is not None}
+    return encode_links({key: value for key, value in values.items() if value is not None})
 
 
 def _iso(moment: datetime | None) -> str | None:

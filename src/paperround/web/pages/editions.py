@@ -196,8 +196,6 @@ async def show_trending(
 @router.get("/papers/{paper_id:path}")
 async def show_paper(request: Request, session: Read, settings: Config, now: Now, paper_id: str) -> Any:
     """Show a paper. A version, or another form of its id, leads to the page of the bare id."""
-    if not paper_id:
-        return RedirectResponse("/papers", status_code=308)
     paper = await get_paper_or_404(session, paper_id)
     if paper_id != strip_version(paper_id):
         return RedirectResponse(f"/papers/{paper.id}", status_code=308)

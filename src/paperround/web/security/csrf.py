@@ -14,7 +14,7 @@ from paperround.settings import Settings
 from paperround.web import errors
 from paperround.web.dependencies import Forbidden, Now, Visit, database_of, settings_of, signer_of
 from paperround.web.security import cookies
-from paperround.web.security.middleware import SAFE_METHODS, is_form
+from paperround.web.security.bodies import SAFE_METHODS, is_form
 
 EXEMPT_PATHS: Final = ("/unsubscribe/",)  # one click in a mail program; its token says all
 

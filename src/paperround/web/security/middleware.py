@@ -1,26 +1,17 @@
-"""Middleware of every route: headers, HEAD, unexpected errors, and the size of bodies. It knows no route."""
+"""Middleware of every route: headers, HEAD, trailing slashes, unexpected errors. It knows no route."""
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
-from fastapi import HTTPException, Request
+from fastapi import Request
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from paperround.web import errors
-from paperround.web.dependencies import BadRequest
 from paperround.web.security import cookies
-
-SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
-JSON_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-NUL: Final = "There is a NUL character in what was sent."
-MAX_BODY_BYTES: Final = 1_000_000  # bytes
-MAX_UPLOAD_BYTES: Final = 5_000_000
-BODY_TOO_LARGE: Final = "That is too long. At most {} MB can be sent."
+from paperround.web.security.safe_redirect import keep_local
 
 HEADERS: Final = {
     "Content-Security-Policy": (
@@ -30,11 +21,22 @@ HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
-}
+    "Permissions-Policy": ", ".join(
+        f"{feature}=()"
+        for feature in (
+            "accelerometer", "autoplay", "camera", "display-capture", "encrypted-media", "fullscreen",
+            "geolocation", "gyroscope", "magnetometer", "microphone", "midi", "payment",
+            "picture-in-picture", "publickey-credentials-get", "screen-wake-lock", "usb", "web-share",
+            "xr-spatial-tracking",
+        )
+    ),
+}  # fmt: skip
+# Where readers come over https, browsers never come back over http. Other names of the domain are not ours.
+STRICT_TRANSPORT_SECURITY: Final = "max-age=31536000"
 
 
 class SecurityHeaders:
-    """A middleware whose headers forbid foreign resources, inline scripts and frames."""
+    """A middleware whose headers forbid foreign resources, inline scripts, frames and devices."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -45,6 +47,8 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
+                if cookies.is_secure(scope["app"].state.settings):
+                    headers["Strict-Transport-Security"] = STRICT_TRANSPORT_SECURITY
             await send(message)
 
         await self.app(scope, receive, with_headers if scope["type"] == "http" else send)
@@ -64,6 +68,27 @@ class HeadAsGet:
             await self.app({**scope, "method": "GET"}, receive, without_body)
         else:
             await self.app(scope, receive, send)
+
+
+class TrailingSlash:
+    """A middleware that redirects an address with a slash at its end to the one without, on whatever host.
+
+    Starlette's own redirect repeats the host that the client told.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+            shorter = keep_local(path.rstrip("/"))
+            if path.endswith("/") and shorter:
+                query = scope["query_string"].decode("latin-1")
+                response = RedirectResponse(f"{shorter}?{query}".rstrip("?"), 308)
+                await response(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
 
 
 class UnexpectedErrors:
@@ -93,41 +118,11 @@ class UnexpectedErrors:
             await response(scope, receive, send)
 
 
-class BodyLimit:
-    """A middleware that refuses a body over the limit. It does so at once where the length is declared."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        headers = Headers(scope=scope)
-        upload = headers.get("content-type", "").startswith("multipart/form-data")
-        most = MAX_UPLOAD_BYTES if upload else MAX_BODY_BYTES
-        told = headers.get("content-length", "0")
-        if not told.isdecimal() or int(told) > most:
-            response = await errors.build_error_response(
-                Request(scope), 413, BODY_TOO_LARGE.format(most // 1_000_000)
-            )
-            await response(scope, receive, send)
-            return
-        came = 0
-
-        async def counting() -> Message:
-            nonlocal came
-            message = await receive()
-            came += len(message.get("body", b""))
-            if came > most:
-                raise HTTPException(413, BODY_TOO_LARGE.format(most // 1_000_000))
-            return message
-
-        await self.app(scope, counting, send)
-
-
 class CacheControl:
-    """A middleware that keeps readers' own pages out of shared caches, and renews the cookie."""
+    """A middleware that keeps readers' own pages out of shared caches, and renews the cookie.
+
+    What a token or a key opened is kept by nobody, not even by the browser.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -146,29 +141,12 @@ class CacheControl:
         state = scope["state"]
         if headers.get("content-type", "").startswith("text/html"):
             headers.add_vary_header("Cookie")
-        if state.get("visit"):
+        if "token" in scope.get("path_params", {}) or "authorization" in Headers(scope=scope):
+            headers["cache-control"] = "no-store"
+        elif state.get("visit"):
             headers.setdefault("cache-control", "private, no-cache")
         renewed = state.get("renewed")
         if renewed and "set-cookie" not in headers:
             given = Response()
             cookies.set_session_cookie(given, renewed, scope["app"].state.signer, scope["app"].state.settings)
             headers.append("set-cookie", given.headers["set-cookie"])
-
-
-async def reject_nul(request: Request) -> None:
-    """Refuse a NUL in the address or a form. PostgreSQL stores none, and psycopg would raise."""
-    values = [*request.path_params.values(), *request.query_params.values()]
-    if any("\0" in str(value) for value in values):
-        raise BadRequest("There is a NUL character in the address.")
-    if request.method in SAFE_METHODS:
-        return
-    if is_form(request):
-        fields = (await request.form()).multi_items()
-        if any("\0" in name or (isinstance(text, str) and "\0" in text) for name, text in fields):
-            raise BadRequest(NUL)
-    elif JSON_NUL.search(await request.body()):
-        raise BadRequest(NUL)
-
-
-def is_form(request: Request) -> bool:
-    return request.headers.get("content-type", "").startswith(FORMS)

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
+from email.utils import format_datetime
 from typing import Any, Final
 
 from fastapi import Request
@@ -22,6 +22,7 @@ from paperround import __version__
 from paperround.papers.heat import listing_time
 from paperround.papers.tables import Paper
 from paperround.settings import Settings
+from paperround.text.http_date import parse_http_date
 from paperround.text.markup import render_unicode, to_plain_text
 
 MAX_AUTHORS: Final = 50
@@ -99,11 +100,8 @@ def _is_known(request: Request, mark: str, updated: datetime) -> bool:
         return marks.strip() == "*" or mark.removeprefix("W/") in [
             one.strip().removeprefix("W/") for one in marks.split(",")
         ]
-    try:
-        since = parsedate_to_datetime(request.headers.get("If-Modified-Since", ""))
-    except ValueError:
-        return False
-    return updated.replace(microsecond=0) <= since.replace(tzinfo=since.tzinfo or UTC)
+    since = parse_http_date(request.headers.get("If-Modified-Since", ""))
+    return since is not None and updated.replace(microsecond=0) <= since
 
 
 def atom_feed(feed: FeedDocument) -> bytes:
