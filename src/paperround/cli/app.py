@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 from sqlalchemy.exc import DBAPIError
 
-from paperround.cli import database, doctor, embed, ingest, mail, papers, processes, status
+from paperround.cli import bounces, database, doctor, embed, ingest, mail, papers, processes, status
 from paperround.cli.context import fail
 from paperround.database import DatabaseUnavailable
 from paperround.errors import PaperroundError
@@ -17,7 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for group in (processes, ingest, embed, mail, papers, status, doctor):
+for group in (processes, ingest, embed, mail, bounces, papers, status, doctor):
     app.add_typer(group.app)
 app.add_typer(database.app, name="db")
 app.add_typer(mail.digest_app, name="digest")

@@ -1,14 +1,12 @@
-"""The commands of mail: preview a digest, send what is due, read what came back, look into the outbox."""
+"""The commands of mail: preview a digest, send what is due, look into the outbox."""
 
 from __future__ import annotations
 
 import asyncio
-import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -17,16 +15,12 @@ from paperround import mail
 from paperround.cli.context import CommandNotPossible, console, load_settings, open_database, output
 from paperround.cli.status import format_time
 from paperround.database import Database, utc_now
-from paperround.digests import bounces as returned_mail
 from paperround.digests import delivery, ledger, preview
-from paperround.digests.bounces import MAX_REPORT_SIZE, ReportUnreadable
 from paperround.digests.links import DigestLinks
 from paperround.mail import outbox_keys
 from paperround.settings import Settings
 from paperround.text.email_address import normalise_email_address
 from paperround.tokens import load_signer
-
-READ_SUFFIX: Final = ".read"  # of the name of a message that was read
 
 app = typer.Typer()
 digest_app = typer.Typer(help="Digests by mail.", no_args_is_help=True)
@@ -42,7 +36,7 @@ def preview_digest(
 
 
 async def _preview(settings: Settings, address: str, folder: Path) -> None:
-    async with _open_links(settings) as (database, links):
+    async with open_links(settings) as (database, links):
         rendered = await preview.render_preview(database, links, settings.site_name, address, now=utc_now())
     _write_preview(rendered, address, folder)
 
@@ -89,7 +83,7 @@ def resend(
 
 
 async def _resend(settings: Settings, delivery_id: int | None) -> None:
-    async with _open_links(settings) as (database, _), database.write_session() as session:
+    async with open_links(settings) as (database, _), database.write_session() as session:
         number = await ledger.resend(session, now=utc_now(), delivery_id=delivery_id)
     console.print(f"{number} uncertain {'digest is' if number == 1 else 'digests are'} queued again.")
 
@@ -105,46 +99,6 @@ async def _list_uncertain(settings: Settings) -> None:
                 markup=False,
                 soft_wrap=True,
             )
-
-
-@app.command(epilog="Example: paperround bounces < message.eml")
-def bounces(
-    folder: Annotated[
-        Path | None, typer.Argument(help="A folder of messages, such as a Maildir's new.")
-    ] = None,
-) -> None:
-    """Read mail that came back: from the input, or all of a folder. What doesn't work is mailed no more."""
-    asyncio.run(_process_returned_mail(load_settings("bounces"), folder))
-
-
-async def _process_returned_mail(settings: Settings, folder: Path | None) -> None:
-    """Read one message from the input, or all of a folder, where messages that were read are renamed."""
-    async with _open_links(settings) as (database, links):
-        for name, body, finish in _list_messages(folder):
-            try:
-                report = returned_mail.parse_report(body, links)
-            except ReportUnreadable as error:
-                console.print(f"{name}: left alone. {error}", markup=False, soft_wrap=True)
-                finish()
-                continue
-            async with database.write_session() as session:
-                is_known = await returned_mail.process_report(session, report, now=utc_now())
-            finish()
-            kind = report.bounce.value if report.bounce else "unsubscribed"
-            outcome = f"{kind} ({report.explanation})" if is_known else "its digest is no longer kept"
-            console.print(f"{name}: {outcome}", markup=False, soft_wrap=True)
-
-
-def _list_messages(folder: Path | None) -> Iterator[tuple[str, bytes, Callable[[], object]]]:
-    """Yield each message with its name and with what to call once it was read."""
-    if folder is None:
-        yield "message", sys.stdin.buffer.read(MAX_REPORT_SIZE), lambda: None
-        return
-    for path in sorted(folder.iterdir()):
-        if path.is_file() and path.suffix != READ_SUFFIX and not path.name.startswith("."):
-            with path.open("rb") as file:
-                body = file.read(MAX_REPORT_SIZE)
-            yield path.name, body, partial(path.rename, path.with_name(path.name + READ_SUFFIX))
 
 
 @app.command(epilog="Example: paperround outbox")
@@ -195,7 +149,7 @@ def _show_message(settings: Settings, name: str) -> None:
 
 
 @asynccontextmanager
-async def _open_links(settings: Settings) -> AsyncIterator[tuple[Database, DigestLinks]]:
+async def open_links(settings: Settings) -> AsyncIterator[tuple[Database, DigestLinks]]:
     """Open the database, and the links that are signed with its key."""
     async with open_database(settings, "paperround digest", pool_size=4, schema_rule="accept") as database:
         yield database, DigestLinks.from_settings(settings, await load_signer(database, settings))

@@ -20,6 +20,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from paperround.database import Database, ReadSession, WriteSession
 from paperround.digests import bounces
+from paperround.digests.bounce_rules import classify_status
 from paperround.digests.delivery_states import (
     DeliveryEvent,
     build_delete,
@@ -198,5 +199,5 @@ async def expire_overdue(session: WriteSession, *, now: datetime) -> None:
         smtp_response=func.coalesce(Delivery.smtp_response, EXPIRED_RESPONSE),
     )
     for delivery in await session.scalars(late.returning(Delivery)):
-        if bounces.classify_status(delivery.smtp_response or "") is Bounce.soft:
+        if classify_status(delivery.smtp_response or "") is Bounce.soft:
             await bounces.record_bounce(session, delivery, Bounce.soft, delivery.smtp_response or "", now=now)

@@ -22,6 +22,7 @@ from sqlalchemy.exc import OperationalError
 from paperround.database import Database, utc_now
 from paperround.digests import bounces, claims, scheduler
 from paperround.digests.batches import DeliveryBatches
+from paperround.digests.bounce_rules import classify_refusal
 from paperround.digests.delivery_log import DeliveryLog, DeliveryOutcome, open_delivery_log
 from paperround.digests.delivery_states import DeliveryEvent
 from paperround.digests.links import DigestLinks
@@ -226,7 +227,7 @@ class SendingRun:
 
     async def _note_refusal(self, pending: PendingDelivery, error: MessageRefused) -> None:
         """Note what a refusal says about the address."""
-        kind = bounces.classify_refusal(error.code, error.response, of_recipient=error.stage == "recipient")
+        kind = classify_refusal(error.code, error.response, of_recipient=error.stage == "recipient")
         try:
             async with self._context.database.write_session() as session:
                 delivery = await session.get(Delivery, pending.id, with_for_update=True)
