@@ -9,7 +9,7 @@ from typing import Final
 
 from paperround.papers.tables import Paper
 from paperround.text.accents import fold_accents
-from paperround.text.markup import render_formulas, render_unicode, to_plain_text
+from paperround.text.markup import FormulaBudget, render_formulas, render_unicode, to_plain_text
 
 SPECIAL: Final = {
     **{sign: f"\\{sign}" for sign in "&%$#_"},
@@ -113,7 +113,7 @@ def escape_latex(text: str) -> str:
 
 def _title(title: str) -> str:
     """Render a title: formulas stay formulas, everything else is text."""
-    return "".join(_prose_and_formulas(render_formulas(to_plain_text(title), _formula)))
+    return "".join(_prose_and_formulas(render_formulas(to_plain_text(title), _formula, FormulaBudget())))
 
 
 def _prose_and_formulas(parts: list[str]) -> Iterator[str]:

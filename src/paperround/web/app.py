@@ -17,7 +17,7 @@ from paperround.embeddings.client import EncoderClient
 from paperround.papers import doi
 from paperround.search.query_vectors import QUERY_ENCODING_TIMEOUT, QueryEncoder
 from paperround.settings import Settings
-from paperround.text.markup import render_html, render_html_paragraphs
+from paperround.text.markup import render_html
 from paperround.tokens import load_signer
 from paperround.web import errors, metrics
 from paperround.web.api import feeds, me, papers, search, subscriptions
@@ -142,7 +142,6 @@ def templates() -> Environment:
     environment.globals["version"] = fingerprint()
     environment.filters.update(
         markup=render_html,
-        paragraphs=render_html_paragraphs,
         count=presenters.format_count,
         reason=presenters.explain_trending,
         plural=presenters.format_plural,

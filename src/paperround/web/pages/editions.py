@@ -20,6 +20,7 @@ from paperround.papers.tables import Paper
 from paperround.papers.vote_history import load_vote_histories
 from paperround.search.similar import find_similar_papers
 from paperround.settings import Settings
+from paperround.text.markup import page_budget, render_html
 from paperround.web import cursor as cursors
 from paperround.web.dependencies import Config, Now, Read, render_page, settings_of
 from paperround.web.pages import search
@@ -30,9 +31,11 @@ from paperround.web.syndication.citations import bibtex
 from paperround.web.viewer import load_viewer_state
 from paperround.web.views import charts, presenters
 from paperround.web.views.linked_data import build_scholarly_article
+from paperround.web.views.page_size import shorten_html
 
 PAGE_SIZE: Final = 30  # papers with whole abstracts; a page stays below 100 kB
 MAX_SIMILAR: Final = 8
+MAX_SUMMARY: Final = 8_000  # bytes
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 After = Annotated[str | None, Query(max_length=500)]
@@ -199,7 +202,7 @@ async def show_paper(request: Request, session: Read, settings: Config, now: Now
     paper = await get_paper_or_404(session, paper_id)
     if paper_id != strip_version(paper_id):
         return RedirectResponse(f"/papers/{paper.id}", status_code=308)
-    today = now.date()
+    today, budget = now.date(), page_budget()
     similar = await find_similar_papers(session, paper.id, limit=MAX_SIMILAR)
     listings = (await editions.load_listings(session, [paper.id]))[paper.id]
     signals = await editions.list_signals(session, paper.id, limit=MAX_SIGNALS)
@@ -209,7 +212,14 @@ async def show_paper(request: Request, session: Read, settings: Config, now: Now
         "papers/paper.html",
         paper=paper,
         marks=await load_viewer_state(request, session, [paper]),
-        entry=presenters.build_paper_card(paper, today=today),
+        entry=presenters.shorten_abstract(
+            presenters.build_paper_card(paper, today=today), presenters.MAX_ABSTRACT
+        ),
+        summary=shorten_html(render_html(paper.ai_summary or "", budget), MAX_SUMMARY),
+        keywords=[
+            (presenters.search_address(word), render_html(word, budget))
+            for word in presenters.list_keywords(paper)
+        ],
         authors=presenters.fold_authors(paper.author_names),
         listings=[
             (presenters.write_neighbour_label(span, today=today), presenters.edition_address(span), row)
@@ -225,7 +235,7 @@ async def show_paper(request: Request, session: Read, settings: Config, now: Now
         signals=signals,
         chart=charts.build_chart(signals, until=paper.seen_at),
         similar=[
-            (presenters.build_paper_card(other, today=today), round(100 * cosine))
+            (presenters.build_paper_card(other, today=today, budget=budget), round(100 * cosine))
             for other, cosine in similar
         ],
         today=today,

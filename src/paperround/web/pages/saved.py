@@ -9,6 +9,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse
+from markupsafe import escape
 from starlette.responses import Response
 
 from paperround import sample
@@ -21,6 +22,7 @@ from paperround.papers.editions import Sort
 from paperround.papers.tables import Paper
 from paperround.search.filters import SearchFilters
 from paperround.settings import Settings
+from paperround.text.markup import page_budget, render_unicode
 from paperround.web import cursor as cursors
 from paperround.web.dependencies import Config, NotFound, Now, Read, SignedIn, Write, render_page
 from paperround.web.params import PaperId, get_paper_or_404
@@ -28,8 +30,11 @@ from paperround.web.search_params import OptionalSearch, SearchRequest
 from paperround.web.syndication.citations import BIBTEX, RIS
 from paperround.web.viewer import load_viewer_state, redirect_to_paper
 from paperround.web.views import presenters
+from paperround.web.views.page_size import measure, shorten_text
 
 PAGE_SIZE: Final = 30
+MAX_LABEL: Final = 100  # bytes
+FORMS_MARKUP: Final = 1_200  # bytes: of the forms for a note and for marking as read
 MAX_RESULTS: Final = 50
 ORDER: Final = Sort.published  # as which cursors name the order of saving: both are by time
 
@@ -38,9 +43,10 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 @dataclass(frozen=True)
 class SavedCard:
-    """A saved paper as the page shows it."""
+    """A saved paper as the page shows it. `title` is in plain text, for a label."""
 
     card: presenters.PaperCard
+    title: str
     saved_when: str
     is_read: bool
     note: str
@@ -72,7 +78,7 @@ async def show_saved(
         session,
         "library/saved.html",
         totals=await reading_list.count_saved_papers(session, reader.id),
-        saved_papers=[_build_card(row, today) for row in rows],
+        saved_papers=_build_cards(rows, today),
         marks=await load_viewer_state(request, session, [row.paper for row in rows]),
         question=search_request.query.text if search_request else "",
         unread=unread,
@@ -96,11 +102,20 @@ async def _search_saved(
     return [saved_papers[paper_id] for paper_id in ids if paper_id in saved_papers]
 
 
-def _build_card(row: SavedPaper, today: date) -> SavedCard:
-    entry = presenters.build_paper_card(row.paper, today=today)
-    return SavedCard(
-        entry, presenters.format_days_ago(row.saved_at.date(), today=today), row.read_at is not None, row.note
-    )
+def _build_cards(rows: Sequence[SavedPaper], today: date) -> list[SavedCard]:
+    room = presenters.CARDS_ROOM - sum(FORMS_MARKUP + measure(escape(row.note)) for row in rows)
+    cards = presenters.build_paper_cards([row.paper for row in rows], today=today, room=room)
+    labels = page_budget()
+    return [
+        SavedCard(
+            card,
+            shorten_text(render_unicode(row.paper.title, labels), MAX_LABEL),
+            presenters.format_days_ago(row.saved_at.date(), today=today),
+            row.read_at is not None,
+            row.note,
+        )
+        for row, card in zip(rows, cards, strict=True)
+    ]
 
 
 @router.post("/saved/{paper_id:path}/read")

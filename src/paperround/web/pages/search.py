@@ -12,7 +12,6 @@ from starlette.responses import Response
 
 from paperround.papers import editions
 from paperround.papers.merge import READERS_FEED
-from paperround.papers.tables import Paper
 from paperround.search.analysis import MAX_POSTINGS_PER_TERM
 from paperround.search.engine import MAX_RESULTS, SearchResult, SearchResults
 from paperround.search.filters import NO_FILTERS, SearchFilters
@@ -79,7 +78,12 @@ async def _show_page(
         closest=bool(rows) and not results.total,
         marks=await load_viewer_state(request, session, papers),
         box=await build_subscribe_box(request, session),
-        entries=[_build_card(match, paper, highlight, today) for match, paper in rows],
+        entries=[
+            (card, describe_similarity(match))
+            for (match, _), card in zip(
+                rows, presenters.build_paper_cards(papers, today=today, mark_words=highlight), strict=True
+            )
+        ],
         address=f"/papers?{request.url.remove_query_params('after').query}",
         more=str(more) if more else None,
         vectors=results.used_vectors,
@@ -90,18 +94,6 @@ async def _show_page(
         if filters.min_upvotes in VOTE_CHOICES
         else sorted({*VOTE_CHOICES, filters.min_upvotes}),
     )
-
-
-def _build_card(
-    result: SearchResult, paper: Paper, highlight: Highlighter, today: date
-) -> tuple[presenters.PaperCard, str]:
-    plain = presenters.build_paper_card(paper, today=today)
-    entry = replace(
-        plain,
-        title=highlight(plain.title),
-        paragraphs=[highlight(paragraph) for paragraph in plain.paragraphs],
-    )
-    return entry, describe_similarity(result)
 
 
 def describe_similarity(result: SearchResult) -> str:

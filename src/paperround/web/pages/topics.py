@@ -176,12 +176,11 @@ def keep_ratings_of_topic(state: ViewerState, topic_id: int) -> ViewerState:
 
 @dataclass(frozen=True)
 class MatchCards:
-    """Builds the cards of matches. `new_ids` are papers that came since the reader's last visit."""
+    """Gives the cards of matches. `new_ids` are papers that came since the reader's last visit."""
 
-    papers: Mapping[str, Paper]
+    cards: Mapping[str, presenters.PaperCard]
     titles: Mapping[str, str]
     new_ids: Collection[str]
-    today: date
 
     @classmethod
     async def load(
@@ -193,24 +192,24 @@ class MatchCards:
         reader: Reader,
         now: datetime,
     ) -> MatchCards:
-        by_id = {paper.id: paper for paper in papers}
-        listings = await editions.load_listings(session, list(by_id))
+        cards = {card.id: card for card in presenters.build_paper_cards(papers, today=now.date())}
+        listings = await editions.load_listings(session, list(cards))
         new = {
             paper_id
             for paper_id, rows in listings.items()
             if rows and min(row.first_seen_at for row in rows) > reader.visited_at
         }
-        return cls(
-            by_id, await reader_topics.load_titles(session, find_papers_in_reasons(matches)), new, now.date()
-        )
+        return cls(cards, await reader_topics.load_titles(session, find_papers_in_reasons(matches)), new)
 
     def build_match_card(self, match: Match, also: Sequence[str] = ()) -> MatchCard:
-        entry = presenters.build_paper_card(self.papers[match.paper_id], today=self.today)
         return MatchCard(
-            entry, write_reasons(match, self.titles), match.strength, match.paper_id in self.new_ids, also
+            self.cards[match.paper_id],
+            write_reasons(match, self.titles),
+            match.strength,
+            match.paper_id in self.new_ids,
+            also,
         )
 
     def build_unmatched_card(self, paper_id: str) -> MatchCard:
         """Build the card of a paper that no topic matched."""
-        entry = presenters.build_paper_card(self.papers[paper_id], today=self.today)
-        return MatchCard(entry, Markup(""), 0, paper_id in self.new_ids)
+        return MatchCard(self.cards[paper_id], Markup(""), 0, paper_id in self.new_ids)

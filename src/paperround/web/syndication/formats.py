@@ -23,7 +23,7 @@ from paperround.papers.heat import listing_time
 from paperround.papers.tables import Paper
 from paperround.settings import Settings
 from paperround.text.http_date import parse_http_date
-from paperround.text.markup import render_unicode, to_plain_text
+from paperround.text.markup import FormulaBudget, page_budget, render_unicode, to_plain_text
 
 MAX_AUTHORS: Final = 50
 CACHE_CONTROL: Final = "max-age=300"  # what asks more often than that is answered by whoever keeps copies
@@ -114,27 +114,29 @@ def atom_feed(feed: FeedDocument) -> bytes:
     document.updated(feed.updated)
     document.icon(f"{feed.base}/static/favicon.svg")
     document.generator("Paperround", version=__version__)
+    budget = page_budget()
     for paper in feed.papers:
-        document.add_entry(_atom_entry(paper, feed.base), order="append")
+        document.add_entry(_atom_entry(paper, feed.base, budget), order="append")
     return bytes(document.atom_str())
 
 
-def _atom_entry(paper: Paper, base: str) -> FeedEntry:
+def _atom_entry(paper: Paper, base: str, budget: FormulaBudget) -> FeedEntry:
     entry = FeedEntry()
     entry.id(_page(paper, base))
-    entry.title(_title(paper))
+    entry.title(_title(paper, budget))
     entry.link(href=_page(paper, base), rel="alternate", type="text/html")
     for name in _names(paper):
         entry.author(name=name)
-    for word in _tags(paper):
+    for word in _tags(paper, budget):
         entry.category(term=word)
-    entry.summary(render_unicode(paper.abstract))
+    entry.summary(render_unicode(paper.abstract, budget))
     entry.published(listing_time(paper.listed_on))
     entry.updated(_changed(paper))
     return entry
 
 
 def json_feed(feed: FeedDocument) -> dict[str, Any]:
+    budget = page_budget()
     return {
         "version": "https://jsonfeed.org/version/1.1",
         "title": to_plain_text(feed.title),
@@ -143,20 +145,20 @@ def json_feed(feed: FeedDocument) -> dict[str, Any]:
         "favicon": f"{feed.base}/static/favicon.svg",
         "authors": [{"name": to_plain_text(feed.site)}],
         "language": "en",
-        "items": [_json_item(paper, feed.base) for paper in feed.papers],
+        "items": [_json_item(paper, feed.base, budget) for paper in feed.papers],
     }
 
 
-def _json_item(paper: Paper, base: str) -> dict[str, Any]:
+def _json_item(paper: Paper, base: str, budget: FormulaBudget) -> dict[str, Any]:
     item: dict[str, Any] = {
         "id": _page(paper, base),
         "url": _page(paper, base),
-        "title": _title(paper),
-        "content_text": render_unicode(paper.abstract),
+        "title": _title(paper, budget),
+        "content_text": render_unicode(paper.abstract, budget),
         "date_published": listing_time(paper.listed_on).isoformat(),
         "date_modified": _changed(paper).isoformat(),
         "authors": [{"name": name} for name in _names(paper)],
-        "tags": _tags(paper),
+        "tags": _tags(paper, budget),
     }
     return {name: value for name, value in item.items() if value or name == "content_text"}
 
@@ -165,17 +167,17 @@ def _page(paper: Paper, base: str) -> str:
     return f"{base}/papers/{paper.id}"
 
 
-def _title(paper: Paper) -> str:
-    return render_unicode(paper.title) or paper.id
+def _title(paper: Paper, budget: FormulaBudget) -> str:
+    return render_unicode(paper.title, budget) or paper.id
 
 
 def _names(paper: Paper) -> list[str]:
     return [name for name in map(to_plain_text, paper.author_names) if name][:MAX_AUTHORS]
 
 
-def _tags(paper: Paper) -> list[str]:
+def _tags(paper: Paper, budget: FormulaBudget) -> list[str]:
     words = [*(paper.categories or []), *(paper.ai_keywords or [])]
-    return list(dict.fromkeys(filter(None, (to_plain_text(render_unicode(word)) for word in words))))
+    return list(dict.fromkeys(filter(None, (to_plain_text(render_unicode(word, budget)) for word in words))))
 
 
 def _changed(paper: Paper) -> datetime:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC
-from typing import Any
+from typing import Any, Final
 
 from paperround.papers import doi
 from paperround.papers.citations import arxiv_url
 from paperround.papers.tables import Paper
 from paperround.text.markup import render_unicode
+from paperround.web.views.page_size import shorten_text
+from paperround.web.views.presenters import list_keywords
+
+MAX_ABSTRACT: Final = 3_000  # bytes
 
 
 def build_scholarly_article(paper: Paper, *, url: str, on_arxiv: bool) -> dict[str, Any]:
@@ -19,10 +23,10 @@ def build_scholarly_article(paper: Paper, *, url: str, on_arxiv: bool) -> dict[s
         "@id": url,
         "url": url,
         "headline": render_unicode(paper.title),
-        "abstract": render_unicode(paper.abstract),
+        "abstract": shorten_text(render_unicode(paper.abstract), MAX_ABSTRACT),
         "author": [{"@type": "Person", "name": name} for name in paper.author_names],
         "datePublished": paper.published_at.astimezone(UTC).date().isoformat(),
-        "keywords": paper.ai_keywords,
+        "keywords": list_keywords(paper),
         "codeRepository": paper.github_url,
         "sourceOrganization": paper.organization
         and {"@type": "Organization", "name": paper.organization.full_name},

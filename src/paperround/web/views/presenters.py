@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from paperround.papers.period import EditionPeriod, Period
 from paperround.papers.tables import Organization, Paper
 from paperround.papers.vote_history import VoteHistory
-from paperround.text.markup import render_html, render_html_paragraphs
+from paperround.text.markup import FormulaBudget, page_budget, render_html, render_html_paragraphs
 from paperround.web.views.charts import build_sparkline
+from paperround.web.views.page_size import (
+    measure,
+    measure_paragraphs,
+    share_room,
+    shorten_html,
+    shorten_paragraphs,
+    shorten_text,
+)
 
 FIRST_AUTHORS: Final = 20  # shown at once; the rest opens in place
 KEYWORDS: Final = 5  # of an entry
+# Bytes, of which a page of 30 papers stays below 100,000 whatever their texts hold.
+CARDS_ROOM: Final = 88_000  # for all cards of a page
+CARD_MARKUP: Final = 1_100  # of one card, with the buttons of a signed-in reader
+MAX_TITLE: Final = 1_000
+MAX_NAME: Final = 200
+MAX_LINK: Final = 500
+MAX_KEYWORD: Final = 100  # characters
+MAX_KEYWORDS: Final = 20
+MIN_ABSTRACT: Final = 200
+MAX_ABSTRACT: Final = 30_000  # of a paper's own page
 MAX_SEARCH_LENGTH: Final = 480  # characters, within what a search reads
 
 
@@ -135,6 +153,7 @@ class PaperCard:
 
     `people` are the authors where `who` names an organization. `line` is the path of a small chart of recent
     votes. `seen` is when the paper was first seen, in seconds since 1970, or 0 if unknown.
+    `is_shortened` tells that the abstract goes on where `url` leads.
     """
 
     id: str
@@ -158,6 +177,7 @@ class PaperCard:
     today: int
     line: str | None
     seen: int
+    is_shortened: bool = False
 
 
 def fold_authors(authors: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
@@ -168,9 +188,18 @@ def fold_authors(authors: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
 
 
 def build_paper_card(
-    paper: Paper, *, today: date, by_people: bool = False, movement: VoteHistory | None = None
+    paper: Paper,
+    *,
+    today: date,
+    by_people: bool = False,
+    movement: VoteHistory | None = None,
+    budget: FormulaBudget | None = None,
+    mark_words: Callable[[Markup], Markup] = Markup,
 ) -> PaperCard:
-    """Build a card. `by_people` names the authors even where an organization would stand for them."""
+    """Build a card. `by_people` names the authors even where an organization would stand for them.
+
+    Formulas are rendered as far as the page's `budget` goes. `mark_words` marks words in title and abstract.
+    """
     authors = paper.author_names
     group = None if by_people else paper.organization
     who, others = _write_byline(group, authors)
@@ -178,22 +207,24 @@ def build_paper_card(
     return PaperCard(
         id=paper.id,
         url=f"/papers/{paper.id}",
-        title=render_html(paper.title),
-        paragraphs=render_html_paragraphs(paper.abstract) if paper.abstract.strip() else [],
-        who=who,
+        title=shorten_html(mark_words(render_html(paper.title, budget)), MAX_TITLE),
+        paragraphs=[*map(mark_words, render_html_paragraphs(paper.abstract, budget))]
+        if paper.abstract.strip()
+        else [],
+        who=shorten_text(who, MAX_NAME),
         who_url=organization_address(group.name) if group else None,
         others=others,
-        people=" ".join(_write_byline(None, authors)).strip() if group else "",
+        people=shorten_text(" ".join(_write_byline(None, authors)).strip(), MAX_NAME) if group else "",
         published=published,
         published_label=format_short_day(published, today=today),
         listed=paper.listed_on,
         listed_label=format_days_ago(paper.listed_on, today=today),
         votes=paper.votes,
         comments=format_plural(paper.comments, "comment") if paper.comments else None,
-        code_url=paper.github_url,
+        code_url=_keep_short(paper.github_url),
         stars=(paper.github_stars or None) if paper.github_url else None,
-        project_url=paper.project_url,
-        keywords=(paper.ai_keywords or [])[:KEYWORDS],
+        project_url=_keep_short(paper.project_url),
+        keywords=list_keywords(paper)[:KEYWORDS],
         today=movement.today if movement else 0,
         line=build_sparkline(movement.steps) if movement else None,
         seen=int(movement.first_seen_at.timestamp()) if movement else 0,
@@ -216,11 +247,48 @@ def build_paper_cards(
     today: date,
     moved: Mapping[str, VoteHistory] | None = None,
     by_people: bool = False,
+    mark_words: Callable[[Markup], Markup] = Markup,
+    room: int = CARDS_ROOM,
 ) -> list[PaperCard]:
-    return [
-        build_paper_card(paper, today=today, by_people=by_people, movement=(moved or {}).get(paper.id))
+    """Build the cards of a page. Together they take `room` bytes, for which the longest abstracts are cut."""
+    budget = page_budget()
+    cards = [
+        build_paper_card(
+            paper,
+            today=today,
+            by_people=by_people,
+            movement=(moved or {}).get(paper.id),
+            budget=budget,
+            mark_words=mark_words,
+        )
         for paper in papers
     ]
+    room -= sum(map(_measure_all_but_abstract, cards))
+    longest = max(share_room([measure_paragraphs(card.paragraphs) for card in cards], room), MIN_ABSTRACT)
+    return [shorten_abstract(card, longest) for card in cards]
+
+
+def list_keywords(paper: Paper) -> list[str]:
+    """List the keywords to show: the first ones. One as long as a sentence is none."""
+    return [word for word in paper.ai_keywords or [] if len(word) <= MAX_KEYWORD][:MAX_KEYWORDS]
+
+
+def shorten_abstract(card: PaperCard, max_bytes: int) -> PaperCard:
+    """Cut the abstract of a card to a size. The card then says so."""
+    if measure_paragraphs(card.paragraphs) <= max_bytes:
+        return card
+    return replace(card, paragraphs=shorten_paragraphs(card.paragraphs, max_bytes), is_shortened=True)
+
+
+def _measure_all_but_abstract(card: PaperCard) -> int:
+    texts = (card.who, card.who_url, card.others, card.people, card.code_url, card.project_url, card.line)
+    escaped = (escape(text or "") for text in (*texts, *card.keywords))
+    return CARD_MARKUP + measure(card.title) + sum(map(measure, escaped))
+
+
+def _keep_short(url: str | None) -> str | None:
+    """Keep a link for a card. A longer one stands on the paper's own page."""
+    return url if url and len(url) <= MAX_LINK else None
 
 
 def explain_trending(entry: PaperCard) -> str:
