@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from digests.conftest import Post
 from paperround.database import Database
@@ -15,7 +15,7 @@ from .conftest import papers
 from support.factories import utc
 from support.returned_mail import build_complaint, build_report
 from support.sender_child import LINKS
-from support.subscriptions import subscribed
+from support.subscriptions import TARGET, make_links, subscribed
 
 NOW = utc("2026-03-02 09:00")
 
@@ -33,6 +33,8 @@ async def taken(post: Any, body: bytes) -> None:
 async def sent_days(post: Any, days: int) -> list[int]:
     """The deliveries of so many days, all sent well."""
     await subscribed(post.database, "ada", now="2026-03-01 12:00")
+    async with post.database.write_session() as session:
+        await session.execute(update(Subscription).values(nonce=TARGET.nonce))
     for day in range(2, 2 + days):
         await papers(post.database, f"2026-03-{day:02}", day)
         await post.send(f"2026-03-{day:02} 07:00")
@@ -64,9 +66,20 @@ async def test_a_rejection_of_the_content_never_stops_it(post: Post) -> None:
 
 async def test_a_complaint_and_a_wish_by_mail_unsubscribe(post: Post) -> None:
     (delivery,) = await sent_days(post, 1)
-    await taken(post, build_complaint(LINKS.message_id(delivery)))
+    await taken(post, build_complaint(make_links(delivery).message_id))
     assert await state(post.database) is SubscriptionState.unsubscribed
-    await taken(post, build_complaint(LINKS.message_id(delivery)))
+    await taken(post, build_complaint(make_links(delivery).message_id))
+
+
+async def test_a_report_about_what_had_the_deliverys_number_before_changes_nothing(post: Post) -> None:
+    """After a restored backup, numbers are given out again."""
+    (delivery,) = await sent_days(post, 1)
+    async with post.database.write_session() as session:
+        await session.execute(update(Subscription).values(nonce="ffffffffff"))
+    for body in (build_report(delivery), build_complaint(make_links(delivery).message_id)):
+        async with post.database.write_session() as session:
+            assert not await bounces.process_report(session, bounces.parse_report(body, LINKS), now=NOW)
+    assert await state(post.database) is SubscriptionState.active
 
 
 async def test_a_report_of_a_delivery_that_is_gone_changes_nothing(database: Database) -> None:

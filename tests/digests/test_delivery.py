@@ -384,6 +384,9 @@ async def test_the_marks_that_bounces_are_known_by_stand_in_the_message(post: Po
     (taken,) = post.sink.received
     (delivery,) = await post.deliveries()
 
-    assert taken.sender == LINKS.return_path(delivery.id)
-    assert LINKS.find_delivery_id(taken.sender) == delivery.id
-    assert LINKS.find_delivery_id(taken.message["Message-ID"]) == delivery.id
+    async with post.database.read_session() as session:
+        nonce = (await session.scalars(select(Subscription.nonce))).one()
+    for mark in (taken.sender, taken.message["Message-ID"]):
+        assert LINKS.find_delivery(mark) == ("message", delivery.id, nonce)
+    assert taken.sender.startswith("bounces+")
+    assert len(taken.sender.partition("@")[0]) <= 64

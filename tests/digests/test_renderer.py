@@ -21,6 +21,7 @@ from paperround.mail.mime import HeaderInvalid, assemble_message, encode_header,
 
 from support.factories import utc
 from support.sender_child import LINKS
+from support.subscriptions import TARGET
 
 NOW = utc("2026-03-02 07:00")
 WRITER = DigestRenderer(LINKS, "Paperround")
@@ -42,7 +43,7 @@ def paper(number: int = 1, **changes: str) -> DigestItem:
 def digest(*papers: DigestItem, reasons: dict[str, Any] | None = None) -> Digest:
     contents = Selection([one.id for one in papers], reasons or {})
     items = {one.id: one for one in papers}
-    return Digest(3, "ada@example.org", Cadence.daily, date(2026, 3, 2), contents, items, delivery_id=7)
+    return Digest(TARGET, "ada@example.org", Cadence.daily, date(2026, 3, 2), contents, items, delivery_id=7)
 
 
 def read(one: Digest, writer: DigestRenderer = WRITER) -> EmailMessage:
@@ -95,14 +96,14 @@ def test_headers_say_what_bulk_mail_must_say() -> None:
     assert message["List-Id"] == "<digest.papers.example.org>"
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    assert LINKS.find_delivery_id(message["Message-ID"]) == 7
+    assert LINKS.find_delivery(message["Message-ID"]) == ("message", 7, TARGET.nonce)
 
 
 def test_the_unsubscribe_header_stands_on_one_line() -> None:
     body = WRITER.render_message(digest(paper()), now=NOW).body
     (line,) = re.findall(rb"(?m)^List-Unsubscribe: .*\r$", body)
-    assert line.startswith(b"List-Unsubscribe: <https://papers.example.org/unsubscribe/3.")
-    assert b">, <mailto:bounces+7." in line
+    assert line.startswith(b"List-Unsubscribe: <https://papers.example.org/unsubscribe/3-")
+    assert b">, <mailto:bounces+7-" in line
     assert not re.search(rb"List-Unsubscribe:[^\r]*\r\n[ \t]", body)
 
 
@@ -112,8 +113,8 @@ def test_both_forms_have_the_papers_and_the_links() -> None:
             "Patient Gradients, Part 1", "Patient Gradients, Part 2", "Benedikt Åström and 4 more",
             "12 votes",
             "https://papers.example.org/papers/2603.00001", "https://github.com/ada/patience",
-            "https://papers.example.org/unsubscribe/3.", "https://papers.example.org/preferences/3.",
-            "https://papers.example.org/digests/7.",
+            "https://papers.example.org/unsubscribe/3-", "https://papers.example.org/preferences/3-",
+            "https://papers.example.org/digests/7-",
         ):  # fmt: skip
             assert words in body
 
@@ -130,7 +131,7 @@ def test_a_paper_of_a_topic_says_why_and_can_be_rated_by_a_link_to_a_page() -> N
     for body in bodies(read(digest(paper(1), paper(2), reasons={"2603.00002": why}))):
         assert "For your topic “Planning”: language models, by Ada." in body
         assert re.search(
-            r"https://papers\.example\.org/digests/rate/7\.\w+\?paper=2603\.00002&(amp;)?value=1", body
+            r"https://papers\.example\.org/digests/rate/7-\w+\.\w+\?paper=2603\.00002&(amp;)?value=1", body
         )
         assert body.index("Part 1") < body.upper().index("PLANNING") < body.index("Part 2")
 
@@ -190,7 +191,7 @@ def test_what_is_longer_still_ends_with_a_link_to_all_of_it() -> None:
     assert 5 < shown < 30
     for form in (text, html):
         assert f"{60 - shown} more are too long for a message" in form
-        assert "https://papers.example.org/digests/7." in form[form.index("too long") :]
+        assert "https://papers.example.org/digests/7-" in form[form.index("too long") :]
     assert all(each.title in WRITER.render_page(one).text for each in papers), "the page has all"
 
 

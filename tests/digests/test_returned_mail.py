@@ -17,32 +17,35 @@ from paperround.digests.tables import Bounce
 
 from support.returned_mail import build_complaint, build_letter, build_report, list_monsters
 from support.sender_child import LINKS
+from support.subscriptions import make_links
 
-MARK = LINKS.message_id(7).partition("@")[0]
+MARK = make_links(7).message_id.partition("@")[0]
 MONSTERS = dict(list_monsters())
 
 
 @pytest.mark.parametrize("status", ["5.1.1", "5.2.2", "5.7.1"])
 def test_a_report_is_matched_by_the_address_it_came_to(status: str) -> None:
     found = bounces.parse_report(build_report(status=status), LINKS)
-    assert (found.delivery_id, found.bounce) == (7, classify_status(status))
+    assert (found.delivery.id, found.bounce) == (7, classify_status(status))
     assert "what the server said" in found.explanation
 
 
 def test_a_report_is_matched_by_the_message_that_returned() -> None:
-    found = bounces.parse_report(build_report(to="papers@example.org", returned=LINKS.message_id(8)), LINKS)
-    assert found.delivery_id == 8
+    found = bounces.parse_report(
+        build_report(to="papers@example.org", returned=make_links(8).message_id), LINKS
+    )
+    assert found.delivery.id == 8
 
 
 def test_a_complaint_is_matched_by_the_message_that_returned() -> None:
-    found = bounces.parse_report(build_complaint(LINKS.message_id(9)), LINKS)
-    assert (found.delivery_id, found.bounce) == (9, Bounce.complaint)
+    found = bounces.parse_report(build_complaint(make_links(9).message_id), LINKS)
+    assert (found.delivery.id, found.bounce) == (9, Bounce.complaint)
 
 
 @pytest.mark.parametrize("kind", ["not-spam", "auth-failure"])
 def test_feedback_that_is_no_complaint_changes_nothing(kind: str) -> None:
     with pytest.raises(ReportUnreadable):
-        bounces.parse_report(build_complaint(LINKS.message_id(9), kind), LINKS)
+        bounces.parse_report(build_complaint(make_links(9).message_id, kind), LINKS)
 
 
 @pytest.mark.parametrize(
@@ -125,9 +128,11 @@ def test_reports_of_older_shapes_are_read(reason: str, bounce: Bounce) -> None:
 
 
 def test_an_older_report_is_matched_by_what_it_quotes() -> None:
-    text = QMAIL.format(reason="no such user", path="papers@example.org", id=LINKS.message_id(8))
-    body = build_letter("failure notice", text).replace(LINKS.return_path(7).encode(), b"papers@example.org")
-    assert bounces.parse_report(body, LINKS).delivery_id == 8
+    text = QMAIL.format(reason="no such user", path="papers@example.org", id=make_links(8).message_id)
+    body = build_letter("failure notice", text).replace(
+        make_links(7).return_path.encode(), b"papers@example.org"
+    )
+    assert bounces.parse_report(body, LINKS).delivery.id == 8
 
 
 @pytest.mark.parametrize(
@@ -146,7 +151,7 @@ def test_an_older_report_is_matched_by_what_it_quotes() -> None:
 def test_a_subject_that_is_the_word_itself_unsubscribes(subject: str, headers: dict[str, str]) -> None:
     body = build_letter("SUBJECT", **headers).replace(b"SUBJECT", subject.encode())
     found = bounces.parse_report(body, LINKS)
-    assert (found.delivery_id, found.bounce) == (7, None)
+    assert (found.delivery.id, found.bounce) == (7, None)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +202,7 @@ def test_what_is_no_failure_or_not_ours_is_left_alone(body: bytes) -> None:
 def test_a_report_within_an_enclosed_message_is_not_of_us() -> None:
     enclosed = b"Content-Type: message/rfc822\n\n" + build_report()
     with pytest.raises(ReportUnreadable):
-        bounces.parse_report(f"To: {LINKS.return_path(7)}\n".encode() + enclosed, LINKS)
+        bounces.parse_report(f"To: {make_links(7).return_path}\n".encode() + enclosed, LINKS)
 
 
 def test_what_a_server_said_can_be_stored_on_one_line() -> None:
@@ -240,7 +245,7 @@ PIECES = st.sampled_from([*LINES.splitlines(), b"", b"\n", b"\r", b"\0", b"\xff"
 
 @given(st.lists(PIECES, max_size=60))
 def test_no_pieces_of_messages_make_it_stumble(pieces: list[bytes]) -> None:
-    head = f"To: {LINKS.return_path(7)}\n".encode()
+    head = f"To: {make_links(7).return_path}\n".encode()
     with contextlib.suppress(ReportUnreadable):
         bounces.parse_report(head + b"\n".join(pieces), LINKS)
 

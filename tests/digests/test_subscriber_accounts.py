@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 
 from paperround import tokens
 from paperround.accounts import sign_in
@@ -127,7 +127,7 @@ async def test_deleting_an_account_takes_votes_back_and_ends_subscriptions(datab
     ada, ben = await add_person(database, ADA, now=NOW), await add_person(database, BEN, now=NOW)
     await vote(database, ada.id)
     async with database.write_session() as session:
-        await subscriber_accounts.delete_account(session, ada.id, half_life=HALF_LIFE)
+        await subscriber_accounts.leave(session, ada.id, half_life=HALF_LIFE)
 
     assert [reader.id for reader in await load_all(database, Reader)] == [ben.id]
     assert [one.email for one in await load_all(database, Subscription)] == [BEN]
@@ -138,38 +138,5 @@ async def test_deleting_an_account_takes_votes_back_and_ends_subscriptions(datab
 async def test_deleting_an_account_that_is_gone_changes_nothing(database: Database) -> None:
     await subscribed(database, "ada", now="2026-03-01 12:00")
     async with database.write_session() as session:
-        await subscriber_accounts.delete_account(session, 77, half_life=HALF_LIFE)
+        await subscriber_accounts.leave(session, 77, half_life=HALF_LIFE)
     assert len(await load_all(database, Subscription)) == 1
-
-
-@pytest.mark.parametrize("is_signed_in", [True, False])
-async def test_forgetting_a_subscription_deletes_a_reader_without_access_and_their_votes(
-    database: Database, is_signed_in: bool
-) -> None:
-    await store_listing(database, "2026-03-02", feed_record(PAPER))
-    subscription_id = await subscribed(database, "ada", now="2026-03-01 12:00")
-    await sign_in_with(database, await create_link(database))
-    (reader,) = await load_all(database, Reader)
-    await vote(database, reader.id)
-    async with database.write_session() as session:
-        if not is_signed_in:
-            await session.execute(delete(ReaderSession))
-        account_stays = await subscriber_accounts.forget_subscription(
-            session, subscription_id, half_life=HALF_LIFE
-        )
-
-    assert account_stays is is_signed_in
-    assert await load_all(database, Subscription) == []
-    assert len(await load_all(database, Reader)) == int(is_signed_in)
-    (paper,) = await load_all(database, Paper)
-    assert paper.local_upvotes == int(is_signed_in)
-
-
-async def test_forgetting_a_subscription_of_nobody_or_one_that_is_gone(database: Database) -> None:
-    subscription_id = await subscribed(database, "ada", now="2026-03-01 12:00")
-    for _ in range(2):
-        async with database.write_session() as session:
-            assert not await subscriber_accounts.forget_subscription(
-                session, subscription_id, half_life=HALF_LIFE
-            )
-    assert await load_all(database, Subscription) == []

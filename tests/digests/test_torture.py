@@ -21,12 +21,12 @@ import pytest
 from sqlalchemy import func, insert, select, text
 
 from paperround.database import Database
-from paperround.digests.tables import Delivery, Subscription, SubscriptionState
+from paperround.digests.tables import Delivery, LinkTarget, Subscription, SubscriptionState
 
 from .conftest import papers
 from support.factories import utc
-from support.sender_child import LINKS
 from support.sites import free_port
+from support.subscriptions import make_links
 
 HERE = Path(__file__).parents[1] / "support"
 NOW = "2026-03-02 07:00"
@@ -160,10 +160,16 @@ async def test_whatever_is_killed_each_gets_one_message_or_is_in_doubt(
         taken = sink.taken()
 
     async with database.read_session() as session:
-        rows = (await session.execute(select(Delivery.id, Delivery.state))).all()
+        query = select(Delivery.id, Delivery.state, Subscription.nonce).join(Delivery.subscription)
+        rows = (await session.execute(query)).all()
         subscribers = await session.scalar(text("SELECT count(DISTINCT subscription_id) FROM deliveries"))
     ids = {
-        state: {f"<{LINKS.message_id(key)}>" for key, its in rows if its.value == state} for state in found
+        state: {
+            f"<{make_links(key, LinkTarget(0, nonce, '')).message_id}>"
+            for key, its, nonce in rows
+            if its.value == state
+        }
+        for state in found
     }
     print(found, {"taken": len(taken), "kills": KILLS, "restarts": RESTARTS})
     assert set(taken.values()) == {1}, "somebody got two"

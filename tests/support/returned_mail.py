@@ -8,7 +8,7 @@ from email.mime.message import MIMEMessage
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
 
-from support.sender_child import LINKS
+from support.subscriptions import make_links
 
 
 def build_report(
@@ -23,7 +23,7 @@ def build_report(
     """A delivery report as Postfix writes it."""
     message = MIMEMultipart("report", report_type="delivery-status")
     message["From"] = "MAILER-DAEMON@mail.example.net"
-    message["To"] = LINKS.return_path(delivery_id) if to is None else to
+    message["To"] = make_links(delivery_id).return_path if to is None else to
     message["Subject"] = "Undelivered Mail Returned to Sender"
     message["Auto-Submitted"] = "auto-replied"
     message.attach(MIMEText("The mail system could not deliver: user unknown 5.9.9"))
@@ -61,7 +61,7 @@ def build_complaint(message_id: str, kind: str = "abuse") -> bytes:
 def build_letter(subject: str, text: str = "Hello", **headers: str) -> bytes:
     """A message to the return path of delivery 7. In names of headers `_` stands for `-`."""
     message = EmailMessage()
-    message["To"] = LINKS.return_path(7)
+    message["To"] = make_links(7).return_path
     message["From"] = "Ada <ada@example.org>"
     message["Subject"] = subject
     for name, value in headers.items():
@@ -72,7 +72,9 @@ def build_letter(subject: str, text: str = "Hello", **headers: str) -> bytes:
 
 def list_monsters() -> Iterator[tuple[str, bytes]]:
     """Yield messages that cost far more to read than to write, each with its name."""
-    head = f"To: {LINKS.return_path(7)}\nFrom: postmaster@mail.example.net\nSubject: Undelivered\n".encode()
+    head = (
+        f"To: {make_links(7).return_path}\nFrom: postmaster@mail.example.net\nSubject: Undelivered\n".encode()
+    )
     nested = b"Content-Type: message/rfc822\n\n"
     yield "nested messages", head + nested * 60_000 + b"Subject: x\n\nx"
     yield (

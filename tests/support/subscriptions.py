@@ -8,10 +8,19 @@ from sqlalchemy import select
 
 from paperround.database import Database
 from paperround.digests import subscriptions
+from paperround.digests.links import DeliveryLinks
 from paperround.digests.subscriptions import SubscriptionPreferences
-from paperround.digests.tables import Subscription
+from paperround.digests.tables import LinkTarget, Subscription
 
 from support.factories import utc
+from support.sender_child import LINKS
+
+TARGET = LinkTarget(3, "0123456789", "9876543210")
+
+
+def make_links(delivery_id: int, target: LinkTarget = TARGET) -> DeliveryLinks:
+    """The links and marks of one message, as the senders of the tests sign them."""
+    return LINKS.for_delivery(delivery_id, target)
 
 
 async def subscribed(database: Database, name: str, *, now: str, **preferences: Any) -> int:

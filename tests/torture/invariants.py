@@ -128,7 +128,7 @@ def wrong_deliveries(world: World) -> list[str]:
     taken = world.sink.ids()
     states = dict(world.rows("SELECT id, state FROM deliveries"))
     wrong = [f"{message_id} was taken {number} times" for message_id, number in taken.items() if number > 1]
-    of_delivery = {LINKS.find_delivery_id(message_id): message_id for message_id in taken}
+    of_delivery = {mark.id: message_id for message_id in taken if (mark := LINKS.find_delivery(message_id))}
     for key, state in states.items():
         if state == "sent" and key not in of_delivery:
             wrong.append(f"delivery {key} is sent, but the server never took it")

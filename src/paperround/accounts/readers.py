@@ -6,11 +6,11 @@ from datetime import timedelta
 from functools import cache
 from zoneinfo import available_timezones
 
-from sqlalchemy import delete, exists, or_, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from paperround.accounts.tables import ApiKey, Reader, ReaderSession, SignInLink
-from paperround.database import ReadSession, WriteSession
+from paperround.accounts.tables import Reader, SignInLink
+from paperround.database import WriteSession
 from paperround.errors import PaperroundError
 from paperround.papers import submitter_name, votes
 
@@ -57,18 +57,11 @@ async def set_address(session: WriteSession, reader_id: int, email: str) -> None
         raise AddressTaken from error
 
 
-async def has_access(session: ReadSession, reader_id: int) -> bool:
-    """Tell whether a reader has a signed-in browser or an API key."""
-    has_session = exists().where(ReaderSession.reader_id == reader_id)
-    has_key = exists().where(ApiKey.reader_id == reader_id)
-    return bool(await session.scalar(select(has_session | has_key)))
-
-
 async def delete_reader(session: WriteSession, reader_id: int, *, half_life: timedelta) -> None:
     """Delete a reader with everything of theirs: every table that points to readers cascades.
 
     Their votes are taken back. Papers that they submitted stay listed, without their name. Whoever has an
-    address may have subscriptions too, so call `subscriber_accounts.delete_account` to delete an account.
+    address may have subscriptions too, so call `subscriber_accounts.leave` to delete an account.
     """
     locked_reader = select(Reader.email).where(Reader.id == reader_id).with_for_update()
     email = await session.scalar(locked_reader)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import joinedload
 
 from paperround.database import ReadSession
 from paperround.digests.items import DigestItem, DigestItemCache
+from paperround.digests.links import SealedId
 from paperround.digests.renderer import Digest
 from paperround.digests.selection import Selection
 from paperround.digests.tables import Delivery
@@ -23,15 +24,15 @@ async def list_latest(session: ReadSession, subscription_id: int) -> Sequence[De
     return (await session.scalars(query.order_by(Delivery.period.desc()).limit(MAX_SHOWN))).all()
 
 
-async def load_digest(session: ReadSession, delivery_id: int) -> Digest | None:
+async def load_digest(session: ReadSession, link: SealedId) -> Digest | None:
     """As it was composed; None when it is gone or never was."""
-    found = await _delivery(session, delivery_id)
+    found = await _find_delivery(session, link)
     if found is None or found.papers is None:
         return None
     one = found.subscription
     items = await DigestItemCache().get(session, found.papers)
     contents = Selection(found.papers, found.reasons or {})
-    return Digest(one.id, one.email, one.cadence, found.period, contents, items, found.id)
+    return Digest(one.link_target, one.email, one.cadence, found.period, contents, items, found.id)
 
 
 class MatchedPaper(NamedTuple):
@@ -41,15 +42,16 @@ class MatchedPaper(NamedTuple):
     topic: Topic
 
 
-async def find_matched_paper(session: ReadSession, delivery_id: int, paper_id: str) -> MatchedPaper | None:
+async def find_matched_paper(session: ReadSession, link: SealedId, paper_id: str) -> MatchedPaper | None:
     """None when the paper wasn't in it for a topic, or one of the three is gone."""
-    found = await _delivery(session, delivery_id)
+    found = await _find_delivery(session, link)
     why = (found.reasons or {}).get(paper_id) if found else None
     topic = await session.get(Topic, why["topic"]) if why else None
     item = (await DigestItemCache().get(session, [paper_id])).get(paper_id)
     return MatchedPaper(item, topic) if topic and item else None
 
 
-async def _delivery(session: ReadSession, delivery_id: int) -> Delivery | None:
-    query = select(Delivery).where(Delivery.id == delivery_id)
-    return await session.scalar(query.options(joinedload(Delivery.subscription)))
+async def _find_delivery(session: ReadSession, link: SealedId) -> Delivery | None:
+    query = select(Delivery).where(Delivery.id == link.id)
+    found = await session.scalar(query.options(joinedload(Delivery.subscription)))
+    return found if found is not None and link.is_of(found.subscription.link_target) else None

@@ -18,7 +18,7 @@ from paperround.digests.selection import (
     find_topic_days,
     select_papers,
 )
-from paperround.digests.tables import WhenEmpty
+from paperround.digests.tables import LinkTarget, WhenEmpty
 from paperround.digests.topic_matches import find_unmatched_readers, match_changed_topics
 from paperround.topics.edition_matches import match_edition
 from paperround.topics.profiles import TextEncoder
@@ -128,7 +128,7 @@ class DeliveryBatches:
 def build_digest(pending: PendingDelivery, selection: Selection, items: Mapping[str, DigestItem]) -> Digest:
     """Build the digest of a delivery from the papers that were selected for it."""
     return Digest(
-        subscription_id=pending.subscription_id,
+        subscription=LinkTarget(pending.subscription_id, pending.nonce, pending.address_nonce),
         email=pending.email,
         cadence=pending.cadence,
         period=pending.period,

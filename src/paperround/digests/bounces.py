@@ -21,7 +21,7 @@ from sqlalchemy import or_, select
 from paperround.database import ReadSession, WriteSession
 from paperround.digests import subscriptions
 from paperround.digests.bounce_rules import classify_failure
-from paperround.digests.links import SEALED_ID, DigestLinks
+from paperround.digests.links import SEALED_ID, DigestLinks, SealedId
 from paperround.digests.returned_mail import (
     RETURNED_MESSAGE_TYPES,
     ReportTooComplex,
@@ -38,6 +38,7 @@ from paperround.digests.tables import (
     Bounce,
     Delivery,
     DeliveryState,
+    Subscription,
     SubscriptionState,
 )
 from paperround.mail.message import to_one_line
@@ -67,7 +68,7 @@ RETURNED_TEXT: Final = re.compile(
 class BounceReport(NamedTuple):
     """What a message that came back says. `bounce` None: somebody asks to be unsubscribed."""
 
-    delivery_id: int
+    delivery: SealedId
     bounce: Bounce | None
     explanation: str
 
@@ -86,34 +87,34 @@ def parse_report(body: bytes, links: DigestLinks) -> BounceReport:
 
 def _parse_message(message: Message, links: DigestLinks) -> BounceReport:
     parts = list(list_parts(message))
-    delivery_id = _find_delivery_id(message, parts, links)
-    if delivery_id is None:
+    delivery = _find_delivery(message, parts, links)
+    if delivery is None:
         raise ReportUnreadable("It names no digest of ours.")
     if (complaint := _find_complaint(parts)) is not None:
-        return _build_report(delivery_id, Bounce.complaint, f"Complaint: {complaint}")
+        return _build_report(delivery, Bounce.complaint, f"Complaint: {complaint}")
     for fields in _list_failures(parts):
         status, diagnostic = get_header(fields, "Status"), get_header(fields, "Diagnostic-Code")
         bounce = classify_failure(status, diagnostic) or Bounce.soft
-        return _build_report(delivery_id, bounce, diagnostic or status or "Failed without a reason.")
+        return _build_report(delivery, bounce, diagnostic or status or "Failed without a reason.")
     if _is_unsubscribe_request(message, links):
-        return BounceReport(delivery_id, None, "Unsubscribed by mail.")
+        return BounceReport(delivery, None, "Unsubscribed by mail.")
     if _is_automatic_reply(message):
         raise ReportUnreadable("It is an automatic reply.")
     if _has_reports(message) or not _is_old_failure(message):
         raise ReportUnreadable("It is no report of a failure.")
     words = _get_own_words(parts)
-    return _build_report(delivery_id, classify_failure("", words) or Bounce.soft, words)
+    return _build_report(delivery, classify_failure("", words) or Bounce.soft, words)
 
 
-def _build_report(delivery_id: int, bounce: Bounce, explanation: str) -> BounceReport:
+def _build_report(delivery: SealedId, bounce: Bounce, explanation: str) -> BounceReport:
     one_line = " ".join(to_one_line(explanation[: 10 * MAX_EXPLANATION_LENGTH]).split())
-    return BounceReport(delivery_id, bounce, one_line[:MAX_EXPLANATION_LENGTH])
+    return BounceReport(delivery, bounce, one_line[:MAX_EXPLANATION_LENGTH])
 
 
-def _find_delivery_id(message: Message, parts: Sequence[Message], links: DigestLinks) -> int | None:
+def _find_delivery(message: Message, parts: Sequence[Message], links: DigestLinks) -> SealedId | None:
     """By the address it came to, the Message-ID of what is returned, or the subject of a wish."""
     for text in _list_marked_texts(message, parts):
-        if (found := links.find_delivery_id(text)) is not None:
+        if (found := links.find_delivery(text)) is not None:
             return found
     return None
 
@@ -166,7 +167,7 @@ def _is_unsubscribe_request(message: Message, links: DigestLinks) -> bool:
     subject = get_header(message, "Subject")
     if not UNSUBSCRIBE_SUBJECT.fullmatch(subject):
         return False
-    has_mark = links.find_delivery_id(subject) is not None
+    has_mark = links.find_delivery(subject) is not None
     return has_mark or bool(get_header(message, "X-Apple-Unsubscribe")) or not _is_automatic_reply(message)
 
 
@@ -200,9 +201,12 @@ def _get_own_words(parts: Sequence[Message]) -> str:
 
 
 async def process_report(session: WriteSession, report: BounceReport, *, now: datetime) -> bool:
-    """Do what a report calls for; False when its delivery is gone."""
-    delivery = await session.get(Delivery, report.delivery_id, with_for_update=True)
+    """Do what a report calls for; False when its delivery is gone, or was another's that had its number."""
+    delivery = await session.get(Delivery, report.delivery.id, with_for_update=True)
     if delivery is None:
+        return False
+    subscription = await session.get_one(Subscription, delivery.subscription_id)
+    if not report.delivery.is_of(subscription.link_target):
         return False
     if report.bounce is None:
         await subscriptions.unsubscribe(session, delivery.subscription_id, now=now)

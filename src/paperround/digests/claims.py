@@ -45,6 +45,8 @@ PENDING_COLUMNS: Final = (
     Delivery.attempts,
     Delivery.papers,
     Delivery.reasons,
+    Subscription.nonce,
+    Subscription.address_nonce,
     Subscription.email,
     Subscription.reader_id,
     Subscription.cadence,

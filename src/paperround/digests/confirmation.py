@@ -57,7 +57,8 @@ class ConfirmationMail:
         if template is None:
             return []
         is_pending = row.state is SubscriptionState.pending
-        link = self.links.confirm(row.id) if is_pending else self.links.preferences(row.id)
+        target = row.link_target
+        link = self.links.confirm(target) if is_pending else self.links.preferences(target)
         return [TemplatedMessage(template, row.email, {"link": link, "site": self.links.site})]
 
     def postpone(self, row: Subscription, *, now: datetime) -> None:

@@ -10,12 +10,31 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
+from paperround.digests.tables import LinkTarget
 from paperround.mail.message import parse_address, parse_domain
 from paperround.settings import Settings
 from paperround.tokens import BadToken, Signer
 
 Purpose = Literal["confirm", "preferences", "unsubscribe", "digest", "rate", "message"]
-SEALED_ID: Final = re.compile(r"(\d{1,18}\.[0-9a-f]{20})", re.ASCII)
+# Links to what is for whoever has the address end when the address changes. The others work for good.
+ADDRESS_PURPOSES: Final = frozenset({"confirm", "preferences", "digest", "rate"})
+SEALED_ID: Final = re.compile(r"(\d{1,18}(?:-[0-9a-f]{10})?\.[0-9a-f]{20})", re.ASCII)
+
+
+class SealedId(NamedTuple):
+    """What stands in a link: the number of a subscription or delivery, and the nonce of the subscription."""
+
+    purpose: Purpose
+    id: int
+    nonce: str
+
+    def is_of(self, target: LinkTarget) -> bool:
+        """Tell whether the link was made for this subscription, and its address where that matters."""
+        return self.nonce == _choose_nonce(self.purpose, target)
+
+
+def _choose_nonce(purpose: Purpose, target: LinkTarget) -> str:
+    return target.address_nonce if purpose in ADDRESS_PURPOSES else target.nonce
 
 
 class DeliveryLinks(NamedTuple):
@@ -48,36 +67,32 @@ class DigestLinks:
             signer, settings.address, sender, parse_domain(sender), bounces, bool(settings.bounce_address)
         )
 
-    def confirm(self, subscription_id: int) -> str:
-        return f"{self.site}/confirm/{self._seal('confirm', subscription_id)}"
+    def confirm(self, target: LinkTarget) -> str:
+        return f"{self.site}/confirm/{self._seal('confirm', target.id, target)}"
 
-    def preferences(self, subscription_id: int) -> str:
-        return f"{self.site}/preferences/{self._seal('preferences', subscription_id)}"
+    def preferences(self, target: LinkTarget) -> str:
+        return f"{self.site}/preferences/{self._seal('preferences', target.id, target)}"
 
-    def unsubscribe(self, subscription_id: int) -> str:
-        return f"{self.site}/unsubscribe/{self._seal('unsubscribe', subscription_id)}"
+    def unsubscribe(self, target: LinkTarget) -> str:
+        return f"{self.site}/unsubscribe/{self._seal('unsubscribe', target.id, target)}"
 
-    def message_id(self, delivery_id: int) -> str:
-        """Without its angle brackets. Made from the delivery, so the same at every attempt."""
-        return f"{self._seal('message', delivery_id)}@{self.domain}"
+    def for_delivery(self, delivery_id: int, target: LinkTarget) -> DeliveryLinks:
+        """All that stand in one message. They are the same at every attempt.
 
-    def return_path(self, delivery_id: int) -> str:
-        """Where this delivery's bounces go: an address of its own, where one is set."""
-        return self._return_path(self._seal("message", delivery_id))
-
-    def for_delivery(self, delivery_id: int, subscription_id: int) -> DeliveryLinks:
-        """All that stand in one message."""
-        mark = self._seal("message", delivery_id)
+        The Message-ID is without its angle brackets, and bounces go to the return path: an address of the
+        delivery's own, where one is set.
+        """
+        mark = self._seal("message", delivery_id, target)
         path = self._return_path(mark)
         return DeliveryLinks(
             return_path=path,
             message_id=f"{mark}@{self.domain}",
-            unsubscribe=self.unsubscribe(subscription_id),
+            unsubscribe=self.unsubscribe(target),
             # Its subject tells too whose it is, where bounces have one address for all.
             unsubscribe_by_mail=f"mailto:{path}?subject=unsubscribe%20{mark}",
-            preferences=self.preferences(subscription_id),
-            digest=f"{self.site}/digests/{self._seal('digest', delivery_id)}",
-            rate=f"{self.site}/digests/rate/{self._seal('rate', delivery_id)}",
+            preferences=self.preferences(target),
+            digest=f"{self.site}/digests/{self._seal('digest', delivery_id, target)}",
+            rate=f"{self.site}/digests/rate/{self._seal('rate', delivery_id, target)}",
         )
 
     def _return_path(self, mark: str) -> str:
@@ -86,7 +101,7 @@ class DigestLinks:
         local, _, domain = self.bounces.rpartition("@")
         return f"{local}+{mark}@{domain}"
 
-    def find_delivery_id(self, text: str) -> int | None:
+    def find_delivery(self, text: str) -> SealedId | None:
         """The delivery that a return path or a Message-ID within `text` names; None when none is ours."""
         for mark in SEALED_ID.findall(text):
             try:
@@ -95,11 +110,16 @@ class DigestLinks:
                 continue
         return None
 
-    def read_token(self, purpose: Purpose, token: str) -> int:
-        """The id in a link. Raises `BadToken`."""
+    def read_token(self, purpose: Purpose, token: str) -> SealedId:
+        """What stands in a link. Whether it is about the row of today, `SealedId.is_of` tells.
+
+        Raises `BadToken`.
+        """
         if not SEALED_ID.fullmatch(token):
             raise BadToken("This link is not whole. Copy all of it from the message.")
-        return int(self.signer.unseal(purpose, token))
+        number, _, nonce = self.signer.unseal(purpose, token).partition("-")
+        return SealedId(purpose, int(number), nonce)
 
-    def _seal(self, purpose: Purpose, number: int) -> str:
-        return self.signer.seal(purpose, str(number))
+    def _seal(self, purpose: Purpose, number: int, target: LinkTarget) -> str:
+        nonce = _choose_nonce(purpose, target)
+        return self.signer.seal(purpose, f"{number}-{nonce}" if nonce else str(number))

@@ -63,6 +63,8 @@ def _plan(subscription: Subscription, day: date) -> PendingDelivery:
         attempts=0,
         papers=None,
         reasons=None,
+        nonce=subscription.nonce,
+        address_nonce=subscription.address_nonce,
         email=subscription.email,
         reader_id=subscription.reader_id,
         cadence=subscription.cadence,
@@ -76,6 +78,8 @@ def _plan(subscription: Subscription, day: date) -> PendingDelivery:
 def _new_subscription(email: str) -> Subscription:
     return Subscription(
         id=0,
+        nonce="",
+        address_nonce="",
         email=email,
         cadence=Cadence.daily,
         weekday=0,

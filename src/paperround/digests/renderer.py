@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 from paperround.digests.items import DigestItem, shorten
 from paperround.digests.links import DeliveryLinks, DigestLinks
 from paperround.digests.selection import MatchReason, Selection
-from paperround.digests.tables import Cadence
+from paperround.digests.tables import Cadence, LinkTarget
 from paperround.digests.templates import DigestTemplates, RenderedBlock, placeholders
 from paperround.mail.message import parse_address
 from paperround.mail.mime import assemble_message, encode_header
@@ -36,7 +36,7 @@ TRENDING_HEADINGS: Final = {
 class Digest:
     """What one message is about. `delivery_id` None: a preview."""
 
-    subscription_id: int
+    subscription: LinkTarget
     email: str
     cadence: Cadence
     period: date
@@ -83,7 +83,7 @@ class DigestRenderer:
 
     def render_message(self, digest: Digest, *, now: datetime) -> RenderedMessage:
         """The message to its reader."""
-        links = self._links.for_delivery(digest.delivery_id or 0, digest.subscription_id)
+        links = self._links.for_delivery(digest.delivery_id or 0, digest.subscription)
         subject = self._subject(digest)
         headers = [
             *self._headers,

@@ -46,6 +46,8 @@ class PendingDelivery(NamedTuple):
     attempts: int
     papers: list[str] | None
     reasons: dict[str, MatchReason] | None
+    nonce: str
+    address_nonce: str
     email: str
     reader_id: int | None
     cadence: Cadence

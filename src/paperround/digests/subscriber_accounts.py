@@ -62,25 +62,10 @@ async def change_address(session: WriteSession, reader: Reader, link_token: str,
     await subscriptions.move_to_address(session, reader.id, old_address, link.email)
 
 
-async def delete_account(session: WriteSession, reader_id: int, *, half_life: timedelta) -> None:
+async def leave(session: WriteSession, reader_id: int, *, half_life: timedelta) -> None:
     """Delete a reader with all that is theirs. Their votes are taken back and their subscriptions end."""
     email = await session.scalar(select(Reader.email).where(Reader.id == reader_id))
     if email is None:
         return
     await subscriptions.delete_all_of_reader(session, reader_id, email)
     await readers.delete_reader(session, reader_id, half_life=half_life)
-
-
-async def forget_subscription(session: WriteSession, subscription_id: int, *, half_life: timedelta) -> bool:
-    """Delete a subscription with its deliveries, for somebody who holds a link to it.
-
-    Its reader is deleted too unless they have an account, which means a signed-in browser or an API key.
-    Returns whether an account stays.
-    """
-    reader_id = await subscriptions.delete_subscription(session, subscription_id)
-    if reader_id is None:
-        return False
-    if await readers.has_access(session, reader_id):
-        return True
-    await delete_account(session, reader_id, half_life=half_life)
-    return False

@@ -28,6 +28,7 @@ from paperround.digests.tables import (
     Subscription,
     SubscriptionState,
     WhenEmpty,
+    generate_nonce,
 )
 from paperround.errors import PaperroundError
 from paperround.topics import reader_topics
@@ -233,17 +234,6 @@ async def end(
     await delete_waiting_deliveries(session, subscription.id)
 
 
-async def delete_subscription(session: WriteSession, subscription_id: int) -> int | None:
-    """Delete a subscription with its deliveries. Returns the id of its reader, or None."""
-    subscription = await session.get(Subscription, subscription_id, with_for_update=True)
-    if subscription is None:
-        return None
-    reader_id = subscription.reader_id
-    await session.delete(subscription)
-    await session.flush()
-    return reader_id
-
-
 async def adopt_subscriptions(session: WriteSession, reader_id: int, email: str) -> None:
     """Make the confirmed subscription of an address that of the reader who signed in with it."""
     confirmed = (Subscription.email == email, Subscription.confirmed_at.is_not(None))
@@ -262,7 +252,7 @@ async def move_to_address(session: WriteSession, reader_id: int, old: str, new: 
         if new_one:
             await session.delete(new_one)
             await session.flush()
-        old_one.email = new
+        old_one.email, old_one.address_nonce = new, generate_nonce()
         await session.flush()
     await adopt_subscriptions(session, reader_id, new)
 

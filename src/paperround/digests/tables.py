@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import enum
+import secrets
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -63,6 +64,24 @@ class WhenEmpty(enum.StrEnum):
     note = "note"
 
 
+class LinkTarget(NamedTuple):
+    """The subscription that the links of a message are about.
+
+    Its number alone doesn't tell whose it is: after a restored backup numbers are given out again. So links
+    have its nonce too. `address_nonce` is renewed with the address, `nonce` never. Both are empty where the
+    subscription is older than nonces are; its links have none.
+    """
+
+    id: int
+    nonce: str
+    address_nonce: str
+
+
+def generate_nonce() -> str:
+    """Generate what tells a row from others that had or get its number. It is not secret."""
+    return secrets.token_hex(5)
+
+
 class Subscription(Base):
     """Where and when a digest goes, and what its reader wants in it."""
 
@@ -93,6 +112,12 @@ class Subscription(Base):
     confirmed_at: Mapped[datetime | None]
     changed_at: Mapped[datetime] = mapped_column(comment="of the state")
     next_due_at: Mapped[datetime | None] = mapped_column(comment="of the next digest; NULL: none comes")
+    nonce: Mapped[str] = mapped_column(
+        Text, default=generate_nonce, server_default="", comment="in links that work for good"
+    )
+    address_nonce: Mapped[str] = mapped_column(
+        Text, default=generate_nonce, server_default="", comment="in links for whoever has the address"
+    )
 
     __table_args__ = (
         Index("subscriptions_reader_id_idx", "reader_id"),
@@ -104,6 +129,10 @@ class Subscription(Base):
         CheckConstraint("weekday BETWEEN 0 AND 6", name="weekday"),
         CheckConstraint("most BETWEEN 1 AND 30", name="most"),
     )
+
+    @property
+    def link_target(self) -> LinkTarget:
+        return LinkTarget(self.id, self.nonce, self.address_nonce)
 
 
 class DeliveryState(enum.StrEnum):

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from paperround.database import ReadSession
-from paperround.digests.links import DigestLinks
+from paperround.digests.links import DigestLinks, Purpose
 from paperround.digests.tables import Subscription
 from paperround.web.dependencies import NotFound, settings_of, signer_of
 
@@ -23,8 +23,18 @@ async def load_links_dependency(request: Request) -> DigestLinks:
 Links = Annotated[DigestLinks, Depends(load_links_dependency)]
 
 
-async def get_subscription_or_404(session: ReadSession, subscription_id: int) -> Subscription:
-    found = await session.get(Subscription, subscription_id)
-    if found is None:
-        raise NotFound("This subscription has been deleted.")
+class LinkOutdated(NotFound):
+    """The link was ours, but what it was made for is gone."""
+
+    advice = "A newer mail has a link that works. Or sign in: the settings lead to your subscription."
+
+
+async def find_subscription(
+    session: ReadSession, links: DigestLinks, purpose: Purpose, token: str
+) -> Subscription:
+    """Find the subscription of a mail's link. Raises `BadToken`, `LinkOutdated`."""
+    link = links.read_token(purpose, token)
+    found = await session.get(Subscription, link.id)
+    if found is None or not link.is_of(found.link_target):
+        raise LinkOutdated("This subscription has been deleted, or its address has changed since.")
     return found

@@ -9,13 +9,15 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from starlette.responses import Response
 
+from paperround.accounts import sign_in
 from paperround.accounts.readers import list_time_zones
 from paperround.database import ReadSession
-from paperround.digests import archive, subscriber_accounts, subscriptions
+from paperround.digests import archive, subscriptions
 from paperround.digests.tables import Subscription
 from paperround.topics import reader_topics
 from paperround.web.dependencies import Config, Now, Read, Write, render_page, settings_of
-from paperround.web.mail_tokens import Links, get_subscription_or_404, load_links
+from paperround.web.mail_tokens import Links, find_subscription, load_links
+from paperround.web.pages.sign_in import check_link_limits
 from paperround.web.pages.subscribe import PreferencesForm
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -25,7 +27,7 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 async def show_preferences(
     request: Request, session: Read, links: Links, now: Now, token: str
 ) -> HTMLResponse:
-    subscription = await get_subscription_or_404(session, links.read_token("preferences", token))
+    subscription = await find_subscription(session, links, "preferences", token)
     return await _render_preferences(request, session, subscription, token, now)
 
 
@@ -50,7 +52,7 @@ async def _render_preferences(
         if subscription.reader_id
         else {},
         unsubscribe=load_links(request)
-        .unsubscribe(subscription.id)
+        .unsubscribe(subscription.link_target)
         .removeprefix(settings_of(request).address),
         now=now,
     )
@@ -60,8 +62,8 @@ async def _render_preferences(
 async def change_preferences(
     request: Request, session: Write, links: Links, preferences: PreferencesForm, now: Now, token: str
 ) -> HTMLResponse:
-    subscription_id = links.read_token("preferences", token)
-    subscription = await subscriptions.change_preferences(session, subscription_id, preferences, now=now)
+    subscription = await find_subscription(session, links, "preferences", token)
+    await subscriptions.change_preferences(session, subscription.id, preferences, now=now)
     return await _render_preferences(request, session, subscription, token, now, "Saved.")
 
 
@@ -75,9 +77,8 @@ async def pause_subscription(
     until: Annotated[date | None, Form()] = None,
 ) -> HTMLResponse:
     """Pause digests until a day, or without one until they are resumed."""
-    subscription_id = links.read_token("preferences", token)
-    await subscriptions.pause(session, subscription_id, until=until, now=now)
-    subscription = await get_subscription_or_404(session, subscription_id)
+    subscription = await find_subscription(session, links, "preferences", token)
+    await subscriptions.pause(session, subscription.id, until=until, now=now)
     return await _render_preferences(request, session, subscription, token, now, "Paused.")
 
 
@@ -85,21 +86,24 @@ async def pause_subscription(
 async def resume_subscription(
     request: Request, session: Write, links: Links, now: Now, token: str
 ) -> HTMLResponse:
-    subscription_id = links.read_token("preferences", token)
-    await subscriptions.resume(session, subscription_id, now=now)
-    subscription = await get_subscription_or_404(session, subscription_id)
+    subscription = await find_subscription(session, links, "preferences", token)
+    await subscriptions.resume(session, subscription.id, now=now)
     return await _render_preferences(request, session, subscription, token, now, "Digests come again.")
 
 
 @router.post("/preferences/{token}/delete")
-async def delete_subscription(
-    request: Request, session: Write, links: Links, settings: Config, token: str
+async def request_deletion(
+    request: Request, session: Write, links: Links, settings: Config, now: Now, token: str
 ) -> HTMLResponse:
-    subscription_id = links.read_token("preferences", token)
-    account = await subscriber_accounts.forget_subscription(
-        session, subscription_id, half_life=settings.half_life
-    )
-    return await render_page(request, session, "digests/gone.html", account=account)
+    """Mail a link that signs in and leads to where everything is deleted.
+
+    The link to the preferences may have been passed on with a digest, so it can't do more than end them.
+    """
+    email = (await find_subscription(session, links, "preferences", token)).email
+    await check_link_limits(request, email, now)
+    await sign_in.request_link(session, email, now=now, next_page="/settings/leave")
+    uses_outbox = settings.smtp_url is None
+    return await render_page(request, session, "account/link_sent.html", email=email, outbox=uses_outbox)
 
 
 @router.get("/unsubscribe/{token}")
@@ -121,7 +125,11 @@ async def unsubscribe(
 
     It needs no cookie and answers without a redirect.
     """
-    await subscriptions.unsubscribe(session, links.read_token("unsubscribe", token), now=now)
+    link = links.read_token("unsubscribe", token)
+    subscription = await session.get(Subscription, link.id)
+    # What was deleted sends nothing more, and neither does what had this number before.
+    if subscription is not None and link.is_of(subscription.link_target):
+        await subscriptions.unsubscribe(session, subscription.id, now=now)
     if one_click:
         return PlainTextResponse("Unsubscribed.\n")
     return await render_page(request, session, "digests/unsubscribed.html")

@@ -104,7 +104,7 @@ async def _render_settings(
         this_session=visit.session.id if visit else 0,
         keys=await api_keys.list_keys(session, reader.id),
         subscription=subscription,
-        preferences=load_links(request).preferences(subscription.id) if subscription else "",
+        preferences=load_links(request).preferences(subscription.link_target) if subscription else "",
         key=key,
         done=done,
         now=now,
@@ -237,6 +237,6 @@ async def leave(
         return await render_page(
             request, session, "account/leave.html", status=400, reader=reader, error=error
         )
-    await subscriber_accounts.delete_account(session, reader.id, half_life=settings.half_life)
+    await subscriber_accounts.leave(session, reader.id, half_life=settings.half_life)
     request.state.visit = None
     return sign_out_response(await render_page(request, session, "account/left.html"), settings)

@@ -26,7 +26,7 @@ from paperround.web.dependencies import (
     render_page,
     viewer_of,
 )
-from paperround.web.mail_tokens import Links, get_subscription_or_404, load_links
+from paperround.web.mail_tokens import Links, find_subscription, load_links
 from paperround.web.params import MAX_EMAIL_LENGTH
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -128,7 +128,7 @@ async def request_subscription(
 
 @router.get("/confirm/{token}")
 async def show_confirmation(request: Request, session: Read, links: Links, token: str) -> HTMLResponse:
-    subscription = await get_subscription_or_404(session, links.read_token("confirm", token))
+    subscription = await find_subscription(session, links, "confirm", token)
     return await render_page(request, session, "digests/confirm.html", email=subscription.email)
 
 
@@ -142,8 +142,8 @@ async def confirm_subscription(
     time_zone: Annotated[str, Form(max_length=60)] = "",
 ) -> HTMLResponse:
     """Confirm a subscription. `time_zone` is the browser's, for visitors who gave nothing but an address."""
-    subscription_id = links.read_token("confirm", token)
-    subscription = await subscriptions.confirm(session, subscription_id, time_zone=time_zone, now=now)
+    found = await find_subscription(session, links, "confirm", token)
+    subscription = await subscriptions.confirm(session, found.id, time_zone=time_zone, now=now)
     return await _show_running(request, session, subscription)
 
 
@@ -160,5 +160,5 @@ async def _show_running(request: Request, session: ReadSession, subscription: Su
         "digests/running.html",
         subscription=subscription,
         day=due,
-        preferences_url=links.preferences(subscription.id),
+        preferences_url=links.preferences(subscription.link_target),
     )
