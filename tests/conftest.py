@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Iterator
 
@@ -25,6 +26,9 @@ from support.sites import running_site
 structlog.configure(
     processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()]
 )
+
+# Tests search more often than one network may; `tests/web/security/test_costs.py` sets a limit.
+os.environ.setdefault("PAPERROUND_SEARCH_RATE", "0")
 
 # Every run tries the same examples, and none fails because the machine is busy.
 hypothesis.settings.register_profile(

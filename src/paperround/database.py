@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar, NewType, Self
 
 from psycopg.conninfo import make_conninfo
@@ -92,15 +92,31 @@ class Database:
     collector is a leak.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 5, application: str = "paperround") -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 5,
+        application: str = "paperround",
+        statement_timeout: timedelta | None = None,
+    ) -> None:
+        """Make the pool. `statement_timeout` is how long a statement may take; by default there is no limit.
+
+        Three times as long a transaction may wait for us.
+        """
         self.url = url
+        options = CONNECTION_OPTIONS
+        if statement_timeout:
+            milliseconds = int(statement_timeout.total_seconds() * 1000)
+            options += f" -cstatement_timeout={milliseconds}"
+            options += f" -cidle_in_transaction_session_timeout={3 * milliseconds}"
         self.engine = create_async_engine(
             to_psycopg_url(url),
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_pre_ping=True,
             connect_args={
-                "options": CONNECTION_OPTIONS,
+                "options": options,
                 "application_name": application,
                 "connect_timeout": 10,
             },

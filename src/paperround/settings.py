@@ -80,6 +80,13 @@ class Settings(BaseSettings):
         "`PUBLIC_URL`, `HOST` and this machine's own.",
     )
 
+    search_rate: int = Field(
+        120,
+        ge=0,
+        description="Most searches, matches and previews a minute from one network, in each web process; "
+        "0: no limit.",
+    )
+
     # What it is called
     site_name: Annotated[str, StringConstraints(min_length=1, max_length=60)] = Field(
         "Paperround", description="The site's name, on every page."

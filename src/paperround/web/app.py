@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -45,6 +45,7 @@ from paperround.web.pages import (
 from paperround.web.pages import settings as pages_settings
 from paperround.web.security.bodies import BodyLimit, require_plain_text
 from paperround.web.security.compression import AnonymousCompression
+from paperround.web.security.costs import CostlyRequests
 from paperround.web.security.csrf import CrossSiteGuard, require_form_token
 from paperround.web.security.hosts import HostGuard
 from paperround.web.security.middleware import (
@@ -57,6 +58,9 @@ from paperround.web.security.middleware import (
 from paperround.web.syndication import citations, lists, sitemap
 from paperround.web.syndication import topics as syndication_topics
 from paperround.web.views import presenters
+
+# A page takes milliseconds. What takes longer than this is refused, so that it keeps nobody else waiting.
+STATEMENT_TIMEOUT: Final = timedelta(seconds=10)
 
 APIS: Final = (
     papers, search, feeds, me, subscriptions, topics_api, routes, citations, lists,
@@ -74,9 +78,12 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings, encoder_socket = app.state.settings, app.state.encoder_socket
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(
-            Database(app.state.database_url, application="paperround web")
+            Database(
+                app.state.database_url, application="paperround web", statement_timeout=STATEMENT_TIMEOUT
+            )
         )
         app.state.database = database
+        app.state.costly_requests = CostlyRequests()
         async with database.read_session() as session:
             await schema.require_usable(session)
         app.state.signer = await load_signer(database, settings)

@@ -12,6 +12,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
+from psycopg.errors import QueryCanceled
 from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -52,6 +53,7 @@ SENTENCES: Final = {
     500: "The fault is ours. It has been written to the log.",
     503: "The database can't be reached right now. Try again in a moment.",
 }
+TOO_SLOW: Final = "This took the database too long. Ask for less, or try again in a minute."
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 MAX_FAULTS: Final = 5
 MAX_FAULT_LENGTH: Final = 200  # characters: a fault names the field, whose name came with the request
@@ -150,10 +152,20 @@ def _list_allowed_methods(request: Request, known: str) -> str:
 
 
 async def _handle_no_database(request: Request, error: Exception) -> Response:
+    if isinstance(error, DBAPIError) and isinstance(error.orig, QueryCanceled):
+        return await _handle_too_slow(request)
     cause = error.__cause__ if isinstance(error, DBAPIError) else error
     logger.warning("no database", path=request.url.path, error=str(cause))
     response = await build_error_response(request, 503, SENTENCES[503])
     response.headers["Retry-After"] = "5"
+    return response
+
+
+async def _handle_too_slow(request: Request) -> Response:
+    """Answer a request whose statement took longer than web sessions allow."""
+    logger.warning("statement timeout", path=request.url.path)
+    response = await build_error_response(request, 503, TOO_SLOW, "Took too long")
+    response.headers["Retry-After"] = "60"
     return response
 
 

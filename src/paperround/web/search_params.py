@@ -21,6 +21,7 @@ from paperround.search.query_syntax import MAX_QUERY_LENGTH, ParsedQuery, parse_
 from paperround.search.query_vectors import QueryVector
 from paperround.web.dependencies import BadRequest, database_of, query_encoder_of
 from paperround.web.params import Category
+from paperround.web.security.costs import count_costly_request
 
 MAX_VOTES: Final = 1_000_000
 
@@ -56,6 +57,8 @@ class SearchRequest:
 
 
 async def encode_search(request: Request, text: str) -> SearchRequest:
+    """Parse and encode a search. Raises `TooMany`."""
+    await count_costly_request(request)
     search_request = SearchRequest.parse(text)
     return replace(
         search_request, vector=await query_encoder_of(request).encode(search_request.text_to_encode)
@@ -117,6 +120,7 @@ async def parse_and_look_up(request: Request, filters: Filters, q: Q = None) -> 
     """Parse a search under its filters. Its words are looked up while they are encoded."""
     if q is None:
         return None
+    await count_costly_request(request)
     search_request, vectors = SearchRequest.parse(q), query_encoder_of(request)
     if vectors.is_immediate(search_request.text_to_encode):
         return replace(search_request, vector=await vectors.encode(search_request.text_to_encode))

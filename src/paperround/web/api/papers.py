@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 
 from paperround.papers import editions
 from paperround.papers.editions import EditionQuery, Sort
@@ -25,6 +25,7 @@ from paperround.web.api.schemas import (
 )
 from paperround.web.dependencies import BadRequest, Config, Read
 from paperround.web.params import MAX_SIGNALS, Category, Day, Limit, PaperId, get_paper_or_404
+from paperround.web.security.costs import count_costly_request
 
 router = APIRouter(prefix="/api/v1/papers", tags=["papers"])
 
@@ -83,7 +84,11 @@ def _day(value: str | None) -> date | None:
 
 
 # Old ids have a slash, so the longer addresses come first and ids are paths.
-@router.get("/{paper_id:path}/similar", summary="Papers like this one, nearest first")
+@router.get(
+    "/{paper_id:path}/similar",
+    summary="Papers like this one, nearest first",
+    dependencies=[Depends(count_costly_request)],
+)
 async def similar_papers(
     session: Read, settings: Config, paper_id: PaperId, limit: Limit = 10
 ) -> SimilarList:
