@@ -19,7 +19,7 @@ from support.factories import feed_record, store_listing
 UPGRADE = "import sys; from paperround import schema; schema.upgrade(sys.argv[1])"
 
 
-async def found_state(url: str) -> schema.SchemaState:
+async def load_state(url: str) -> schema.SchemaState:
     database = Database(url)
     try:
         async with database.read_session() as session:
@@ -36,15 +36,15 @@ async def refusal(url: str) -> str:
                 await schema.require_usable(session)
     finally:
         await database.close()
-    return str(error.value)
+    return error.value.detail
 
 
 def test_an_empty_database_is_brought_up_to_date_and_again_changes_nothing(bare_database_url: str) -> None:
     for _ in range(2):
         schema.upgrade(bare_database_url)
-        state = asyncio.run(found_state(bare_database_url))
+        state = asyncio.run(load_state(bare_database_url))
         assert state == schema.SchemaState(
-            schema.expected_revision(), schema.expected_revision(), usable=True
+            schema.expected_revision(), schema.expected_revision(), is_usable=True
         )
 
 
@@ -82,17 +82,17 @@ def test_migrators_at_once_take_turns(bare_database_url: str) -> None:
         for _ in range(2)
     ]
     for migrator in migrators:
-        _, told = migrator.communicate(timeout=120)
-        assert migrator.returncode == 0, told.decode()
+        _, errors = migrator.communicate(timeout=120)
+        assert migrator.returncode == 0, errors.decode()
     schema.compare_with_models(bare_database_url)
-    assert asyncio.run(found_state(bare_database_url)).usable
+    assert asyncio.run(load_state(bare_database_url)).is_usable
 
 
 async def test_an_empty_database_is_refused(bare_database_url: str) -> None:
-    told = await refusal(bare_database_url)
-    assert "no Paperround schema" in told
-    assert schema.expected_revision() in told
-    assert "paperround db upgrade" in told
+    reason = await refusal(bare_database_url)
+    assert "no Paperround schema" in reason
+    assert schema.expected_revision() in reason
+    assert "paperround db upgrade" in reason
 
 
 @pytest.mark.parametrize("half_made", ["", "DROP TABLE compatible_code"])
@@ -102,9 +102,9 @@ async def test_an_unknown_revision_is_refused_by_what_was_found_and_what_is_expe
     run_sql(
         database_url, "UPDATE alembic_version SET version_num = 'feedc0ffee00'", *filter(None, [half_made])
     )
-    told = await refusal(database_url)
-    assert "feedc0ffee00" in told
-    assert schema.expected_revision() in told
+    reason = await refusal(database_url)
+    assert "feedc0ffee00" in reason
+    assert schema.expected_revision() in reason
 
 
 async def test_a_newer_revision_that_names_ours_as_one_that_works_is_used(database_url: str) -> None:
@@ -113,8 +113,8 @@ async def test_a_newer_revision_that_names_ours_as_one_that_works_is_used(databa
         "UPDATE alembic_version SET version_num = 'feedc0ffee00'",
         f"INSERT INTO compatible_code VALUES ('{schema.expected_revision()}')",
     )
-    state = await found_state(database_url)
-    assert (state.found, state.usable) == ("feedc0ffee00", True)
+    state = await load_state(database_url)
+    assert (state.revision, state.is_usable) == ("feedc0ffee00", True)
 
 
 def test_indexes_of_vectors_made_while_running_are_no_difference(database_url: str) -> None:

@@ -40,9 +40,8 @@ async def tick(database: Database, task: str) -> None:
     try:
         async with database.write_session() as session:
             await queue.defer(session, task, queueing_lock=task)
-    except (SQLAlchemyError, queue.QueueError) as error:
-        reason = str(error.__cause__ or error)
-        logger.warning("could not queue; next try at the next tick", task=task, error=reason)
+    except (SQLAlchemyError, OSError, queue.QueueError) as error:
+        logger.warning("could not queue; next try at the next tick", task=task, exc_info=error)
 
 
 def scheduler(start_tick: Callable[[str], Awaitable[None]]) -> AsyncIOScheduler:

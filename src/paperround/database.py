@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar, NewType, Self
+from typing import ClassVar, Final, NewType, Self
 
+import psycopg
 from psycopg.conninfo import make_conninfo
-from sqlalchemy import URL, DateTime, Dialect, MetaData, TypeDecorator, event, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import URL, DateTime, Dialect, MetaData, TypeDecorator, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from paperround.errors import PaperroundError
 
+MIN_POSTGRES_VERSION: Final = 16
 # A page reads a few hundred rows, mostly from memory. With its default costs, which are made for spinning
 # disks, PostgreSQL would rather read whole tables and compile the query first.
 PLANNER_OPTIONS = "-crandom_page_cost=1.1 -cjit=off"
@@ -61,8 +64,20 @@ class Base(DeclarativeBase):
 
 
 def to_psycopg_url(url: str) -> URL:
-    """Turn any of the usual forms of a PostgreSQL URL into SQLAlchemy's, with psycopg 3 as the driver."""
-    return make_url(url).set(drivername="postgresql+psycopg")
+    """Turn any of the usual forms of a PostgreSQL URL into SQLAlchemy's, with psycopg 3 as the driver.
+
+    Raises `DatabaseUnavailable` for what is no such URL, without repeating it: it may hold a password.
+    """
+    try:
+        parts = make_url(url)
+    except (ArgumentError, ValueError):
+        parts = None
+    if parts is None or parts.get_backend_name() not in ("postgresql", "postgres"):
+        raise DatabaseUnavailable(
+            "PAPERROUND_DATABASE_URL is no address of a PostgreSQL database.",
+            advice="It looks like postgresql://user:password@host:5432/name.",
+        )
+    return parts.set(drivername="postgresql+psycopg")
 
 
 def build_conninfo(url: str) -> str:
@@ -80,9 +95,37 @@ class DatabaseUnavailable(PaperroundError):
     advice = "Check PAPERROUND_DATABASE_URL."
 
     @classmethod
-    def from_driver(cls, error: DBAPIError) -> DatabaseUnavailable:
-        """Build the error from the driver's words."""
-        return cls(f"The database can't be used: {str(error.orig).strip()}")
+    def from_driver(cls, error: DBAPIError | psycopg.Error) -> DatabaseUnavailable:
+        """Build the error from the driver's words, with advice that fits them."""
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        words = " ".join(str(cause).split()).rstrip(".?")
+        if isinstance(cause, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
+            return cls(f"The database's schema doesn't fit: {words}.", advice="Run `paperround db upgrade`.")
+        if isinstance(cause, psycopg.errors.DiskFull):
+            return cls(f"The database has no room left: {words}.", advice="Make room on its disk.")
+        return cls(f"The database can't be used: {words}.")
+
+
+@dataclass(frozen=True)
+class ServerInfo:
+    """The server's versions and clock. `vector_version` is None where pgvector is not installed."""
+
+    version: str
+    major_version: int
+    vector_version: str | None
+    now: datetime
+
+
+async def load_server_info(session: ReadSession) -> ServerInfo:
+    """Load the versions of the server and of pgvector, and the server's time."""
+    query = text(
+        "SELECT current_setting('server_version') AS version,"
+        " current_setting('server_version_num')::int / 10000 AS major_version,"
+        " (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS vector_version,"
+        " clock_timestamp() AS now"
+    )
+    row = (await session.execute(query)).one()
+    return ServerInfo(row.version, row.major_version, row.vector_version, row.now)
 
 
 class Database:

@@ -7,6 +7,7 @@ import sys
 
 import structlog
 
+from paperround.failures import OutageFilter
 from paperround.settings import Settings
 
 
@@ -30,10 +31,13 @@ def configure(settings: Settings, process: str) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
+    handler.addFilter(OutageFilter())
+    logging.raiseExceptions = False  # a log on a full disk loses lines; that is no reason for tracebacks
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     for noisy in ("httpx", "apscheduler", "procrastinate", "alembic", "uvicorn", "sentence_transformers"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    logging.getLogger("stamina").setLevel(logging.ERROR)  # what is tried again is told by who gives up
+    for retrying in ("stamina", "psycopg.pool"):
+        logging.getLogger(retrying).setLevel(logging.ERROR)  # what is tried again is told by who gives up
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -8,17 +8,24 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import MetaData, text
+from alembic.util import CommandError
+from psycopg.errors import LockNotAvailable
+from sqlalchemy import Connection, MetaData, NullPool, create_engine, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from paperround.database import Base
+from paperround.database import Base, to_psycopg_url
 from paperround.errors import PaperroundError
+
+logger = structlog.get_logger(__name__)
 
 MIGRATION_LOCK: Final = 0x70617065  # any number that no other program takes: "pape"
 COMPATIBLE_CODE: Final = "compatible_code"
+MAX_LOCK_ATTEMPTS: Final = 12  # each waits as long as the migration's lock_timeout says, 5 seconds
 TABLE_MODULES: Final = (
     "papers.tables", "feeds.tables", "embeddings.tables", "search.tables", "accounts.tables", "topics.tables",
     "library.tables", "digests.tables", "tokens", "rate_limits", "throttle",
@@ -33,11 +40,19 @@ class SchemaError(PaperroundError):
 
 @dataclass(frozen=True)
 class SchemaState:
-    """The state of the schema. `found` and `expected` are revisions; `usable`: this program may run."""
+    """The database's revision (None: no schema), the one expected, and whether this program may run on it."""
 
-    found: str | None
+    revision: str | None
     expected: str
-    usable: bool
+    is_usable: bool
+
+    def build_error(self) -> SchemaError:
+        """Build the error for a schema on which this program may not run."""
+        name = f"schema {self.revision}" if self.revision else "no Paperround schema"
+        text = f"The database has {name}; this program expects {self.expected}."
+        if self.revision and not is_known(self.revision):
+            return SchemaError(text, advice="A newer release made it: install that one, or restore a backup.")
+        return SchemaError(text, advice="Run `paperround db upgrade`.")
 
 
 def project_file(name: str) -> Path:
@@ -80,8 +95,27 @@ def list_tables() -> frozenset[str]:
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Bring the schema to `revision`. Several processes at once take turns."""
-    command.upgrade(_config(url), revision)
+    """Bring the schema to `revision`. Several processes at once take turns.
+
+    A newer schema on which this program may run stays as it is. Raises `SchemaError` for one on which it may
+    not, and where a table stays locked by others for too long.
+    """
+    for attempt in range(1, MAX_LOCK_ATTEMPTS + 1):
+        try:
+            return command.upgrade(_config(url), revision)
+        except CommandError as error:  # a revision that Alembic doesn't know
+            state = _read_state(url)
+            if state.is_usable:
+                return None
+            raise state.build_error() from error
+        except OperationalError as error:
+            if not isinstance(error.orig, LockNotAvailable):
+                raise
+            logger.warning("a migration waits for a table that is in use", attempt=attempt)
+    raise SchemaError(
+        "The schema can't be brought up to date, because somebody keeps a table locked.",
+        advice="Look for long transactions in pg_stat_activity, and run `paperround db upgrade` again.",
+    )
 
 
 def downgrade(url: str, revision: str) -> None:
@@ -94,29 +128,33 @@ def compare_with_models(url: str) -> None:
 
 
 async def load_state(session: AsyncSession) -> SchemaState:
-    """Load the database's revision and whether this program may run on it.
+    """Load the database's revision and whether this program may run on it."""
+    return await session.run_sync(lambda inner: _find_state(inner.connection()))
 
-    A newer revision is usable if its migration named ours as one that still works.
-    """
+
+def _read_state(url: str) -> SchemaState:
+    engine = create_engine(to_psycopg_url(url), poolclass=NullPool)
+    with engine.connect() as connection:
+        return _find_state(connection)
+
+
+def _find_state(connection: Connection) -> SchemaState:
+    """A newer revision is usable if its migration named ours as one that still works."""
     expected = expected_revision()
-    if not await session.scalar(text("SELECT to_regclass('public.alembic_version') IS NOT NULL")):
-        return SchemaState(None, expected, usable=False)
-    found = await session.scalar(text("SELECT version_num FROM alembic_version"))
-    if found == expected:
-        return SchemaState(found, expected, usable=True)
-    if not await session.scalar(text(f"SELECT to_regclass('public.{COMPATIBLE_CODE}') IS NOT NULL")):
-        return SchemaState(found, expected, usable=False)  # the very first upgrade broke off
-    known = text(f"SELECT count(*) FROM {COMPATIBLE_CODE} WHERE revision = :ours")  # noqa: S608 (a constant)
-    usable = bool(await session.scalar(known, {"ours": expected}))
-    return SchemaState(found, expected, usable=usable)
+    if not connection.scalar(text("SELECT to_regclass('public.alembic_version') IS NOT NULL")):
+        return SchemaState(None, expected, is_usable=False)
+    revision = connection.scalar(text("SELECT version_num FROM public.alembic_version"))
+    if revision == expected:
+        return SchemaState(revision, expected, is_usable=True)
+    if not connection.scalar(text(f"SELECT to_regclass('public.{COMPATIBLE_CODE}') IS NOT NULL")):
+        return SchemaState(revision, expected, is_usable=False)  # the very first upgrade broke off
+    query = text(f"SELECT count(*) FROM public.{COMPATIBLE_CODE} WHERE revision = :ours")  # noqa: S608 (a constant)
+    is_usable = bool(connection.scalar(query, {"ours": expected}))
+    return SchemaState(revision, expected, is_usable=is_usable)
 
 
 async def require_usable(session: AsyncSession) -> None:
     """Raise `SchemaError` unless this program may run on the database's schema."""
-    now = await load_state(session)
-    if not now.usable:
-        found = f"schema {now.found}" if now.found else "no Paperround schema"
-        raise SchemaError(
-            f"The database has {found}; this program expects {now.expected}. "
-            "Run `paperround db upgrade`, or the program's version that made this database."
-        )
+    state = await load_state(session)
+    if not state.is_usable:
+        raise state.build_error()

@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 import pwd
 from datetime import timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, HttpUrl, IPvAnyNetwork, SecretStr, StringConstraints, field_validator
 from pydantic_settings import (
     BaseSettings,
+    DotEnvSettingsSource,
     EnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+
+from paperround.errors import PaperroundError
 
 PREFIX = "PAPERROUND_"
 HostName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:\[\]_-]+$", max_length=253)]
@@ -23,11 +27,24 @@ FeedName = Literal["huggingface", "arxiv"]
 Category = Annotated[str, StringConstraints(pattern=r"^[a-z-]+(\.[A-Za-z-]+)?$", max_length=30)]
 
 
+class HomeMissing(PaperroundError):
+    """There is no home folder to keep the data in, and no other folder is set."""
+
+    title = "No data folder"
+
+
 def default_data_dir() -> Path:
     """Choose the data folder. As root, PostgreSQL runs as another user, which cannot enter root's home."""
     if os.geteuid() == 0:
         return Path("/var/lib/paperround")
-    return Path(pwd.getpwuid(os.geteuid()).pw_dir) / ".local/share/paperround"
+    try:
+        home = Path(pwd.getpwuid(os.geteuid()).pw_dir)
+    except KeyError as error:  # such as `--user 12345` of a container
+        raise HomeMissing(
+            f"User id {os.geteuid()} has no entry in /etc/passwd, and so no home for the data folder.",
+            advice="Set PAPERROUND_DATA_DIR to a folder that it may write to.",
+        ) from error
+    return home / ".local/share/paperround"
 
 
 class SecretFiles(EnvSettingsSource):
@@ -178,7 +195,10 @@ class Settings(BaseSettings):
     @field_validator("data_dir")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+        try:
+            return value.expanduser().absolute()
+        except RuntimeError as error:  # no such user, or one without a home
+            raise ValueError(f"{value} has no home folder to begin with") from error
 
     @property
     def half_life(self) -> timedelta:
@@ -207,3 +227,13 @@ class Settings(BaseSettings):
 def environment_with(**settings: str) -> dict[str, str]:
     """Build a child's environment: that of this process with some settings replaced."""
     return {**os.environ, **{f"{PREFIX}{name.upper()}": value for name, value in settings.items()}}
+
+
+def find_unknown_settings() -> list[tuple[str, str | None]]:
+    """Find names in the environment and in `.env` that are no settings, each with the nearest one."""
+    known = {name.upper() for name in Settings.model_fields}
+    known |= {f"{name}_FILE" for name in known}
+    names = {name.upper() for name in (*os.environ, *DotEnvSettingsSource(Settings).env_vars)}
+    unknown = sorted({name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)} - known)
+    nearest = {name: get_close_matches(name, known, n=1) for name in unknown}
+    return [(f"{PREFIX}{name}", f"{PREFIX}{near[0]}" if near else None) for name, near in nearest.items()]

@@ -9,12 +9,14 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 import structlog
 
-from paperround.postgres import EmbeddedPostgres, PostgresError
+from paperround.errors import PaperroundError
+from paperround.failures import REMINDER_INTERVAL, explain, is_out_of_room, summarise
+from paperround.postgres import EmbeddedPostgres
 
 logger = structlog.get_logger(__name__)
 
@@ -22,6 +24,7 @@ STOP_TIMEOUT: Final = 10  # seconds that a process has to stop by itself
 FIRST_RESTART_DELAY: Final = 0.5  # seconds before a process that died is started again; doubles
 MAX_RESTART_DELAY: Final = 30.0
 STEADY_AFTER: Final = 60.0  # seconds after which a start counts as good
+MAX_OUTAGE_DELAY: Final = 5.0  # seconds between two attempts to reach what is away
 
 
 async def keep_running(
@@ -31,12 +34,7 @@ async def keep_running(
     wait = FIRST_RESTART_DELAY
     while not stop.is_set():
         started = time.monotonic()
-        child = await spawn(arguments, environment)
-        ended = asyncio.create_task(child.wait())
-        try:
-            await _wait_for_first(ended, stop)
-        finally:
-            await stop_process(child, ended)
+        code = await _run_once(name, arguments, environment, stop)
         if stop.is_set():
             return
         wait = (
@@ -44,9 +42,26 @@ async def keep_running(
             if time.monotonic() - started > STEADY_AFTER
             else min(wait * 2, MAX_RESTART_DELAY)
         )
-        logger.error("ended by itself; starting it again", process=name, code=child.returncode, wait=wait)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), wait)
+        if code is not None:
+            logger.error("ended by itself; starting it again", child=name, code=code, wait=wait)
+        await _sleep_unless_stopped(wait, stop)
+
+
+async def _run_once(
+    name: str, arguments: Sequence[str], environment: Mapping[str, str], stop: asyncio.Event
+) -> int | None:
+    """Run a child until it ends or `stop` is set. Returns its exit code, or None if it could not start."""
+    try:
+        child = await spawn(arguments, environment)
+    except OSError as error:
+        logger.error("can't be started; next try soon", child=name, error=str(error))  # noqa: TRY400
+        return None
+    ended = asyncio.create_task(child.wait())
+    try:
+        await _wait_for_first(ended, stop)
+    finally:
+        await stop_process(child, ended)
+    return child.returncode
 
 
 async def spawn(arguments: Sequence[str], environment: Mapping[str, str]) -> asyncio.subprocess.Process:
@@ -96,15 +111,64 @@ def hold_lifeline(stream: int = 0) -> None:
 async def keep_postgres(server: EmbeddedPostgres, stop: asyncio.Event, *, every: float = 1.0) -> None:
     """Start the database again whenever it no longer answers."""
     while not stop.is_set():
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), every)
+        await _sleep_unless_stopped(every, stop)
         if stop.is_set() or await asyncio.to_thread(server.alive):
             continue
         logger.error("the database died; starting it again")
+        await persist("the database does not start", server.start, stop, first_wait=every)
+
+
+async def persist(
+    problem: str,
+    attempt: Callable[[], None],
+    stop: asyncio.Event,
+    *,
+    first_wait: float = FIRST_RESTART_DELAY,
+    is_passing: Callable[[PaperroundError], bool] = lambda _: True,
+) -> bool:
+    """Call `attempt` in a thread until it succeeds or `stop` is set. Returns whether it succeeded.
+
+    What fails outside of the program is told in one line, again when it changes and every minute. A failure
+    for which `is_passing` is false is raised, and so is a bug.
+    """
+    told, told_at, wait = "", 0.0, first_wait
+    while not stop.is_set():
         try:
-            await asyncio.to_thread(server.start)
-        except PostgresError as error:
-            logger.error("the database does not start; next try soon", error=str(error))  # noqa: TRY400
+            await asyncio.to_thread(attempt)
+        except Exception as error:
+            reason = explain(error)
+            if reason is None or not is_passing(reason):
+                raise
+            summary = "no room is left on its disk" if is_out_of_room(error) else summarise(reason)
+            if summary != told or time.monotonic() > told_at + REMINDER_INTERVAL:
+                told, told_at = summary, time.monotonic()
+                logger.error(f"{problem}; it is tried again until it does", error=summary)  # noqa: TRY400
+        else:
+            if told:
+                logger.warning("it works again", after=problem)
+            return True
+        await _sleep_unless_stopped(wait, stop)
+        wait = min(wait * 2, MAX_OUTAGE_DELAY)
+    return False
+
+
+async def keep_going(name: str, run: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
+    """Call `run` again, should it end with an exception before `stop` is set. None may end `up`."""
+    wait = FIRST_RESTART_DELAY
+    while True:
+        try:
+            return await run()
+        except Exception:
+            logger.exception("interrupted; going on soon", task=name)
+        await _sleep_unless_stopped(wait, stop)
+        wait = min(wait * 2, MAX_RESTART_DELAY)
+        if stop.is_set():
+            return None
+
+
+async def _sleep_unless_stopped(seconds: float, stop: asyncio.Event) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
 
 
 def stop_on_signals(stop: asyncio.Event, also: Callable[[], None] = lambda: None) -> None:

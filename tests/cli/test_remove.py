@@ -30,20 +30,20 @@ def remove(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 async def test_a_paper_is_removed_and_let_back(remove: Any, database: Database) -> None:
     await store_listing(database, "2026-03-02", feed_record(ID))
-    for arguments, told, there in (
+    for arguments, outcome, is_listed in (
         ([f"https://arxiv.org/abs/{ID}v1"], "is gone, and stays away", False),
         ([ID], "wasn't here, and will be kept away", False),
         ([ID, "--undo"], "may come back with the next reading", True),
         ([ID, "--undo"], "had not been removed", True),
     ):
-        done = remove(*arguments)
-        assert (done.returncode, told in done.stderr) == (0, True), done.stderr
+        result = remove(*arguments)
+        assert (result.returncode, outcome in result.stderr) == (0, True), result.stderr
         await store_listing(database, "2026-03-02", feed_record(ID))
         async with database.read_session() as session:
-            assert bool(await session.scalar(select(Paper.id))) is there
+            assert bool(await session.scalar(select(Paper.id))) is is_listed
 
 
-def test_what_is_no_paper_is_said_to_be_none(remove: Any) -> None:
-    done = remove("everything")
-    assert done.returncode == 1
-    assert "no arXiv id" in done.stderr
+def test_what_is_no_paper_is_refused(remove: Any) -> None:
+    result = remove("everything")
+    assert result.returncode == 1
+    assert "no arXiv id" in result.stderr

@@ -21,6 +21,7 @@ import pytest
 from paperround.database import utc_now
 from paperround.postgres import EmbeddedPostgres
 
+from support.commands import command_environment
 from support.factories import feed_record
 from support.feed_server import FeedServer, running_feed_server
 from support.sites import free_port
@@ -28,19 +29,19 @@ from support.sites import free_port
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-def until(what: Callable[[], object], *, seconds: float = 180) -> None:
+def until(condition: Callable[[], object], *, seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
-            if what():
+            if condition():
                 return
         except (httpx.HTTPError, psycopg.Error):
             pass
         time.sleep(0.2)
-    raise AssertionError(f"not within {seconds} s: {what}")
+    raise AssertionError(f"not within {seconds} s: {condition}")
 
 
-def nobody() -> str:
+def missing_encoder() -> str:
     """The address of an encoder that isn't there: none is then started, which takes longer than all else."""
     return f"http://127.0.0.1:{free_port()}"
 
@@ -56,15 +57,14 @@ class Up:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("PAPERROUND_")}
-        return kept | {
-            "PAPERROUND_DATA_DIR": str(self.data),
-            "PAPERROUND_HUGGINGFACE_URL": self.feed_url,
-            "PAPERROUND_PORT": str(self.port),
-            "PAPERROUND_PUBLIC_URL": f"http://127.0.0.1:{self.port}",
-            "PAPERROUND_CATCH_UP_DAYS": "2",
-            "PAPERROUND_ENCODER_URL": self.encoder_url,
-        }
+        return command_environment(
+            data_dir=str(self.data),
+            huggingface_url=self.feed_url,
+            port=str(self.port),
+            public_url=f"http://127.0.0.1:{self.port}",
+            catch_up_days="2",
+            encoder_url=self.encoder_url,
+        )
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -89,7 +89,7 @@ class Up:
 
     def processes(self, name: str = "") -> list[int]:
         """Live processes of this data folder, found by their environment or command; zombies don't count."""
-        found = []
+        pids = []
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit() and int(entry.name) != os.getpid():
                 try:
@@ -98,8 +98,8 @@ class Up:
                 except OSError:
                     continue
                 if os.fsencode(self.data) in about and name.encode() in command and command:
-                    found.append(int(entry.name))
-        return found
+                    pids.append(int(entry.name))
+        return pids
 
     def kill(self, name: str) -> None:
         for pid in self.processes(name):
@@ -147,7 +147,7 @@ def test_one_command_serves_todays_papers_and_stops_without_a_trace(up: Up, feed
     up.interrupt()
     assert up.processes() == []
 
-    up.encoder_url = nobody()
+    up.encoder_url = missing_encoder()
     up.start()
     until(lambda: len(up.get("/api/v1/papers?limit=100").json()["papers"]) == 40)
     up.interrupt()
@@ -190,7 +190,7 @@ def test_kill_9_of_anything_loses_nothing_and_leaves_nothing_behind(up: Up, feed
 def test_the_sample_is_shown_while_the_feed_is_away_and_gives_way_to_it(up: Up, feed: FeedServer) -> None:
     port = free_port()
     up.feed_url = f"http://127.0.0.1:{port}"
-    up.encoder_url = nobody()
+    up.encoder_url = missing_encoder()
     up.start()
     until(lambda: up.get("/api/v1/papers").json()["papers"])
     assert all(paper["sample"] for paper in up.get("/api/v1/papers").json()["papers"])
@@ -208,7 +208,7 @@ def test_a_port_in_use_is_said_plainly(up: Up) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", up.port))
         taken.listen()
-        said = up.command("up")
-    assert said.returncode == 1
-    assert "PAPERROUND_PORT" in said.stderr
-    assert "Traceback" not in said.stderr
+        result = up.command("up")
+    assert result.returncode == 1
+    assert "PAPERROUND_PORT" in result.stderr
+    assert "Traceback" not in result.stderr

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import typer
-from sqlalchemy.exc import DBAPIError
 
 from paperround.cli import bounces, database, doctor, embed, ingest, mail, papers, processes, status
+from paperround.cli.bugs import report_bug
 from paperround.cli.context import fail
-from paperround.database import DatabaseUnavailable
-from paperround.errors import PaperroundError
+from paperround.failures import explain
 
 app = typer.Typer(
     help="The day's research papers, delivered.",
@@ -24,10 +23,13 @@ app.add_typer(mail.digest_app, name="digest")
 
 
 def main() -> None:
-    """Run a command. What goes wrong in a way that we know is shown in one paragraph."""
+    """Run a command. Nobody sees a traceback.
+
+    What goes wrong in a way that we know is shown in one paragraph. Anything else is a bug: it is shown as
+    one line with a number, under which a file has the traceback.
+    """
     try:
         app()
-    except PaperroundError as error:
-        fail(error.detail)
-    except DBAPIError as error:
-        fail(DatabaseUnavailable.from_driver(error).detail)
+    except Exception as error:  # noqa: BLE001 (nothing is swallowed: it is told, and recorded if it is a bug)
+        explanation = explain(error)
+        fail(explanation.detail if explanation else report_bug(error))

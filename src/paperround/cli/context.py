@@ -15,7 +15,7 @@ from paperround import logs, schema, supervisor
 from paperround.database import Database
 from paperround.errors import PaperroundError
 from paperround.postgres import EmbeddedPostgres, socket_folder
-from paperround.settings import Settings
+from paperround.settings import PREFIX, Settings, find_unknown_settings
 
 console = Console(stderr=True, highlight=False)  # what commands say about their work
 output = Console(highlight=False)  # what they were asked for
@@ -49,10 +49,19 @@ def load_settings(process: str, *, lifeline: bool = False) -> Settings:
     try:
         settings = Settings()
     except ValidationError as error:
-        faults = "\n".join(f"PAPERROUND_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+        faults = "\n".join(f"{_name_of(part['loc'])}: {part['msg']}" for part in error.errors())
         raise SettingsInvalid(f"These settings can't be used:\n{faults}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsInvalid("The file .env, or one of a secret, is not text in UTF-8.") from error
     logs.configure(settings, process)
+    for name, nearest in [] if lifeline else find_unknown_settings():  # `up` has told of them already
+        hint = f" Did you mean {nearest}?" if nearest else ""
+        console.print(f"[bold yellow]paperround:[/] There is no setting {name}.{hint}", soft_wrap=True)
     return settings
+
+
+def _name_of(location: tuple[int | str, ...]) -> str:
+    return f"{PREFIX}{str(location[0]).upper()}" if location else "Together"
 
 
 @contextmanager

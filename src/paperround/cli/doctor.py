@@ -1,4 +1,4 @@
-"""`paperround doctor`: the settings in force, and whether the database can be used."""
+"""`paperround doctor`: the settings in force, and whether everything that Paperround needs can be used."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from paperround import schema
-from paperround.cli.context import attach_database, load_settings, open_database, output
+from paperround.cli.checks import run_checks
+from paperround.cli.context import attach_database, load_settings, output
 from paperround.settings import Settings
 
 app = typer.Typer()
@@ -20,7 +20,10 @@ def doctor(
         bool, typer.Option("--database-address", help="Only the database's address, for pg_dump and psql.")
     ] = False,
 ) -> None:
-    """The settings in force, secrets hidden, and whether the database can be used."""
+    """The settings in force, secrets hidden, and a trial of the disk, database, feeds, clock, encoder, mail.
+
+    The exit code is 1 where something fails; its line says what to do.
+    """
     settings = load_settings("doctor")
     if database_address:
         with attach_database(settings) as url:
@@ -28,14 +31,15 @@ def doctor(
         return
     for name, value in settings:
         output.print(f"PAPERROUND_{name.upper()} = {value}", markup=False, soft_wrap=True)
-    asyncio.run(_check_database(settings))
+    if not asyncio.run(_report_checks(settings)):
+        raise SystemExit(1)
 
 
-async def _check_database(settings: Settings) -> None:
-    async with (
-        open_database(settings, "paperround doctor", schema_rule="accept") as database,
-        database.read_session() as session,
-    ):
-        state = await schema.load_state(session)
-    verdict = "can be used" if state.usable else "run `paperround db upgrade`"
-    output.print(f"database: schema {state.found}, expected {state.expected}: {verdict}", markup=False)
+async def _report_checks(settings: Settings) -> bool:
+    """Print what each trial found. Returns whether all is well."""
+    is_well = True
+    async for finding in run_checks(settings):
+        verdict = "ok" if finding.is_good else "FAILS"
+        output.print(f"{verdict:5} {finding.subject}: {finding.sentence}", markup=False, soft_wrap=True)
+        is_well = is_well and finding.is_good
+    return is_well

@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from paperround import mail
-from paperround.cli.context import CommandNotPossible, console, load_settings, open_database, output
+from paperround.cli.context import CommandNotPossible, console, fail, load_settings, open_database, output
 from paperround.cli.status import format_time
 from paperround.database import Database, utc_now
 from paperround.digests import delivery, ledger, preview
@@ -61,7 +61,7 @@ def send_due() -> None:
 
 async def _send_due(settings: Settings) -> None:
     async with (
-        open_database(settings, "paperround digest", pool_size=8, schema_rule="accept") as database,
+        open_database(settings, "paperround digest", pool_size=8) as database,
         delivery.open_context(settings, database) as context,
     ):
         counts = await delivery.send_due_digests(context)
@@ -72,11 +72,13 @@ async def _send_due(settings: Settings) -> None:
 @digest_app.command(epilog="Example: paperround digest resend 4711")
 def resend(
     delivery: Annotated[int | None, typer.Argument(help="One of them, by its number.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+    send_all: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
 ) -> None:
     """Send uncertain digests again: those that may have arrived or not. Without an argument: list them."""
+    if delivery is not None and send_all:
+        fail("Give the number of one digest or --all, not both.")
     settings = load_settings("digest")
-    if delivery is None and not everything:
+    if delivery is None and not send_all:
         asyncio.run(_list_uncertain(settings))
     else:
         asyncio.run(_resend(settings, delivery))
@@ -90,7 +92,7 @@ async def _resend(settings: Settings, delivery_id: int | None) -> None:
 
 async def _list_uncertain(settings: Settings) -> None:
     async with (
-        open_database(settings, "paperround digest", schema_rule="accept") as database,
+        open_database(settings, "paperround digest") as database,
         database.read_session() as session,
     ):
         for uncertain in await ledger.list_uncertain(session):
@@ -151,5 +153,5 @@ def _show_message(settings: Settings, name: str) -> None:
 @asynccontextmanager
 async def open_links(settings: Settings) -> AsyncIterator[tuple[Database, DigestLinks]]:
     """Open the database, and the links that are signed with its key."""
-    async with open_database(settings, "paperround digest", pool_size=4, schema_rule="accept") as database:
+    async with open_database(settings, "paperround digest", pool_size=4) as database:
         yield database, DigestLinks.from_settings(settings, await load_signer(database, settings))

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
 import socket
 import time
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -23,8 +27,11 @@ from paperround.cli.context import (
 )
 from paperround.cli.mail import make_outbox_link
 from paperround.cli.status import describe_first_reading
-from paperround.database import Database
+from paperround.database import Database, DatabaseUnavailable
+from paperround.errors import PaperroundError
+from paperround.failures import is_out_of_room
 from paperround.postgres import EmbeddedPostgres
+from paperround.postgres.folders import make_folder
 from paperround.settings import Settings, environment_with
 from paperround.worker import jobs
 
@@ -39,16 +46,16 @@ Lifeline = Annotated[bool, typer.Option("--lifeline", hidden=True, help="End whe
 def up() -> None:
     """Run everything on this machine: database, encoder, worker, clock and web."""
     settings = load_settings("up")
-    _require_free_port(settings)
-    if settings.database_url:
-        asyncio.run(_supervise(settings, settings.database_url.get_secret_value(), None))
-        return
-    server = EmbeddedPostgres(settings.data_dir)
-    server.start()
-    try:
-        asyncio.run(_supervise(settings, server.url, server))
-    finally:
-        server.stop()
+    with _hold_data_folder(settings.data_dir):
+        _require_free_port(settings)
+        if settings.database_url:
+            asyncio.run(_supervise(settings, settings.database_url.get_secret_value(), None))
+            return
+        server = EmbeddedPostgres(settings.data_dir)
+        try:
+            asyncio.run(_supervise(settings, server.url, server))
+        finally:
+            server.stop()
 
 
 @app.command(epilog="Example: PAPERROUND_DATABASE_URL=postgresql://db/papers paperround web")
@@ -110,18 +117,38 @@ def encoder(
 
 
 async def _supervise(settings: Settings, url: str, server: EmbeddedPostgres | None) -> None:
-    """Bring the schema up to date, then run the processes until Ctrl-C or SIGTERM."""
+    """Start the database, bring its schema up to date, and run the processes until Ctrl-C or SIGTERM.
+
+    A database that can't be reached or has no room is waited for; what waiting doesn't mend is raised.
+    """
     stop = asyncio.Event()
     supervisor.stop_on_signals(stop, lambda: console.print("Stopping …"))
-    await asyncio.to_thread(schema.upgrade, url)
+
+    def prepare() -> None:
+        if server is not None:
+            server.start()
+        schema.upgrade(url)
+
+    problem = "the database can't be used"
+    if not await supervisor.persist(problem, prepare, stop, is_passing=_may_pass):
+        return
     environment = environment_with(database_url=url)
     names = [name for name in CHILDREN if name != "encoder" or not settings.encoder_url]
     async with asyncio.TaskGroup() as group:
+
+        def keep(name: str, run: Callable[[], Awaitable[None]]) -> None:
+            group.create_task(supervisor.keep_going(name, run, stop))
+
         for name in names:
-            group.create_task(supervisor.keep_running(name, [name], environment, stop))
+            keep(name, partial(supervisor.keep_running, name, [name], environment, stop))
         if server is not None:
-            group.create_task(supervisor.keep_postgres(server, stop))
-        group.create_task(_announce(settings, url, stop))
+            keep("postgres", partial(supervisor.keep_postgres, server, stop))
+        keep("announcement", partial(_announce, settings, url, stop))
+
+
+def _may_pass(error: PaperroundError) -> bool:
+    """Tell whether a database that can't be started or used at first may be usable soon."""
+    return isinstance(error, DatabaseUnavailable) or is_out_of_room(error)
 
 
 async def _announce(settings: Settings, url: str, stop: asyncio.Event) -> None:
@@ -158,6 +185,32 @@ async def _wait_until_served(settings: Settings, stop: asyncio.Event) -> None:
         else:
             writer.close()
             return
+
+
+@contextmanager
+def _hold_data_folder(folder: Path) -> Iterator[None]:
+    """Keep a second `up` away from the data folder. Raises `CommandNotPossible` if one runs there."""
+    make_folder(folder)
+    file = folder / "up.lock"
+    try:
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise CommandNotPossible(
+            f"The data folder {folder} can't be written to ({error.strerror}).",
+            advice="Run Paperround as the user that owns it, or set PAPERROUND_DATA_DIR to another folder.",
+        ) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise CommandNotPossible(
+            f"Paperround is already running on the data folder {folder}.",
+            advice="Stop it first, or set PAPERROUND_DATA_DIR and PAPERROUND_PORT to others.",
+        ) from error
+    try:
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _require_free_port(settings: Settings) -> None:

@@ -29,7 +29,7 @@ def status() -> None:
 async def _show_status(settings: Settings) -> None:
     now = utc_now()
     async with (
-        open_database(settings, "paperround status", schema_rule="accept") as database,
+        open_database(settings, "paperround status") as database,
         database.read_session() as session,
     ):
         feeds = [await feed_status.load_feed_status(session, name, now=now) for name in settings.feeds]

@@ -98,6 +98,11 @@ class SmtpMailer:
             finally:
                 self._keep_idle(connection)
 
+    async def connect(self) -> None:
+        """Open a connection and keep it for the next message. Raises `MailServerUnreachable`."""
+        async with self._slots:
+            self._keep_idle(await self._get_connection())
+
     async def close(self) -> None:
         """Close every idle connection."""
         while self._idle:

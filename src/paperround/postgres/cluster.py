@@ -53,7 +53,7 @@ class Cluster:
         """The major version that made the data, or None where there is no data yet."""
         try:
             owner = self.folder.stat().st_uid
-            version = (self.folder / "PG_VERSION").read_text(encoding="ascii")
+            version = (self.folder / "PG_VERSION").read_text(encoding="ascii", errors="replace")
         except FileNotFoundError:
             self._must_be_free()
             return None
@@ -63,6 +63,8 @@ class Cluster:
                 f"{self.account.name!r} ({self.account.uid}). Give it to that user with "
                 f"`chown -R {self.account.name} {self.folder}`, or set PAPERROUND_DATA_DIR to another folder."
             )
+        if not version.strip().isdecimal():
+            raise PostgresError(f"{self.folder} is damaged: PG_VERSION is no number. Restore a backup.")
         return int(version)
 
     def _must_be_free(self) -> None:

@@ -38,7 +38,7 @@ class EmbeddedPostgres:
     def __init__(self, data_dir: Path, *, major: Literal[16, 18] = 18) -> None:
         self.major = major
         self.process: subprocess.Popen[bytes] | None = None
-        self._home = data_dir.expanduser().resolve() / "postgres"
+        self._home = _resolve(data_dir) / "postgres"
         self._users: int | None = None
         self._watcher: subprocess.Popen[bytes] | None = None
 
@@ -134,6 +134,11 @@ class EmbeddedPostgres:
         try:
             fcntl.flock(door, fcntl.LOCK_EX)
             yield
+        except OSError as error:
+            raise PostgresError(
+                f"The database in {home} can't be used: {error.strerror or error}.",
+                advice="Make room there, or set PAPERROUND_DATA_DIR to a folder that may be written to.",
+            ) from error
         finally:
             os.close(door)
 
@@ -173,6 +178,15 @@ class EmbeddedPostgres:
                 _reap(child, ended=self._server.running() != child.pid)
         finally:
             os.close(users)
+
+
+def _resolve(folder: Path) -> Path:
+    try:
+        return folder.expanduser().resolve()
+    except (OSError, RuntimeError) as error:  # a loop of links
+        raise PostgresError(
+            f"The data folder {folder} can't be used: {error}. Set PAPERROUND_DATA_DIR to another one."
+        ) from error
 
 
 def _open_lock(file: Path) -> int:

@@ -211,8 +211,42 @@ def answer_stopped_requests(app: ASGIApp) -> ASGIApp:
     return wrapped
 
 
+class StartupObserver:
+    """Wraps `app` and keeps the error with which it failed to start, which uvicorn would only log."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.error: Exception | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            return await self._app(scope, receive, send)
+
+        async def send_without_traceback(message: Message) -> None:
+            await send({**message, "message": ""} if "message" in message else message)
+
+        try:
+            await self._app(scope, receive, send_without_traceback)
+        except Exception as error:
+            self.error = error
+            raise
+
+
 def serve(app: FastAPI, settings: Settings, limits: ConnectionLimits | None = None) -> None:
-    """Serve `app` on the address of the settings until SIGTERM or SIGINT."""
+    """Serve `app` on the address of the settings until SIGTERM or SIGINT.
+
+    Raises the error with which the app failed to start.
+    """
+    observer = StartupObserver(app)
+    try:
+        _run_server(observer, settings, limits)
+    except SystemExit:
+        if observer.error is not None:
+            raise observer.error from None
+        raise
+
+
+def _run_server(app: ASGIApp, settings: Settings, limits: ConnectionLimits | None) -> None:
     uvicorn.run(
         answer_stopped_requests(app),
         host=settings.host,

@@ -50,11 +50,11 @@ async def ready(request: Request) -> JSONResponse:
         async with database_of(request).read_session() as session:
             schema_state = await schema.load_state(session)
     except (SQLAlchemyError, OSError) as error:
-        logger.warning("not ready", error=str(error))
+        logger.warning("not ready", exc_info=error)
         return JSONResponse({"status": "no database"}, status_code=503)
     state = {
-        "status": "ready" if schema_state.usable else "wrong schema",
-        "schema": schema_state.found,
+        "status": "ready" if schema_state.is_usable else "wrong schema",
+        "schema": schema_state.revision,
         "expected": schema_state.expected,
     }
-    return JSONResponse(state, status_code=200 if schema_state.usable else 503)
+    return JSONResponse(state, status_code=200 if schema_state.is_usable else 503)
