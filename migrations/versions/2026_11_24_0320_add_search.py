@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import context, op
 from sqlalchemy.dialects import postgresql
 
-from paperround.papers.search_column import normalise_words
+from paperround.text.words import normalise_words
 
 revision = "7d1f0a52c3be"
 down_revision = "4b7e1c90d2aa"

@@ -46,7 +46,7 @@ def test_search_narrow_the_search_and_find_nothing(opened: Callable[[str], Page]
     page.get_by_label("Search for papers").fill("patient gradients")
     click_through(page.get_by_role("button", name="Search"))
     found = page.locator("h1").inner_text()
-    assert found.endswith("papers have all of these words")
+    assert found.endswith("results for “patient gradients”")
     page.get_by_text("Narrow the search").click()
     page.get_by_label("with", exact=False).last.select_option("25")
     click_through(page.get_by_role("button", name="Narrow"))
@@ -57,7 +57,7 @@ def test_search_narrow_the_search_and_find_nothing(opened: Callable[[str], Page]
     assert all(int(number) >= 25 for number in votes)
     page.get_by_label("from").fill("2026-03-07")
     click_through(page.get_by_role("button", name="Narrow"))
-    assert page.locator("h1").inner_text() == "No papers match"
+    assert page.locator("h1").inner_text() == "No results for “patient gradients”"
     click_through(page.get_by_role("link", name="Search all papers for this"))
     assert page.locator("h1").inner_text() == found
 

@@ -14,7 +14,7 @@ def asked(**papers: int) -> AnalyzedQuery:
         for place, (word, count) in enumerate(papers.items())
     ]
     return AnalyzedQuery(
-        None, "", False, "", "", list(papers), sorted(terms, key=lambda term: term.document_frequency), ()
+        None, "", False, "", list(papers), sorted(terms, key=lambda term: term.document_frequency), ()
     )
 
 

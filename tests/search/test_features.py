@@ -16,7 +16,7 @@ def asked(*words: str) -> AnalyzedQuery:
     """A question of these words, each pair of which that stands together is a run."""
     terms = [Term(f"'{word}'", f" {word} ", (n,), 1.0, 1, 1) for n, word in enumerate(words)]
     runs = [Ngram(f" {one} {other} ", 1.0, (n, n + 1)) for n, (one, other) in enumerate(pairwise(words))]
-    return AnalyzedQuery(None, "", False, "", "", words, terms, runs)
+    return AnalyzedQuery(None, "", False, "", words, terms, runs)
 
 
 def test_words_and_runs_are_counted_as_written_whatever_signs_stand_between() -> None:
@@ -54,9 +54,11 @@ def test_no_papers_have_no_rows() -> None:
 def test_rows_of_two_are_put_into_one_order() -> None:
     def part(*numbers: float) -> TextFeatures:
         column = np.array(numbers)
-        return TextFeatures(column[:, None], column, column > 1)
+        return TextFeatures(column[:, None], column, column > 1, column > 2, column > 3)
 
     both = part(1, 2).combine(part(3, 4), [3, 0, 2])
     assert both.lengths.tolist() == [4, 1, 3]
     assert both.log_counts[:, 0].tolist() == [4, 1, 3]
     assert both.has_whole_query.tolist() == [True, False, True]
+    assert both.is_title.tolist() == [True, False, True]
+    assert both.has_phrases.tolist() == [True, False, False]

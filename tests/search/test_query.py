@@ -118,7 +118,7 @@ async def test_another_form_of_a_word_is_a_reason_but_counts_less_than_the_word(
 async def test_a_word_in_an_authors_name_is_a_reason(library: Database) -> None:
     found = await ask(library, "Müller salt")
     assert {match.paper_id: match.reasons for match in found.results} == {
-        RIVERS: ("muller",),
+        RIVERS: ("Müller",),
         SEAS: ("salt",),
     }
 
@@ -166,7 +166,7 @@ async def test_common_words_rank_below_rare_ones_once_counted(library: Database)
 
 async def test_papers_of_an_older_program_are_made_searchable(library: Database) -> None:
     async with library.write_session() as session:
-        await session.execute(text("UPDATE papers SET search = NULL"))
+        await session.execute(text("UPDATE papers SET search = NULL, search_version = 0"))
     assert await ids(library, "rivers") == []
     await word_counts.refresh_word_counts(library)
     assert await ids(library, "rivers") == [RIVERS, LAKES]
@@ -183,6 +183,8 @@ async def test_the_migration_fills_what_is_there_as_storing_does(
     await library.close()
     await asyncio.to_thread(schema.downgrade, database_url, "4b7e1c90d2aa")
     await asyncio.to_thread(schema.upgrade, database_url)
+    assert await ids(library, "rivers") == [RIVERS, LAKES], "at once, as it was then"
+    await word_counts.refresh_word_counts(library)
     assert await columns(library) == before
 
 
@@ -208,15 +210,15 @@ def asked(x: float, y: float, model: str = "m") -> QueryVector:
 
 
 async def test_what_is_near_in_meaning_is_found_without_a_shared_word(library: Database) -> None:
-    await embedded(library, {RIVERS: [1, 0], LAKES: [0.8, 0.6], SEAS: [0, 1]})
+    await embedded(library, {RIVERS: [1, 0], LAKES: [0.8, 0.6], SEAS: [0.4, 0.9]})
     found = await ask(library, "streams", asked(1, 0))
     assert [match.paper_id for match in found.results] == [RIVERS, LAKES, SEAS]
-    assert [round(match.similarity, 1) for match in found.results] == [1.0, 0.8, 0.0]
+    assert [round(match.similarity, 1) for match in found.results] == [1.0, 0.8, 0.4]
     assert (found.used_vectors, found.total) == (True, 0)
 
 
 async def test_exclusions_phrases_and_filters_bind_vectors_too(library: Database) -> None:
-    await embedded(library, {RIVERS: [1, 0], LAKES: [0.8, 0.6], SEAS: [0, 1]})
+    await embedded(library, {RIVERS: [1, 0], LAKES: [0.8, 0.6], SEAS: [0.4, 0.9]})
     for words, filters, left in (
         ("streams -water", {}, [LAKES, SEAS]),
         ('"still lakes"', {}, [LAKES]),

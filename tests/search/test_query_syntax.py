@@ -12,17 +12,16 @@ from paperround.search.query_syntax import MAX_QUERY_LENGTH, parse_query
 
 def test_words_are_folded_and_signs_fall_away() -> None:
     question = parse_query("  Müller's GPT-4, and/or   C++ ")
-    assert question.words == "muller s gpt 4 and c"
-    assert " or " not in question.websearch
+    assert question.words == "muller s gpt 4 and or cplusplus"
+    assert not question.is_disjunctive
     assert question.text == "Müller's GPT-4, and/or C++"
 
 
 def test_phrases_and_exclusions_are_told_apart() -> None:
     question = parse_query('gradient "slow rivers" -rapids -"white water"')
     assert question.words == "gradient slow rivers"
-    assert question.websearch == 'gradient "slow rivers"'
     assert question.phrases == '"slow rivers"'
-    assert question.exclusions == '-"rapids" -"white water"'
+    assert (question.exclusions, question.excluded_phrases) == ('-"rapids"', (" white water ",))
 
 
 def test_a_hyphen_within_a_word_excludes_nothing() -> None:
@@ -31,7 +30,8 @@ def test_a_hyphen_within_a_word_excludes_nothing() -> None:
 
 def test_either_or_makes_no_phrase_a_must() -> None:
     question = parse_query('rivers or "slow lakes"')
-    assert (question.websearch, question.phrases) == ('rivers or "slow lakes"', "")
+    assert [part.clause for part in question.parts] == [0, 1]
+    assert (question.phrases, question.phrase_texts) == ("", ())
 
 
 @pytest.mark.parametrize(

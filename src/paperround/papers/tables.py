@@ -13,6 +13,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    SmallInteger,
     String,
     Text,
     desc,
@@ -120,6 +121,9 @@ class Paper(Base):
     search: Mapped[Any | None] = mapped_column(
         TSVECTOR, deferred=True, deferred_raiseload=True, comment="what it is found by; NULL: not yet indexed"
     )
+    search_version: Mapped[int] = mapped_column(
+        SmallInteger, server_default="0", comment="which way of making the search column made it"
+    )
 
     # No code needs text_hash after a write.
     __mapper_args__ = {"eager_defaults": False}  # noqa: RUF012 (SQLAlchemy declares it so)
@@ -168,6 +172,7 @@ class Paper(Base):
         Index("papers_categories_idx", "categories", postgresql_using="gin"),
         Index("papers_search_idx", "search", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
         Index("papers_unsearchable_idx", "id", postgresql_where=text("search IS NULL")),
+        Index("papers_search_version_idx", "search_version", "id"),
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import log
 from typing import Any, Final, NamedTuple
@@ -14,22 +14,33 @@ from paperround.database import ReadSession
 from paperround.search.query_syntax import ParsedQuery, normalize_text
 from paperround.search.query_vectors import QueryVector
 from paperround.search.vectors import SCAN_SETTINGS, ModelVector, scan_settings_parameters
+from paperround.text.names import NameQuery
 
 MAX_QUERY_TERMS: Final = 30  # the rarest ones
 MAX_POSTINGS_PER_TERM: Final = 1000  # papers of one term
 MAX_POSTINGS: Final = 3000  # papers of all terms together
+NAME_WEIGHT: Final = 1e6  # more than any words weigh, so that papers of this name are always candidates
 MAX_SINGLE_TERM_POSTINGS: Final = 300  # of these, papers that need no second rare term
 
 ANALYSIS: Final = text(
     """
-    WITH parsed AS (SELECT
-        (websearch_to_tsquery('english', :websearch) || websearch_to_tsquery('simple', :websearch))
+    WITH spelling AS (
+        SELECT config, clause, word, phraseto_tsquery(config, spelling) AS query
+        FROM unnest(CAST(:clauses AS int[]), CAST(:positions AS int[]), CAST(:spellings AS text[]))
+            AS given (clause, word, spelling),
+            unnest(ARRAY['english', 'simple']::regconfig[]) AS config
+    ), word AS (
+        SELECT config, clause, '(' || string_agg('(' || CAST(query AS text) || ')', ' | ') || ')' AS query
+        FROM spelling WHERE numnode(query) > 0 GROUP BY config, clause, word
+    ), clause AS (
+        SELECT string_agg(query, ' & ') AS query FROM word GROUP BY config, clause
+    ), parsed AS (SELECT
+        CAST((SELECT string_agg(query, ' | ') FROM clause) AS tsquery)
             && websearch_to_tsquery('english', :exclusions) && websearch_to_tsquery('simple', :exclusions)
             AS strict_tsquery,
         (websearch_to_tsquery('english', :phrases) || websearch_to_tsquery('simple', :phrases))
             && websearch_to_tsquery('english', :exclusions) && websearch_to_tsquery('simple', :exclusions)
             AS required_tsquery,
-        plainto_tsquery('simple', :words) AS author_tsquery,
         coalesce((SELECT documents FROM lexemes WHERE lexeme = ''), 0) AS papers,
         {scan_settings}
     ), term AS (
@@ -38,7 +49,7 @@ ANALYSIS: Final = text(
             unnest(to_tsvector('english', surface))
         GROUP BY lexeme
     )
-    SELECT CAST(strict_tsquery AS text), CAST(required_tsquery AS text), CAST(author_tsquery AS text),
+    SELECT CAST(strict_tsquery AS text), CAST(required_tsquery AS text),
         papers, term.lexeme, term.positions,
         model.id AS model_id, model.name AS model_name, model.dimensions,
         least(coalesce(body.documents, 1), papers) AS document_frequency,
@@ -101,10 +112,25 @@ class AnalyzedQuery:
     strict_tsquery: str  # the whole query
     is_disjunctive: bool  # the query contains `or`
     required_tsquery: str  # phrases and exclusions only
-    author_tsquery: str  # all words in author names
-    words: Sequence[str]
+    words: Sequence[str]  # as typed, then their other spellings
     terms: Sequence[Term]  # rarest first
     ngrams: Sequence[Ngram]
+    name: NameQuery | None = None
+    phrases: Sequence[str] = ()  # what papers must have word for word
+    excluded_phrases: Sequence[str] = ()
+    variant_count: int = 0  # how many of `words` are other spellings
+    as_typed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def whole_text(self) -> str:
+        """The words as they were typed."""
+        return " ".join(self.words[: len(self.words) - self.variant_count])
+
+    @cached_property
+    def typed_terms(self) -> list[Term]:
+        """The terms that were typed, without those of other spellings alone."""
+        typed = len(self.words) - self.variant_count
+        return [term for term in self.terms if term.positions[0] < typed]
 
     def to_model_vector(self, vector: QueryVector | None) -> ModelVector | None:
         """Attach the current model to the query's vector. None if there is none or another model made it."""
@@ -117,29 +143,25 @@ class AnalyzedQuery:
 
     @cached_property
     def posting_queries(self) -> list[PostingQuery]:
-        """The lookups: the whole query first, then all terms in titles, then the rare terms."""
-        combined_weight = sum(term.idf**2 for term in self.terms[:8])
-        all_columns = range(len(self.terms))
-        lookups = (
-            [
-                PostingQuery(
-                    self.strict_tsquery, combined_weight or 1.0, () if self.is_disjunctive else all_columns
-                )
-            ]
-            if self.strict_tsquery
-            else []
-        )
-        if len(self.terms) > 1:
+        """The lookups: the whole query first, then all terms in titles, the rare terms, and names."""
+        terms = self.typed_terms
+        combined_weight = sum(term.idf**2 for term in terms[:8])
+        columns = [self.terms.index(term) for term in terms]
+        lookups: list[PostingQuery] = []
+        if self.strict_tsquery:
+            is_sure = not self.is_disjunctive and not self.variant_count
             lookups.append(
-                PostingQuery(
-                    " & ".join(term.title_tsquery for term in self.terms[:8]),
-                    combined_weight,
-                    all_columns[:8],
-                )
+                PostingQuery(self.strict_tsquery, combined_weight or 1.0, columns if is_sure else ())
             )
+        if len(terms) > 1:
+            in_title = " & ".join(term.title_tsquery for term in terms[:8])
+            lookups.append(PostingQuery(in_title, combined_weight, columns[:8]))
         lookups += _rare_term_lookups(self.terms)
-        if len(self.terms) == 1:
-            lookups += [PostingQuery(term.tsquery, 1.0, all_columns) for term in self.terms]
+        if len(terms) == 1:
+            lookups.append(PostingQuery(terms[0].tsquery, 1.0, columns))
+        if self.name:
+            lookups.append(PostingQuery(self.name.possible, NAME_WEIGHT, ()))
+            lookups.append(PostingQuery(self.name.exact, NAME_WEIGHT, ()))
         return [
             lookup._replace(tsquery=combine_tsqueries(lookup.tsquery, self.required_tsquery))
             for lookup in lookups
@@ -153,35 +175,42 @@ async def analyze_query(
 
     Also sets the transaction up for `find_neighbors` with `nearest_limit`, which saves a round trip.
     """
+    spellings = [
+        (part.clause, position, spelling)
+        for position, part in enumerate(query.parts)
+        for spelling in part.spellings
+    ]
+    words = [*query.words.split(), *query.variants]
     parameters = {
-        "websearch": query.websearch, "exclusions": query.exclusions, "phrases": query.phrases,
-        "words": query.words, "max_terms": MAX_QUERY_TERMS,
+        "clauses": [clause for clause, _, _ in spellings],
+        "positions": [position for _, position, _ in spellings],
+        "spellings": [spelling for _, _, spelling in spellings],
+        "exclusions": query.exclusions, "phrases": query.phrases,
+        "words": " ".join(words), "max_terms": MAX_QUERY_TERMS,
         **scan_settings_parameters(nearest_limit, filtered=filtered),
     }  # fmt: skip
     rows = (await session.execute(ANALYSIS, parameters)).all()
     parsed, papers = rows[0], max(rows[0].papers, 1)
-    words = query.words.split()
     terms = [_build_term(row, words) for row in rows if row.lexeme is not None]
     return AnalyzedQuery(
         model=SearchModel(parsed.model_id, parsed.model_name, parsed.dimensions) if parsed.model_id else None,
         strict_tsquery=parsed.strict_tsquery,
         is_disjunctive=query.is_disjunctive,
         required_tsquery=parsed.required_tsquery,
-        author_tsquery=_restrict_to_authors(parsed.author_tsquery),
         words=words,
         terms=terms,
-        ngrams=_build_ngrams(words, terms, max_idf=idf(0, papers)),
+        ngrams=_build_ngrams(words[: len(words) - len(query.variants)], terms, max_idf=idf(0, papers)),
+        name=query.name,
+        phrases=query.phrase_texts,
+        excluded_phrases=query.excluded_phrases,
+        variant_count=len(query.variants),
+        as_typed=query.as_typed,
     )
 
 
 def idf(documents: int, papers: int) -> float:
     """Compute the smoothed inverse document frequency, ln((1 + N) / (1 + n)) + 1."""
     return log((1 + papers) / (1 + documents)) + 1
-
-
-def _restrict_to_authors(tsquery: str) -> str:
-    """Restrict the words to the search column's weight of author names."""
-    return " & ".join(f"{word}:C" for word in tsquery.split(" & ")) if tsquery else ""
 
 
 def _build_term(row: Row[Any], words: Sequence[str]) -> Term:
@@ -207,7 +236,7 @@ def _build_ngrams(words: Sequence[str], terms: Sequence[Term], *, max_idf: float
     Their frequencies are not counted: an n-gram is taken to be as rare as its terms together.
     """
     term_at = {position: column for column, term in enumerate(terms) for position in term.positions}
-    positions = sorted(term_at)
+    positions = sorted(position for position in term_at if position < len(words))
     columns = {(start, 1): term_at[position] for start, position in enumerate(positions)}
     ngrams: list[Ngram] = []
     for length in (2, 3):

@@ -7,22 +7,28 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, select
 
 from paperround.database import ReadSession
+from paperround.papers.tables import Author, Paper
 from paperround.search import ranker
 from paperround.search.analysis import AnalyzedQuery, analyze_query
-from paperround.search.features import Numbers
+from paperround.search.features import Flags, Numbers
 from paperround.search.filters import NO_FILTERS, SearchFilters
 from paperround.search.full_text import TextMatches, find_text_matches
-from paperround.search.query_syntax import ParsedQuery
+from paperround.search.query_syntax import ParsedQuery, has_phrase
 from paperround.search.query_vectors import QueryVector
 from paperround.search.retrieval import NEAREST_LIMIT, Candidates, retrieve_candidates
+from paperround.search.spelling import suggest_spelling
 from paperround.search.vectors import apply_scan_settings
 
 MAX_RESULTS: Final = 50
 MAX_REASONS: Final = 5
 AUTHOR_MATCH_BONUS: Final = 1000.0  # more than any score, so that these papers come first
+MIN_SIMILARITY: Final = 0.35  # cosine of a paper that shares no word with the query (docs/relevance.md)
+SHARED_WORDS_CREDIT: Final = 0.2  # how much less similar a paper may be that has all words
+MIN_SHARED_WITHOUT_VECTORS: Final = 0.25  # share of the words, by rarity, where words alone rank
+MIN_SHARED_WORDS: Final = 0.5  # share of the words, by rarity, that is enough however dissimilar the paper is
 
 
 class SearchResult(NamedTuple):
@@ -40,11 +46,17 @@ class SearchResult(NamedTuple):
 
 @dataclass(frozen=True)
 class SearchResults:
-    """`total` counts the papers that match the whole query, up to `MAX_POSTINGS_PER_TERM` + 1."""
+    """`total` counts the papers that match the whole query, up to `MAX_POSTINGS_PER_TERM` + 1.
+
+    `suggestion` is the query in another spelling, where no paper matches it. `has_only_common_words` tells
+    that the query has nothing but words such as "the".
+    """
 
     results: Sequence[SearchResult] = ()
     total: int = 0
     used_vectors: bool = False
+    suggestion: str | None = None
+    has_only_common_words: bool = False
 
 
 NO_RESULTS: Final = SearchResults()
@@ -97,9 +109,13 @@ async def search(
     papers = await retrieve_candidates(
         session, analyzed_query, model_vector, where=where, text_matches=text_matches
     )
+    has_phrases = await _check_phrases(session, analyzed_query, papers)
+    total = papers.total - int((papers.is_full_match & ~has_phrases).sum())
     return SearchResults(
-        results=_rank(analyzed_query, papers, limit),
-        total=papers.total,
+        results=_rank(analyzed_query, papers, has_phrases & _is_relevant(analyzed_query, papers), limit),
+        total=total,
+        suggestion=None if total else await suggest_spelling(session, query, analyzed_query),
+        has_only_common_words=not analyzed_query.terms,
         used_vectors=model_vector is not None and (not papers.ids or papers.has_vectors),
     )
 
@@ -108,15 +124,85 @@ def _is_filtered(query: ParsedQuery, where: Sequence[ColumnElement[bool]]) -> bo
     return bool(where or query.phrases or query.exclusions)
 
 
-def _rank(query: AnalyzedQuery, papers: Candidates, limit: int) -> list[SearchResult]:
+async def _check_phrases(session: ReadSession, query: AnalyzedQuery, papers: Candidates) -> Flags:
+    """Find the papers that have each phrase word for word, in the title, the abstract or one author's name.
+
+    The index has stems without stop words, so it brings `rows of boats` for `row your boat`.
+    """
+    flags = papers.features.has_phrases.copy()
+    unsure = {papers.ids[row]: row for row in np.flatnonzero(~flags).tolist()}
+    if unsure and query.phrases:
+        authors = select(Author.paper_id, Author.name).where(Author.paper_id.in_(unsure), ~Author.hidden)
+        names: dict[str, list[str]] = {}
+        for paper_id, name in await session.execute(authors):
+            names.setdefault(paper_id, []).append(name)
+        texts = select(Paper.id, Paper.title, Paper.abstract).where(Paper.id.in_(names))
+        for paper_id, *of_paper in await session.execute(texts):
+            own = (*of_paper, *names[paper_id])
+            has_all = all(any(has_phrase(text, phrase) for text in own) for phrase in query.phrases)
+            has_excluded = any(has_phrase(text, phrase) for text in own for phrase in query.excluded_phrases)
+            flags[unsure[paper_id]] = has_all and not has_excluded
+    return flags
+
+
+def _is_relevant(query: AnalyzedQuery, papers: Candidates) -> Flags:
+    """Find the papers that belong into the results: they share words, are similar, or are by the author.
+
+    Where the query is a name, words of it that belong to different people are nothing.
+    """
+    if len(query.typed_terms) > 1 and _is_author_search(query, papers):
+        named: Flags = papers.is_author_match | _has_all_words(query, papers)
+        return named
+    shared = _share_words(query, papers)
+    if not papers.has_vectors:
+        by_words: Flags = (
+            papers.is_author_match | papers.is_full_match | (shared >= MIN_SHARED_WITHOUT_VECTORS)
+        )
+        return by_words
+    similarity = np.nan_to_num(papers.cosines, nan=0.0) + SHARED_WORDS_CREDIT * shared
+    flags: Flags = (
+        papers.is_author_match
+        | papers.is_full_match
+        | (shared >= MIN_SHARED_WORDS)
+        | (similarity >= MIN_SIMILARITY)
+    )
+    return flags
+
+
+def _share_words(query: AnalyzedQuery, papers: Candidates) -> Numbers:
+    """Compute for each paper the share of the query's terms that it has, 0 to 1, weighted by rarity."""
+    if not query.terms:
+        return np.zeros(len(papers.ids))
+    weights = np.array([term.idf - 1 for term in query.terms])
+    if not weights.any():  # no word has been counted yet
+        weights[:] = 1.0
+    total = weights[[term in query.typed_terms for term in query.terms]].sum() or 1.0
+    has_word = (papers.features.log_counts[:, : len(query.terms)] > 0) | papers.has_term
+    share: Numbers = np.minimum(has_word @ weights / total, 1.0)
+    return share
+
+
+def _has_all_words(query: AnalyzedQuery, papers: Candidates) -> Flags:
+    """Find the papers whose title and abstract have all words as they were typed."""
+    columns = [query.terms.index(term) for term in query.typed_terms]
+    if not columns:
+        return np.zeros(len(papers.ids), np.bool_)
+    has_all: Flags = np.logical_and.reduce(papers.features.log_counts[:, columns] > 0, axis=1)
+    return has_all
+
+
+def _rank(query: AnalyzedQuery, papers: Candidates, shown: Flags, limit: int) -> list[SearchResult]:
+    """Order the papers that are shown. Those of the author come first, then one with just this title."""
     if not papers.ids:
         return []
     text_scores = ranker.score_texts(query, papers)
     scores = text_scores.totals
     if papers.has_vectors:
-        scores = ranker.fuse_scores(text_scores, papers.cosines, length=len(query.words))
-    if _is_author_search(papers):
-        scores = scores + AUTHOR_MATCH_BONUS * papers.is_author_match
+        scores = ranker.fuse_scores(text_scores, papers.cosines, length=len(query.whole_text.split()))
+    scores = scores + AUTHOR_MATCH_BONUS * papers.features.is_title
+    if _is_author_search(query, papers):
+        scores = scores + AUTHOR_MATCH_BONUS * (papers.is_author_match + 1.0 * papers.is_exact_name)
+    order = [row for row in np.argsort(-scores, kind="stable") if shown[row]]
     return [
         SearchResult(
             paper_id=papers.ids[row],
@@ -124,14 +210,14 @@ def _rank(query: AnalyzedQuery, papers: Candidates, limit: int) -> list[SearchRe
             similarity=None if np.isnan(papers.cosines[row]) else float(papers.cosines[row]),
             reasons=_find_reasons(text_scores.term_scores[row], query),
         )
-        for row in np.argsort(-scores, kind="stable")[:limit]
+        for row in order[:limit]
     ]
 
 
-def _is_author_search(papers: Candidates) -> bool:
-    """Tell whether at least as many papers match the query in their authors' names as only elsewhere."""
+def _is_author_search(query: AnalyzedQuery, papers: Candidates) -> bool:
+    """Tell whether at least as many papers have an author of this name as have its words in text alone."""
     by_author = int(papers.is_author_match.sum())
-    by_text_only = int((papers.is_full_match & ~papers.is_author_match).sum())
+    by_text_only = int((_has_all_words(query, papers) & ~papers.is_author_match).sum())
     return by_author >= max(1, by_text_only)
 
 
@@ -139,4 +225,5 @@ def _find_reasons(term_scores: Numbers, query: AnalyzedQuery) -> tuple[str, ...]
     """Find the single words that a paper shares with the query, as typed, the weightiest first."""
     heaviest = np.argsort(-term_scores, kind="stable")[:MAX_REASONS]
     positions = [query.terms[column].positions[0] for column in heaviest if term_scores[column] > 0]
-    return tuple(dict.fromkeys(query.words[position] for position in positions))
+    words = [query.words[position] for position in positions]
+    return tuple(dict.fromkeys(query.as_typed.get(word, word) for word in words))

@@ -1,4 +1,4 @@
-"""Features for ranking: how log_counts each paper's text has the query's terms and phrases. Pure numpy."""
+"""Features for ranking: how often each paper's text has the query's terms and phrases. Pure numpy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from paperround.search.analysis import AnalyzedQuery
-from paperround.search.query_syntax import normalize_text
+from paperround.search.query_syntax import has_phrase, normalize_text
 
 TITLE_BONUS: Final = 0.1  # added to the count of a term in the title
 
@@ -22,6 +22,8 @@ class TextFeatures(NamedTuple):
     log_counts: Numbers  # columns are the query's terms, then its n-grams; 0 if absent, else 1 + ln(count)
     lengths: Numbers  # characters
     has_whole_query: Flags  # the text has the whole query as a phrase
+    is_title: Flags  # the whole query is the title
+    has_phrases: Flags  # title or abstract has each phrase word for word, and no excluded one
 
     def combine(self, others: TextFeatures, order: Sequence[int]) -> TextFeatures:
         """Append the rows of `others`, then pick the rows in `order`."""
@@ -29,6 +31,8 @@ class TextFeatures(NamedTuple):
             np.concatenate([self.log_counts, others.log_counts])[order],
             np.concatenate([self.lengths, others.lengths])[order],
             np.concatenate([self.has_whole_query, others.has_whole_query])[order],
+            np.concatenate([self.is_title, others.is_title])[order],
+            np.concatenate([self.has_phrases, others.has_phrases])[order],
         )
 
 
@@ -42,12 +46,25 @@ def compute_text_features(
     ]
     counts = _count_terms(texts, query)
     log_counts = np.where(counts > 0, 1 + np.log(np.maximum(counts, 1)), 0)
-    whole_query = normalize_text(" ".join(query.words))
+    whole_query = normalize_text(query.whole_text)
     return TextFeatures(
         log_counts=log_counts + TITLE_BONUS * _find_in_titles(normalized_titles, query, counts),
         lengths=np.array([len(text) for text in texts], np.float64),
         has_whole_query=np.array([whole_query in text for text in texts], np.bool_),
+        is_title=np.array([title.split() == whole_query.split() for title in normalized_titles], np.bool_),
+        has_phrases=np.array(
+            [
+                all(has_phrase(title, phrase) or has_phrase(abstract, phrase) for phrase in query.phrases)
+                and not _has_excluded_phrase(query, title, abstract)
+                for title, abstract in zip(titles, abstracts, strict=True)
+            ],
+            np.bool_,
+        ),
     )
+
+
+def _has_excluded_phrase(query: AnalyzedQuery, *texts: str) -> bool:
+    return any(has_phrase(text, phrase) for text in texts for phrase in query.excluded_phrases)
 
 
 def _count_terms(texts: Sequence[str], query: AnalyzedQuery) -> Numbers:

@@ -57,7 +57,8 @@ class Candidates:
     ids: Sequence[str]
     features: TextFeatures
     has_term: Flags  # columns are the query's terms: the index has the paper under it, in whatever form
-    is_author_match: Flags  # all words are in the authors' names
+    is_author_match: Flags  # the query may be the name of one of its authors
+    is_exact_name: Flags  # the query is the whole name of one of its authors
     is_full_match: Flags  # the paper matches the whole query
     cosines: Numbers  # NaN for a paper without a vector
     total: int
@@ -88,7 +89,6 @@ async def retrieve_candidates(
     )
     parameters = {
         **(text_matches.parameters if text_matches else text_match_parameters(query)),
-        "author_tsquery": query.author_tsquery,
         "neighbor_ids": [neighbor.paper_id for neighbor in neighbors],
         **(vector.parameters if vector else {}),
     }
@@ -103,7 +103,8 @@ async def retrieve_candidates(
         ids=[row.id for row in rows],
         features=_compute_features(query, rows, text_matches),
         has_term=_find_matched_terms(posting_bits, query),
-        is_author_match=np.array([row.is_author_match for row in rows], np.bool_),
+        is_author_match=_has_bit(posting_bits, -2, query),
+        is_exact_name=_has_bit(posting_bits, -1, query),
         is_full_match=posting_bits & 1 > 0 if query.strict_tsquery else np.zeros(len(rows), np.bool_),
         cosines=np.array([row.cosine for row in rows], np.float64),  # None becomes NaN
         total=rows[0].total or 0 if rows and query.strict_tsquery else 0,
@@ -124,6 +125,14 @@ def _compute_features(
         return features
     index_of |= {row.id: index for index, row in enumerate(new_rows, len(index_of))}
     return text_matches.features.combine(features, [index_of[row.id] for row in rows])
+
+
+def _has_bit(posting_bits: np.ndarray[Any, Any], position: int, query: AnalyzedQuery) -> Flags:
+    """Find the papers that a lookup of names brought; `position` counts from the end."""
+    if query.name is None:
+        return np.zeros(len(posting_bits), np.bool_)
+    flags: Flags = posting_bits >> (len(query.posting_queries) + position) & 1 > 0
+    return flags
 
 
 def _find_matched_terms(posting_bits: np.ndarray[Any, Any], query: AnalyzedQuery) -> Flags:
@@ -155,24 +164,18 @@ def _select_candidates(
         neighbors = select(select_by_index(space, NEAREST_LIMIT).subquery().c.paper_id)
     candidates = union(select(text_matches.c.id), neighbors).cte("candidates")
     posting_bits = func.coalesce(text_matches.c.posting_bits, 0)
-    author_tsquery = _evaluate_once(cast(bindparam("author_tsquery"), TSQUERY))
     texts = Paper.title, Paper.abstract
     if text_matches_known:  # their texts were read already
         columns = [case((text_matches.c.id.is_(None), text)).label(text.key) for text in texts]
     else:
         columns = [text.label(text.key) for text in texts]
     has_embedding = and_(Embedding.paper_id == Paper.id, *in_space(space)) if space else false()
-    # The search column is long, so it is read only for papers that have all words.
-    is_author_match = case(
-        (posting_bits.op("&")(1) > 0, matches_tsquery(Paper.search, author_tsquery)), else_=False
-    )
     return (
         select(
             Paper.id,
             *columns,
             (1 - distance_to(space) if space else null()).label("cosine"),
             posting_bits.label("posting_bits"),
-            is_author_match.label("is_author_match"),
             select(func.max(text_matches.c.total)).scalar_subquery().label("total"),
         )
         .join(candidates, candidates.c.id == Paper.id)
@@ -184,8 +187,3 @@ def _select_candidates(
 
 # Cached, because building the statement takes half as long as ranking does.
 _select_unfiltered_candidates = lru_cache(maxsize=8)(_select_candidates)
-
-
-def _evaluate_once(value: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Build a subquery, since a generic plan would otherwise evaluate the parameter again for each row."""
-    return select(value).scalar_subquery()

@@ -19,6 +19,7 @@ MIN_GROWTH: Final = 0.02  # the change in the number of papers after which they 
 COUNT_LEXEMES: Final = text("""
     INSERT INTO lexemes (lexeme, documents)
     SELECT word, ndoc FROM ts_stat('SELECT search FROM papers') WHERE ndoc >= 2 AND length(word) <= 100
+        AND NOT starts_with(word, '@')
     UNION ALL
     SELECT '', count(*) FROM papers
 """)

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import numpy as np
@@ -16,6 +17,7 @@ from sqlalchemy import event
 
 from paperround.database import Database
 from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
+from paperround.search import word_counts
 from paperround.search.query_vectors import QueryEncoder
 from paperround.settings import Settings
 from paperround.web import dependencies
@@ -84,7 +86,7 @@ async def test_the_heading_is_the_answer_and_matched_words_are_marked_safely(
 ) -> None:
     answer = await client.get("/papers", params={"q": "river bend"})
     assert answer.status_code == 200
-    assert "<h1>1 paper has all of these words</h1>" in answer.text
+    assert "<h1>1 result for “river bend”</h1>" in answer.text
     assert "Slow <mark>Rivers</mark> &amp; &lt;b&gt;<mark>Bends</mark>&lt;/b&gt;" in answer.text
     assert 'value="river bend"' in answer.text
 
@@ -93,7 +95,7 @@ async def test_a_long_list_goes_on_and_keeps_its_filters(client: AppClient, data
     many = [titled(f"2603.{n:05}", f"Bridges {n}", paper__upvotes=7) for n in range(100, 130)]
     await store_listing(database, "2026-03-02", *many)
     first = await client.get("/papers?q=bridges&min_upvotes=5")
-    assert "<h1>30 papers have this word</h1>" in first.text
+    assert "<h1>30 results for “bridges”</h1>" in first.text
     assert 'href="/papers?q=bridges&amp;min_upvotes=5&amp;after=25">More papers' in first.text
     second = await client.get("/papers?q=bridges&min_upvotes=5&after=25")
     assert 'href="/papers?q=bridges&amp;min_upvotes=5">Back to the top' in second.text
@@ -115,16 +117,16 @@ async def test_the_question_comes_back_escaped(client: AppClient) -> None:
 
 
 async def test_without_vectors_the_page_and_the_json_say_so(client: AppClient) -> None:
-    assert "by words alone" in (await client.get("/papers?q=rivers")).text
+    assert "showing keyword results" in (await client.get("/papers?q=rivers")).text
     assert (await client.get("/api/v1/search?q=rivers")).json()["vectors"] is False
 
 
 async def test_with_vectors_similarity_is_shown(client: AppClient, database: Database) -> None:
     await give_vectors(database, client)
     page = (await client.get("/papers?q=streams")).text
-    assert "No paper has all of these words" in page
-    assert "100% alike" in page
-    assert "60% alike" in page
+    assert "No exact results for “streams”" in page
+    assert "100% similar" in page
+    assert "60% similar" in page
     found = (await client.get("/api/v1/search?q=rivers")).json()
     assert found["vectors"] is True
     assert found["papers"][0]["paper"]["id"] == RIVERS
@@ -213,8 +215,51 @@ async def test_an_id_that_is_not_here_leads_to_arxiv(client: AppClient) -> None:
 async def test_nothing_found_leaves_one_thing_to_do(client: AppClient) -> None:
     assert "See what is trending" in (await client.get("/papers?q=zebra")).text
     narrowed = (await client.get("/papers?q=rivers&has_code=true&from=&to=&organization=&feed=")).text
-    assert "No papers match" in narrowed
+    assert "No results for “rivers”" in narrowed
     assert 'href="/papers?q=rivers">Search all papers' in narrowed
+
+
+@pytest.mark.parametrize(
+    ("typed", "advice"),
+    [
+        ("量子", "Search reads English only so far"),
+        ("привет мир", "Search reads English only so far"),
+        ("the", "Words such as these are in nearly every paper"),
+        ("zebra", "Try fewer words, or others"),
+    ],
+)
+async def test_a_search_that_finds_nothing_says_why(client: AppClient, typed: str, advice: str) -> None:
+    page = (await client.get("/papers", params={"q": typed})).text
+    assert f"<h1>No results for “{typed}”</h1>" in page
+    assert advice in page
+    assert 'class="paper' not in page
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("brigdes", "bridges"), ("bridhes", "bridges"), ("Stone Brigdes", "Stone bridges")]
+)
+async def test_another_spelling_is_suggested(
+    client: AppClient, database: Database, typed: str, meant: str
+) -> None:
+    await store_listing(
+        database, "2026-03-02", *(titled(f"2603.{n:05}", f"Bridges {n} of stone") for n in range(100, 130))
+    )
+    await word_counts.refresh_word_counts(database)
+    page = (await client.get("/papers", params={"q": typed})).text
+    assert f'Did you mean <a href="/papers?q={quote(meant)}">{meant}</a>?' in page
+    found = (await client.get("/api/v1/search", params={"q": typed})).json()
+    assert found["suggestion"] == meant
+
+
+@pytest.mark.parametrize("typed", ["bridges", "xqzvwk", "brd", "cat", "stone -brigdes"])
+async def test_no_spelling_is_suggested_without_need_or_far_from_any_word(
+    client: AppClient, database: Database, typed: str
+) -> None:
+    await store_listing(
+        database, "2026-03-02", *(titled(f"2603.{n:05}", f"Bridges {n} of stone") for n in range(100, 130))
+    )
+    await word_counts.refresh_word_counts(database)
+    assert "Did you mean" not in (await client.get("/papers", params={"q": typed})).text
 
 
 async def test_filters_of_the_form_work_and_stay(client: AppClient) -> None:

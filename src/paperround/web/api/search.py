@@ -30,6 +30,9 @@ class SearchList(BaseModel):
     papers: list[SearchHit] = Field(description="The best first. Some may be near in meaning alone.")
     total: int = Field(description=f"How many have all the words; counted up to {MAX_POSTINGS_PER_TERM:,}.")
     more: bool = Field(description="There are more than were counted.")
+    suggestion: str | None = Field(
+        description="The question in another spelling, where no paper has its words."
+    )
     vectors: bool = Field(description="False while the encoder or vectors are missing: full text alone.")
     next: None = None
 
@@ -56,5 +59,6 @@ async def find(
         ],
         total=min(found.total, MAX_POSTINGS_PER_TERM),
         more=found.total > MAX_POSTINGS_PER_TERM,
+        suggestion=found.suggestion,
         vectors=found.used_vectors,
     )

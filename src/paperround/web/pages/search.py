@@ -15,6 +15,7 @@ from paperround.papers.merge import READERS_FEED
 from paperround.search.analysis import MAX_POSTINGS_PER_TERM
 from paperround.search.engine import MAX_RESULTS, SearchResult, SearchResults
 from paperround.search.filters import NO_FILTERS, SearchFilters
+from paperround.search.query_syntax import is_foreign_script
 from paperround.search.results import find_highlighted_words, load_result_papers
 from paperround.web.dependencies import BadRequest, Read, render_page, settings_of
 from paperround.web.pages.subscribe import build_subscribe_box
@@ -75,6 +76,8 @@ async def _show_page(
         question=search_request.query,
         unknown_id=search_request.paper_id,
         heading=write_heading(search_request, results),
+        advice=write_advice(search_request, results),
+        suggestion=results.suggestion,
         closest=bool(rows) and not results.total,
         marks=await load_viewer_state(request, session, papers),
         box=await build_subscribe_box(request, session),
@@ -97,23 +100,34 @@ async def _show_page(
 
 
 def describe_similarity(result: SearchResult) -> str:
-    """Describe a result as `83% alike`.
+    """Describe a result as `83% similar`.
 
     It is empty where words alone ranked it, since they are highlighted.
     """
-    return f"{round(100 * result.similarity)}% alike" if result.similarity is not None else ""
+    return f"{round(100 * result.similarity)}% similar" if result.similarity is not None else ""
 
 
 def write_heading(search_request: SearchRequest, results: SearchResults) -> str:
     """Say in a heading what the search found."""
+    query = search_request.query
     if search_request.paper_id and not results.results:
         return f"There is no paper {search_request.paper_id} here"
-    if not search_request.query.words:
+    if not query.words:
         return "What are you looking for?"
     if not results.total:
-        return "No paper has all of these words" if results.results else "No papers match"
-    these = "all of these words" if " " in search_request.query.words else "this word"
+        return f"No exact results for “{query.text}”" if results.results else f"No results for “{query.text}”"
     if results.total > MAX_POSTINGS_PER_TERM:
-        return f"More than {MAX_POSTINGS_PER_TERM:,} papers have {these}"
-    verb = "has" if results.total == 1 else "have"
-    return f"{presenters.format_plural(results.total, 'paper')} {verb} {these}"
+        return f"More than {MAX_POSTINGS_PER_TERM:,} results for “{query.text}”"
+    return f"{presenters.format_plural(results.total, 'result')} for “{query.text}”"
+
+
+def write_advice(search_request: SearchRequest, results: SearchResults) -> str:
+    """Say why a search found nothing, and what to do. Empty where it found something."""
+    query = search_request.query
+    if results.results or not query.words or search_request.paper_id:
+        return ""
+    if is_foreign_script(query):
+        return "Search reads English only so far. Try English words, or an author’s name in Latin letters."
+    if results.has_only_common_words:
+        return "Words such as these are in nearly every paper. Add one that says what it is about."
+    return "Try fewer words, or others."

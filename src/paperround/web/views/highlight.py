@@ -8,11 +8,13 @@ from typing import Final
 
 from markupsafe import Markup
 
-from paperround.text.accents import fold_accents
-from paperround.text.words import WORD
+from paperround.text.words import WORD, split_words
 
 PART: Final = re.compile(r"(?P<math><math\b.*?</math>)|(?P<tag><[^>]*>)|(?P<entity>&[#\w]+;)", re.S)
-BETWEEN: Final = re.compile(f"({WORD.pattern})")  # splits a text into words and what lies between
+# Splits a text into words, with the signs that belong to them (C++, C#, A*), and what lies between.
+BETWEEN: Final = re.compile(
+    rf"((?:(?<![\w.)])\.(?=[^\W\d_]{{2,}}(?!\w)))?{WORD.pattern}(?:\+\+|[#*](?!\w))?)"
+)
 
 
 class Highlighter:
@@ -43,8 +45,9 @@ class _Becomes(dict[str, str]):
 
     def __init__(self, words: Collection[str]) -> None:
         super().__init__()
-        self._words = words
+        self._words = frozenset(words)
 
     def __missing__(self, word: str) -> str:
-        self[word] = f"<mark>{word}</mark>" if fold_accents(word) in self._words else word
+        is_marked = not self._words.isdisjoint(split_words(word))
+        self[word] = f"<mark>{word}</mark>" if is_marked else word
         return self[word]
