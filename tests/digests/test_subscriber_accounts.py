@@ -50,6 +50,13 @@ async def sign_in_with(database: Database, token: str, **options: Any) -> subscr
         return await subscriber_accounts.sign_in(session, token, now=NOW, **arguments)
 
 
+async def change_address(database: Database, session_token: str, link_token: str) -> None:
+    visit = await load_visit(database, session_token, now=NOW)
+    assert visit is not None
+    async with database.write_session() as session:
+        await subscriber_accounts.change_address(session, visit, link_token, revokes_keys=False, now=NOW)
+
+
 async def test_signing_in_creates_the_reader_and_adopts_the_subscription(database: Database) -> None:
     await subscribed(database, "ada", now="2026-03-01 12:00")
     new_session = await sign_in_with(
@@ -90,11 +97,10 @@ async def test_a_link_signs_in_once(database: Database) -> None:
 
 async def test_a_changed_address_moves_the_subscription(database: Database) -> None:
     await subscribed(database, "ada", now="2026-03-01 12:00")
-    await sign_in_with(database, await create_link(database))
+    new_session = await sign_in_with(database, await create_link(database))
     (reader,) = await load_all(database, Reader)
     token = await create_link(database, NEW_ADDRESS, reader_id=reader.id)
-    async with database.write_session() as session:
-        await subscriber_accounts.change_address(session, reader, token, now=NOW)
+    await change_address(database, new_session.token, token)
 
     assert [one.email for one in await load_all(database, Reader)] == [NEW_ADDRESS]
     assert [(one.email, one.reader_id) for one in await load_all(database, Subscription)] == [
@@ -106,10 +112,9 @@ async def test_a_link_of_another_reader_changes_no_address(database: Database) -
     ada = await add_person(database, ADA, now=NOW)
     await add_person(database, BEN, now=NOW)
     token = await create_link(database, NEW_ADDRESS, reader_id=ada.id)
-    _, ben = await load_all(database, Reader)
+    new_session = await sign_in_with(database, await create_link(database, BEN))
     with pytest.raises(LinkInvalid):
-        async with database.write_session() as session:
-            await subscriber_accounts.change_address(session, ben, token, now=NOW)
+        await change_address(database, new_session.token, token)
 
     assert [reader.email for reader in await load_all(database, Reader)] == [ADA, BEN]
 
@@ -127,7 +132,7 @@ async def test_deleting_an_account_takes_votes_back_and_ends_subscriptions(datab
     ada, ben = await add_person(database, ADA, now=NOW), await add_person(database, BEN, now=NOW)
     await vote(database, ada.id)
     async with database.write_session() as session:
-        await subscriber_accounts.leave(session, ada.id, half_life=HALF_LIFE)
+        await subscriber_accounts.leave(session, ada.id, half_life=HALF_LIFE, now=NOW)
 
     assert [reader.id for reader in await load_all(database, Reader)] == [ben.id]
     assert [one.email for one in await load_all(database, Subscription)] == [BEN]
@@ -138,5 +143,5 @@ async def test_deleting_an_account_takes_votes_back_and_ends_subscriptions(datab
 async def test_deleting_an_account_that_is_gone_changes_nothing(database: Database) -> None:
     await subscribed(database, "ada", now="2026-03-01 12:00")
     async with database.write_session() as session:
-        await subscriber_accounts.leave(session, 77, half_life=HALF_LIFE)
+        await subscriber_accounts.leave(session, 77, half_life=HALF_LIFE, now=NOW)
     assert len(await load_all(database, Subscription)) == 1

@@ -67,6 +67,14 @@ async def revoke_key(session: WriteSession, reader_id: int, key_id: int) -> None
     await session.execute(delete(ApiKey).where(ApiKey.id == key_id, ApiKey.reader_id == reader_id))
 
 
+async def revoke_all_keys(
+    session: WriteSession, reader_id: int, *, made_since: datetime | None = None
+) -> None:
+    """Delete all keys of a reader, or those made at or after a time."""
+    keys = delete(ApiKey).where(ApiKey.reader_id == reader_id)
+    await session.execute(keys if made_since is None else keys.where(ApiKey.created_at >= made_since))
+
+
 async def find_holder(database: Database, key: str, *, now: datetime) -> KeyHolder | None:
     """Find whose key this is, or None. Records the use at most once a minute."""
     if not key.startswith(KEY_PREFIX):

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from paperround.accounts.address_changes import AddressNoticeMail
 from paperround.accounts.sign_in import LINK_LIFETIME
 from paperround.accounts.tables import Reader, SignInLink
 from paperround.database import Database, ReadSession, WriteSession
@@ -18,9 +19,10 @@ from paperround.tokens import generate_token, hash_token
 
 
 async def send_due_links(database: Database, mailer: Mailer, settings: Settings, *, now: datetime) -> None:
-    """Send every link that was requested and has not been sent."""
+    """Send every requested link, and every notice about a changed address, that has not been sent."""
     transactional_mailer = TransactionalMailer(database, mailer, settings.mail_from, settings.site_name)
     await transactional_mailer.send_waiting(SignInLinkMail(settings.address), now=now)
+    await transactional_mailer.send_waiting(AddressNoticeMail(settings.address), now=now)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from paperround.database import Database, ReadSession, WriteSession
 from paperround.tokens import generate_token, hash_token
 
 SESSION_LIFETIME: Final = timedelta(days=180)  # however often it is used
+FRESH_SIGN_IN_AGE: Final = timedelta(minutes=15)  # proves that the address is still theirs
 MAX_IDLE_TIME: Final = timedelta(days=30)
 RENEWAL_INTERVAL: Final = timedelta(days=1)
 EARLIER_TOKEN_LIFETIME: Final = timedelta(minutes=5)  # requests may be under way with a replaced token
@@ -149,6 +150,18 @@ async def end_session(session: WriteSession, reader_id: int, session_id: int) ->
     """Sign one of a reader's browsers out. Does nothing to the session of another reader."""
     await session.execute(
         delete(ReaderSession).where(ReaderSession.id == session_id, ReaderSession.reader_id == reader_id)
+    )
+
+
+def is_fresh(row: ReaderSession, *, now: datetime) -> bool:
+    """Tell whether a browser was signed in just now, and not only found signed in."""
+    return now - row.created_at < FRESH_SIGN_IN_AGE
+
+
+async def end_other_sessions(session: WriteSession, reader_id: int, session_id: int) -> None:
+    """Sign all of a reader's browsers out but one."""
+    await session.execute(
+        delete(ReaderSession).where(ReaderSession.reader_id == reader_id, ReaderSession.id != session_id)
     )
 
 

@@ -13,7 +13,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from paperround import queue, rate_limits
 from paperround.accounts import sessions
-from paperround.accounts.tables import Reader, SignInLink
+from paperround.accounts.address_changes import UNDO_PERIOD
+from paperround.accounts.tables import AddressNotice, Reader, SignInLink
 from paperround.database import Database, ReadSession, WriteSession
 from paperround.errors import PaperroundError
 from paperround.tokens import hash_token
@@ -80,6 +81,11 @@ async def use_link(
     return link
 
 
+async def delete_address_links(session: WriteSession, reader_id: int) -> None:
+    """Delete the links that could change a reader's address."""
+    await session.execute(delete(SignInLink).where(SignInLink.reader_id == reader_id))
+
+
 async def get_or_create_reader(
     session: WriteSession, email: str, *, now: datetime, time_zone: str = "UTC"
 ) -> int:
@@ -94,8 +100,10 @@ async def get_or_create_reader(
 
 
 async def delete_expired(database: Database, *, now: datetime) -> None:
-    """Delete expired links, ended sessions, and the counts of rate limits that have passed."""
+    """Delete expired links and notices, ended sessions, and the counts of rate limits that have passed."""
     async with database.write_session() as session:
         await session.execute(delete(SignInLink).where(SignInLink.expires_at <= now))
+        is_settled = AddressNotice.made_at <= now - UNDO_PERIOD
+        await session.execute(delete(AddressNotice).where(is_settled))
         await sessions.delete_ended(session, now=now)
         await rate_limits.delete_expired_counts(session, now=now)

@@ -72,6 +72,41 @@ class ReaderSession(Base):
     )
 
 
+class NoticeKind(enum.StrEnum):
+    """What a notice tells. Its mail's template has the same name."""
+
+    changed = "changed"  # to the earlier address, which can undo it
+    confirmed = "confirmed"  # to the address that the account has now
+    undone = "undone"  # to the address that the account had in between
+
+
+class AddressNotice(Base):
+    """A mail about a change of a reader's address."""
+
+    __tablename__ = "address_notices"
+
+    id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True)
+    reader_id: Mapped[int] = mapped_column(ForeignKey("readers.id", ondelete="CASCADE"))
+    kind: Mapped[NoticeKind] = mapped_column(
+        Enum(NoticeKind, native_enum=False, length=10, create_constraint=False)
+    )
+    email: Mapped[str] = mapped_column(Text, comment="who is told")
+    other_email: Mapped[str] = mapped_column(Text, comment="of the other side of the change")
+    made_at: Mapped[datetime]
+    due_at: Mapped[datetime | None] = mapped_column(comment="of the mail; NULL: sent")
+    token_hash: Mapped[str | None] = mapped_column(
+        Text, unique=True, comment="of the link that undoes the change"
+    )
+    ended_at: Mapped[datetime | None] = mapped_column(comment="of that link")
+
+    __table_args__ = (
+        Index("address_notices_reader_id_idx", "reader_id"),
+        Index("address_notices_due_at_idx", "due_at"),
+        Index("address_notices_made_at_idx", "made_at"),
+        CheckConstraint("kind IN ('changed', 'confirmed', 'undone')", name="kind"),
+    )
+
+
 class Scope(enum.StrEnum):
     """What an API key may do."""
 

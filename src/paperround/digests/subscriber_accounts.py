@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from sqlalchemy import select
 
-from paperround.accounts import readers, sessions
+from paperround import queue
+from paperround.accounts import address_changes, api_keys, readers, sessions
 from paperround.accounts import sign_in as accounts_sign_in
 from paperround.accounts.sessions import SignedInVisit
 from paperround.accounts.tables import Reader
@@ -51,21 +52,72 @@ async def sign_in(
     return NewSession(session_token, link.next)
 
 
-async def change_address(session: WriteSession, reader: Reader, link_token: str, *, now: datetime) -> None:
+async def change_address(
+    session: WriteSession, visit: SignedInVisit, link_token: str, *, revokes_keys: bool, now: datetime
+) -> None:
     """Use the link that was sent to a reader's new address. The subscription moves to that address too.
 
-    Raises `LinkInvalid`, also for another reader's link, and `AddressTaken`.
+    Other browsers are signed out, and both addresses are told. Raises `LinkInvalid`, also for another
+    reader's link, and `AddressTaken`.
     """
-    old_address = reader.email
-    link = await accounts_sign_in.use_link(session, link_token, now=now, reader_id=reader.id)
-    await readers.set_address(session, reader.id, link.email)
-    await subscriptions.move_to_address(session, reader.id, old_address, link.email)
+    reader_id, old = visit.reader.id, visit.reader.email
+    link = await accounts_sign_in.use_link(session, link_token, now=now, reader_id=reader_id)
+    if revokes_keys:
+        await api_keys.revoke_all_keys(session, reader_id)
+    await sessions.end_other_sessions(session, reader_id, visit.session.id)
+    await _move(session, reader_id, old, link.email)
+    await address_changes.announce_change(session, reader_id, old=old, new=link.email, now=now)
+    await _send_notices(session)
 
 
-async def leave(session: WriteSession, reader_id: int, *, half_life: timedelta) -> None:
-    """Delete a reader with all that is theirs. Their votes are taken back and their subscriptions end."""
-    email = await session.scalar(select(Reader.email).where(Reader.id == reader_id))
+async def undo_address_change(
+    session: WriteSession, token: str, *, revokes_keys: bool, half_life: timedelta, now: datetime
+) -> str:
+    """Give an account its earlier address back, for whoever reads mail there. Returns that address.
+
+    All browsers are signed out, and keys that were made since are revoked. An account that was opened with
+    the earlier address since is deleted, since it is the same person's. Raises `UndoNotPossible`,
+    `AddressChangedLately`.
+    """
+    notice = await address_changes.find_undoable(session, token, now=now)
+    reader_id, old = notice.reader_id, notice.email
+    lock = select(Reader.email).where(Reader.id == reader_id).with_for_update()
+    present = (await session.execute(lock)).scalar_one()
+    await session.refresh(notice)
+    if notice.ended_at is not None:
+        raise address_changes.UndoNotPossible
+    await sessions.end_all_sessions(session, reader_id)
+    await api_keys.revoke_all_keys(session, reader_id, made_since=None if revokes_keys else notice.made_at)
+    await address_changes.end_undo_links(session, reader_id, now=now)
+    other_id = await session.scalar(select(Reader.id).where(Reader.email == old, Reader.id != reader_id))
+    if other_id is not None:
+        await leave(session, other_id, half_life=half_life, now=now)
+    if present != old:
+        await _move(session, reader_id, present, old)
+        await address_changes.announce_change(session, reader_id, old=present, new=old, is_undo=True, now=now)
+        await _send_notices(session)
+    return old
+
+
+async def _move(session: WriteSession, reader_id: int, old: str, new: str) -> None:
+    await readers.set_address(session, reader_id, new)
+    await accounts_sign_in.delete_address_links(session, reader_id)
+    await subscriptions.move_to_address(session, reader_id, old, new)
+
+
+async def _send_notices(session: WriteSession) -> None:
+    job = accounts_sign_in.SEND_LINKS_JOB
+    await queue.defer(session, job, queueing_lock=job)
+
+
+async def leave(session: WriteSession, reader_id: int, *, half_life: timedelta, now: datetime) -> None:
+    """Delete a reader with all that is theirs. Their votes are taken back and their subscriptions end.
+
+    Raises `AddressChangedLately`.
+    """
+    email = await session.scalar(select(Reader.email).where(Reader.id == reader_id).with_for_update())
     if email is None:
         return
+    await address_changes.require_settled(session, reader_id, now=now)
     await subscriptions.delete_all_of_reader(session, reader_id, email)
     await readers.delete_reader(session, reader_id, half_life=half_life)

@@ -26,6 +26,7 @@ from paperround.web.assets import Assets, fingerprint
 from paperround.web.hub import routes
 from paperround.web.pages import (
     about,
+    account,
     api_docs,
     digests,
     editions,
@@ -68,7 +69,7 @@ APIS: Final = (
 )  # fmt: skip
 # The pages of papers come last: any longer address below /papers is an id to them.
 PAGES: Final = (
-    about, sign_in, pages_settings, saved, paper_actions, submit, subscribe, preferences, digests,
+    about, sign_in, account, pages_settings, saved, paper_actions, submit, subscribe, preferences, digests,
     topic_form, topic_actions, topics, organizations, outbox, status, api_docs, editions,
 )  # fmt: skip
 

@@ -39,6 +39,18 @@ class SignInNeeded(PaperroundError):
     status = 401
     title = "Sign in first"
     headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
+    page = "/sign-in"
+
+
+class FreshSignInNeeded(SignInNeeded):
+    """The page needs a reader who has shown just now that their address is still theirs.
+
+    People are redirected to the page where a link is mailed to it.
+    """
+
+    title = "Show that it is you"
+    status = 403
+    page = "/settings/confirm"
 
 
 class Forbidden(PaperroundError):
@@ -127,8 +139,24 @@ async def require_reader(viewer: Annotated[Reader | None, Depends(get_viewer)]) 
     return viewer
 
 
+async def require_signed_in_visit(visit: Visit) -> sessions.SignedInVisit:
+    if visit is None:
+        raise SignInNeeded("Sign in to see this page.")
+    return visit
+
+
+async def require_fresh_visit(
+    visit: Annotated[sessions.SignedInVisit, Depends(require_signed_in_visit)], now: Now
+) -> sessions.SignedInVisit:
+    if not sessions.is_fresh(visit.session, now=now):
+        raise FreshSignInNeeded("This needs a sign-in of the last minutes. Ask for a link to your address.")
+    return visit
+
+
 Viewer = Annotated[Reader | None, Depends(get_viewer)]
 SignedIn = Annotated[Reader, Depends(require_reader)]
+SignedInVisit = Annotated[sessions.SignedInVisit, Depends(require_signed_in_visit)]
+FreshVisit = Annotated[sessions.SignedInVisit, Depends(require_fresh_visit)]
 
 
 # Not HTTPBearer's own error: it knows neither problem+json nor 401.

@@ -112,7 +112,7 @@ async def _handle_sign_in_needed(request: Request, error: SignInNeeded) -> Respo
         return await _handle_paperround_error(request, error)
     shown = urlsplit(str(request.url) if request.method == "GET" else request.headers.get("referer", ""))
     wanted = f"{shown.path}?{shown.query}".rstrip("?")  # the page itself, or the one with the form
-    return RedirectResponse(f"/sign-in?{urlencode({'next': wanted})}" if wanted else "/sign-in", 303)
+    return RedirectResponse(f"{error.page}?{urlencode({'next': wanted})}" if wanted else error.page, 303)
 
 
 async def _handle_invalid(request: Request, error: RequestValidationError) -> Response:

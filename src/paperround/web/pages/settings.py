@@ -1,4 +1,4 @@
-"""`/settings`: a reader's profile, browsers, API keys and data, and deleting the account."""
+"""`/settings`: a reader's profile, browsers, API keys and data."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from paperround import rate_limits
-from paperround.accounts import api_keys, export, readers, sessions, sign_in
-from paperround.accounts.tables import Reader, Scope
+from paperround.accounts import api_keys, export, readers, sessions
+from paperround.accounts.tables import Scope
 from paperround.database import ReadSession
-from paperround.digests import subscriber_accounts, subscriptions
+from paperround.digests import subscriptions
 from paperround.rate_limits import RateLimit
-from paperround.text.email_address import normalise_email_address
 from paperround.text.markup import to_plain_text
 from paperround.web.dependencies import (
     BadRequest,
     Config,
+    FreshVisit,
     Now,
     Read,
     SignedIn,
+    SignedInVisit,
     TooMany,
-    Visit,
     Write,
     database_of,
     render_page,
 )
 from paperround.web.mail_tokens import load_links
-from paperround.web.pages.sign_in import EmailField, check_link_limits, sign_out_response
+from paperround.web.pages.sign_in import sign_out_response
 
 HOUR: Final = timedelta(hours=1)
 MAX_EXPORTS: Final = 20  # an hour
@@ -72,24 +72,23 @@ NameField = Annotated[str, Form(max_length=80)]
 async def show_settings(
     request: Request,
     session: Read,
-    reader: SignedIn,
-    visit: Visit,
+    visit: SignedInVisit,
     now: Now,
     done: Annotated[str, Query(max_length=20)] = "",
 ) -> HTMLResponse:
-    return await _render_settings(request, session, reader, visit, now, done=MESSAGES.get(done, ""))
+    return await _render_settings(request, session, visit, now, done=MESSAGES.get(done, ""))
 
 
 async def _render_settings(
     request: Request,
     session: ReadSession,
-    reader: Reader,
-    visit: Visit,
+    visit: SignedInVisit,
     now: Now,
     *,
     done: str = "",
     key: str = "",
 ) -> HTMLResponse:
+    reader = visit.reader
     subscription = await subscriptions.find_running(session, reader.email)
     return await render_page(
         request,
@@ -101,7 +100,8 @@ async def _render_settings(
             (signed_in, describe_browser(signed_in.agent))
             for signed_in in await sessions.list_sessions(session, reader.id, now=now)
         ],
-        this_session=visit.session.id if visit else 0,
+        this_session=visit.session.id,
+        is_fresh=sessions.is_fresh(visit.session, now=now),
         keys=await api_keys.list_keys(session, reader.id),
         subscription=subscription,
         preferences=load_links(request).preferences(subscription.link_target) if subscription else "",
@@ -132,37 +132,14 @@ async def update_profile(
     return _redirect_with_message("profile")
 
 
-@router.post("/address")
-async def request_address_change(
-    request: Request, session: Write, reader: SignedIn, now: Now, email: EmailField = ""
-) -> Response:
-    address = normalise_email_address(email)
-    await check_link_limits(request, address, now)
-    await sign_in.request_link(session, address, now=now, reader_id=reader.id)
-    return _redirect_with_message("link")
-
-
-@router.get("/address/{token}")
-async def show_address_change(
-    request: Request, session: Read, reader: SignedIn, now: Now, token: str
-) -> HTMLResponse:
-    link = await sign_in.find_link(session, token, now=now, reader_id=reader.id)
-    return await render_page(request, session, "account/new_address.html", email=link.email, old=reader.email)
-
-
-@router.post("/address/{token}")
-async def change_address(session: Write, reader: SignedIn, now: Now, token: str) -> Response:
-    """Change the address, in the reader's own browser only.
-
-    Otherwise people could be led to confirm, and then to use, a stranger's account.
-    """
-    await subscriber_accounts.change_address(session, reader, token, now=now)
-    return _redirect_with_message("address")
-
-
 @router.post("/sessions/end")
-async def sign_out_everywhere(session: Write, reader: SignedIn, settings: Config) -> Response:
+async def sign_out_everywhere(
+    session: Write, reader: SignedIn, settings: Config, keys: Annotated[bool, Form()] = False
+) -> Response:
+    """Sign all browsers out and, with `keys`, programs too."""
     await sessions.end_all_sessions(session, reader.id)
+    if keys:
+        await api_keys.revoke_all_keys(session, reader.id)
     return sign_out_response(RedirectResponse("/papers", 303), settings)
 
 
@@ -176,8 +153,7 @@ async def end_session(session: Write, reader: SignedIn, session_id: int) -> Resp
 async def create_key(
     request: Request,
     session: Write,
-    reader: SignedIn,
-    visit: Visit,
+    visit: FreshVisit,
     now: Now,
     name: NameField = "",
     scope: Annotated[Scope, Form()] = Scope.read,
@@ -185,8 +161,8 @@ async def create_key(
     key_name = to_plain_text(name)
     if not key_name:
         raise BadRequest("Give the key a name, so that you know it again.")
-    key = await api_keys.create_key(session, reader.id, name=key_name, scope=scope, now=now)
-    response = await _render_settings(request, session, reader, visit, now, key=key)
+    key = await api_keys.create_key(session, visit.reader.id, name=key_name, scope=scope, now=now)
+    response = await _render_settings(request, session, visit, now, key=key)
     response.headers.update(NO_STORE)
     return response
 
@@ -217,26 +193,3 @@ async def export_data(request: Request, reader: SignedIn, now: Now) -> Response:
     return StreamingResponse(
         file, media_type="application/json", headers=headers, background=BackgroundTask(file.close)
     )
-
-
-@router.get("/leave")
-async def show_leave(request: Request, session: Read, reader: SignedIn) -> HTMLResponse:
-    return await render_page(request, session, "account/leave.html", reader=reader, error="")
-
-
-@router.post("/leave")
-async def leave(
-    request: Request,
-    session: Write,
-    reader: SignedIn,
-    settings: Config,
-    confirm: Annotated[str, Form(max_length=300)] = "",
-) -> Response:
-    if confirm.strip().lower() != reader.email:
-        error = "That is not your address. Nothing was deleted."
-        return await render_page(
-            request, session, "account/leave.html", status=400, reader=reader, error=error
-        )
-    await subscriber_accounts.leave(session, reader.id, half_life=settings.half_life)
-    request.state.visit = None
-    return sign_out_response(await render_page(request, session, "account/left.html"), settings)
