@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "b8e4027d96fa"
-down_revision = "a6d3f81c5b27"
+down_revision = "b7d93f1c60e8"
 branch_labels = None
 depends_on = None
 
@@ -24,6 +24,8 @@ works_with: tuple[str, ...] = (
     "c92e5d14f8a6",
     "f3b86a0d9e17",
     "a6d3f81c5b27",
+    "a1c04e7d92b5",
+    "b7d93f1c60e8",
 )
 
 
