@@ -36,6 +36,8 @@ def configure(settings: Settings, process: str) -> None:
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     for noisy in ("httpx", "apscheduler", "procrastinate", "alembic", "uvicorn", "sentence_transformers"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # It logs a traceback for each tick that it cancels when it stops; the ticks themselves are tasks of ours.
+    logging.getLogger("apscheduler.executors").setLevel(logging.CRITICAL)
     for retrying in ("stamina", "psycopg.pool"):
         logging.getLogger(retrying).setLevel(logging.ERROR)  # what is tried again is told by who gives up
     structlog.configure(

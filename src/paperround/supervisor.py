@@ -112,10 +112,18 @@ async def keep_postgres(server: EmbeddedPostgres, stop: asyncio.Event, *, every:
     """Start the database again whenever it no longer answers."""
     while not stop.is_set():
         await _sleep_unless_stopped(every, stop)
-        if stop.is_set() or await asyncio.to_thread(server.alive):
+        if stop.is_set() or await _is_alive(server):
             continue
         logger.error("the database died; starting it again")
         await persist("the database does not start", server.start, stop, first_wait=every)
+
+
+async def _is_alive(server: EmbeddedPostgres) -> bool:
+    try:
+        return await asyncio.to_thread(server.alive)
+    except (OSError, PaperroundError):
+        logger.exception("could not look after the database; next try soon")
+        return True
 
 
 async def persist(

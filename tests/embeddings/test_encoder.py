@@ -8,11 +8,13 @@ import json
 import shutil
 import signal
 import stat
+import sys
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -25,7 +27,9 @@ from paperround.embeddings.encoder import (
     MAX_CONCURRENT_REQUESTS,
     EncoderAlreadyRunning,
     LoadedModel,
+    ModelUnusable,
     create_app,
+    load_model,
     open_listener,
 )
 from paperround.embeddings.protocol import MAX_BODY_BYTES, MAX_CHARACTERS, MAX_TEXTS
@@ -360,3 +364,22 @@ def test_an_encoder_with_a_damaged_model_does_not_start(copied: Path, folder: Pa
     assert running.returncode != 0
     assert "model.safetensors is not the packaged model's file" in errors
     assert not (folder / "damaged").exists()
+
+
+@pytest.mark.parametrize("error", [OSError("no such model"), KeyError("type"), ValueError("bad")], ids=repr)
+def test_a_model_that_cannot_be_loaded_is_named_with_what_to_do(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the library raises depends on the file that is damaged. Importing it here would take seconds."""
+
+    def load(*_: object, **__: object) -> None:
+        raise error
+
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_PROGRESS_BARS"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32")
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "sentence_transformers", SimpleNamespace(SentenceTransformer=load))
+    with pytest.raises(ModelUnusable, match=str(tmp_path)) as raised:
+        load_model(Settings(_env_file=None, embedding_model=str(tmp_path)))
+    assert "PAPERROUND_EMBEDDING_MODEL" in raised.value.detail

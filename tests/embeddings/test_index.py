@@ -66,6 +66,27 @@ async def test_an_index_whose_making_was_interrupted_is_made_again(database: Dat
     assert await indexes(database) == {index.build_index_name(model): True}
 
 
+async def test_an_index_that_parallel_workers_have_no_shared_memory_for_is_made_without_them(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server refuses as it does where /dev/shm is small."""
+    monkeypatch.setattr(
+        index,
+        "CREATE",
+        """DO $$ BEGIN
+            IF current_setting('max_parallel_maintenance_workers') <> '0' THEN
+                RAISE 'could not resize shared memory segment: No space left' USING ERRCODE = '53100';
+            END IF;
+            CREATE INDEX {index} ON embeddings
+            USING hnsw ((vector::halfvec({dimensions})) halfvec_cosine_ops) WITH (m = {links})
+            WHERE model_id = {model} AND vector IS NOT NULL;
+        END $$""",
+    )
+    model = await add_papers_with_vectors(database, 12)
+    assert await index.ensure(database, model)
+    assert await indexes(database) == {index.build_index_name(model): True}
+
+
 async def test_two_makers_make_one_and_who_waits_finds_it_made(database: Database) -> None:
     model = await add_papers_with_vectors(database, 20)
     async with database.write_session() as session:

@@ -130,3 +130,31 @@ async def test_the_status_does_not_depend_on_other_feeds(
     async with database.read_session() as session:
         other = await status.load_feed_status(session, "other", now=utc("2026-03-02 12:00"))
     assert (other.last_success, other.newest_day, other.unsettled_days) == (None, None, 0)
+
+
+@pytest.mark.parametrize(
+    ("last_success", "newest_day", "failing_days", "summary"),
+    [
+        (None, None, 0, "Nothing has been read yet"),
+        (None, None, 35, "Nothing has been read yet, and 35 days are failing"),
+        ("2026-03-02 11:00", DAY, 0, "All is fresh"),
+        ("2026-03-02 11:00", DAY, 1, "1 day is failing"),
+        ("2026-02-20 11:00", DAY, 35, "The papers are stale, and 35 days are failing"),
+        ("2026-02-20 11:00", DAY, 0, "The papers are stale"),
+    ],
+)
+def test_the_summary_names_the_days_that_are_failing(
+    last_success: str | None, newest_day: date | None, failing_days: int, summary: str
+) -> None:
+    feed = status.FeedStatus(
+        name="huggingface",
+        last_success=utc(last_success) if last_success else None,
+        newest_day=newest_day,
+        next_run=None,
+        last_error=None,
+        failing_days=failing_days,
+        unsettled_days=failing_days,
+        quarantined=0,
+        now=utc("2026-03-02 12:00"),
+    )
+    assert status.describe_feeds([feed]) == summary

@@ -36,6 +36,7 @@ async def _show_status(settings: Settings) -> None:
         vectors = await backfill.load_embedding_state(session)
         jobs = await queue.load_queue_state(session)
         digests = await ledger.count_deliveries(session, now=now)
+    output.print(f"{feed_status.describe_feeds(feeds)}.")
     table = Table("feed", "newest list", "last success", "next run", "failing", "quarantined", box=None)
     for feed in feeds:
         table.add_row(

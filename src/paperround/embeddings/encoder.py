@@ -41,6 +41,14 @@ FORWARD_BATCH_SIZE = 16  # texts in one forward pass: on a CPU as fast as 32, an
 MAX_SINGLE_CORE_LENGTH = 500  # characters; a single text up to this length is encoded on one core
 MAX_CONCURRENT_REQUESTS = 32  # further requests get 503
 RETRY_AFTER_SECONDS = 2  # seconds
+MAX_REASON_LENGTH = 300  # characters
+
+
+class ModelUnusable(PaperroundError):
+    """The model of the settings is missing, damaged or of another kind."""
+
+    title = "The model can't be used"
+    advice = "Check PAPERROUND_EMBEDDING_MODEL, and download or copy the model again."
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,10 @@ class LoadedModel:
 
 
 def load_model(settings: Settings) -> LoadedModel:
-    """Load the model of the settings, or else the packaged one. Raises ModelDamaged if its files differ."""
+    """Load the model of the settings, or else the packaged one.
+
+    Raises ModelDamaged if the packaged one's files differ, and ModelUnusable for one that can't be loaded.
+    """
     name = settings.embedding_model or bundled_model.NAME
     source = str(find_verified_model_folder()) if name == bundled_model.NAME else name
     if Path(source).is_dir():  # read when the hub's libraries are imported: no request at run time
@@ -68,7 +79,13 @@ def load_model(settings: Settings) -> LoadedModel:
     from sentence_transformers import SentenceTransformer
 
     cores = usable_cores()
-    transformer = SentenceTransformer(source, trust_remote_code=False).eval()
+    try:
+        transformer = SentenceTransformer(source, trust_remote_code=False).eval()
+    except Exception as error:  # the libraries raise whatever a missing or damaged file makes them meet
+        reason = " ".join(str(error).split())[:MAX_REASON_LENGTH]
+        raise ModelUnusable(
+            f"The model {name} can't be loaded ({type(error).__name__}: {reason})."
+        ) from error
     bf16 = transformer.device.type == "cpu" and supports_bfloat16()
 
     def encode(texts: Sequence[str]) -> Vectors:

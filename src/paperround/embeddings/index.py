@@ -122,7 +122,14 @@ async def _make(connection: Connection, model_id: int) -> None:
         links=sql.Literal(HNSW_M),
         model=sql.Literal(model_id),
     )
-    await connection.execute(statement)
+    try:
+        await connection.execute(statement)
+    except (psycopg.errors.DiskFull, psycopg.errors.OutOfMemory):
+        # Parallel workers share BUILD_MEMORY in /dev/shm, of which a container has 64 MB by default.
+        logger.info("making the index again, without parallel workers", index=build_index_name(model_id))
+        await _drop(connection, model_id)
+        await connection.execute("SET max_parallel_maintenance_workers = 0")
+        await connection.execute(statement)
     logger.info("made the index of a model's vectors", index=build_index_name(model_id))
 
 

@@ -51,6 +51,19 @@ class FeedStatus:
         return self.last_success is None or self.now - self.last_success > SILENT_AFTER
 
 
+def describe_feeds(feeds: Collection[FeedStatus]) -> str:
+    """Say in a few words how reading goes, such as "The papers are stale, and 35 days are failing"."""
+    failing = sum(feed.failing_days for feed in feeds)
+    if not any(feed.last_success for feed in feeds):
+        state = "Nothing has been read yet"
+    elif any(feed.stale for feed in feeds):
+        state = "The papers are stale"
+    else:
+        state = "" if failing else "All is fresh"
+    trouble = f"{failing} {'day is' if failing == 1 else 'days are'} failing" if failing else ""
+    return ", and ".join(filter(None, (state, trouble)))
+
+
 async def load_feed_status(session: ReadSession, feed: str, *, now: datetime) -> FeedStatus:
     """Load the status of a feed."""
     days = select(

@@ -31,6 +31,8 @@ maintenance_work_mem = '128MB'
 max_wal_size = '512MB'
 log_checkpoints = off
 """
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (where the kernel has it; we write nothing there)
+MIN_SHARED_MEMORY = 1_000_000_000  # bytes, with room for a parallel index build beside parallel queries
 MIN_SHARED_BUFFERS, MAX_SHARED_BUFFERS = 128, 1024  # MB
 
 
@@ -112,6 +114,7 @@ class Cluster:
         _write(
             self.settings,
             f"{SETTINGS}shared_buffers = '{buffers(usable_memory())}MB'\n"
+            f"{shared_memory_settings(SHARED_MEMORY)}"
             f"unix_socket_directories = {_quoted(_listed(str(socket)))}\n"
             f"hba_file = {_quoted(str(hba))}\nident_file = {_quoted(str(ident))}\n",
         )
@@ -123,6 +126,18 @@ def buffers(memory: int) -> int:
     They are taken as they fill. The upper bound holds a catalogue of 100,000 papers with vectors.
     """
     return min(max(memory // 4 // 2**20, MIN_SHARED_BUFFERS), MAX_SHARED_BUFFERS)
+
+
+def shared_memory_settings(folder: Path) -> str:
+    """Return the settings for a machine whose shared memory is small, such as the 64 MB of a container.
+
+    `folder` is where it is mounted. Index builds in parallel would fill it; without it, files serve instead.
+    """
+    try:
+        size = shutil.disk_usage(folder).total
+    except OSError:
+        return "dynamic_shared_memory_type = mmap\nmax_parallel_maintenance_workers = 0\n"
+    return "" if size >= MIN_SHARED_MEMORY else "max_parallel_maintenance_workers = 0\n"
 
 
 def _locales(major: int) -> list[list[str]]:

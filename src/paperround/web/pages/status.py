@@ -25,6 +25,7 @@ async def show_status(request: Request, session: Read, settings: Config, now: No
         session,
         "status.html",
         feeds=feeds,
+        summary=status.describe_feeds(feeds),
         readings={
             feed.name: await status.list_latest_readings(session, feed.name, limit=10) for feed in feeds
         },

@@ -1,0 +1,81 @@
+"""The processes that can run by themselves: how they end, and what they leave behind."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from paperround.postgres import EmbeddedPostgres
+
+from support.commands import command_environment, run_command, run_commands
+from support.embedded_postgres import in_memory, running, scratch
+from support.sites import free_port
+
+pytestmark = [pytest.mark.slow]
+
+
+@pytest.fixture
+def data_folder() -> Iterator[Path]:
+    """A data folder whose database has the schema."""
+    with scratch(in_memory()) as folder:
+        result = run_command("db", "upgrade", folder=folder, data_dir=str(folder / "data"))
+        assert result.returncode == 0, result.stderr
+        yield folder / "data"
+
+
+def start(name: str, log: Path, **settings: str) -> subprocess.Popen[bytes]:
+    with log.open("wb") as file:
+        return subprocess.Popen(
+            [sys.executable, "-m", "paperround", name],
+            env=command_environment(encoder_url="http://127.0.0.1:9", **settings),
+            cwd=log.parent, stdout=file, stderr=file, start_new_session=True,
+        )  # fmt: skip
+
+
+def wait_until(condition: Callable[[], object], process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert process.poll() is None, "it ended by itself"
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def is_served(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_a_process_that_is_told_to_stop_stops_the_database_that_it_started(data_folder: Path) -> None:
+    postgres, port, log = EmbeddedPostgres(data_folder), free_port(), data_folder.parent / "log"
+    for name, sent, is_ready in (
+        ("web", signal.SIGTERM, lambda: is_served(port)),
+        ("worker", signal.SIGHUP, lambda: running(postgres)),
+        ("clock", signal.SIGTERM, lambda: running(postgres)),
+    ):
+        process = start(name, log, data_dir=str(data_folder), port=str(port))
+        wait_until(is_ready, process)
+        process.send_signal(sent)
+        process.wait(60)
+        assert not running(postgres), name
+        assert "Traceback" not in log.read_text(), name
+
+
+def test_up_waits_for_a_database_that_is_away_and_is_alone_on_its_data_folder(tmp_path: Path) -> None:
+    log, settings = tmp_path / "log", {"data_dir": str(tmp_path / "data"), "port": str(free_port())}
+    url = f"postgresql://paperround:hunter2@127.0.0.1:{free_port()}/papers"
+    process = start("up", log, database_url=url, **settings)
+    wait_until(lambda: "it is tried again" in log.read_text(), process)
+    (second,) = run_commands(["up"], folder=tmp_path, **settings)
+    assert second.code == 1
+    assert "already running on the data folder" in second.errors
+    process.terminate()
+    assert process.wait(60) == 0
+    assert log.read_text().count("it is tried again") == 1
+    assert not {"Traceback", "hunter2"} & set(log.read_text().split())
