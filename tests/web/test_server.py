@@ -29,6 +29,7 @@ LIMITS = ConnectionLimits(
     body_timeout=0.5,
     write_timeout=0.5,
     per_network=3,
+    per_wide_network=4,
     total=6,
 )
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -192,6 +193,52 @@ def test_a_client_that_reads_nothing_is_let_go(port: int) -> None:
         assert len(whole_answer(connection)) < 50_000_000
 
 
+def test_trailers_count_as_headers_do(port: int) -> None:
+    """They come after the body, when the head is done."""
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n"
+    assert b" 431 " in sent(port, head, b"X: ", *[b"a" * 100_000] * 50)
+    assert b" 431 " in sent(port, head, *[b"A: b\r\n" * 1_000] * 20)
+
+
+def test_chunks_of_next_to_nothing_are_refused(port: int) -> None:
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    extended = b"1;" + b"e" * 2_000 + b"\r\na\r\n"
+    assert b" 431 " in sent(port, head, extended * 200)
+
+
+def test_a_request_right_after_a_long_body_is_no_large_head(port: int) -> None:
+    first = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n" + b"x" * 200_000
+    last = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    answer = sent(port, first + last[:20], last[20:])
+    assert answer.count(b"200 OK") == 2
+
+
+async def test_whoever_reads_slowly_gets_everything_and_whoever_reads_drop_by_drop_is_let_go() -> None:
+    connection, transport = connect_fake(
+        replace(LIMITS, write_timeout=3_600, write_progress=100), "192.0.2.1"
+    )
+    transport.waiting = 10_000
+    connection.pause_writing()
+    transport.waiting = 9_900
+    connection._await_reader(10_000)
+    assert not transport.aborted.is_set()
+    transport.waiting = 9_801
+    connection._await_reader(9_900)
+    assert transport.aborted.is_set()
+    connection.connection_lost(None)
+
+
+async def test_an_answer_that_nobody_reads_holds_no_connection() -> None:
+    """It is smaller than the buffer at which asyncio would say that something waits."""
+    connection, transport = connect_fake(replace(LIMITS, write_timeout=0.05), "192.0.2.1")
+    transport.waiting = 10
+    connection.pause_writing()
+    transport.close()
+    await asyncio.wait_for(transport.aborted.wait(), 20)
+
+    assert transport.high_water == 0
+
+
 def test_a_connection_that_idles_after_an_answer_is_closed(port: int) -> None:
     with connected(port) as connection:
         connection.sendall(GET)
@@ -216,6 +263,9 @@ class FakeTransport(asyncio.Transport):
         super().__init__({"peername": (host, 4711), "sockname": ("192.0.2.1", 80)})
         self.written = b""
         self.closed = False
+        self.high_water: int | None = None
+        self.waiting = 0
+        self.aborted = asyncio.Event()
 
     def write(self, data: Any) -> None:
         self.written += data
@@ -226,12 +276,36 @@ class FakeTransport(asyncio.Transport):
     def is_closing(self) -> bool:
         return self.closed
 
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        assert low is None
+        self.high_water = high
+
+    def get_write_buffer_size(self) -> int:
+        return self.waiting
+
+    def abort(self) -> None:
+        self.aborted.set()
+
+
+def connect_fake(limits: ConnectionLimits, host: str) -> tuple[BoundedProtocol, FakeTransport]:
+    """A connection of its own from a host."""
+    protocol, transport = bounded_protocol(limits, []), FakeTransport(host)
+    config = uvicorn.Config(echo, http=protocol, log_config=None, lifespan="off")
+    config.load()
+    connection = protocol(config=config, server_state=uvicorn.server.ServerState(), app_state={})
+    connection.connection_made(transport)
+    return connection, transport
+
 
 @pytest.mark.parametrize(
     ("hosts", "refused"),
     [
         (["198.51.100.1", "198.51.100.2", "198.51.100.3", "198.51.100.4"], 1),  # one network
         (["198.51.100.1", "198.51.100.2", "198.51.100.3", "198.51.101.4"], 0),
+        ([f"198.51.{n}.1" for n in range(4)], 0),
+        ([f"198.51.{n}.1" for n in range(6)], 2),  # of one wide network
+        ([f"2001:db8:0:{n}::1" for n in range(6)], 2),
+        ([f"2001:db8:{n}::1" for n in range(6)], 0),
         (["2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8::ffff:1"], 1),
         (["2001:db8:0:1::1", "2001:db8:0:2::1", "2001:db8:0:3::1", "2001:db8:0:4::1"], 0),
         (["::ffff:198.51.100.1", "198.51.100.2", "198.51.100.3", "198.51.100.4"], 1),

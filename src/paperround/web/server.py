@@ -32,8 +32,9 @@ class ConnectionLimits:
     """Bounds of a connection. Sizes are in bytes, times in seconds.
 
     `head_timeout` runs from the connection, or from the first byte of a later request, to the end of the
-    head. `body_timeout` runs from there to the end of the body. `write_timeout` runs while the client reads
-    nothing of an answer. `per_network` counts a /24 of IPv4 and a /64 of IPv6. Trusted proxies and this
+    head. `body_timeout` runs from there to the end of the body. Within each `write_timeout` a client must
+    read `write_progress` of what waits for it, or the rest. `per_network` counts a /24 of IPv4 and a /64 of
+    IPv6, `per_wide_network` a /16 and a /48, so that nobody has all of `total`. Trusted proxies and this
     machine itself stand for many clients and are bounded by `total` alone.
     """
 
@@ -41,8 +42,10 @@ class ConnectionLimits:
     headers: int = 100
     head_timeout: float = 10
     body_timeout: float = 60
-    write_timeout: float = 60
+    write_timeout: float = 20
+    write_progress: int = 32_768
     per_network: int = 100
+    per_wide_network: int = 400
     total: int = 1_000
 
 
@@ -55,32 +58,34 @@ class BoundedProtocol(HttpToolsProtocol):
 
     _deadline: asyncio.TimerHandle | None = None
     _write_deadline: asyncio.TimerHandle | None = None
-    _network: str | None = None
-    _head_bytes = 0
+    _networks: Sequence[str] = ()
+    _body_bytes = 0  # of the present message
+    _other_bytes = 0  # of the present message: its head, the sizes of chunks, trailers
     _is_in_head = True
     _is_refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        transport.set_write_buffer_limits(0)  # `pause_writing` then tells of every byte that waits
         if len(self.connections) > self.limits.total:
             self._refuse(503, "Too many connections.")
             return
-        self._network = self._counted_network()
-        if self._network is not None:
-            self.connections_by_network[self._network] += 1
-            if self.connections_by_network[self._network] > self.limits.per_network:
-                self._refuse(503, "Too many connections from your network.")
-                return
+        self._networks = self._list_counted_networks()
+        self.connections_by_network.update(self._networks)
+        most = (self.limits.per_network, self.limits.per_wide_network)
+        if any(self.connections_by_network[name] > n for name, n in zip(self._networks, most, strict=False)):
+            self._refuse(503, "Too many connections from your network.")
+            return
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel_deadline()
         self._cancel_write_deadline()
-        if self._network is not None:
-            self.connections_by_network[self._network] -= 1
-            if not self.connections_by_network[self._network]:
-                del self.connections_by_network[self._network]
-            self._network = None
+        for network in self._networks:
+            self.connections_by_network[network] -= 1
+            if not self.connections_by_network[network]:
+                del self.connections_by_network[network]
+        self._networks = ()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -88,16 +93,16 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         if self._is_in_head and self._deadline is None:
             self._expect_head()
+        self._other_bytes += len(data)
         super().data_received(data)
-        if self._is_in_head and not self._is_refused:
-            # The parser tells of a header only when it is whole, so what came without an end is counted here.
-            self._head_bytes += len(data)
-            if self._head_bytes > self.limits.head_bytes:
-                self._refuse(431, "The request's headers are too large.")
+        # The parser tells of a header or a trailer only when it is whole, so what came without an end is
+        # counted here. Chunks may have as much around them as in them.
+        if self._other_bytes > self.limits.head_bytes + self._body_bytes and not self._is_refused:
+            self._refuse(431, "The request's headers are too large.")
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._is_in_head, self._head_bytes = True, 0
+        self._is_in_head, self._other_bytes, self._body_bytes = True, 0, 0
 
     def on_headers_complete(self) -> None:
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
@@ -112,36 +117,46 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(503, "Too many requests at once on one connection.")
 
     def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
+        self._other_bytes = max(self._other_bytes - len(body), 0)
         if not self._is_refused:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         if not self._is_refused:
             self._cancel_deadline()
-            self._is_in_head, self._head_bytes = True, 0
+            self._is_in_head, self._other_bytes, self._body_bytes = True, 0, 0
             super().on_message_complete()
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._cancel_write_deadline()
-        self._write_deadline = self.loop.call_later(self.limits.write_timeout, self.transport.abort)
+        self._await_reader()
 
     def resume_writing(self) -> None:
         self._cancel_write_deadline()
         super().resume_writing()
 
-    def _counted_network(self) -> str | None:
-        """Return the network that the connection counts for. None if it is exempt."""
+    def _await_reader(self, waiting: int | None = None) -> None:
+        """Abort the connection if the client reads too little. `waiting` is how much waited at first."""
+        left = self.transport.get_write_buffer_size()
+        if waiting is not None and left > waiting - self.limits.write_progress:
+            self.transport.abort()
+            return
+        self._cancel_write_deadline()
+        self._write_deadline = self.loop.call_later(self.limits.write_timeout, self._await_reader, left)
+
+    def _list_counted_networks(self) -> Sequence[str]:
+        """List the networks that the connection counts for, the narrow one first. None if it is exempt."""
         try:
             address = ip_address(self.client[0].split("%")[0] if self.client else "")
         except ValueError:  # a Unix socket
-            return None
+            return ()
         if isinstance(address, IPv6Address) and address.ipv4_mapped:
             address = address.ipv4_mapped
         if address.is_loopback or any(address in network for network in self.exempt_networks):
-            return None
-        prefix = 64 if isinstance(address, IPv6Address) else 24
-        return str(ip_network((address, prefix), strict=False))
+            return ()
+        prefixes = (64, 48) if isinstance(address, IPv6Address) else (24, 16)
+        return [str(ip_network((address, prefix), strict=False)) for prefix in prefixes]
 
     def _expect_head(self) -> None:
         self._set_deadline(self.limits.head_timeout, 408, "The request's headers took too long.")
@@ -252,6 +267,7 @@ def _run_server(app: ASGIApp, settings: Settings, limits: ConnectionLimits | Non
         host=settings.host,
         port=settings.port,
         http=bounded_protocol(limits or ConnectionLimits(), settings.trusted_proxies),
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
