@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperround.web.security.client_ip import describe_network, find_client_address
+from paperround.web.security.client_ip import find_client_address, list_networks
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 
@@ -44,19 +44,21 @@ def test_with_nobody_trusted_it_is_the_peer(peer: str, forwarded: str) -> None:
 
 @given(peer=st.one_of(proxies, strangers.map(str), rubbish), forwarded=st.text(max_size=80))
 def test_nothing_that_is_sent_raises(peer: str, forwarded: str) -> None:
-    describe_network(find_client_address(peer, forwarded, PROXIES))
+    list_networks(find_client_address(peer, forwarded, PROXIES))
 
 
 @pytest.mark.parametrize(
-    ("address", "network"),
+    ("address", "networks"),
     [
-        ("192.0.2.77", "192.0.2.0/24"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        (None, "unknown"),
+        ("192.0.2.77", ["192.0.2.0/24", "192.0.0.0/16"]),
+        ("2001:db8:1:2f3:3:4:5:6", ["2001:db8:1:2f3::/64", "2001:db8:1:200::/56", "2001:db8:1::/48"]),
+        (None, ["unknown"]),
     ],
 )
-def test_a_network_is_what_one_party_commonly_has(address: str | None, network: str) -> None:
-    assert describe_network(ip_address(address) if address else None) == network
+def test_networks_are_what_one_party_may_have_the_narrowest_first(
+    address: str | None, networks: list[str]
+) -> None:
+    assert list_networks(ip_address(address) if address else None) == networks
 
 
 def test_ipv4_in_ipv6s_clothes_is_ipv4() -> None:

@@ -16,6 +16,7 @@ from paperround.digests import subscriber_accounts
 from paperround.rate_limits import RateLimit
 from paperround.settings import Settings
 from paperround.text.email_address import EmailAddressInvalid, normalise_email_address
+from paperround.text.mailbox import identify_mailbox
 from paperround.tokens import hash_token
 from paperround.web.dependencies import (
     Config,
@@ -31,12 +32,14 @@ from paperround.web.dependencies import (
 )
 from paperround.web.params import MAX_EMAIL_LENGTH
 from paperround.web.security import cookies
-from paperround.web.security.client_ip import find_source_network
+from paperround.web.security.network_limits import build_network_limits
 from paperround.web.security.safe_redirect import keep_local
 
 HOUR: Final = timedelta(hours=1)
-MAX_LINKS_OF_NETWORK: Final = 30  # an hour, as are the two below
+DAY: Final = timedelta(days=1)
+MAX_LINKS_OF_NETWORK: Final = 30  # an hour, where nothing else is said; wider networks get more
 MAX_LINKS_OF_ADDRESS: Final = 5
+MAX_LINKS_OF_ADDRESS_A_DAY: Final = 20
 MAX_LINKS: Final = 2000
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -50,14 +53,16 @@ async def check_link_limits(request: Request, email: str, now: datetime) -> None
 
     The limits that a visitor cannot use up for others come first.
     """
-    database = database_of(request)
+    database, mailbox = database_of(request), hash_token(identify_mailbox(email))
     for limit in (
-        RateLimit(f"links of {find_source_network(request)}", MAX_LINKS_OF_NETWORK, HOUR),
-        RateLimit(f"links to {hash_token(email)}", MAX_LINKS_OF_ADDRESS, HOUR),
+        *build_network_limits(request, "links", MAX_LINKS_OF_NETWORK, HOUR),
+        RateLimit(f"links to {mailbox}", MAX_LINKS_OF_ADDRESS, HOUR),
+        RateLimit(f"links of a day to {mailbox}", MAX_LINKS_OF_ADDRESS_A_DAY, DAY),
         RateLimit("links", MAX_LINKS, HOUR),
     ):
         if not await rate_limits.is_allowed(database, limit, now=now):
-            raise TooMany("Too many links were asked for. Try again in an hour.", wait=HOUR)
+            when = "in an hour" if limit.window == HOUR else "tomorrow"
+            raise TooMany(f"Too many links were asked for. Try again {when}.", wait=limit.window)
 
 
 @router.get("/sign-in")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import Final
 
 from fastapi import Request
 from pydantic import IPvAnyNetwork
@@ -11,6 +12,8 @@ from pydantic import IPvAnyNetwork
 from paperround.web.dependencies import settings_of
 
 Address = IPv4Address | IPv6Address
+IPV4_PREFIXES: Final = (24, 16)
+IPV6_PREFIXES: Final = (64, 56, 48)
 
 
 def find_client_address(peer: str, forwarded: str, trusted: Sequence[IPvAnyNetwork]) -> Address | None:
@@ -44,15 +47,24 @@ def _is_in_networks(address: Address, networks: Sequence[IPvAnyNetwork]) -> bool
     return any(address in network for network in networks)
 
 
-def describe_network(address: Address | None) -> str:
-    """Return the network that one party commonly has: a /24 of IPv4, a /64 of IPv6."""
+def list_networks(address: Address | None) -> Sequence[str]:
+    """List the networks that an address is in and one party may have, the narrowest first.
+
+    One party commonly has a /24 of IPv4 or a /64 of IPv6, and some have more.
+    """
     if address is None:
-        return "unknown"
-    return str(ip_network((address, 64 if isinstance(address, IPv6Address) else 24), strict=False))
+        return ["unknown"]
+    lengths = IPV6_PREFIXES if isinstance(address, IPv6Address) else IPV4_PREFIXES
+    return [str(ip_network((address, length), strict=False)) for length in lengths]
+
+
+def find_source_networks(request: Request) -> Sequence[str]:
+    """Return the networks that a request comes from, as rate limits count them, the narrowest first."""
+    peer = request.client.host if request.client else ""
+    forwarded = ",".join(request.headers.getlist("x-forwarded-for"))
+    return list_networks(find_client_address(peer, forwarded, settings_of(request).trusted_proxies))
 
 
 def find_source_network(request: Request) -> str:
-    """Return the network that a request comes from, as rate limits count it."""
-    peer = request.client.host if request.client else ""
-    forwarded = ",".join(request.headers.getlist("x-forwarded-for"))
-    return describe_network(find_client_address(peer, forwarded, settings_of(request).trusted_proxies))
+    """Return the narrowest network that a request comes from."""
+    return find_source_networks(request)[0]
