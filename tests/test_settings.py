@@ -50,6 +50,36 @@ def test_every_command_has_help_with_an_example() -> None:
         assert command.callback.__doc__
 
 
+@pytest.mark.parametrize("name", ["mail_from", "bounce_address"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "a@x.org, b@y.org", "a@x.org b@y.org", "a@x.org; b@y.org", "Papers, Daily <p@x.org>",
+        "<a@x.org><b@y.org>", "Group: a@x.org;", "a@x.org\nBcc: b@y.org", "Ada <a@x.org> b",
+        "a@x@y.org", "Ada a@x.org", "Ada", "Ada <>",
+        "a@", "@x.org", "a b@x.org", "Ada <a@x.org", "a@x..org", "ä@x.org", "a@x.org,",
+    ],
+)  # fmt: skip
+def test_who_mail_comes_from_is_one_address(name: str, value: str) -> None:
+    with pytest.raises(ValidationError, match="one address"):
+        settings(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "papers@localhost",
+        "a+b@x.org",
+        "Ada <a@x.org>",
+        '"Papers, Daily" <p@x.org>',
+        "<a@x.org>",
+        "Äda <a@x.org>",
+    ],
+)
+def test_one_address_may_have_a_name(value: str) -> None:
+    assert settings(mail_from=f" {value} ").mail_from == value
+
+
 def test_a_secret_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     secret = tmp_path / "url"
     secret.write_text("postgresql://db/papers\n")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 from datetime import timedelta
 from difflib import get_close_matches
+from email.utils import getaddresses
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, HttpUrl, IPvAnyNetwork, SecretStr, StringConstraints, field_validator
 from pydantic_settings import (
@@ -22,6 +24,7 @@ from pydantic_settings import (
 from paperround.errors import PaperroundError
 
 PREFIX = "PAPERROUND_"
+MAIL_ADDRESS: Final = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[a-z0-9-]+(\.[a-z0-9-]+)*", re.I | re.A)
 HostName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:\[\]_-]+$", max_length=253)]
 FeedName = Literal["huggingface", "arxiv"]
 Category = Annotated[str, StringConstraints(pattern=r"^[a-z-]+(\.[A-Za-z-]+)?$", max_length=30)]
@@ -191,6 +194,21 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(v.strip() for v in value.split(",") if v.strip()) if isinstance(value, str) else value
+
+    @field_validator("mail_from", "bounce_address")
+    @classmethod
+    def _is_one_address(cls, value: str) -> str:
+        value = value.strip()
+        addresses = [address for _, address in getaddresses([value])]
+        is_whole = len(addresses) == 1 and value in (
+            addresses[0],
+            f"{value.rpartition('<')[0]}<{addresses[0]}>",
+        )
+        if value and not (is_whole and value.isprintable() and MAIL_ADDRESS.fullmatch(addresses[0])):
+            raise ValueError(
+                "should be one address, such as Papers <papers@example.org>; a name with a comma needs quotes"
+            )
+        return value
 
     @field_validator("data_dir")
     @classmethod

@@ -99,6 +99,12 @@ async def test_a_message_arrives_unchanged_with_its_envelope() -> None:
         ("body", HANG_UP, MessageUncertain, None),
         ("body", SILENCE, MessageUncertain, None),
         ("body", "nonsense", MessageUncertain, None),
+        ("body", "000 what", MessageUncertain, 0),
+        ("body", "150 wait", MessageUncertain, 150),
+        ("body", "334 go on", MessageUncertain, 334),
+        ("body", "354 go on", MessageUncertain, 354),
+        ("body", "600 no", MessageUncertain, 600),
+        ("body", "999 no", MessageUncertain, 999),
     ],
 )
 @pytest.mark.parametrize("pipelining", [False, True])

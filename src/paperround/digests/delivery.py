@@ -195,7 +195,7 @@ class SendingRun:
         except MessageRefused as error:
             event, code, response, refused = DeliveryEvent.refused, error.code, error.response, error
         except MessageUncertain as error:
-            event, response = DeliveryEvent.answer_lost, error.response
+            event, code, response = DeliveryEvent.answer_lost, error.code, error.response
         except MailServerUnreachable as error:
             event, code, response, wait = (
                 DeliveryEvent.not_handed_over,

@@ -45,4 +45,4 @@ class MessageRefused(MailError):
 
 
 class MessageUncertain(MailError):
-    """The whole message was handed over, but the connection was lost before the answer came."""
+    """The whole message was handed over, but no answer came that says whether it was taken."""

@@ -213,8 +213,11 @@ class SmtpMailer:
             raise
         if reply.code == SERVICE_CLOSING:
             dialogue.close()
-        if not 200 <= reply.code < 300:
+        if 400 <= reply.code < 600:
             raise _build_error(reply, "message")
+        if not 200 <= reply.code < 300:  # neither "taken" nor "not taken", and what comes next is a guess
+            dialogue.close()
+            raise MessageUncertain(_clean_line(reply.text), code=reply.code, stage="message")
         return f"{reply.code} {_clean_line(reply.text)}"
 
 
