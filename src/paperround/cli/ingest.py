@@ -88,18 +88,41 @@ async def _ingest(settings: Settings, name: FeedName, days: Sequence[date] | Non
                 papers += reading.papers
                 if reading.outcome is not ReadingOutcome.failed:
                     progress.update(bar, advance=1, papers=papers)
+                if reading.error:
+                    is_failed = reading.outcome is ReadingOutcome.failed
+                    outcome = "could not be read:" if is_failed else "is"
+                    _say(f"The list of {reading.day} {outcome} {reading.error}.")
 
             missing = await backfill.read_days(
-                database, feed, jobs.ingestion_policy(settings), days, on_reading=count_reading
+                database,
+                feed,
+                jobs.ingestion_policy(settings),
+                days,
+                on_reading=count_reading,
+                on_pause=_describe_pause,
             )
     console.print(f"{papers:,} listings read on {len(days) - len(missing)} of {len(days)} days.")
     if missing:
         console.print(
-            f"Not read: {', '.join(map(str, missing[:MAX_DAYS_NAMED]))}"
-            f"{' …' if len(missing) > MAX_DAYS_NAMED else ''}. "
+            f"Not read: {_name_days(missing)}. "
             "They stay due: a running worker goes on with them. `paperround status` shows the last error."
         )
     return missing
+
+
+def _describe_pause(until: datetime, days: Sequence[date]) -> None:
+    _say(
+        f"{_name_days(days)} {'is' if len(days) == 1 else 'are'} tried again at {until:%H:%M:%S} UTC. "
+        "Ctrl-C ends this: they stay due."
+    )
+
+
+def _name_days(days: Sequence[date]) -> str:
+    return f"{', '.join(map(str, days[:MAX_DAYS_NAMED]))}{' …' if len(days) > MAX_DAYS_NAMED else ''}"
+
+
+def _say(sentence: str) -> None:
+    console.print(sentence, markup=False, soft_wrap=True)
 
 
 async def _list_due_days(database: Database, settings: Settings, feed: str) -> Sequence[date]:

@@ -51,6 +51,8 @@ async def _show_status(settings: Settings) -> None:
     for feed in feeds:
         if feed.last_error:
             output.print(f"{feed.name}: the last reading failed: {feed.last_error}", markup=False)
+        for reading in feed.late:
+            output.print(f"{feed.name}: the list of {reading.day} is {reading.error}", markup=False)
     output.print(f"vectors: {vectors.done} done, {vectors.waiting} waiting, {vectors.refused} refused")
     counts = ", ".join(f"{number} {state.value}" for state, number in digests.counts.items() if number)
     output.print(f"digests of 24 hours: {counts or 'none'}")

@@ -23,18 +23,20 @@ async def read_days(
     days: Sequence[date],
     *,
     on_reading: Callable[[Reading], None],
+    on_pause: Callable[[datetime, Sequence[date]], None] | None = None,
 ) -> Sequence[date]:
     """Read `days` now, even those that have settled. Returns the days that could not be read.
 
     A worker that runs at the same time may read some of them, and these count as read too. Days that could
-    not be read stay due, so a worker will try them again. Raises `schedule.DayInFuture`.
+    not be read stay due, so a worker will try them again. `on_pause` is told until when nothing is tried, and
+    which days are missing. Raises `schedule.DayInFuture`.
     """
     started = utc_now()
     async with database.write_session() as session:
         await schedule.make_days_due(session, feed.name, days, now=started)
     missing: Sequence[date] = days
     for _ in range(MAX_ROUNDS):
-        await _pause(database, feed, missing)
+        await _pause(database, feed, missing, on_pause)
         readers = (
             ingestion.read_due_days(database, feed, policy, only_days=missing, on_reading=on_reading)
             for _ in range(MAX_CONCURRENT_READERS)
@@ -49,7 +51,12 @@ async def read_days(
     return missing
 
 
-async def _pause(database: Database, feed: ingestion.FeedClient, days: Sequence[date]) -> None:
+async def _pause(
+    database: Database,
+    feed: ingestion.FeedClient,
+    days: Sequence[date],
+    on_pause: Callable[[datetime, Sequence[date]], None] | None,
+) -> None:
     """Sleep until one of `days` is due and the host allows a request."""
     now = utc_now()
     async with database.read_session() as session:
@@ -57,4 +64,6 @@ async def _pause(database: Database, feed: ingestion.FeedClient, days: Sequence[
     paused_until = await feed.throttle.paused_until(now=now)
     moments: list[datetime] = [moment for moment in (due, paused_until) if moment]
     wait = min(max([now, *moments]) - now, MAX_PAUSE)
+    if wait and on_pause:
+        on_pause(now + wait, days)
     await asyncio.sleep(wait.total_seconds())

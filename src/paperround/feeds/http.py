@@ -6,13 +6,12 @@ It is bounded in size and time, throttled, retried, and obeys Retry-After.
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, NoReturn, TypeVar
+from typing import Final, TypeVar
 
 import httpx
 import stamina
@@ -20,6 +19,7 @@ import stamina
 from paperround import __version__
 from paperround.database import utc_now
 from paperround.errors import PaperroundError
+from paperround.feeds.broken_record import DocumentBroken, load_json
 from paperround.text.http_date import parse_http_date
 from paperround.throttle import Throttle
 
@@ -199,16 +199,6 @@ def _time_until(http_date: str, now: datetime) -> timedelta | None:
 
 async def _parse_json(body: bytes, kind: str) -> object:
     try:
-        return json.loads(body, parse_constant=_reject_constant, parse_float=_parse_number)
-    except (ValueError, RecursionError) as error:
+        return load_json(body)
+    except DocumentBroken as error:
         raise FeedUnreadable(f"the answer is not JSON ({kind}, {len(body)} bytes)") from error
-
-
-def _parse_number(digits: str) -> float | str:
-    """Parse a number. One that is too large for a float stays text, since JSON cannot store infinity."""
-    number = float(digits)
-    return number if math.isfinite(number) else digits
-
-
-def _reject_constant(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")

@@ -13,11 +13,12 @@ from sqlalchemy.dialects.postgresql import insert
 from paperround import queue
 from paperround.database import Database, WriteSession, utc_now
 from paperround.feeds import quarantine, schedule
+from paperround.feeds.fetched_list import FetchedList
 from paperround.feeds.http import FeedError, FeedUnreachable, FeedUnreadable
 from paperround.feeds.quarantine import RejectedRecord, hash_content
 from paperround.feeds.tables import FeedDay, FeedRecord, Reading, ReadingOutcome
 from paperround.papers import catalogue
-from paperround.papers.record import FeedPaper, RecordUnreadable
+from paperround.papers.record import FeedPaper, RecordUnreadable, require_possible_times
 from paperround.throttle import Throttle
 
 logger = structlog.get_logger(__name__)
@@ -39,7 +40,7 @@ class FeedClient(Protocol):
 
     throttle: Throttle
 
-    async def fetch_records(self, day: date) -> list[object]: ...
+    async def fetch_records(self, day: date) -> FetchedList: ...
     def parse_record(self, record: object) -> FeedPaper: ...
     def guess_paper_id(self, record: object) -> str | None: ...
 
@@ -112,14 +113,26 @@ async def _read_day(
     clock: Callable[[], datetime],
 ) -> Reading:
     try:
-        records = await feed.fetch_records(feed_day.day)
-        reading = await ingest_day(session, feed, feed_day.day, records, policy, now=clock())
+        fetched = await feed.fetch_records(feed_day.day)
+        reading = await ingest_day(session, feed, feed_day.day, fetched.records, policy, now=clock())
     except FeedError as error:
         return _record_failure(session, feed_day, error, clock())
+    reading.error = fetched.late
     schedule.record_success(
-        feed_day, now=reading.at, unreadable=reading.quarantined, every=policy.reading_interval
+        feed_day,
+        now=reading.at,
+        unreadable=reading.quarantined,
+        late=fetched.late is not None,
+        every=policy.reading_interval,
     )
-    logger.info("read", feed=feed.name, day=str(feed_day.day), outcome=reading.outcome, papers=reading.papers)
+    logger.info(
+        "read",
+        feed=feed.name,
+        day=str(feed_day.day),
+        outcome=reading.outcome,
+        papers=reading.papers,
+        late=fetched.late,
+    )
     return reading
 
 
@@ -136,7 +149,7 @@ async def ingest_day(
 
     Raises `FeedUnreadable` when the list is not empty and none of its records can be read.
     """
-    readable, rejected = parse_records(feed, records)
+    readable, rejected = parse_records(feed, records, now=now)
     if records and not readable:
         raise FeedUnreadable(f"none of {len(records)} records can be read: {rejected[0].reason}")
     await _store_papers(session, feed.name, day, readable, policy, now=now)
@@ -159,7 +172,9 @@ async def ingest_day(
     return reading
 
 
-def parse_records(feed: FeedClient, records: Iterable[object]) -> tuple[ReadablePapers, list[RejectedRecord]]:
+def parse_records(
+    feed: FeedClient, records: Iterable[object], *, now: datetime
+) -> tuple[ReadablePapers, list[RejectedRecord]]:
     """Parse the records of a list into papers and rejected records.
 
     A paper may move between two requests and so appear on two pages. Its last record counts.
@@ -168,6 +183,7 @@ def parse_records(feed: FeedClient, records: Iterable[object]) -> tuple[Readable
     for record in records:
         try:
             paper = feed.parse_record(record)
+            require_possible_times(paper, now=now)
             readable[paper.id] = (paper, record)
         except RecordUnreadable as error:
             rejected.append(RejectedRecord(record, str(error), feed.guess_paper_id(record)))

@@ -112,18 +112,20 @@ async def list_due_days(session: ReadSession, feed: str, *, now: datetime) -> Se
     return (await session.scalars(query.order_by(FeedDay.day.desc()))).all()
 
 
-def record_success(feed_day: FeedDay, *, now: datetime, unreadable: int, every: timedelta) -> None:
+def record_success(
+    feed_day: FeedDay, *, now: datetime, unreadable: int, every: timedelta, late: bool = False
+) -> None:
     """Record a reading that succeeded.
 
     A day with unreadable records is read again up to five times. After that it settles even if a record is
-    still unreadable.
+    still unreadable. A day whose list is late is read again soon, and doesn't settle.
     """
     feed_day.read_at = now
     feed_day.failures = 0
-    feed_day.repairs = feed_day.repairs + 1 if unreadable else 0
+    feed_day.repairs = feed_day.repairs + 1 if unreadable or late else 0
     next_try_at = next_reading_time(feed_day.day, now=now, every=every)
-    if 1 <= feed_day.repairs <= MAX_REPAIRS:
-        repair_at = now + 4 * retry_delay(feed_day.repairs)
+    if late or 1 <= feed_day.repairs <= MAX_REPAIRS:
+        repair_at = now + min(4 * retry_delay(feed_day.repairs), max(every, MAX_RETRY_DELAY))
         next_try_at = min(repair_at, next_try_at) if next_try_at else repair_at
     feed_day.next_try_at = next_try_at
 

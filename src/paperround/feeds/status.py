@@ -8,12 +8,14 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from sqlalchemy import func, or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from paperround.database import ReadSession
 from paperround.feeds.tables import FeedDay, QuarantinedRecord, Reading, ReadingOutcome
 from paperround.papers.tables import Listing
 
 STALE_AFTER: Final = timedelta(days=4)  # a long weekend has no lists, but a longer gap is a problem
+LATE_DAYS: Final = timedelta(days=2)  # for which a list may be late; later days are asked for otherwise
 SILENT_AFTER: Final = timedelta(days=1)
 
 
@@ -22,7 +24,7 @@ class FeedStatus:
     """The status of a feed at the time `now`.
 
     `newest_day` is the latest day with papers. `last_error` is the error of the latest reading, or None if it
-    succeeded.
+    succeeded. `late` has the readings of the newest days whose lists are not complete yet.
     """
 
     name: str
@@ -33,6 +35,7 @@ class FeedStatus:
     failing_days: int
     unsettled_days: int
     quarantined: int
+    late: Sequence[Reading]
     now: datetime
 
     @property
@@ -86,6 +89,7 @@ async def load_feed_status(session: ReadSession, feed: str, *, now: datetime) ->
         failing_days=failing,
         unsettled_days=unsettled,
         quarantined=(await session.execute(open_records)).scalar_one(),
+        late=await _list_late(session, feed, now=now),
         now=now,
     )
 
@@ -101,6 +105,15 @@ async def _last_error(session: ReadSession, feed: str) -> str | None:
     )
     reading = (await session.scalars(latest)).one_or_none()
     return reading.error if reading and reading.outcome is ReadingOutcome.failed else None
+
+
+async def _list_late(session: ReadSession, feed: str, *, now: datetime) -> Sequence[Reading]:
+    """List the last readings of the days whose last reading found a list that is not complete yet."""
+    first = now.date() - LATE_DAYS
+    latest = select(Reading).where(Reading.feed == feed, Reading.day >= first).ext(distinct_on(Reading.day))
+    latest = latest.order_by(Reading.day.desc(), Reading.at.desc(), Reading.id.desc())
+    readings = (await session.scalars(latest)).all()
+    return [one for one in readings if one.error and one.outcome is not ReadingOutcome.failed]
 
 
 async def list_latest_readings(session: ReadSession, feed: str, *, limit: int) -> Sequence[Reading]:

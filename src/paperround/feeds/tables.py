@@ -50,7 +50,10 @@ class FeedDay(Base):
 
 
 class Reading(Base):
-    """One attempt to read a feed's list of a day."""
+    """One attempt to read a feed's list of a day.
+
+    `error` says why it failed or, where it didn't, what the list lacks yet.
+    """
 
     __tablename__ = "readings"
 

@@ -214,7 +214,7 @@ async def _store_listings(
     elsewhere = await _find_listed_elsewhere(session, presumed_ids, feed=feed, day=day)
     rows = [
         {"day": day, "feed": feed, "paper_id": paper_id, "first_seen_at": seen_at}
-        | listing.model_dump(exclude={"presumed"})
+        | listing.model_dump(exclude={"presumed", "announced_at"})
         for paper_id, listing in listings.items()
         if paper_id not in elsewhere
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
@@ -61,6 +61,7 @@ class FeedListing(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     submitted_at: datetime | None = None
+    announced_at: datetime | None = None  # looked at, not stored
     submitter: Mapping[str, Any] | None = None
     submitter_organization: Mapping[str, Any] | None = None
     kind: AnnouncementKind | None = None
@@ -100,3 +101,24 @@ class FeedPaper(BaseModel):
     revised_at: datetime | None = None
     withdrawn: bool | None = None
     listing: FeedListing = FeedListing()
+
+
+# arXiv's oldest papers carry dates of 1986, years before it began.
+MIN_TIME: Final = datetime(1986, 1, 1, tzinfo=UTC)
+MAX_TIME_AHEAD: Final = timedelta(days=366)  # of our clock, which may be wrong
+
+
+def require_possible_times(paper: FeedPaper, *, now: datetime) -> None:
+    """Raise `RecordUnreadable` if a time of the paper lies far outside of what feeds give."""
+    times = {
+        "published_at": paper.published_at,
+        "revised_at": paper.revised_at,
+        "withdrawn_at": paper.withdrawn_at,
+        "announced_at": paper.listing.announced_at,
+        "submitted_at": paper.listing.submitted_at,
+    }
+    for author in paper.authors or ():
+        times[f"status_changed_at of {author.name[:40]}"] = author.status_changed_at
+    for name, time in times.items():
+        if time is not None and not MIN_TIME <= time <= now + MAX_TIME_AHEAD:
+            raise RecordUnreadable(f"{name}: {time:%Y-%m-%d} lies far outside of what feeds give")

@@ -17,6 +17,7 @@ from paperround.embeddings.client import EncoderClient
 from paperround.papers import doi
 from paperround.search.query_vectors import QUERY_ENCODING_TIMEOUT, QueryEncoder
 from paperround.settings import Settings
+from paperround.text.links import list_public_links
 from paperround.text.markup import render_html
 from paperround.tokens import load_signer
 from paperround.web import errors, metrics
@@ -158,6 +159,7 @@ def templates() -> Environment:
         account_name=presenters.find_account_name,
         search_address=presenters.search_address,
         doi_address=doi.doi_url,
+        public_links=list_public_links,
         utc=lambda moment: f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
     )
     return environment

@@ -62,10 +62,18 @@ class ArxivRunner:
     settings: Settings
     now: datetime = field(default_factory=lambda: utc("2026-03-03 12:00"))
 
-    async def read(self, day: date = DAY, now: str | None = None) -> Reading:
-        self.now = utc(now) if now else self.now
+    async def make_due(self, day: date = DAY) -> None:
         async with self.database.write_session() as session:
             await schedule.make_days_due(session, "arxiv", [day], now=self.now)
+
+    async def read(self, day: date = DAY, now: str | None = None) -> Reading:
+        self.now = utc(now) if now else self.now
+        await self.make_due(day)
+        return await self.read_due(f"{self.now:%Y-%m-%d %H:%M}", day)
+
+    async def read_due(self, now: str, day: date = DAY) -> Reading:
+        """Read a day that is due already, as a worker does."""
+        self.now = utc(now)
         clock = lambda: self.now  # noqa: E731
         async with open_arxiv(self.settings, self.database, LIMITS, clock) as source:
             reading = await ingestion.read_next_day(

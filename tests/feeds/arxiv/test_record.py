@@ -80,11 +80,9 @@ def test_ids_of_all_forms_are_read_without_their_version(paper_id: str) -> None:
     ({"arxiv_announce_type": "resurrected"}, "announce_type: 'resurrected'"),
 ])  # fmt: skip
 def test_an_unreadable_entry_says_why(broken: dict[str, Any], reason: str) -> None:
-    entry = dict(
-        xml.parse_announcements(
-            atom_announcements(DAY, announcement(ArxivPaper(), "new", DAY)), KIND
-        ).entries[0]
-    )
+    announced = xml.parse_announcements(atom_announcements(DAY, announcement(ArxivPaper(), "new", DAY)), KIND)
+    assert isinstance(announced.entries[0], dict)
+    entry = dict(announced.entries[0])
     entry |= {key: value for key, value in broken.items() if value is not ...}
     if broken.get("id") is ...:
         del entry["id"]
@@ -178,8 +176,7 @@ WHOLE = atom_announcements(DAY, announcement(ArxivPaper(), "new", DAY))
 @pytest.mark.parametrize("body", [
     b"", b"{}", b"<!doctype html><title>Just a moment...</title>", b"<html><body>x</body></html>",
     WHOLE[: len(WHOLE) // 2], WHOLE.replace(b"</title>", b"</titel>", 1),
-    WHOLE.replace(b"We wait", b"\x01 wait"),
-    WHOLE.replace(b"\xc3\x85", b"\xc5"), BOMB, b"<!--" + b" " * 5000 + b"-->" + BOMB.partition(b"?>")[2],
+    BOMB, b"<!--" + b" " * 5000 + b"-->" + BOMB.partition(b"?>")[2],
 ])  # fmt: skip
 def test_an_incomplete_feed_is_unreadable(body: bytes) -> None:
     for parse in (xml.parse_announcements, xml.parse_query_page):

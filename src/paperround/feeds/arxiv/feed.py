@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import httpx
 
@@ -19,7 +19,8 @@ from paperround.database import Database, utc_now
 from paperround.feeds.arxiv import record as arxiv_record
 from paperround.feeds.arxiv import xml
 from paperround.feeds.arxiv.calendar import SubmissionWindow, submission_window
-from paperround.feeds.arxiv.xml import EASTERN, QueryPage
+from paperround.feeds.arxiv.xml import EASTERN, Entry, QueryPage
+from paperround.feeds.fetched_list import FetchedList
 from paperround.feeds.http import USER_AGENT, FeedError, FeedUnreachable, FeedUnreadable, RequestLimits, fetch
 from paperround.feeds.quarantine import hash_content
 from paperround.papers.record import FeedPaper
@@ -57,14 +58,17 @@ class ArxivClient:
         self._request_lock = asyncio.Lock()
         self.throttle = throttle
 
-    async def fetch_records(self, day: date) -> list[object]:
-        """Fetch the day's announcements, each paper once. Raises `FeedError` unless the list is complete."""
+    async def fetch_records(self, day: date) -> FetchedList:
+        """Fetch the day's announcements, each paper once. Raises `FeedError` unless the list is complete.
+
+        Before arXiv has published them, or where a category shows those of an earlier day, the list is late.
+        """
         if day >= self._clock().astimezone(EASTERN).date():
-            announcements = await self._fetch_announcements(day)
-            if announcements is not None:
-                return remove_duplicates(announcements)
+            announced = await self._fetch_announcements(day)
+            if announced is not None:
+                return announced
         window = submission_window(day)
-        return remove_duplicates(await self._fetch_submitted(window)) if window else []
+        return FetchedList(remove_duplicates(await self._fetch_submitted(window)) if window else [])
 
     async def fetch_paper(self, paper_id: str) -> FeedPaper | None:
         """Fetch a single paper. Returns None for an unknown id. Raises `FeedError` or `RecordUnreadable`."""
@@ -73,33 +77,37 @@ class ArxivClient:
         matches = [entry for entry in page.entries if self.guess_paper_id(entry) == paper_id]
         return self.parse_record(matches[0]) if matches else None
 
-    async def _fetch_announcements(self, day: date) -> list[dict[str, Any]] | None:
+    async def _fetch_announcements(self, day: date) -> FetchedList | None:
         """Fetch the day's announcements, or None when a category already shows a later day.
 
-        A category that still shows an earlier day has no announcements yet.
+        A category that still shows an earlier day has no announcements yet: it is late, except at weekends.
         """
-        entries: list[dict[str, Any]] = []
+        entries: list[Entry] = []
+        late: dict[date, list[str]] = {}
         for category in self._categories:
             answer = await self._fetch(category, f"{self._feed}/{category}", {}, xml.parse_announcements)
             if answer.day > day:
                 return None
             if answer.day == day:
                 entries += answer.entries
-        return entries
+            else:
+                late.setdefault(answer.day, []).append(category)
+        has_announcements = submission_window(day) is not None
+        return FetchedList(remove_duplicates(entries), describe_late(late) if has_announcements else None)
 
-    async def _fetch_submitted(self, window: SubmissionWindow) -> list[dict[str, Any]]:
-        entries: list[dict[str, Any]] = []
+    async def _fetch_submitted(self, window: SubmissionWindow) -> list[Entry]:
+        entries: list[Entry] = []
         for category in self._categories:
             entries += await self._fetch_category(category, window)
         return entries
 
-    async def _fetch_category(self, category: str, window: SubmissionWindow) -> list[dict[str, Any]]:
+    async def _fetch_category(self, category: str, window: SubmissionWindow) -> list[Entry]:
         """Fetch all pages.
 
         The server may send fewer papers than requested, and papers may move between pages.
         """
         first, end = (f"{moment:%Y%m%d%H%M}" for moment in window)
-        entries: list[dict[str, Any]] = []
+        entries: list[Entry] = []
         for _ in range(MAX_PAGES):
             parameters: dict[str, str | int] = {
                 "search_query": f"cat:{category} AND submittedDate:[{first} TO {end}]",
@@ -159,9 +167,9 @@ def _page_parser(start: int) -> Callable[[bytes, str], QueryPage]:
     return read
 
 
-def remove_duplicates(entries: Sequence[dict[str, Any]]) -> list[object]:
+def remove_duplicates(entries: Sequence[Entry]) -> list[object]:
     """Keep one entry per paper. Of several categories' announcements the strongest stays."""
-    by_paper: dict[str, dict[str, Any]] = {}
+    by_paper: dict[str, Entry] = {}
     for entry in entries:
         key = arxiv_record.guess_paper_id(entry) or hash_content(entry)
         previous = by_paper.get(key)
@@ -170,6 +178,14 @@ def remove_duplicates(entries: Sequence[dict[str, Any]]) -> list[object]:
         ):
             by_paper[key] = entry
     return list(by_paper.values())
+
+
+def describe_late(late: Mapping[date, Sequence[str]]) -> str | None:
+    """Say which categories still show the announcements of which day. None where there are none."""
+    if not late:
+        return None
+    told = (f"{', '.join(categories)} of {day}" for day, categories in sorted(late.items()))
+    return f"not complete yet: arXiv still shows the announcements in {'; in '.join(told)}"
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from paperround.feeds.broken_record import BrokenRecord
 from paperround.papers import doi
 from paperround.papers.arxiv_id import parse_version, strip_version
 from paperround.papers.record import AnnouncementKind, FeedAuthor, FeedListing, FeedPaper, RecordUnreadable
@@ -67,6 +68,8 @@ class ArxivEntry(_ArxivModel):
 
 def parse_record(record: object, feed_categories: Iterable[str]) -> FeedPaper:
     """Parse an entry of the day's list of these categories. Raises `RecordUnreadable`."""
+    if isinstance(record, BrokenRecord):
+        raise RecordUnreadable(record.reason)
     try:
         entry = ArxivEntry.model_validate(record)
     except ValidationError as error:
@@ -88,6 +91,8 @@ def parse_record(record: object, feed_categories: Iterable[str]) -> FeedPaper:
 
 def guess_paper_id(record: object) -> str | None:
     """Guess the paper id of an unreadable record. Returns None if it has no valid id."""
+    if isinstance(record, BrokenRecord):
+        return record.guess_paper_id(strip_version)
     entry_id = record.get("id") if isinstance(record, Mapping) else None
     try:
         return strip_version(_strip_prefix(entry_id)) if isinstance(entry_id, str) else None
@@ -132,7 +137,7 @@ def _build_announced(
         version=number,
         revised_at=_parse_time(entry.published) if number and number > 1 else None,
         withdrawn=True if _says_withdrawn(abstract, None) else None,
-        listing=FeedListing(kind=_parse_kind(entry)),
+        listing=FeedListing(kind=_parse_kind(entry), announced_at=_parse_time(entry.published)),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Final
 import httpx
 
 from paperround.database import Database
+from paperround.feeds.fetched_list import FetchedList
 from paperround.feeds.http import USER_AGENT, FeedUnreadable, RequestLimits, fetch_json
 from paperround.feeds.huggingface import record as huggingface_record
 from paperround.feeds.quarantine import hash_content
@@ -35,7 +36,7 @@ class HuggingFaceClient:
         self._address = f"{address.rstrip('/')}/api/daily_papers"
         self.throttle = throttle
 
-    async def fetch_records(self, day: date) -> list[object]:
+    async def fetch_records(self, day: date) -> FetchedList:
         """Fetch all records of the day's list. Raises `FeedError` unless the list is complete.
 
         The last page is the one that has no new papers. A page's length does not tell, since the server may
@@ -47,7 +48,7 @@ class HuggingFaceClient:
             page = await self._fetch_page(day, number)
             papers = {huggingface_record.guess_paper_id(record) or hash_content(record) for record in page}
             if papers <= known:
-                return records
+                return FetchedList(records)
             records += page
             known |= papers
         raise FeedUnreadable(f"the list of {day} has no end ({MAX_PAGES} pages)")

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
+from paperround.feeds.broken_record import BrokenRecord
 from paperround.papers.arxiv_id import strip_version
 from paperround.papers.record import FeedAuthor, FeedListing, FeedOrganization, FeedPaper, RecordUnreadable
 from paperround.text.links import normalise_github_url, normalise_http_url
@@ -121,6 +122,8 @@ class HubItem(_HubFields):
 
 def parse_record(record: object) -> FeedPaper:
     """Parse one item of the daily list. Raises `RecordUnreadable`."""
+    if isinstance(record, BrokenRecord):
+        raise RecordUnreadable(record.reason)
     try:
         item = HubItem.model_validate(record)
         paper_id = strip_version(item.paper.id)
@@ -142,6 +145,8 @@ def _describe_error(location: Iterable[object], message: str, value: object) -> 
 
 def guess_paper_id(record: object) -> str | None:
     """Guess the paper id of an unreadable record. Returns None if it has no valid id."""
+    if isinstance(record, BrokenRecord):
+        return record.guess_paper_id(strip_version)
     paper = record.get("paper") if isinstance(record, Mapping) else None
     paper_id = paper.get("id") if isinstance(paper, Mapping) else None
     try:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from paperround.papers import doi
 from paperround.papers.citations import arxiv_url
 from paperround.papers.tables import Paper
+from paperround.text.links import normalise_http_url
 from paperround.text.markup import render_unicode
 from paperround.web.views.page_size import shorten_text
 from paperround.web.views.presenters import list_keywords
@@ -27,7 +28,7 @@ def build_scholarly_article(paper: Paper, *, url: str, on_arxiv: bool) -> dict[s
         "author": [{"@type": "Person", "name": name} for name in paper.author_names],
         "datePublished": paper.published_at.astimezone(UTC).date().isoformat(),
         "keywords": list_keywords(paper),
-        "codeRepository": paper.github_url,
+        "codeRepository": normalise_http_url(paper.github_url),
         "sourceOrganization": paper.organization
         and {"@type": "Organization", "name": paper.organization.full_name},
     }

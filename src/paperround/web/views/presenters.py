@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 from paperround.papers.period import EditionPeriod, Period
 from paperround.papers.tables import Organization, Paper
 from paperround.papers.vote_history import VoteHistory
+from paperround.text.links import normalise_http_url
 from paperround.text.markup import FormulaBudget, page_budget, render_html, render_html_paragraphs
 from paperround.web.views.charts import build_sparkline
 from paperround.web.views.page_size import (
@@ -222,7 +223,7 @@ def build_paper_card(
         votes=paper.votes,
         comments=format_plural(paper.comments, "comment") if paper.comments else None,
         code_url=_keep_short(paper.github_url),
-        stars=(paper.github_stars or None) if paper.github_url else None,
+        stars=(paper.github_stars or None) if normalise_http_url(paper.github_url) else None,
         project_url=_keep_short(paper.project_url),
         keywords=list_keywords(paper)[:KEYWORDS],
         today=movement.today if movement else 0,
@@ -287,7 +288,8 @@ def _measure_all_but_abstract(card: PaperCard) -> int:
 
 
 def _keep_short(url: str | None) -> str | None:
-    """Keep a link for a card. A longer one stands on the paper's own page."""
+    """Keep a link to a public host for a card. A longer one stands on the paper's own page."""
+    url = normalise_http_url(url)
     return url if url and len(url) <= MAX_LINK else None
 
 
