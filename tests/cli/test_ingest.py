@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from paperround.feeds import backfill, http
 from paperround.feeds.huggingface import feed as huggingface_feed
 from paperround.settings import Settings
 
-from support.factories import feed_record
+from support.factories import feed_record, utc
 from support.feed_server import FeedServer, error_answer
 
 
@@ -32,7 +32,7 @@ def test_a_day_that_fails_is_told_and_the_next_is_read(
     feed.faults = [error_answer(500)]  # of the newest day, which is read first
     feed.days["2026-03-01"] = [feed_record()]
     with pytest.raises(SystemExit):
-        ingest.ingest("huggingface", None, datetime(2026, 3, 1), datetime(2026, 3, 2))
+        ingest.ingest("huggingface", None, utc("2026-03-01"), utc("2026-03-02"))
     said = capsys.readouterr().err
     assert "The list of 2026-03-02 could not be read: HTTP 500" in said
     assert "1 listings read on 1 of 2 days." in said
@@ -40,5 +40,5 @@ def test_a_day_that_fails_is_told_and_the_next_is_read(
 
 
 def test_a_pause_names_the_days_and_the_time(capsys: pytest.CaptureFixture[str]) -> None:
-    ingest._describe_pause(datetime(2026, 3, 2, 7, 0, 30), [date(2026, 3, 1)])
+    ingest._describe_pause(utc("2026-03-02 07:00:30"), [date(2026, 3, 1)])
     assert "2026-03-01 is tried again at 07:00:30 UTC." in capsys.readouterr().err
