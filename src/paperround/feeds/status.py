@@ -35,8 +35,8 @@ class FeedStatus:
     failing_days: int
     unsettled_days: int
     quarantined: int
-    late: Sequence[Reading]
     now: datetime
+    late: Sequence[Reading] = ()
 
     @property
     def age(self) -> timedelta | None:
