@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import Final
 
 import structlog
 
 from paperround.failures import OutageFilter
 from paperround.settings import Settings
+
+REQUEST_ID: Final = "request_id"  # of the HTTP request that a line, or a job, comes from
 
 
 def configure(settings: Settings, process: str) -> None:
@@ -47,3 +50,9 @@ def configure(settings: Settings, process: str) -> None:
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(process=process)
+
+
+def current_request_id() -> str | None:
+    """Return the id of the request that is being answered, or that added the job that is running."""
+    request_id: str | None = structlog.contextvars.get_contextvars().get(REQUEST_ID)
+    return request_id

@@ -22,11 +22,16 @@ from sqlalchemy import text
 
 from paperround.database import ReadSession, WriteSession, build_conninfo
 from paperround.errors import PaperroundError
+from paperround.logs import current_request_id
+from paperround.traces import current_parent
 
 logger = structlog.get_logger(__name__)
 
 FAILED_JOB_RETENTION_HOURS: Final = 7 * 24
 
+WAITING_JOB: Final = text(
+    "SELECT id FROM jobs.procrastinate_jobs WHERE queueing_lock = :queueing_lock AND status = 'todo'"
+)
 JobArgument = str | int | float | bool | None
 app = procrastinate.App(connector=procrastinate.PsycopgConnector())
 
@@ -59,18 +64,49 @@ async def defer(
 ) -> None:
     """Add a job to the queue within the session's transaction.
 
-    Nothing happens while another job with the same `queueing_lock` is waiting. Raises `QueueError`.
+    Nothing happens while another job with the same `queueing_lock` is waiting. The log says which job will
+    do the work of a request. Raises `QueueError`.
     """
     try:
         async with session.begin_nested():
             connection = await session.connection()  # this call, not begin_nested, sets the savepoint
             driver_connection = (await connection.get_raw_connection()).driver_connection
             deferrer = app.configure_task(job, connection=driver_connection, queueing_lock=queueing_lock)
-            await deferrer.defer_async(**arguments)
+            job_id = await deferrer.defer_async(**arguments)
+            await _store_origin(session, job, job_id)
     except AlreadyEnqueued:
-        logger.debug("already queued", task=job, queueing_lock=queueing_lock)
+        if current_request_id():
+            waiting = await session.scalar(WAITING_JOB, {"queueing_lock": queueing_lock})
+            logger.info("joined a job that waits", job_name=job, job_id=waiting)
     except ConnectorException as error:
         raise QueueError(str(error.__cause__ or error)) from error
+
+
+@dataclass(frozen=True)
+class JobOrigin:
+    """What added a job: the id of a request and the span of a trace (a `traceparent`), if there was one."""
+
+    request_id: str | None = None
+    trace_parent: str | None = None
+
+
+async def _store_origin(session: WriteSession, job: str, job_id: int) -> None:
+    """Note what adds the job. It is no argument of the job, since older workers would refuse that."""
+    origin = JobOrigin(current_request_id(), current_parent())
+    if origin == JobOrigin():  # the clock's jobs have none
+        return
+    logger.info("queued", job_name=job, job_id=job_id)
+    await session.execute(
+        text("INSERT INTO jobs.job_origins VALUES (:job_id, :request_id, :trace_parent)"),
+        {"job_id": job_id, "request_id": origin.request_id, "trace_parent": origin.trace_parent},
+    )
+
+
+async def load_origin(session: ReadSession, job_id: int) -> JobOrigin:
+    """Load what added the job. It is empty for jobs of the clock and of releases that noted nothing."""
+    query = text("SELECT request_id, trace_parent FROM jobs.job_origins WHERE job_id = :job_id")
+    row = (await session.execute(query, {"job_id": job_id})).one_or_none()
+    return JobOrigin(*row) if row else JobOrigin()
 
 
 async def rescue_stalled_jobs(worker_app: procrastinate.App, *, silence_seconds: float) -> int:
@@ -109,6 +145,18 @@ class QueueState:
     waiting: int
     running: int
     failed: int
+
+
+async def load_oldest_ages(session: ReadSession) -> dict[str, float]:
+    """Load how many seconds ago the oldest waiting job and the oldest running one were added; 0 for none."""
+    query = text(
+        "SELECT job.status::text AS status, extract(epoch FROM clock_timestamp() - min(event.at)) AS age "
+        "FROM jobs.procrastinate_jobs job "
+        "JOIN jobs.procrastinate_events event ON event.job_id = job.id AND event.type = 'deferred' "
+        "WHERE job.status IN ('todo', 'doing') GROUP BY job.status"
+    )
+    ages = {row.status: float(row.age) for row in await session.execute(query)}
+    return {"waiting": ages.get("todo", 0.0), "running": ages.get("doing", 0.0)}
 
 
 async def load_queue_state(session: ReadSession) -> QueueState:

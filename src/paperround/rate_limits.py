@@ -9,6 +9,7 @@ from sqlalchemy import Integer, Text, delete
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
+from paperround import metrics
 from paperround.database import Base, Database, WriteSession
 
 MAX_WINDOW: Final = timedelta(days=1)  # of all rate limits; older counts are deleted
@@ -31,6 +32,11 @@ class RateLimit(NamedTuple):
     max_attempts: int
     window: timedelta
 
+    @property
+    def name(self) -> str:
+        """The key without its last word, the network or the address that it is about, if it has several."""
+        return self.key.rpartition(" ")[0] or self.key
+
 
 async def is_allowed(database: Database, *limits: RateLimit, now: datetime) -> bool:
     """Count an attempt against each limit, and tell whether all of them still allow it.
@@ -40,7 +46,12 @@ async def is_allowed(database: Database, *limits: RateLimit, now: datetime) -> b
     ordered_limits = sorted(limits)  # one order for all transactions, so that they can't deadlock
     async with database.write_session() as session:
         counts = [await _count_attempt(session, limit, now) for limit in ordered_limits]
-    return all(count <= limit.max_attempts for count, limit in zip(counts, ordered_limits, strict=True))
+    exceeded = [
+        limit for count, limit in zip(counts, ordered_limits, strict=True) if count > limit.max_attempts
+    ]
+    for limit in exceeded:
+        metrics.RATE_LIMITED.labels(limit.name).inc()
+    return not exceeded
 
 
 async def _count_attempt(session: WriteSession, limit: RateLimit, now: datetime) -> int:

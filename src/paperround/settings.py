@@ -186,6 +186,12 @@ class Settings(BaseSettings):
     metrics_port: int = Field(
         0, ge=0, le=65535, description="The port on which the web process serves `/metrics`; 0: none."
     )
+    worker_metrics_port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        description="The port on which a worker serves `/metrics` of its own work; 0: none.",
+    )
     log_format: Literal["auto", "text", "json"] = Field(
         "auto", description="`auto`: text on a terminal, JSON elsewhere."
     )

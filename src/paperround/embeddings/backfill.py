@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import ColumnElement, Row, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
+from paperround import metrics
 from paperround.database import Database, ReadSession, WriteSession, utc_now
 from paperround.embeddings import index, models
 from paperround.embeddings.client import EncoderClient, EncoderError, EncoderRefused
@@ -214,6 +215,7 @@ async def _embed_papers(
     try:
         vectors = await encoder.encode([embedding_text(paper.title, paper.abstract) for paper in papers])
         await _store_vectors(session, model_id, papers, list(vectors), now)
+        metrics.PAPERS_EMBEDDED.inc(len(papers))
     except EncoderRefused as error:
         if len(papers) == 1:
             await _record_refusal(session, model_id, papers[0], str(error), now)

@@ -15,6 +15,7 @@ import numpy as np
 import stamina
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from paperround import metrics, traces
 from paperround.embeddings import bundled_model
 from paperround.errors import PaperroundError
 from paperround.settings import Settings
@@ -143,7 +144,8 @@ class EncoderClient:
             body = EmbeddingsRequest(model=self.name, input=list(texts)).model_dump_json().encode()
         except ValueError as error:  # a lone surrogate can't be sent
             raise EncoderRefused(f"text is not Unicode: {error}") from error
-        rows = parse_vectors(await self._ask(body), count=len(texts))
+        with metrics.measure(metrics.ENCODER_DURATION), traces.span("embeddings", "client"):
+            rows = parse_vectors(await self._ask(body), count=len(texts))
         if rows.shape[1] != (self._dimensions or rows.shape[1]):
             raise EncoderError(f"{self.name} gave {self._dimensions} dimensions, now {rows.shape[1]}")
         self._dimensions = rows.shape[1]

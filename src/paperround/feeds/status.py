@@ -53,6 +53,11 @@ class FeedStatus:
         """Whether no list could be read for a day."""
         return self.last_success is None or self.now - self.last_success > SILENT_AFTER
 
+    @property
+    def lag(self) -> timedelta:
+        """How long the day that was due first has waited; zero if none is due."""
+        return max(self.now - self.next_run, timedelta(0)) if self.next_run else timedelta(0)
+
 
 def describe_feeds(feeds: Collection[FeedStatus]) -> str:
     """Say in a few words how reading goes, such as "The papers are stale, and 35 days are failing"."""

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
 from paperround import queue
 from paperround.accounts.tables import Reader
-from paperround.database import Database, WriteSession, utc_now
+from paperround.database import Database, ReadSession, WriteSession, utc_now
 from paperround.feeds.http import FeedError
 from paperround.library.submissions import find_listing_day
 from paperround.library.tables import Submission, SubmissionState
@@ -51,6 +51,12 @@ async def fetch_due_submissions(
         await _fetch(database, source, submission, half_life=half_life, clock=clock)
         attempts += 1
     return attempts
+
+
+async def count_waiting(session: ReadSession) -> int:
+    """Count the submissions that are still to be fetched."""
+    query = select(func.count()).select_from(Submission).where(Submission.next_try_at.is_not(None))
+    return (await session.execute(query)).scalar_one()
 
 
 async def _claim(database: Database, *, now: datetime) -> Submission | None:

@@ -19,6 +19,7 @@ from typing import Final, cast
 import aiosmtplib
 from aiosmtplib import SMTPConnectError, SMTPException
 
+from paperround import metrics, traces
 from paperround.mail.errors import (
     MailError,
     MailServerUnreachable,
@@ -82,21 +83,26 @@ class SmtpMailer:
         envelope = tuple(command.encode() for command in commands)
         body = stuff_dots(to_bytes(message))
         async with self._slots:
-            connection = await self._get_connection()
-            try:
-                return await self._send_message(connection, envelope, body)
-            except MailServerUnreachable:
-                if not connection.used:
-                    raise
-            finally:
-                self._keep_idle(connection)
-            # The connection had gone stale: servers hang up on clients that are silent for a while.
-            connection.dialogue.close()
-            connection = await self._connect()
-            try:
-                return await self._send_message(connection, envelope, body)
-            finally:
-                self._keep_idle(connection)
+            with metrics.measure(metrics.SMTP_DURATION), traces.span("smtp", "client"):
+                return await self._send_on_any(envelope, body)
+
+    async def _send_on_any(self, envelope: tuple[bytes, ...], body: bytes) -> str:
+        """Send on an idle connection, and once more on a new one if that had gone stale."""
+        connection = await self._get_connection()
+        try:
+            return await self._send_message(connection, envelope, body)
+        except MailServerUnreachable:
+            if not connection.used:
+                raise
+        finally:
+            self._keep_idle(connection)
+        # The connection had gone stale: servers hang up on clients that are silent for a while.
+        connection.dialogue.close()
+        connection = await self._connect()
+        try:
+            return await self._send_message(connection, envelope, body)
+        finally:
+            self._keep_idle(connection)
 
     async def connect(self) -> None:
         """Open a connection and keep it for the next message. Raises `MailServerUnreachable`."""

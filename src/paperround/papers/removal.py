@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from paperround.database import ReadSession, WriteSession
@@ -28,6 +28,11 @@ async def readmit_paper(session: WriteSession, paper_id: str) -> bool:
     """Allow feeds to add a removed paper again. Returns whether it had been removed."""
     deletion = delete(RemovedPaper).where(RemovedPaper.paper_id == paper_id)
     return await session.scalar(deletion.returning(RemovedPaper.paper_id)) is not None
+
+
+async def count_removed(session: ReadSession) -> int:
+    """Count the papers that the operator has removed."""
+    return (await session.execute(select(func.count()).select_from(RemovedPaper))).scalar_one()
 
 
 async def is_removed(session: ReadSession, paper_id: str) -> bool:

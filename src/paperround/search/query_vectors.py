@@ -10,6 +10,7 @@ import numpy as np
 import structlog
 from cachetools import LRUCache
 
+from paperround import metrics
 from paperround.embeddings.client import EncoderError, Vectors
 
 logger = structlog.get_logger(__name__)
@@ -57,6 +58,7 @@ class QueryEncoder:
             return None
         model, normalized_text = key
         values = self._vectors.get(key)
+        metrics.count_lookups("query vectors", hits=values is not None, misses=values is None)
         if values is None:
             if self._is_cooling_down:
                 return None

@@ -12,6 +12,7 @@ from cachetools import LRUCache
 from sqlalchemy import ColumnElement, Row, Select, Text, any_, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from paperround import metrics
 from paperround.database import ReadSession
 from paperround.embeddings.tables import Embedding
 from paperround.papers.tables import FRESH_LISTING, Listing, Paper
@@ -97,6 +98,7 @@ async def _build_views(version: StatisticsVersion, rows: Sequence[Row[Any]]) -> 
     texts = [join_text(row.title, row.abstract) for row in rows]
     keys = [hashlib.md5(f"{version.key}\n{text}".encode(), usedforsecurity=False).digest() for text in texts]
     rows_of_texts = {key: _rows[key] for key in keys if key in _rows}
+    metrics.count_lookups("topic features", hits=len(rows_of_texts), misses=len(keys) - len(rows_of_texts))
     new = {key: text for key, text in zip(keys, texts, strict=True) if key not in rows_of_texts}
     vocabulary = version.statistics.vocabulary
     read = await asyncio.to_thread(lambda: [vocabulary.tf_idf_row(text) for text in new.values()])

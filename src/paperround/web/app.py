@@ -11,7 +11,7 @@ from typing import Final
 from fastapi import Depends, FastAPI
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from paperround import __version__, schema
+from paperround import __version__, schema, traces
 from paperround.database import Database
 from paperround.embeddings.client import EncoderClient
 from paperround.papers import doi
@@ -25,6 +25,7 @@ from paperround.web.api import feeds, me, papers, search, subscriptions
 from paperround.web.api import topics as topics_api
 from paperround.web.assets import Assets, fingerprint
 from paperround.web.hub import routes
+from paperround.web.instrumentation import Instrumentation
 from paperround.web.pages import (
     about,
     account,
@@ -57,6 +58,7 @@ from paperround.web.security.middleware import (
     TrailingSlash,
     UnexpectedErrors,
 )
+from paperround.web.security.request_ids import RequestIds
 from paperround.web.syndication import citations, lists, sitemap
 from paperround.web.syndication import topics as syndication_topics
 from paperround.web.views import presenters
@@ -95,6 +97,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             await stack.enter_async_context(encoder)
         app.state.query_vectors = QueryEncoder(encoder)
         stack.enter_context(metrics.serve_metrics(database, settings))
+        stack.enter_context(traces.exported("web"))
         yield
 
 
@@ -133,8 +136,10 @@ def create_app(settings: Settings, database_url: str, encoder_socket: Path | Non
         CacheControl,
         TrailingSlash,
         HostGuard,
+        Instrumentation,
         HeadAsGet,
         SecurityHeaders,
+        RequestIds,
     ):
         app.add_middleware(middleware)
     return app

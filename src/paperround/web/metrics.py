@@ -8,19 +8,17 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
 
-import structlog
-from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from paperround import queue
+from paperround import metrics, queue
 from paperround.database import Database, ReadSession, utc_now
 from paperround.digests import ledger
 from paperround.embeddings import backfill
 from paperround.feeds import status
+from paperround.library import submission_fetcher
+from paperround.papers import removal
 from paperround.settings import FeedName, Settings
-
-logger = structlog.get_logger(__name__)
 
 COLLECTION_TIMEOUT: Final = 10  # seconds for the database queries
 
@@ -39,7 +37,14 @@ async def collect_gauges(
     deliveries = await ledger.count_deliveries(session, now=now, window=None)
     subscriptions = await ledger.count_subscriptions(session)
     states = {name: await status.load_feed_status(session, name, now=now) for name in feeds}
+    lags = {name: state.lag.total_seconds() for name, state in states.items()}
+    job_ages = await queue.load_oldest_ages(session)
     vectors, jobs = await backfill.load_embedding_state(session), await queue.load_queue_state(session)
+    papers = {
+        "catalogued": vectors.done + vectors.waiting + vectors.refused,
+        "removed": await removal.count_removed(session),
+        "submitted": await submission_fetcher.count_waiting(session),
+    }
     ages = {
         name: (now - state.last_success).total_seconds()
         for name, state in states.items()
@@ -52,6 +57,9 @@ async def collect_gauges(
         GaugeMetricFamily("paperround_bounced", "Digests that came back.", value=deliveries.bounced),
         gauge_by_label("subscriptions", "Subscriptions by state.", "state", subscriptions),
         gauge_by_label("feed_age_seconds", "Since a feed was last read well.", "feed", ages),
+        gauge_by_label("feed_lag_seconds", "How late the day is that was due first.", "feed", lags),
+        gauge_by_label("papers", "Papers by state.", "state", papers),
+        gauge_by_label("oldest_job_age_seconds", "Since the oldest job was added.", "state", job_ages),
         gauge_by_label(
             "feed_quarantined", "Unreadable records.", "feed", {n: s.quarantined for n, s in states.items()}
         ),
@@ -103,16 +111,6 @@ class MetricsCollector(Collector):
 @contextmanager
 def serve_metrics(database: Database, settings: Settings) -> Iterator[None]:
     """Serve `/metrics` at the address in the settings, if there is one."""
-    if not settings.metrics_port:
+    collector = MetricsCollector(database, settings, asyncio.get_running_loop())
+    with metrics.serve(settings.metrics_host, settings.metrics_port, collector):
         yield
-        return
-    registry = CollectorRegistry()
-    registry.register(MetricsCollector(database, settings, asyncio.get_running_loop()))
-    server, thread = start_http_server(settings.metrics_port, settings.metrics_host, registry)
-    logger.info("metrics", address=f"http://{settings.metrics_host}:{settings.metrics_port}/metrics")
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ import procrastinate
 import stamina
 import structlog
 
-from paperround import queue, sample
+from paperround import metrics, queue, sample, traces
 from paperround.accounts import mail as accounts_mail
 from paperround.accounts import sign_in
 from paperround.database import Database, utc_now
@@ -193,7 +193,10 @@ async def work(
     start takes it up again.
     """
     gc.set_threshold(*GC_THRESHOLDS)
-    async with _open_app(settings, database) as app:
+    async with AsyncExitStack() as stack:
+        app = await stack.enter_async_context(_open_app(settings, database))
+        stack.enter_context(metrics.serve(settings.metrics_host, settings.worker_metrics_port))
+        stack.enter_context(traces.exported("worker"))
         context = WorkerContext(settings, database, encoder_socket, app, stalled_after)
         await app.run_worker_async(
             concurrency=MAX_CONCURRENT_JOBS,

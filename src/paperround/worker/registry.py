@@ -11,9 +11,11 @@ from pathlib import Path
 
 import procrastinate
 from procrastinate import JobContext
+from structlog.contextvars import bind_contextvars
 
-from paperround import queue
+from paperround import metrics, queue, traces
 from paperround.database import Database
+from paperround.logs import REQUEST_ID
 from paperround.settings import Settings
 
 CONTEXT_KEY = "context"  # of Procrastinate's own additional context
@@ -41,6 +43,20 @@ class WorkerContext:
 Job = Callable[[WorkerContext], Awaitable[None]]
 
 
+async def bind_origin(database: Database, name: str, job_id: int) -> queue.JobOrigin:
+    """Bind the job's id, and that of the request which added it, to the lines of this asyncio task's log.
+
+    They stay bound when the job has ended, since Procrastinate tells of a failure after that. Each job is an
+    asyncio task of its own.
+    """
+    bind_contextvars(job_name=name, job_id=job_id)
+    async with database.read_session() as session:
+        origin = await queue.load_origin(session, job_id)
+    if origin.request_id:
+        bind_contextvars(**{REQUEST_ID: origin.request_id})
+    return origin
+
+
 def job(name: str, *, exclusive: bool = False) -> Callable[[Job], Job]:
     """Register an async function as the job `name`.
 
@@ -58,7 +74,13 @@ def job(name: str, *, exclusive: bool = False) -> Callable[[Job], Job]:
 
         @queue.app.task(name=name, pass_context=True)
         async def task(job_context: JobContext) -> None:
-            await run(job_context.additional_context[CONTEXT_KEY])
+            context: WorkerContext = job_context.additional_context[CONTEXT_KEY]
+            origin = await bind_origin(context.database, name, job_context.job.id or 0)
+            with (
+                metrics.measure(metrics.JOB_DURATION, name),
+                traces.span(name, "consumer", parent=origin.trace_parent),
+            ):
+                await run(context)
 
         return run
 

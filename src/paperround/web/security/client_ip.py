@@ -9,6 +9,7 @@ from typing import Final
 from fastapi import Request
 from pydantic import IPvAnyNetwork
 
+from paperround.settings import Settings
 from paperround.web.dependencies import settings_of
 
 Address = IPv4Address | IPv6Address
@@ -45,6 +46,12 @@ def _parse_address(text: str) -> Address | None:
 
 def _is_in_networks(address: Address, networks: Sequence[IPvAnyNetwork]) -> bool:
     return any(address in network for network in networks)
+
+
+def is_trusted_proxy(peer: str, settings: Settings) -> bool:
+    """Tell whether whoever is connected is a trusted proxy, whose headers are believed."""
+    address = _parse_address(peer)
+    return address is not None and _is_in_networks(address, settings.trusted_proxies)
 
 
 def list_networks(address: Address | None) -> Sequence[str]:

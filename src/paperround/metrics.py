@@ -1,0 +1,99 @@
+"""What a process measures of its own work, by the names and units that Prometheus asks for.
+
+Every label has few values, all known beforehand: route templates instead of paths, names of jobs, outcomes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, start_http_server
+from prometheus_client.registry import Collector
+
+logger = structlog.get_logger(__name__)
+
+REGISTRY: Final = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
+
+HTTP_DURATION: Final = Histogram(
+    "paperround_http_request_duration_seconds",
+    "From a request's head to the end of the answer, by route template.",
+    ["method", "route", "status"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+    registry=REGISTRY,
+)
+JOB_DURATION: Final = Histogram(
+    "paperround_job_duration_seconds",
+    "Runs of jobs, by name and outcome.",
+    ["task", "outcome"],
+    buckets=(0.01, 0.05, 0.25, 1, 5, 15, 60, 300, 900),
+    registry=REGISTRY,
+)
+ENCODER_DURATION: Final = Histogram(
+    "paperround_encoder_request_duration_seconds",
+    "Requests of this process to the encoder, tries included.",
+    ["outcome"],
+    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 3, 10, 30, 120),
+    registry=REGISTRY,
+)
+PAPERS_EMBEDDED: Final = Counter(
+    "paperround_papers_embedded_total", "Papers that this process embedded.", registry=REGISTRY
+)
+SMTP_DURATION: Final = Histogram(
+    "paperround_smtp_duration_seconds",
+    "Handing one message to the mail server, by outcome.",
+    ["outcome"],
+    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 300),
+    registry=REGISTRY,
+)
+CACHE_LOOKUPS: Final = Counter(
+    "paperround_cache_lookups_total",
+    "Looks into a cache of this process, by whether it had the answer.",
+    ["cache", "result"],
+    registry=REGISTRY,
+)
+RATE_LIMITED: Final = Counter(
+    "paperround_rate_limited_total", "Attempts beyond a rate limit.", ["limit"], registry=REGISTRY
+)
+
+
+def count_lookups(cache: str, *, hits: int, misses: int) -> None:
+    """Count looks into the cache of this name."""
+    CACHE_LOOKUPS.labels(cache, "hit").inc(hits)
+    CACHE_LOOKUPS.labels(cache, "miss").inc(misses)
+
+
+@contextmanager
+def measure(histogram: Histogram, *labels: str) -> Iterator[None]:
+    """Observe how long the block takes. A last label, `outcome`, is added: ok, or the exception's class."""
+    started, outcome = time.perf_counter(), "ok"
+    try:
+        yield
+    except BaseException as error:
+        outcome = type(error).__name__
+        raise
+    finally:
+        histogram.labels(*labels, outcome).observe(time.perf_counter() - started)
+
+
+@contextmanager
+def serve(host: str, port: int, *collectors: Collector) -> Iterator[None]:
+    """Serve `/metrics`: this process's own and what `collectors` give. Nothing is served on port 0."""
+    if not port:
+        yield
+        return
+    registry = CollectorRegistry()
+    for collector in (REGISTRY, *collectors):
+        registry.register(collector)
+    server, thread = start_http_server(port, host, registry)
+    logger.info("metrics", address=f"http://{host}:{port}/metrics")
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(2)

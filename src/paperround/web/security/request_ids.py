@@ -1,0 +1,59 @@
+"""Gives each request an id: in every log line of it and of the jobs that it adds, and in the answer."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import Final
+
+from fastapi import Request
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bound_contextvars
+
+from paperround.logs import REQUEST_ID
+from paperround.web.dependencies import settings_of
+from paperround.web.security.client_ip import is_trusted_proxy
+
+HEADER: Final = "X-Request-ID"
+PATTERN: Final = re.compile(
+    r"[A-Za-z0-9._:/+=-]{1,64}", re.ASCII
+)  # UUIDs, and what nginx, Envoy and AWS make
+
+
+def choose_request_id(request: Request) -> str:
+    """Return the id that a trusted proxy gave, if it is one id and well formed, or else a new one."""
+    told = request.headers.getlist(HEADER)
+    if len(told) == 1 and PATTERN.fullmatch(told[0]) and comes_from_proxy(request):
+        return told[0]
+    return uuid.uuid4().hex
+
+
+def find_trace_parent(request: Request) -> str | None:
+    """Return the `traceparent` that a trusted proxy gave. OpenTelemetry ignores a malformed one."""
+    return request.headers.get("traceparent") if comes_from_proxy(request) else None
+
+
+def comes_from_proxy(request: Request) -> bool:
+    return is_trusted_proxy(request.client.host if request.client else "", settings_of(request))
+
+
+class RequestIds:
+    """A middleware that binds the request's id to its log lines and answers it in `X-Request-ID`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = choose_request_id(Request(scope))
+
+        async def with_header(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)[HEADER] = request_id
+            await send(message)
+
+        with bound_contextvars(**{REQUEST_ID: request_id}):
+            await self.app(scope, receive, with_header)
