@@ -120,11 +120,3 @@ async def test_a_newer_revision_that_names_ours_as_one_that_works_is_used(databa
 def test_indexes_of_vectors_made_while_running_are_no_difference(database_url: str) -> None:
     run_sql(database_url, "CREATE INDEX embeddings_model_7_idx ON embeddings (model_id)")
     schema.compare_with_models(database_url)
-
-
-def test_every_migration_of_tables_bounds_its_wait_for_a_lock() -> None:
-    """One queued behind a long reader would stop everybody who comes after it."""
-    for migration in (schema.project_file("migrations") / "versions").glob("*.py"):
-        source = migration.read_text(encoding="utf-8")
-        if "op.create_table" in source or "op.add_column" in source:
-            assert source.count("SET LOCAL lock_timeout") == 2, migration.name
