@@ -140,6 +140,30 @@ async def test_links_that_are_older_than_nonces_work_for_the_subscriptions_that_
     assert (await load(database)).state is SubscriptionState.unsubscribed
 
 
+async def test_whoever_confirms_sees_what_they_subscribe_to(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    """Somebody else may have filled the form in."""
+    chosen = {
+        "cadence": "weekly",
+        "weekday": "4",
+        "hour": "18",
+        "time_zone": "Asia/Tokyo",
+        "contents": "topics",
+    }
+    words = {"email": "ada@example.org", "words": "<b>how</b> models plan"}
+    await client.post("/subscribe", data=chosen | words)
+    settings = Settings(_env_file=None)
+    links = DigestLinks.from_settings(settings, await load_signer(database, settings))
+    target = (await load(database)).link_target
+    answer = await client.get(links.confirm(target).removeprefix(SITE))
+
+    for shown in ("ada@example.org", "Every Friday at 18:00, time of Asia/Tokyo", "What fits your topics"):
+        assert shown in Page(answer).text
+    assert "&lt;b&gt;how&lt;/b&gt; models plan" in answer.text
+    assert (await load(database)).state is SubscriptionState.pending
+
+
 async def test_the_link_to_the_preferences_deletes_nothing_but_has_a_link_mailed(
     client: httpx.AsyncClient, database: Database
 ) -> None:

@@ -28,6 +28,7 @@ from paperround.web.dependencies import (
 )
 from paperround.web.mail_tokens import Links, find_subscription, load_links
 from paperround.web.params import MAX_EMAIL_LENGTH
+from paperround.web.views.subscription import describe_subscription
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 Email = Annotated[str, Form(max_length=MAX_EMAIL_LENGTH)]
@@ -129,7 +130,9 @@ async def request_subscription(
 @router.get("/confirm/{token}")
 async def show_confirmation(request: Request, session: Read, links: Links, token: str) -> HTMLResponse:
     subscription = await find_subscription(session, links, "confirm", token)
-    return await render_page(request, session, "digests/confirm.html", email=subscription.email)
+    return await render_page(
+        request, session, "digests/confirm.html", described=describe_subscription(subscription)
+    )
 
 
 @router.post("/confirm/{token}")

@@ -1,0 +1,53 @@
+"""A subscription in plain words."""
+
+from __future__ import annotations
+
+from calendar import day_name
+from collections.abc import Sequence
+
+from paperround.digests.subscriptions import DEFAULT_TIME_ZONE
+from paperround.digests.tables import Cadence, Subscription, WhenEmpty
+
+
+def describe_subscription(subscription: Subscription) -> Sequence[tuple[str, str]]:
+    """Say what comes, when and how much of it: names with their values, in the order to show them."""
+    kinds = [
+        kind
+        for kind, chosen in (
+            ("what is trending", subscription.trending),
+            ("what fits your topics", subscription.topics),
+        )
+        if chosen
+    ]
+    lines = [
+        ("To", subscription.email),
+        ("What", " and ".join(kinds).capitalize() or "Nothing: neither what is trending nor your topics"),
+    ]
+    if subscription.topic_words:
+        lines.append(("New topic", subscription.topic_words))
+    return [
+        *lines,
+        (
+            "When",
+            f"{_describe_days(subscription)} at {subscription.hour:02}:00, {_describe_zone(subscription)}",
+        ),
+        ("At most", f"{subscription.max_papers} papers of each kind"),
+        ("If nothing is new", _describe_empty(subscription)),
+    ]
+
+
+def _describe_days(subscription: Subscription) -> str:
+    if subscription.cadence is Cadence.weekly:
+        return f"Every {day_name[subscription.weekday]}"
+    return "On weekdays" if subscription.cadence is Cadence.weekdays else "Every day"
+
+
+def _describe_zone(subscription: Subscription) -> str:
+    """Confirming takes the device's time zone where nobody has chosen one."""
+    if subscription.time_zone == DEFAULT_TIME_ZONE:
+        return "in this device's time zone where it tells, else UTC"
+    return f"time of {subscription.time_zone.replace('_', ' ')}"
+
+
+def _describe_empty(subscription: Subscription) -> str:
+    return "A short note" if subscription.when_empty is WhenEmpty.note else "No mail"
