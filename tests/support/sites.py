@@ -30,6 +30,7 @@ from paperround.settings import Settings
 from paperround.tokens import load_signer
 from paperround.topics import edition_matches
 from paperround.web.app import create_app
+from paperround.web.server import ConnectionLimits, bounded_protocol
 
 from support.databases import new_database
 
@@ -68,7 +69,10 @@ def web_app(settings: Settings, url: str) -> Iterator[FastAPI]:
 def running_site(settings: Settings, url: str) -> Iterator[str]:
     """Run the web process's application on a loopback port; its address."""
     with web_app(settings, url) as app:
-        web = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False))
+        protocol = bounded_protocol(ConnectionLimits(), settings.trusted_proxies)
+        web = uvicorn.Server(
+            uvicorn.Config(app, port=0, http=protocol, log_config=None, access_log=False, proxy_headers=False)
+        )
         thread = threading.Thread(target=web.run, daemon=True)
         thread.start()
         deadline = time.monotonic() + 60
