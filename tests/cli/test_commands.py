@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -18,38 +15,16 @@ from paperround.papers.tables import Listing
 
 from support.arxiv_server import ArxivPaper, ArxivServer, running_arxiv_server
 from support.commands import run_command
+from support.encoders import running_inference_server
 from support.factories import feed_record, store_listing
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-class Inference(BaseHTTPRequestHandler):
-    """Speaks OpenAI's embeddings protocol: a text's vector tells how long it is."""
-
-    def do_POST(self) -> None:
-        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        rows = [
-            {"object": "embedding", "index": n, "embedding": [1.0, float(len(text)), 2.0]}
-            for n, text in enumerate(request["input"])
-        ]
-        body = json.dumps({"object": "list", "model": request["model"], "data": rows}).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture
 def inference() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Inference)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with running_inference_server() as url:
+        yield url
 
 
 @pytest.fixture

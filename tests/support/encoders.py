@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socket import AF_UNIX
 from socket import socket as Socket  # noqa: N812 - a type here; `socket` is a path
@@ -148,3 +150,33 @@ def wait_for_encoder(socket: Path, running: subprocess.Popen[bytes], seconds: fl
         time.sleep(0.05)
     running.kill()
     pytest.fail(f"no encoder: {running.communicate()[1].decode()}")
+
+
+class Inference(BaseHTTPRequestHandler):
+    """Speaks OpenAI's embeddings protocol: a text's vector tells how long it is."""
+
+    def do_POST(self) -> None:
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        rows = [
+            {"object": "embedding", "index": n, "embedding": [1.0, float(len(text)), 2.0]}
+            for n, text in enumerate(request["input"])
+        ]
+        body = json.dumps({"object": "list", "model": request["model"], "data": rows}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def running_inference_server() -> Iterator[str]:
+    """The address of a server with the OpenAI embeddings protocol that isn't ours."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Inference)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()

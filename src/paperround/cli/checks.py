@@ -31,6 +31,7 @@ from paperround.settings import FeedName, Settings
 
 MIN_FREE_SPACE: Final = 500_000_000  # bytes
 MAX_CLOCK_DIFFERENCE: Final = timedelta(minutes=1)
+OUTSIDE_ERRORS: Final = (SQLAlchemyError, PaperroundError, OSError)
 TRIAL_TIMEOUT: Final = 60.0  # seconds for one trial
 
 
@@ -52,14 +53,18 @@ class TrialFailed(PaperroundError):
 async def run_checks(settings: Settings) -> AsyncIterator[Finding]:
     """Try the disk, the database, the feeds, the clock, the encoder and the mail server, one by one."""
     yield await _try("disk", lambda: _try_disk(settings.data_dir))
+    has_database = False
     try:
         async with open_database(settings, "paperround doctor", schema_rule="accept") as database:
             finding = await _try("database", lambda: _try_database(database))
             yield finding
-            for name in settings.feeds if finding.is_good else ():
+            has_database = finding.is_good
+            for name in settings.feeds if has_database else ():
                 yield await _try(f"feed {name}", partial(_try_feed, name, settings, database))
-    except (SQLAlchemyError, PaperroundError) as error:
+    except OUTSIDE_ERRORS as error:
         yield _describe("database", error)
+    if not has_database:
+        yield Finding("feeds", False, "They weren't tried, because that needs the database.")
     yield await _try("clock", lambda: _try_clock(settings))
     yield await _try("encoder", lambda: _try_encoder(settings))
     yield await _try("mail", lambda: _try_mail(settings))
@@ -70,7 +75,7 @@ async def _try(subject: str, trial: Callable[[], Awaitable[str]]) -> Finding:
     try:
         async with asyncio.timeout(TRIAL_TIMEOUT):
             return Finding(subject, True, await trial())
-    except (SQLAlchemyError, PaperroundError, OSError) as error:
+    except OUTSIDE_ERRORS as error:
         return _describe(subject, error)
 
 
@@ -85,7 +90,7 @@ def _describe(subject: str, error: Exception) -> Finding:
 
 async def _try_disk(folder: Path) -> str:
     """Write to the data folder, or to the folder in which it would be made."""
-    place = next(parent for parent in (folder, *folder.parents) if parent.is_dir())
+    place = next(parent for parent in (folder, *folder.parents) if parent.exists())
     try:
         with tempfile.TemporaryFile(dir=place) as file:
             file.write(b"x" * 4096)
@@ -117,20 +122,21 @@ async def _try_database(database: Database) -> str:
 async def _try_feed(name: FeedName, settings: Settings, database: Database) -> str:
     """Fetch today's list, as the worker does."""
     async with open_feed(name, settings, database) as feed:
-        records = await feed.fetch_records(utc_now().date())
-    return f"It answers; today's list has {len(records)} papers."
+        fetched = await feed.fetch_records(utc_now().date())
+    return f"It answers; papers on today's list: {len(fetched.records)}."
 
 
 async def _try_clock(settings: Settings) -> str:
-    """Compare our clock with that of the feed's host."""
+    """Compare our clock with that of a feed's host."""
+    feed = settings.huggingface_url if "huggingface" in settings.feeds else settings.arxiv_url
     try:
         async with httpx.AsyncClient(timeout=10) as client:
-            answer = await client.head(str(settings.huggingface_url))
+            answer = await client.head(str(feed))
         moment = parsedate_to_datetime(answer.headers["Date"])
     except (httpx.HTTPError, httpx.InvalidURL, KeyError, ValueError):
         return f"It is {utc_now():%Y-%m-%d %H:%M} UTC; nobody else could be asked."
-    _compare_clocks(f"that of {settings.huggingface_url.host}", moment.replace(tzinfo=moment.tzinfo or UTC))
-    return f"It is {utc_now():%Y-%m-%d %H:%M} UTC, as {settings.huggingface_url.host} says too."
+    _compare_clocks(f"that of {feed.host}", moment.replace(tzinfo=moment.tzinfo or UTC))
+    return f"It is {utc_now():%Y-%m-%d %H:%M} UTC, as {feed.host} says too."
 
 
 def _compare_clocks(other: str, moment: datetime) -> None:

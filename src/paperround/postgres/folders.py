@@ -78,16 +78,22 @@ def socket_folder(parent: Path, owner: Account | None = None) -> Path:
     folder = socket_path(parent)
     if folder.parent == parent:
         make_folder(parent)
-    with suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
     try:
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError as error:
         raise PostgresError(
-            f"The socket folder {folder} is no folder that can be used ({error}). Remove it."
+            f"The socket folder {folder} is no folder that can be used ({error}). Remove it, or set "
+            "PAPERROUND_DATA_DIR to a folder that may be written to."
         ) from error
     try:
         _take_over(descriptor, folder, owner)
+    except OSError as error:
+        raise PostgresError(
+            f"The socket folder {folder} can't be made private ({error.strerror}). Run Paperround as its "
+            "owner, or set PAPERROUND_DATA_DIR to a folder that may be written to."
+        ) from error
     finally:
         os.close(descriptor)
     return folder
