@@ -75,7 +75,7 @@ class KeptEncoder:
 
         return load_model(Settings(_env_file=None))
 
-    async def model(self) -> ModelInfo:
+    async def describe_model(self) -> ModelInfo:
         return ModelInfo(self.name, (await self.encode(["How long?"])).shape[1])
 
     async def encode(self, texts: Sequence[str]) -> Vectors:

@@ -1,35 +1,45 @@
-"""Bibliographies: what the entries of a file name that a reference manager exported (BibTeX or RIS). Pure.
+"""Bibliographies: what the entries of a file name that a reference manager exported, whatever its format.
 
-The file may hold anything. It is parsed entry by entry, within bounds of size and time.
+The file may hold anything. It is read entry by entry, within bounds of size and time. These are pure
+functions.
 """
 
 from __future__ import annotations
 
-import logging
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
-
-import rispy
-from bibtexparser.entrypoint import parse_string
-from bibtexparser.exceptions import ParsingException
+from typing import Final, NamedTuple
 
 from paperround.errors import PaperroundError
 from paperround.papers import arxiv_id, doi
 from paperround.text.markup import render_unicode, to_plain_text
+from paperround.topics.references.bibtex import ENTRY, read_bibtex
+from paperround.topics.references.decoding import decode_file
+from paperround.topics.references.other_formats import read_csl, read_csv, read_list
+from paperround.topics.references.tagged import ENDNOTE_LINE, TAGGED_LINE, read_endnote, read_ris
 
-MAX_BYTES: Final = 2_000_000
-MAX_ENTRIES: Final = 2000
-MAX_ENTRY_LENGTH: Final = 60_000  # characters
-PARSE_TIMEOUT: Final = 3.0  # seconds; a large file takes one
+MAX_BYTES: Final = 30_000_000
+MAX_ENTRIES: Final = 10_000
+MAX_FIELD_LENGTH: Final = 60_000  # characters of one field that are looked at
+PARSE_TIMEOUT: Final = 20.0  # seconds; 30 MB take three
 MAX_TITLE_LENGTH: Final = 500
+SAMPLE_LENGTH: Final = 200_000  # characters by which the format is told
 
-ARXIV_DOI: Final = re.compile(r"10\.48550/arxiv\.(?P<id>\S+)", re.I)
-BIBTEX_STARTS: Final = re.compile(r"^[ \t]*@(?=\s*\w)", re.M)
-RIS_STARTS: Final = re.compile(r"^TY  - ", re.M)
+ARXIV_DOI: Final = re.compile(r"10\.48550/arxiv\.(?P<id>[\w./-]+)", re.I)
+ARXIV_MENTION: Final = re.compile(r"(?:arxiv(?:\.org/(?:abs|pdf|html))?[:/\s]\s?|\babs/)(\S{1,40})", re.I)
 
-logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)  # it logs every entry that it cannot read
+ID_FIELDS: Final = (
+    "eprint", "arxivid", "arxiv", "doi", "do", "url", "ur", "l1", "l2", "l3", "lk", "an", "u", "m3", "volume",
+    "vl", "journal", "jo", "ja", "jf", "t2", "note", "n1", "number", "extra", "lid", "aid", "j", "archive_id",
+    "archiveid", "howpublished", "archiveprefix", "r", "m1", "file attachments",
+)  # fmt: skip
+TITLE_FIELDS: Final = ("title", "ti", "t1", "t", "ct", "bt", *("article title", "document title"))
+DOI_FIELDS: Final = ("doi", "do", "r", "lid", "aid", "m3", "url", "ur", "u", "l3", "note", "n1", "extra")
+
+ABSTRACTS: Final = ("abstract", "ab", "x")
+
+Record = Mapping[str, Sequence[str]]
 
 
 class Reference(NamedTuple):
@@ -46,89 +56,90 @@ class Reference(NamedTuple):
 
 
 class BibliographyInvalid(PaperroundError):
-    """The file is neither BibTeX nor RIS, or too large. The text tells the reader which."""
+    """The file is in no format that can be read, or too large. The text tells the reader which."""
 
     title = "Not a library"
     status = 400
+    advice = (
+        "Export it as BibTeX, RIS, EndNote (.enw), PubMed (.nbib), CSL JSON or CSV, or make a list of arXiv "
+        "ids or DOIs."
+    )
 
 
 def parse_bibliography(content: bytes, *, clock: Callable[[], float] = time.monotonic) -> list[Reference]:
     """List the distinct entries that name something, in the file's order. Raises `BibliographyInvalid`."""
     if len(content) > MAX_BYTES:
-        raise BibliographyInvalid(f"The file is too large: at most {MAX_BYTES // 1_000_000} MB can be read.")
-    text = content.decode("utf-8-sig", "replace").replace("\0", "").replace("\r\n", "\n")
-    if RIS_STARTS.search(text):
-        records = _parse_within_timeout(_split_entries(text, RIS_STARTS), _parse_ris, clock)
-    else:
-        records = _parse_within_timeout(_split_entries(text, BIBTEX_STARTS), _parse_bibtex, clock)
+        raise BibliographyInvalid(
+            f"The file is too large: at most {MAX_BYTES // 1_000_000} MB can be read.",
+            advice="Export a part of it.",
+        )
+    records = _stop_in_time(_read_records(decode_file(content)), clock)
     references = dict.fromkeys(reference for record in records if any(reference := _build_reference(record)))
     if not references:
-        raise BibliographyInvalid("No entry of a BibTeX or RIS file was found in it.")
+        raise BibliographyInvalid("No entry of a library was found in it.")
     return list(references)
 
 
-def _split_entries(text: str, starts: re.Pattern[str]) -> Iterator[str]:
-    """Split a file into entries. Pieces that are too long to be an entry are skipped."""
-    places = [match.start() for match in starts.finditer(text)][: MAX_ENTRIES + 1]
-    for start, end in zip(places, [*places[1:], len(text)], strict=False):
-        if end - start <= MAX_ENTRY_LENGTH:
-            yield text[start:end]
+def _read_records(text: str) -> Iterator[Record]:
+    """Read a file in the format that its beginning looks like."""
+    sample = text[:SAMPLE_LENGTH]
+    first = sample.lstrip()[:1]
+    if first in ("[", "{") and (items := list(read_csl(text))):
+        return _as_lists(items)
+    tagged = [tag[1].upper() for line in sample.split("\n") if (tag := TAGGED_LINE.match(line))]
+    if ENTRY.search(sample) and "TY" not in tagged:
+        return _as_lists(read_bibtex(text))
+    if {"TY", "PMID"} & set(tagged) or ({"TI", "T1"} & set(tagged) and len(tagged) > 1):
+        return ({tag.lower(): values for tag, values in record.items()} for record in read_ris(text))
+    if sum(ENDNOTE_LINE.match(line) is not None for line in sample.split("\n")) > 1:
+        return ({tag.lower(): values for tag, values in record.items()} for record in read_endnote(text))
+    rows = _as_lists(read_csv(text))
+    if (row := next(rows, None)) is not None:
+        return iter([row, *rows])
+    return _as_lists(read_list(text))
 
 
-def _parse_within_timeout(
-    pieces: Iterable[str],
-    parse: Callable[[str], Iterable[Mapping[str, Any]]],
-    clock: Callable[[], float],
-) -> Iterator[Mapping[str, Any]]:
-    """Parse entries until the time is over."""
+def _as_lists(records: Iterable[Mapping[str, str]]) -> Iterator[Record]:
+    return ({name: [value] for name, value in record.items()} for record in records)
+
+
+def _stop_in_time(records: Iterator[Record], clock: Callable[[], float]) -> Iterator[Record]:
     deadline = clock() + PARSE_TIMEOUT
-    for piece in pieces:
-        if clock() > deadline:
+    for number, record in enumerate(records):
+        if number >= MAX_ENTRIES or clock() > deadline:
             return
-        yield from parse(piece)
+        yield record
 
 
-def _parse_bibtex(piece: str) -> Iterable[Mapping[str, Any]]:
-    try:
-        library = parse_string(piece, parse_stack=[])
-    except (ValueError, IndexError, AttributeError, RecursionError, ParsingException):
-        return []
-    return [{field.key.lower(): field.value for field in entry.fields} for entry in library.entries]
-
-
-def _parse_ris(piece: str) -> Iterable[Mapping[str, Any]]:
-    try:
-        records: Sequence[Mapping[str, Any]] = rispy.loads(piece)
-    except (ValueError, IndexError, KeyError, AttributeError, TypeError, OSError):  # raised for broken lines
-        return []
-    return records
-
-
-def _build_reference(record: Mapping[str, Any]) -> Reference:
-    texts = {key: _strip_field(value) for key, value in record.items()}
-    candidates = [*(texts.get(name, "") for name in ("eprint", "arxivid", "arxiv", "doi", "url", "note")),
-                  *texts.values()]  # fmt: skip
-    title = next((texts[name] for name in ("title", "primary_title") if texts.get(name)), "")
-    dois = (doi.find_doi(texts.get(name, "")) for name in ("doi", "url", "urls"))
+def _build_reference(record: Record) -> Reference:
+    texts = {name: [_strip_field(value) for value in values] for name, values in record.items()}
+    title = next((value for name in TITLE_FIELDS for value in texts.get(name, ()) if value), "")
+    likely = [value for name in ID_FIELDS for value in texts.get(name, ())]
+    others = [
+        value for name, values in texts.items() if name not in ("abstract", "ab", "x") for value in values
+    ]
+    dois = (doi.find_doi(value) for name in DOI_FIELDS for value in texts.get(name, ()))
     return Reference(
-        next(filter(None, map(_find_arxiv_id, candidates)), ""),
+        next(filter(None, map(_find_arxiv_id, [*likely, *others])), ""),
         next(filter(None, dois), ""),
-        to_plain_text(render_unicode(title.replace("{", "").replace("}", "")))[:MAX_TITLE_LENGTH],
+        to_plain_text(render_unicode(title.replace("{", "").replace("}", "")))[:MAX_TITLE_LENGTH].rstrip(
+            ". "
+        ),
     )
 
 
-def _strip_field(value: object) -> str:
-    """Strip the braces or quotes around a field."""
-    first = value[0] if isinstance(value, list) and value else value
-    text = first.strip() if isinstance(first, str) else ""
+def _strip_field(value: str) -> str:
+    """Strip the braces or quotes around a whole field."""
+    text = value[:MAX_FIELD_LENGTH].strip()
     if len(text) > 1 and (text[0], text[-1]) in {("{", "}"), ('"', '"')}:
         text = text[1:-1]
-    return to_plain_text(text[:MAX_ENTRY_LENGTH])
+    return to_plain_text(text)
 
 
 def _find_arxiv_id(text: str) -> str | None:
-    """Find an arXiv id: alone, in an address, in arXiv's own DOI, or after `arXiv:`."""
+    """Find an arXiv id: alone, in an address, in arXiv's own DOI, or after `arXiv:` or `abs/`."""
     arxiv_doi = ARXIV_DOI.search(text)
-    return arxiv_id.parse_id_or_url(arxiv_doi["id"] if arxiv_doi else text) or next(
-        filter(None, map(arxiv_id.parse_id_or_url, re.findall(r"arxiv:\s?\S{1,40}", text[:1000], re.I))), None
-    )
+    if arxiv_doi:
+        return arxiv_id.parse_id_or_url(arxiv_doi["id"].rstrip("."))
+    mentions = (mention.rstrip(".,;)]}") for mention in ARXIV_MENTION.findall(text[:1000]))
+    return arxiv_id.parse_id_or_url(text) or next(filter(None, map(arxiv_id.parse_id_or_url, mentions)), None)

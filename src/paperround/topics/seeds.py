@@ -15,7 +15,7 @@ from paperround.text.words import normalise_words
 from paperround.topics.bibliography import Reference
 
 MAX_IDS: Final = 500  # that are read from a text
-MAX_TITLES: Final = 500  # that are looked up
+TITLE_BATCH: Final = 200  # titles that one statement looks up
 MAX_TITLE_CANDIDATES: Final = 50  # papers with all words of a title that are compared with it
 
 # A word of a title stands in the search column with `=` before it (papers/search_column.py).
@@ -96,12 +96,14 @@ async def _find_by_doi(session: ReadSession, dois: Iterable[str]) -> Mapping[str
 
 async def _find_by_title(session: ReadSession, titles: Iterable[str]) -> Mapping[str, str]:
     """Map titles to the ids of papers that have exactly these words, apart from accents and signs."""
-    distinct_titles = sorted(title for title in titles if normalise_words(title))[:MAX_TITLES]
-    words = [normalise_words(title) for title in distinct_titles]
+    words_by_title = {title: words for title in sorted(titles) if (words := normalise_words(title))}
     ids_by_title: dict[str, str] = {}
-    for place, paper_id, title in await session.execute(
-        FIND_BY_TITLE, {"titles": words, "most": MAX_TITLE_CANDIDATES}
-    ):
-        if normalise_words(title) == words[place - 1]:
-            ids_by_title[distinct_titles[place - 1]] = paper_id
+    items = list(words_by_title.items())
+    for start in range(0, len(items), TITLE_BATCH):
+        batch = items[start : start + TITLE_BATCH]
+        parameters = {"titles": [words for _, words in batch], "most": MAX_TITLE_CANDIDATES}
+        for place, paper_id, title in await session.execute(FIND_BY_TITLE, parameters):
+            asked, words = batch[place - 1]
+            if normalise_words(title) == words:
+                ids_by_title[asked] = paper_id
     return ids_by_title

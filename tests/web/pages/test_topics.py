@@ -120,7 +120,8 @@ async def test_a_library_is_looked_at_first_then_followed_by_its_papers(
 
 
 @pytest.mark.parametrize(
-    ("content", "told"), [(b"%PDF-1.7", "No entry of a BibTeX or RIS"), (b"x" * 2_000_001, "at most 2 MB")]
+    ("content", "told"),
+    [(b"%PDF-1.7", "No entry of a library was found"), (b"x" * 30_000_001, "at most 30 MB")],
 )
 async def test_a_file_that_is_no_library_is_refused_in_words(
     browser: httpx.AsyncClient, ada: Person, content: bytes, told: str

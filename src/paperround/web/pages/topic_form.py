@@ -18,7 +18,7 @@ from paperround.database import ReadSession
 from paperround.papers import editions
 from paperround.search.query_vectors import QueryVector
 from paperround.topics import bibliography, reader_topics, seeds
-from paperround.topics.bibliography import BibliographyInvalid
+from paperround.topics.bibliography import BibliographyInvalid, Reference
 from paperround.topics.matcher import match_papers
 from paperround.topics.reader_topics import MAX_EXAMPLES, TopicDraft, TopicInvalid
 from paperround.web.dependencies import Now, SignedIn, database_of, render_page
@@ -47,6 +47,7 @@ class TopicForm:
     authors: str = ""
     daily: str = "5"
     library: bytes = b""
+    references: Sequence[Reference] = ()  # of the library, once it is parsed
 
     @classmethod
     def from_draft(cls, draft: TopicDraft) -> TopicForm:
@@ -82,23 +83,23 @@ SentForm = Annotated[TopicForm, Depends(read_form)]
 class ParsedForm:
     """What a form says.
 
-    `unknown` are papers that it names and the catalogue does not have. `left_out` is how many papers are more
-    than a topic can hold.
+    `unknown` are papers that it names and the catalogue does not have, and `known` counts those that it has.
+    `left_out` is how many papers are more than a topic can hold.
     """
 
     draft: TopicDraft
     unknown: Sequence[str] = ()
     left_out: int = 0
+    known: int = 0
 
 
 async def parse_form(session: ReadSession, form: TopicForm) -> ParsedForm:
-    """Parse a form. Raises `TopicInvalid` and `BibliographyInvalid`."""
+    """Parse a form, whose library is parsed already. Raises `TopicInvalid`."""
     parsed_ids = seeds.parse_ids(form.papers)
     resolved = await seeds.resolve_ids(session, parsed_ids.ids)
     ids, unknown = [*resolved.paper_ids], [*parsed_ids.unrecognised, *resolved.missing]
-    if form.library:
-        library = await asyncio.to_thread(bibliography.parse_bibliography, form.library)
-        resolved_references = await seeds.resolve_references(session, library)
+    if form.references:
+        resolved_references = await seeds.resolve_references(session, form.references)
         ids, unknown = [*ids, *resolved_references.paper_ids], [*unknown, *resolved_references.missing]
     examples = tuple(dict.fromkeys(ids))
     draft = TopicDraft(
@@ -110,7 +111,7 @@ async def parse_form(session: ReadSession, form: TopicForm) -> ParsedForm:
         _split_list(form.authors),
         int(form.daily) if form.daily.isdecimal() else 0,
     )
-    return ParsedForm(draft, unknown, max(len(examples) - MAX_EXAMPLES, 0))
+    return ParsedForm(draft, unknown, max(len(examples) - MAX_EXAMPLES, 0), known=len(examples))
 
 
 def _split_list(text: str) -> tuple[str, ...]:
@@ -194,18 +195,23 @@ async def _preview_form(request: Request, reader: Reader, form: TopicForm, now: 
     """Preview a form: its matches of the last days, or what is wrong with it."""
     vectors = await encode_texts(request, {NEW_TOPIC: form.words[: reader_topics.MAX_WORDS_LENGTH]})
     try:
+        if form.library:  # it may take seconds, so no database connection waits for it
+            references = await asyncio.to_thread(bibliography.parse_bibliography, form.library)
+            form = replace(form, references=references)
         async with database_of(request).read_session() as session:
             parsed = await parse_form(session, form)
             draft = reader_topics.check_draft(parsed.draft)
             matches = await _match_draft(session, reader, draft, vectors.get(NEW_TOPIC), now)
     except (TopicInvalid, BibliographyInvalid) as error:
-        return {**EMPTY_PREVIEW, "error": str(error)}
+        return {**EMPTY_PREVIEW, "error": error.detail}
     return {
         **EMPTY_PREVIEW,
         **matches,
         "draft": draft,
         "unknown": parsed.unknown,
         "left_out": parsed.left_out,
+        "known": parsed.known,
+        "entries": len(form.references),
     }
 
 
@@ -213,6 +219,8 @@ EMPTY_PREVIEW: Final[dict[str, Any]] = {
     "draft": None,
     "unknown": (),
     "left_out": 0,
+    "known": 0,
+    "entries": 0,
     "error": "",
     "matches": None,
     "span": PREVIEW_DAYS,

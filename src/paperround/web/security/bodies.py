@@ -13,7 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from paperround.errors import PaperroundError
 from paperround.web import errors
-from paperround.web.dependencies import BadRequest
+from paperround.web.dependencies import BadRequest, settings_of, signer_of
+from paperround.web.security import cookies
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 UPLOAD: Final = "multipart/form-data"
@@ -23,6 +24,7 @@ JSON_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 NUL: Final = "There is a NUL character in what was sent."
 MAX_BODY_BYTES: Final = 1_000_000  # bytes
 MAX_UPLOAD_BYTES: Final = 5_000_000
+MAX_LIBRARY_BYTES: Final = 31_000_000  # of a signed-in browser, which may send a whole library
 BODY_TOO_LARGE: Final = "That is too long. At most {} MB can be sent."
 
 
@@ -55,7 +57,7 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        most = MAX_UPLOAD_BYTES if parse_content_type(headers)[0] == UPLOAD else MAX_BODY_BYTES
+        most = _find_limit(scope, headers)
         told = headers.get("content-length", "0")
         if not (told.isascii() and told.isdecimal()) or len(told) > 18 or int(told) > most:
             response = await errors.build_error_response(
@@ -74,6 +76,15 @@ class BodyLimit:
             return message
 
         await self.app(scope, counting, send)
+
+
+def _find_limit(scope: Scope, headers: Headers) -> int:
+    """Find how many bytes a body may have. Only what we signed ourselves makes it more."""
+    if parse_content_type(headers)[0] != UPLOAD:
+        return MAX_BODY_BYTES
+    request = Request(scope)
+    is_signed_in = cookies.read_session_token(request, signer_of(request), settings_of(request)) is not None
+    return MAX_LIBRARY_BYTES if is_signed_in else MAX_UPLOAD_BYTES
 
 
 async def require_plain_text(request: Request) -> None:
