@@ -115,9 +115,7 @@ def _build_reference(record: Record) -> Reference:
     texts = {name: [_strip_field(value) for value in values] for name, values in record.items()}
     title = next((value for name in TITLE_FIELDS for value in texts.get(name, ()) if value), "")
     likely = [value for name in ID_FIELDS for value in texts.get(name, ())]
-    others = [
-        value for name, values in texts.items() if name not in ("abstract", "ab", "x") for value in values
-    ]
+    others = [value for name, values in texts.items() if name not in ABSTRACTS for value in values]
     dois = (doi.find_doi(value) for name in DOI_FIELDS for value in texts.get(name, ()))
     return Reference(
         next(filter(None, map(_find_arxiv_id, [*likely, *others])), ""),
