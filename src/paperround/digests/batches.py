@@ -1,10 +1,14 @@
-"""Batches of deliveries: topics are matched, deliveries claimed, and papers selected for them."""
+"""Batches of deliveries: deliveries are claimed, and papers selected for them.
+
+Those whose readers' topics changed are left, and the topics matched before the next batch: a batch without
+such a change looks once, and no row is locked while topics are matched.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 from paperround.database import Database, ReadSession, WriteSession
@@ -14,8 +18,10 @@ from paperround.digests.renderer import Digest
 from paperround.digests.selection import (
     PendingDelivery,
     Selection,
+    TopicDays,
     TrendingPapers,
     find_topic_days,
+    load_histories,
     select_papers,
 )
 from paperround.digests.tables import LinkTarget, WhenEmpty
@@ -43,11 +49,15 @@ class DeliveryBatches:
         self._items = DigestItemCache()
         self._trending = TrendingPapers()
         self._rounds_left: Counter[int] = Counter()  # rounds for which each delivery was left
+        self._unmatched: dict[
+            tuple[date, date], Mapping[int, int]
+        ] = {}  # the readers whose topics are matched before the next batch
 
     async def claim_next(self, sender: int) -> Sequence[tuple[PendingDelivery, Digest]] | None:
-        """Match topics, then claim some deliveries with what goes into them.
+        """Claim some deliveries with what goes into them.
 
-        None means that nothing is due.
+        The topics of readers whose deliveries were left in the batch before are matched first. None means
+        that nothing is due.
         """
         await self._match_topics()
         async with self._database.write_session() as session:
@@ -65,17 +75,12 @@ class DeliveryBatches:
         ]
 
     async def _match_topics(self) -> None:
-        """Match the topics of the readers whose deliveries are claimed next. No row is locked meanwhile."""
-        database, encoder = self._database, self._encoder
-        async with database.read_session() as session:
-            due = await claims.list_due(session, limit=self._batch_size, now=self._clock())
-            topic_days = await find_topic_days(
-                session, [delivery for delivery in due if delivery.papers is None]
-            )
-        for (first, last), readers in topic_days.items():
+        """Match the topics of the readers whose deliveries were left. No row is locked meanwhile."""
+        unmatched, self._unmatched = self._unmatched, {}
+        for (first, last), readers in unmatched.items():
             is_complete = await match_changed_topics(
-                database,
-                lambda day: match_edition(database, day, encoder),
+                self._database,
+                lambda day: match_edition(self._database, day, self._encoder),
                 set(readers.values()),
                 first,
                 last,
@@ -86,13 +91,14 @@ class DeliveryBatches:
     async def _select(self, session: WriteSession, locked: Sequence[PendingDelivery]) -> dict[int, Selection]:
         """Select papers, the same ones as before for deliveries that were tried. Empty digests are dropped.
 
-        A delivery is left for the next round where its reader's topics changed, or it came up, after topics
-        were matched. Topics that could not be matched in some rounds are done without.
+        A delivery is left for the next round where a topic of its reader is not matched as it is now.
+        Topics that could not be matched in some rounds are done without.
         """
         unselected = [delivery for delivery in locked if delivery.papers is None]
-        unmatched = await self._find_unmatched(session, unselected)
+        histories = await load_histories(session, unselected) if unselected else {}
+        unmatched = await self._find_unmatched(session, find_topic_days(unselected, histories))
         new = [delivery for delivery in unselected if delivery.id not in unmatched]
-        selected = await select_papers(session, new, self._trending) if new else {}
+        selected = await select_papers(session, new, histories, self._trending) if new else {}
         empty = {
             delivery.id
             for delivery in new
@@ -106,23 +112,21 @@ class DeliveryBatches:
         }
         return tried | {key: selection for key, selection in selected.items() if key not in empty}
 
-    async def _find_unmatched(
-        self, session: ReadSession, pending: Sequence[PendingDelivery]
-    ) -> frozenset[int]:
-        """Find the deliveries whose readers' topics are to be matched first."""
-        unmatched: set[int] = set()
-        for (first, last), readers in (await find_topic_days(session, pending)).items():
+    async def _find_unmatched(self, session: ReadSession, topic_days: TopicDays) -> frozenset[int]:
+        """Find the deliveries whose readers' topics are to be matched first, and keep these readers."""
+        for days, readers in topic_days.items():
             waiting = {
                 delivery: reader
                 for delivery, reader in readers.items()
                 if self._rounds_left[delivery] < MAX_MATCHING_ROUNDS
             }
-            if not waiting:
-                continue
-            changed = await find_unmatched_readers(session, set(waiting.values()), first, last)
-            unmatched |= {delivery for delivery, reader in waiting.items() if reader in changed}
+            changed = await find_unmatched_readers(session, set(waiting.values()), *days) if waiting else ()
+            left = {delivery: reader for delivery, reader in waiting.items() if reader in changed}
+            if left:
+                self._unmatched[days] = left
+        unmatched = frozenset(delivery for readers in self._unmatched.values() for delivery in readers)
         self._rounds_left.update(unmatched)
-        return frozenset(unmatched)
+        return unmatched
 
 
 def build_digest(pending: PendingDelivery, selection: Selection, items: Mapping[str, DigestItem]) -> Digest:

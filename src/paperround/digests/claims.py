@@ -18,7 +18,7 @@ import structlog
 from sqlalchemy import Select, Update, delete, exists, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from paperround.database import Database, ReadSession, WriteSession
+from paperround.database import Database, WriteSession
 from paperround.digests import bounces
 from paperround.digests.bounce_rules import classify_status
 from paperround.digests.delivery_states import (
@@ -93,12 +93,6 @@ async def unregister_sender(session: WriteSession, sender: int) -> None:
     )
     await session.execute(returned)
     await session.execute(delete(Sender).where(Sender.id == sender))
-
-
-async def list_due(session: ReadSession, *, limit: int, now: datetime) -> Sequence[PendingDelivery]:
-    """List deliveries that are to be tried now, in the order of claiming, without locking them."""
-    query = _select_due(limit, now).where(Subscription.state == SubscriptionState.active)
-    return [PendingDelivery(**row) for row in (await session.execute(query)).mappings()]
 
 
 async def lock_due(

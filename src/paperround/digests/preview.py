@@ -13,7 +13,13 @@ from paperround.digests.batches import build_digest
 from paperround.digests.items import DigestItemCache
 from paperround.digests.links import DigestLinks
 from paperround.digests.renderer import DigestRenderer
-from paperround.digests.selection import PendingDelivery, TrendingPapers, find_topic_days, select_papers
+from paperround.digests.selection import (
+    PendingDelivery,
+    TrendingPapers,
+    find_topic_days,
+    load_histories,
+    select_papers,
+)
 from paperround.digests.subscriptions import schedule_of
 from paperround.digests.tables import Cadence, Subscription, WhenEmpty
 from paperround.digests.topic_matches import match_changed_topics
@@ -36,13 +42,14 @@ async def render_preview(
     async with database.read_session() as session:
         subscription = await session.scalar(select(Subscription).where(Subscription.email == email))
         pending = _plan(subscription or _new_subscription(email), now.date())
-        topic_days = await find_topic_days(session, [pending])
+        histories = await load_histories(session, [pending])
+        topic_days = find_topic_days([pending], histories)
     for (first, last), readers in topic_days.items():
         await match_changed_topics(
             database, lambda day: match_edition(database, day, None), set(readers.values()), first, last
         )
     async with database.read_session() as session:
-        selection = (await select_papers(session, [pending], TrendingPapers()))[pending.id]
+        selection = (await select_papers(session, [pending], histories, TrendingPapers()))[pending.id]
         items = await DigestItemCache().get(session, selection.papers)
     renderer = DigestRenderer(links, site_name)
     digest = build_digest(pending, selection, items)

@@ -101,20 +101,23 @@ class TrendingPapers:
 TopicDays = Mapping[tuple[date, date], Mapping[int, int]]
 
 
-async def find_topic_days(session: ReadSession, pending: Sequence[PendingDelivery]) -> TopicDays:
+def find_topic_days(
+    pending: Sequence[PendingDelivery], histories: Mapping[int, DeliveryHistory]
+) -> TopicDays:
     """Find on which days the topics of these deliveries' readers are looked up."""
-    histories = await _load_histories(session, pending) if pending else {}
     return _group_by_days(pending, _find_first_days(pending, histories))
 
 
 async def select_papers(
-    session: ReadSession, pending: Sequence[PendingDelivery], trending: TrendingPapers
+    session: ReadSession,
+    pending: Sequence[PendingDelivery],
+    histories: Mapping[int, DeliveryHistory],
+    trending: TrendingPapers,
 ) -> Mapping[int, Selection]:
     """Select the papers of deliveries, by their ids.
 
     Topics have been matched before: stored matches are read.
     """
-    histories = await _load_histories(session, pending)
     first_days = _find_first_days(pending, histories)
     hottest = {
         delivery.id: await trending.list_hottest(session, first_days[delivery.id], delivery.period)
@@ -210,7 +213,7 @@ async def _load_matches(session: ReadSession, topic_days: TopicDays) -> dict[int
     return matches_of_deliveries
 
 
-async def _load_histories(
+async def load_histories(
     session: ReadSession, pending: Sequence[PendingDelivery]
 ) -> Mapping[int, DeliveryHistory]:
     """Load the histories of the subscriptions that are owed something, by subscription."""
