@@ -1,9 +1,9 @@
 """Claims: which sender sends which deliveries, and what becomes of them when a sender dies.
 
 A claim waits for the disk; the delivery log (delivery_log.py) does not. So after a sender's death exactly the
-messages that it had in flight are in doubt. After a crash of the database everything that it had claimed is
-in doubt, since parts of the log may be lost. Such a crash empties the table `senders`, which is how it is
-noticed.
+messages that it had in flight are in doubt. After a crash of the database parts of the log may be lost, and
+what stands in the sender's ledger (start_ledger.py) is in doubt. Such a crash empties the table `senders`,
+which is how it is noticed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import Select, Update, delete, exists, func, or_, select, text, update
+from sqlalchemy import Select, Update, all_, and_, delete, exists, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from paperround.database import Database, WriteSession
@@ -29,12 +29,22 @@ from paperround.digests.delivery_states import (
     get_target,
 )
 from paperround.digests.selection import PendingDelivery, Selection
-from paperround.digests.tables import Bounce, Delivery, Sender, Subscription, SubscriptionState
+from paperround.digests.tables import (
+    Bounce,
+    Delivery,
+    Sender,
+    SenderProgress,
+    Subscription,
+    SubscriptionState,
+)
 
 logger = structlog.get_logger(__name__)
 
 EXPIRED_RESPONSE: Final = "Nobody could send it in time."
-SENDER_DIED_RESPONSE: Final = "Its sender died while it was being sent."
+MAY_HAVE_BEEN_SENT: Final = (
+    "It may have been sent: its sender or the database died after it was begun, before its outcome was kept."
+)
+NOT_BEGUN: Final = "It was not begun when its sender or the database died, and is sent again."
 
 # Named as the fields of PendingDelivery.
 PENDING_COLUMNS: Final = (
@@ -70,6 +80,7 @@ async def register_sender(session: WriteSession) -> int:
     """Register a new sender. Returns its number."""
     number = secrets.randbits(62)
     await session.execute(insert(Sender).values(id=number, seen_at=func.clock_timestamp()))
+    await session.execute(insert(SenderProgress).values(sender=number, may_have_begun=[]))
     return number
 
 
@@ -85,13 +96,14 @@ async def heartbeat(session: WriteSession, sender: int) -> bool:
 async def unregister_sender(session: WriteSession, sender: int) -> None:
     """Give back what was claimed and never begun.
 
-    After a crash nobody knows what was begun, so nothing is given back.
+    After a crash of the database nothing is given back here: `recover_abandoned` tells what was begun.
     """
     is_registered = exists().where(Sender.id == sender)
     returned = build_update(DeliveryEvent.returned).where(
         Delivery.sender == sender, Delivery.started_at.is_(None), is_registered
     )
     await session.execute(returned)
+    await session.execute(delete(SenderProgress).where(SenderProgress.sender == sender, is_registered))
     await session.execute(delete(Sender).where(Sender.id == sender))
 
 
@@ -154,28 +166,36 @@ async def claim(session: WriteSession, sender: int, selections: Mapping[int, Sel
 async def recover_abandoned(database: Database, *, lease: timedelta, now: datetime) -> int:
     """Take over what senders had claimed that were not heard of for `lease`.
 
-    What they had not begun goes back into the queue; the rest is in doubt. Returns how many are in doubt.
+    What they had not begun goes back into the queue; the rest may have been sent, and is in doubt. Returns
+    how many are in doubt.
     """
     async with database.write_session() as session:
         silent = delete(Sender).where(Sender.seen_at < func.clock_timestamp() - lease)
         dead = (await session.scalars(silent.returning(Sender.id))).all()
         abandoned = ~exists().where(Sender.id == Delivery.sender)
-        in_doubt = or_(Delivery.started_at.is_not(None), Delivery.sender.not_in(dead))
+        is_known_unbegun = exists().where(
+            SenderProgress.sender == Delivery.sender, Delivery.id != all_(SenderProgress.may_have_begun)
+        )
+        in_doubt = or_(
+            Delivery.started_at.is_not(None), and_(Delivery.sender.not_in(dead), ~is_known_unbegun)
+        )
         # In this order: what its sender starts between the two statements is then in doubt.
         returned = (
             build_update(DeliveryEvent.sender_died_before_start)
             .where(abandoned, ~in_doubt)
-            .values(finished_at=None, next_try_at=now)
+            .values(smtp_response=NOT_BEGUN, finished_at=None, next_try_at=now)
         )
         lost = (
             build_update(DeliveryEvent.sender_died_after_start)
             .where(abandoned, in_doubt)
-            .values(smtp_response=SENDER_DIED_RESPONSE, finished_at=now, next_try_at=now)
+            .values(smtp_response=MAY_HAVE_BEEN_SENT, finished_at=now, next_try_at=now)
         )
         queued = await _count_changed(session, returned)
         uncertain = await _count_changed(session, lost)
+        is_gone = ~exists().where(Sender.id == SenderProgress.sender)
+        await session.execute(delete(SenderProgress).where(is_gone))
     if queued or uncertain:
-        logger.warning("took over from a sender that died", queued=queued, uncertain=uncertain)
+        logger.warning("took over from a sender that died", not_begun=queued, may_have_been_sent=uncertain)
     return uncertain
 
 

@@ -28,6 +28,7 @@ from paperround.digests.delivery_states import DeliveryEvent
 from paperround.digests.links import DigestLinks
 from paperround.digests.renderer import Digest, DigestRenderer, RenderedMessage
 from paperround.digests.selection import PendingDelivery
+from paperround.digests.start_ledger import StartLedger
 from paperround.digests.tables import Delivery, DeliveryState
 from paperround.mail import (
     Mailer,
@@ -51,7 +52,11 @@ RETRY_DELAYS: Final = (
     30 * ONE_MINUTE,
     60 * ONE_MINUTE,
 )  # the last one is repeated until the delivery is too late
+MAX_ANNOUNCED: Final = 16  # deliveries that the ledger is told of at once
 SHUTDOWN_TIMEOUT: Final = 5  # seconds for messages under way when the sender is told to stop
+
+
+Ready = tuple[PendingDelivery, Digest]
 
 
 @dataclass(frozen=True)
@@ -133,9 +138,8 @@ class SendingRun:
         self._batches = DeliveryBatches(
             context.database, context.policy.batch_size, context.clock, context.encoder
         )
-        self._ready: asyncio.Queue[tuple[PendingDelivery, Digest] | None] = asyncio.Queue(
-            context.policy.batch_size
-        )
+        self._claimed: asyncio.Queue[Ready | None] = asyncio.Queue(context.policy.batch_size)
+        self._announced: asyncio.Queue[Ready | None] = asyncio.Queue(MAX_ANNOUNCED)
         self._failures = 0  # to reach the server, in a row
         self.stopping = asyncio.Event()
         self.counts: Counter[DeliveryState] = Counter()
@@ -144,10 +148,12 @@ class SendingRun:
         database, connections = self._context.database, self._context.policy.connections
         async with (
             registered_sender(database, self._context.policy.lease, self.stopping) as sender,
-            open_delivery_log(database.url, sender, tasks=connections) as log,
+            contextlib.aclosing(StartLedger(database.url, sender)) as ledger,
+            open_delivery_log(database.url, sender, tasks=connections, on_finished=ledger.finish) as log,
             asyncio.TaskGroup() as group,
         ):
             group.create_task(self._fill(sender))
+            group.create_task(self._announce(ledger))
             for _ in range(connections):
                 group.create_task(self._send(log))
 
@@ -158,15 +164,35 @@ class SendingRun:
                 not self.stopping.is_set() and (batch := await self._batches.claim_next(sender)) is not None
             ):
                 for ready in batch:
-                    await self._ready.put(ready)
+                    await self._claimed.put(ready)
         except OperationalError as error:
             logger.warning("no more digests are claimed in this run", error=str(error.__cause__ or error))
+        await self._claimed.put(None)
+
+    async def _announce(self, ledger: StartLedger) -> None:
+        """Let the connections begin what was claimed, a few at a time, each after the ledger has it."""
+        ready: Ready | None
+        while (ready := await self._claimed.get()) is not None:
+            chunk = [ready]
+            while len(chunk) < MAX_ANNOUNCED and not self._claimed.empty():
+                if (ready := self._claimed.get_nowait()) is None:
+                    self._claimed.put_nowait(None)
+                    break
+                chunk.append(ready)
+            if self.stopping.is_set():
+                continue
+            if not await ledger.announce(pending.id for pending, _ in chunk):
+                logger.warning("this sender was taken for dead; it begins nothing more")
+                self.stopping.set()
+                continue
+            for announced in chunk:
+                await self._announced.put(announced)
         for _ in range(self._context.policy.connections):
-            await self._ready.put(None)
+            await self._announced.put(None)
 
     async def _send(self, log: DeliveryLog) -> None:
         """Do one connection's work: message after message."""
-        while (ready := await self._ready.get()) is not None:
+        while (ready := await self._announced.get()) is not None:
             pending, digest = ready
             if self.stopping.is_set():
                 continue

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,6 +35,7 @@ OUTCOME_DELAY: Final = 0.02  # seconds until an outcome is written that no start
 START_DELAY: Final = 0.002  # seconds for which a start waits for others: one statement does for several
 DATABASE_TIMEOUT: Final = 60  # seconds that a database may be away before a sender gives up
 
+Finish = Callable[[Iterable[int]], None]
 OUTCOME_SOURCES: Final = get_common_sources(OUTCOME_EVENTS)
 
 # An outcome counts also where the others thought this sender dead and put the delivery in doubt meanwhile.
@@ -78,8 +79,16 @@ class DeliveryOutcome:
 class DeliveryLog:
     """Asked for by `tasks` tasks at once; what comes while a statement is under way goes into the next."""
 
-    def __init__(self, url: str, sender: int, *, tasks: int = 1) -> None:
+    def __init__(
+        self,
+        url: str,
+        sender: int,
+        *,
+        tasks: int = 1,
+        on_finished: Finish | None = None,
+    ) -> None:
         self._url = url
+        self._on_finished = on_finished
         self._sender = sender
         self._tasks = tasks
         self._connection: psycopg.AsyncConnection | None = None
@@ -146,6 +155,9 @@ class DeliveryLog:
             self._outcomes = outcomes + self._outcomes
             self._starts = starts | self._starts
             raise
+        if self._on_finished:
+            self._on_finished(one.delivery_id for one in outcomes)
+            self._on_finished(starts.keys() - allowed)
         for delivery_id, asked in starts.items():
             if not asked.done():
                 asked.set_result(delivery_id in allowed)
@@ -183,8 +195,11 @@ class DeliveryLog:
 
 
 @asynccontextmanager
-async def open_delivery_log(url: str, sender: int, *, tasks: int = 1) -> AsyncIterator[DeliveryLog]:
-    marks = DeliveryLog(url, sender, tasks=tasks)
+async def open_delivery_log(
+    url: str, sender: int, *, tasks: int = 1, on_finished: Finish | None = None
+) -> AsyncIterator[DeliveryLog]:
+    """Open the log. `on_finished` is told whose outcome was written, or who must not be started."""
+    marks = DeliveryLog(url, sender, tasks=tasks, on_finished=on_finished)
     async with asyncio.TaskGroup() as group:
         writing = group.create_task(marks.run())
         try:

@@ -204,7 +204,8 @@ class Sender(Base):
     """Somebody who sends right now, and when they were last heard of.
 
     An unlogged table: a crash of the database empties it. The marks of `started_at` and of outcomes don't
-    wait for the disk, so after a crash some are lost; a sender that is missing here tells exactly that.
+    wait for the disk, so after a crash some are lost; a sender that is missing here tells exactly that. What
+    it may have begun then stands in `sender_progress`.
     """
 
     __tablename__ = "senders"
@@ -213,3 +214,17 @@ class Sender(Base):
     seen_at: Mapped[datetime]
 
     __table_args__ = ({"prefixes": ["UNLOGGED"]},)
+
+
+class SenderProgress(Base):
+    """What a sender may have begun. Unlike `senders` it survives a crash of the database.
+
+    A delivery that its sender claimed and that doesn't stand here was not begun.
+    """
+
+    __tablename__ = "sender_progress"
+
+    sender: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    may_have_begun: Mapped[list[int]] = mapped_column(
+        ARRAY(BigInteger), comment="deliveries whose outcome is not written yet"
+    )
