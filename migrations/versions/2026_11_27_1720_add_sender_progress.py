@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "d2c7f05b81ae"
-down_revision = "b8e4027d96fa"
+down_revision = "c7e41b92d8f0"
 branch_labels = None
 depends_on = None
 
@@ -28,6 +28,7 @@ works_with: tuple[str, ...] = (
     "a1c04e7d92b5",
     "b7d93f1c60e8",
     "b8e4027d96fa",
+    "c7e41b92d8f0",
 )
 
 
