@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 from paperround.postgres import EmbeddedPostgres
 
 from support.commands import command_environment, run_command, run_commands
-from support.embedded_postgres import in_memory, running, scratch
+from support.embedded_postgres import as_root, in_memory, running, scratch
 from support.sites import free_port
 
 pytestmark = [pytest.mark.slow]
@@ -79,3 +80,39 @@ def test_up_waits_for_a_database_that_is_away_and_is_alone_on_its_data_folder(tm
     assert process.wait(60) == 0
     assert log.read_text().count("it is tried again") == 1
     assert not {"Traceback", "hunter2"} & set(log.read_text().split())
+
+
+@as_root
+def test_up_leaves_nothing_in_a_data_folder_of_somebody_else(tmp_path: Path) -> None:
+    home = tmp_path / "data" / "postgres"
+    home.mkdir(parents=True)
+    os.chown(home, 12345, 12345)
+    (result,) = run_commands(["up"], folder=tmp_path, data_dir=str(tmp_path / "data"), port="0")
+    assert result.code == 1
+    assert "belongs to user id 12345" in result.errors
+    assert "Traceback" not in result.errors
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["postgres"]
+
+
+@as_root
+def test_a_user_id_without_a_name_is_told_what_to_set(tmp_path: Path) -> None:
+    """As with `--user 12345` of a container, or on OpenShift."""
+    code = """
+import os, sys
+from contextlib import suppress
+from paperround.cli import app
+os.chdir("/")
+os.setuid(12345)
+sys.argv = ["paperround", "status"]
+for name, value in (("PAPERROUND_SITE_NAME", "Papers"), ("PAPERROUND_DATA_DIR", "/data")):
+    os.environ[name] = value
+    with suppress(SystemExit):
+        app.main()
+"""
+    process = subprocess.run(
+        [sys.executable, "-c", code],
+        env=command_environment(), capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    without_folder, with_folder = process.stderr.splitlines()
+    assert "Set PAPERROUND_DATA_DIR" in without_folder
+    assert "set PAPERROUND_DATABASE_URL" in with_folder

@@ -31,7 +31,7 @@ from paperround.database import Database, DatabaseUnavailable
 from paperround.errors import PaperroundError
 from paperround.failures import is_out_of_room
 from paperround.postgres import EmbeddedPostgres
-from paperround.postgres.folders import make_folder
+from paperround.postgres.folders import make_folder, must_be_ours
 from paperround.settings import Settings, environment_with
 from paperround.worker import jobs
 
@@ -189,7 +189,11 @@ async def _wait_until_served(settings: Settings, stop: asyncio.Event) -> None:
 
 @contextmanager
 def _hold_data_folder(folder: Path) -> Iterator[None]:
-    """Keep a second `up` away from the data folder. Raises `CommandNotPossible` if one runs there."""
+    """Keep a second `up` away from the data folder.
+
+    Raises `CommandNotPossible` if one runs there, and `PostgresError` if the folder is somebody else's.
+    """
+    must_be_ours(folder / "postgres")  # before we leave a file of ours in somebody else's folder
     make_folder(folder)
     file = folder / "up.lock"
     try:
