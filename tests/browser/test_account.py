@@ -20,7 +20,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def own(server: str, tmp_path: Path) -> Iterator[Site]:
     """A site of the test's own, for changing. Asked for before `open_page`: what starts first stops last."""
-    settings = Settings(_env_file=None, data_dir=tmp_path)
+    settings = Settings(_env_file=None, data_dir=tmp_path, allowed_hosts=(NEIGHBOUR,))
     with new_database(server) as url, running_site(settings, url) as address:
         yield Site(address, url, settings)
 

@@ -26,7 +26,7 @@ HEADERS: Final = {
         for feature in (
             "accelerometer", "autoplay", "camera", "display-capture", "encrypted-media", "fullscreen",
             "geolocation", "gyroscope", "magnetometer", "microphone", "midi", "payment",
-            "picture-in-picture", "publickey-credentials-get", "screen-wake-lock", "usb", "web-share",
+            "picture-in-picture", "publickey-credentials-get", "screen-wake-lock", "usb",
             "xr-spatial-tracking",
         )
     ),
