@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import typer
@@ -37,8 +37,8 @@ def test_every_setting_and_secret_exists(path: Path) -> None:
 
 
 def test_every_command_exists() -> None:
-    commands = set(typer.main.get_command(app).commands)
-    of_units = {re.search(r"bin/paperround (\w+)", unit.read_text())[1] for unit in UNITS}  # type: ignore[index]
+    commands = set(cast(Any, typer.main.get_command(app)).commands)
+    of_units = {re.search(r"bin/paperround (\w+)", unit.read_text())[1] for unit in UNITS}
     of_pods = {pod["containers"][0]["args"][1] for pod in PODS.values()}
     assert of_units == {"up", "web", "worker", "clock", "encoder"}
     assert of_pods == {"db", "web", "worker", "clock", "encoder"}
