@@ -20,6 +20,7 @@ from paperround.accounts.readers import TimeZoneUnknown, list_time_zones
 from paperround.accounts.tables import Reader
 from paperround.database import ReadSession, WriteSession
 from paperround.digests.calendar import DeliverySchedule, find_next_due
+from paperround.digests.consent import CONFIRMATION_WORDING, SUBSCRIPTION_WORDING
 from paperround.digests.delivery_states import DeliveryEvent, build_delete
 from paperround.digests.tables import (
     SUBSCRIPTION_TRANSITIONS,
@@ -113,7 +114,7 @@ async def subscribe_reader(
         _change_state(subscription, SubscriptionState.pending, now=now)
     if subscription.state is SubscriptionState.pending:
         _apply_preferences(subscription, preferences)
-        await _activate(session, subscription, now=now)
+        await _activate(session, subscription, SUBSCRIPTION_WORDING, now=now)
     return subscription
 
 
@@ -152,13 +153,16 @@ async def confirm(
     if subscription.state not in RUNNING_STATES:
         if subscription.time_zone == DEFAULT_TIME_ZONE and time_zone in list_time_zones():
             subscription.time_zone = time_zone
-        await _activate(session, subscription, now=now)
+        await _activate(session, subscription, CONFIRMATION_WORDING, now=now)
     return subscription
 
 
-async def _activate(session: WriteSession, subscription: Subscription, *, now: datetime) -> None:
+async def _activate(
+    session: WriteSession, subscription: Subscription, wording: str, *, now: datetime
+) -> None:
     _change_state(subscription, SubscriptionState.active, now=now)
     subscription.confirmed_at, subscription.letter_due_at = now, None
+    subscription.consent_wording = wording
     _, subscription.next_due_at = find_next_due(schedule_of(subscription), after=now)
     await _adopt_topics(session, subscription, now=now)
 

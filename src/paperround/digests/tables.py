@@ -110,6 +110,9 @@ class Subscription(Base):
     )
     letter_attempts: Mapped[int] = mapped_column(SmallInteger, default=0)
     confirmed_at: Mapped[datetime | None]
+    consent_wording: Mapped[str] = mapped_column(
+        Text, default="", server_default="", comment="what stood beside the button at `confirmed_at`"
+    )
     changed_at: Mapped[datetime] = mapped_column(comment="of the state")
     next_due_at: Mapped[datetime | None] = mapped_column(comment="of the next digest; NULL: none comes")
     nonce: Mapped[str] = mapped_column(

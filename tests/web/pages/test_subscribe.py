@@ -110,6 +110,21 @@ async def test_an_address_alone_is_enough_and_counts_once_its_button_was_pressed
     assert "All set" in Page(await client.post(link)).text
 
 
+async def test_the_consent_is_kept_as_it_stood_beside_the_button(
+    client: httpx.AsyncClient, mail: Mail, database: Database
+) -> None:
+    await client.post("/subscribe", data={"email": "ada@example.org"})
+    assert (await subscription(database)).consent_wording == ""
+    (letter,) = await mail.letters()
+    page = Page(await client.get(link_in(letter, "confirm")))
+    await client.post(link_in(letter, "confirm"))
+
+    found = await subscription(database)
+    assert found.confirmed_at == utc(NOW)
+    assert found.consent_wording
+    assert found.consent_wording in page.text
+
+
 async def test_nobody_is_mailed_who_did_not_confirm(
     client: httpx.AsyncClient, mail: Mail, database: Database
 ) -> None:

@@ -12,6 +12,7 @@ from paperround.accounts.readers import list_time_zones
 from paperround.database import ReadSession
 from paperround.digests import subscriptions
 from paperround.digests.calendar import find_next_due
+from paperround.digests.consent import CONFIRMATION_WORDING, SUBSCRIPTION_WORDING
 from paperround.digests.subscriptions import SubscriptionPreferences, schedule_of
 from paperround.digests.tables import Cadence, Subscription, SubscriptionState, WhenEmpty
 from paperround.text.email_address import EmailAddressInvalid, normalise_email_address
@@ -95,6 +96,7 @@ async def _show_form(
         "error": "",
         "preferences": SubscriptionPreferences(),
         "zones": list_time_zones(),
+        "consent": SUBSCRIPTION_WORDING,
     } | context
     return await render_page(request, session, "digests/subscribe.html", status=status, **context)
 
@@ -131,7 +133,11 @@ async def request_subscription(
 async def show_confirmation(request: Request, session: Read, links: Links, token: str) -> HTMLResponse:
     subscription = await find_subscription(session, links, "confirm", token)
     return await render_page(
-        request, session, "digests/confirm.html", described=describe_subscription(subscription)
+        request,
+        session,
+        "digests/confirm.html",
+        described=describe_subscription(subscription),
+        consent=CONFIRMATION_WORDING,
     )
 
 

@@ -1,0 +1,52 @@
+"""add the wording that each subscription was confirmed with"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "e5a90c3d7b16"
+down_revision = "d2c7f05b81ae"
+branch_labels = None
+depends_on = None
+
+# Older revisions whose code still works on this schema: name them while a migration only adds.
+works_with: tuple[str, ...] = (
+    "4b7e1c90d2aa",
+    "7d1f0a52c3be",
+    "93c6b8e014da",
+    "a4d20b7f6c15",
+    "c5f8e2a91b30",
+    "5e0c7d3a9b14",
+    "8a61f4c2d7e3",
+    "d8a1c5e07f42",
+    "e1a94d7c3f52",
+    "d1e5a7c0b942",
+    "b3f07a9e61d4",
+    "c92e5d14f8a6",
+    "f3b86a0d9e17",
+    "a6d3f81c5b27",
+    "a1c04e7d92b5",
+    "b7d93f1c60e8",
+    "b8e4027d96fa",
+    "c7e41b92d8f0",
+    "d2c7f05b81ae",
+)
+
+
+def upgrade() -> None:
+    """Rows that are there, and those that the release before confirms, have none."""
+    op.execute("SET LOCAL lock_timeout = '5s'")
+    op.add_column(
+        "subscriptions",
+        sa.Column(
+            "consent_wording",
+            sa.Text(),
+            server_default="",
+            nullable=False,
+            comment="what stood beside the button at `confirmed_at`",
+        ),
+    )
+
+
+def downgrade() -> None:
+    op.execute("SET LOCAL lock_timeout = '5s'")
+    op.drop_column("subscriptions", "consent_wording")
