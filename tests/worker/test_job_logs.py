@@ -76,6 +76,7 @@ async def test_an_id_goes_from_the_request_through_the_queue_to_the_worker(
         ("queued", "request-1"),
         ("joined a job that waits", "request-2"),
         ("under way", "request-1"),
+        ("done", "request-1"),
     ]
     assert len({line["job_id"] for line in lines}) == 1
     assert {line["job_name"] for line in lines} == {"job that logs"}

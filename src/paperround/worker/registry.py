@@ -10,6 +10,7 @@ from functools import wraps
 from pathlib import Path
 
 import procrastinate
+import structlog
 from procrastinate import JobContext
 from structlog.contextvars import bind_contextvars
 
@@ -17,6 +18,8 @@ from paperround import metrics, queue, traces
 from paperround.database import Database
 from paperround.logs import REQUEST_ID
 from paperround.settings import Settings
+
+logger = structlog.get_logger(__name__)
 
 CONTEXT_KEY = "context"  # of Procrastinate's own additional context
 
@@ -81,6 +84,8 @@ def job(name: str, *, exclusive: bool = False) -> Callable[[Job], Job]:
                 traces.span(name, "consumer", parent=origin.trace_parent),
             ):
                 await run(context)
+            if origin.request_id:  # the clock's jobs would fill the log, and say something only if they fail
+                logger.info("done")
 
         return run
 
