@@ -27,7 +27,7 @@ from paperround.digests.tables import (
 )
 
 from .conftest import Post, papers
-from support.factories import utc
+from support.factories import feed_record, store_listing, utc
 from support.mail_sink import HANG_UP
 from support.sender_child import LINKS
 from support.subscriptions import subscribed
@@ -52,6 +52,17 @@ async def claimed_by(session: WriteSession, sender: int) -> list[PendingDelivery
 
 def told(recipient: str, answer: str, stage: str = "RCPT") -> Any:
     return lambda at_stage, argument: answer if at_stage == stage and recipient in argument else None
+
+
+async def test_a_withdrawn_paper_goes_into_no_digest(post: Post) -> None:
+    await three(post)
+    gone = feed_record("2603.00001", paper__withdrawnAt="2026-03-01T13:00:00.000Z")
+    kept = [feed_record("2603.00002"), feed_record("2603.00003")]
+    await store_listing(post.database, "2026-03-01", gone, *kept, seen_at=utc("2026-03-01 14:00"))
+
+    assert await post.send(MONDAY) == {DeliveryState.sent: 3}
+    assert "2603.00001" not in post.papers_of("ada")[0]
+    assert len(post.papers_of("ada")[0]) == 2
 
 
 async def test_everyone_gets_one_message_with_the_papers_of_the_day(post: Post) -> None:

@@ -90,7 +90,9 @@ class TrendingPapers:
         """List the hottest papers of these days, both included."""
         if (first, last) not in self._known:
             listed = select(Listing.paper_id).where(*EditionQuery(first=first, last=last).listing_conditions)
-            query = select(Paper.id).where(Paper.id.in_(listed.where(Listing.feed != SAMPLE_FEED)))
+            query = select(Paper.id).where(
+                Paper.id.in_(listed.where(Listing.feed != SAMPLE_FEED)), ~Paper.withdrawn
+            )
             order = func.coalesce(Paper.heat, Paper.heat).desc()  # see editions.papers
             papers = await session.scalars(query.order_by(order, Paper.id).limit(MAX_TRENDING_CANDIDATES))
             self._known[first, last] = papers.all()
@@ -128,12 +130,13 @@ async def select_papers(
     candidates |= {match.paper_id for matches in topic_matches.values() for match in matches}
     candidates |= {paper for history in histories.values() for paper in history.owed}
     seen = await _load_seen(session, pending, candidates)
+    withdrawn = await _load_withdrawn(session, candidates)
     return {
         delivery.id: build_selection(
             delivery,
             hottest[delivery.id],
             topic_matches.get(delivery.id, ()),
-            seen=seen.get(delivery.subscription_id, frozenset()),
+            seen=seen.get(delivery.subscription_id, frozenset()) | withdrawn,
             owed=histories.get(delivery.subscription_id, NO_HISTORY).owed,
         )
         for delivery in pending
@@ -238,6 +241,12 @@ async def load_histories(
         since = unsent.since if is_after_last_sent else history.unsent_since
         histories[unsent.subscription_id] = DeliveryHistory({**owed, **history.owed}, since)
     return histories
+
+
+async def _load_withdrawn(session: ReadSession, candidates: Collection[str]) -> frozenset[str]:
+    """Load which of the candidates are withdrawn. No digest has them."""
+    wanted = literal(sorted(candidates), ARRAY(Text))
+    return frozenset(await session.scalars(select(Paper.id).where(Paper.id == any_(wanted), Paper.withdrawn)))
 
 
 async def _load_seen(

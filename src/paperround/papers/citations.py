@@ -74,6 +74,7 @@ def render_bibtex(paper: Paper, *, url: str, on_arxiv: bool = True, key: str = "
         "author": " and ".join(map(_bibtex_author, _names(paper))),
         "year": str(_published(paper).year),
         **(_eprint(paper) if on_arxiv else {"note": "A sample, invented"}),
+        **({"note": "Withdrawn"} if paper.withdrawn else {}),
         "doi": paper.doi or "",  # not escaped: managers look it up, and it has no sign that ends the field
         "url": _escape_url(url),
     }
@@ -99,6 +100,7 @@ def render_ris(paper: Paper, *, url: str) -> str:
         ("AB", render_unicode(paper.abstract)),
         ("DO", paper.doi or ""),
         ("UR", url),
+        ("N1", "Withdrawn" if paper.withdrawn else ""),
         ("ER", ""),
     ]
     return "".join(

@@ -115,6 +115,8 @@ async def list_papers(
     order = func.coalesce(key, key) if criteria.is_short else key
     query = select(Paper).options(*WITH_NAMES).where(*criteria.paper_conditions)
     query = query.order_by(order.desc(), Paper.id).limit(limit + 1)
+    if sort is Sort.trending:
+        query = query.where(~Paper.withdrawn)
     if criteria.listing_conditions:
         query = query.where(Paper.id.in_(select(Listing.paper_id).where(*criteria.listing_conditions)))
     if after is not None:
@@ -276,5 +278,7 @@ async def list_listed_papers(
         .order_by(*LISTING_ORDERS[sort])
         .options(*load)
     )
+    if sort is Sort.trending:
+        query = query.where(~Paper.withdrawn)
     rows = await session.execute(query.limit(limit).offset(offset))
     return [(listing, paper) for listing, paper in rows]

@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Text,
     desc,
+    false,
     func,
     or_,
     select,
@@ -156,10 +157,15 @@ class Paper(Base):
         """Whether the paper belongs to the sample edition. Its ids do not exist on arXiv."""
         return self.id.startswith("0000.")
 
-    @property
+    @hybrid_property
     def withdrawn(self) -> bool:
-        """Whether the hub or arXiv says that the paper is withdrawn."""
+        """Whether the hub or arXiv says that the paper is withdrawn. Lists mark it, and it never trends."""
         return bool(self.withdrawn_on_arxiv) or self.withdrawn_at is not None
+
+    @withdrawn.inplace.expression
+    @classmethod
+    def _withdrawn_expression(cls) -> ColumnElement[bool]:
+        return or_(func.coalesce(cls.withdrawn_on_arxiv, false()), cls.withdrawn_at.is_not(None))
 
     __table_args__ = (
         Index("papers_heat_idx", desc("heat"), "id"),

@@ -88,7 +88,10 @@ def build_response(
 
 def _mark(feed: FeedDocument, form: FeedFormat) -> str:
     """Build the ETag. It is weak, because the response may be compressed on its way."""
-    told = [(paper.id, paper.text_hash, str(paper.listed_on), str(paper.revised_at)) for paper in feed.papers]
+    told = [
+        (paper.id, paper.text_hash, str(paper.listed_on), str(paper.revised_at), paper.withdrawn)
+        for paper in feed.papers
+    ]
     content = repr((__version__, form, feed.title, feed.address, feed.site, told))
     return f'W/"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'
 
@@ -168,7 +171,8 @@ def _page(paper: Paper, base: str) -> str:
 
 
 def _title(paper: Paper, budget: FormulaBudget) -> str:
-    return render_unicode(paper.title, budget) or paper.id
+    mark = "[Withdrawn] " if paper.withdrawn else ""
+    return mark + (render_unicode(paper.title, budget) or paper.id)
 
 
 def _names(paper: Paper) -> list[str]:

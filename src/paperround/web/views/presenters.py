@@ -178,6 +178,7 @@ class PaperCard:
     today: int
     line: str | None
     seen: int
+    withdrawn: bool = False
     is_shortened: bool = False
 
 
@@ -229,6 +230,7 @@ def build_paper_card(
         today=movement.today if movement else 0,
         line=build_sparkline(movement.steps) if movement else None,
         seen=int(movement.first_seen_at.timestamp()) if movement else 0,
+        withdrawn=paper.withdrawn,
     )
 
 
