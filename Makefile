@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 WORKERS ?= 2
 
-.PHONY: help run test test-infinity lint format bench-ingest bench-search bench-digests torture torture-digests bench-relevance bench-matching bench-pages screenshots clean
+.PHONY: help run test test-infinity lint format bench-ingest bench-search bench-digests torture torture-digests bench-relevance bench-matching bench-formulas bench-pages screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -41,6 +41,9 @@ bench-search: .venv/.installed-dev ## how well search ranks (RELEVANCE=folder), 
 
 bench-relevance: .venv/.installed-dev ## how well papers match topics, against what others do (DATA=folder)
 	$(BIN)/python benchmarks/relevance.py $(DATA)
+
+bench-formulas: .venv/.installed-dev ## how many recorded formulas become valid MathML (DATA="folder folder")
+	$(BIN)/python benchmarks/formulas.py $(DATA)
 
 bench-matching: .venv/.installed-dev ## a day's papers with 100,000 topics, against a query a topic (DATA=folder)
 	$(BIN)/python benchmarks/matching.py $(DATA)

@@ -19,7 +19,7 @@ from paperround.embeddings.client import EncoderClient, Vectors
 from paperround.papers import catalogue
 from paperround.papers.record import FeedAuthor, FeedOrganization, FeedPaper
 from paperround.search import word_counts
-from paperround.text.markup import to_plain_paragraphs, to_plain_text
+from paperround.text.plain import to_plain_paragraphs, to_plain_text
 
 Record = Mapping[str, Any]
 SEEDS = 3000  # abstracts that are really embedded

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from paperround.embeddings.backfill import embedding_text as embedded_text
-from paperround.text.markup import to_plain_paragraphs, to_plain_text
+from paperround.text.plain import to_plain_paragraphs, to_plain_text
 from paperround.topics.model.statistics import join_text
 from search import KeptEncoder, records
 

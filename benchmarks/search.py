@@ -44,7 +44,7 @@ from paperround.search.query_syntax import parse_query, text_to_encode
 from paperround.search.query_vectors import QueryEncoder
 from paperround.search.vectors import find_nearest
 from paperround.settings import Settings
-from paperround.text.markup import to_plain_paragraphs, to_plain_text
+from paperround.text.plain import to_plain_paragraphs, to_plain_text
 
 Record = Mapping[str, Any]
 CACHE = Path(tempfile.gettempdir()) / "paperround-bench-vectors.npz"

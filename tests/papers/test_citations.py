@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from paperround.papers import citations
 from paperround.papers.tables import Paper
-from paperround.text.markup import to_plain_text
+from paperround.text.plain import to_plain_text
 
 URL = "https://arxiv.org/abs/2603.00001"
 

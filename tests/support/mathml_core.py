@@ -1,4 +1,4 @@
-"""Validates MathML against the content rules of MathML Core (W3C): elements, children, attributes and values."""
+"""Validates MathML by the content rules of MathML Core (W3C): elements, children, attributes and values."""
 
 from __future__ import annotations
 
@@ -29,9 +29,7 @@ ATTRIBUTES = {
     "mi": {"mathvariant": re.compile(r"normal", re.I)},
     "mo": {
         "form": re.compile(r"prefix|infix|postfix", re.I),
-        **dict.fromkeys(
-            ("fence", "separator", "stretchy", "symmetric", "largeop", "movablelimits"), BOOLEAN
-        ),
+        **dict.fromkeys(("fence", "separator", "stretchy", "symmetric", "largeop", "movablelimits"), BOOLEAN),
         **dict.fromkeys(("lspace", "rspace", "minsize", "maxsize"), LENGTH),
     },
     "mspace": dict.fromkeys(("width", "height", "depth"), LENGTH),

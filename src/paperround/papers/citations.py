@@ -9,7 +9,9 @@ from typing import Final
 
 from paperround.papers.tables import Paper
 from paperround.text.accents import fold_accents
-from paperround.text.markup import FormulaBudget, render_formulas, render_unicode, to_plain_text
+from paperround.text.markup import render_unicode
+from paperround.text.plain import to_plain_text
+from paperround.text.reading import Reading, map_formulas, read_latex
 
 SPECIAL: Final = {
     **{sign: f"\\{sign}" for sign in "&%$#_"},
@@ -70,7 +72,7 @@ def render_bibtex(paper: Paper, *, url: str, on_arxiv: bool = True, key: str = "
     the usual key.
     """
     fields = {
-        "title": f"{{{_title(paper.title)}}}",  # the inner braces keep its capitals
+        "title": f"{{{_title(read_latex(paper.title))}}}",  # the inner braces keep its capitals
         "author": " and ".join(map(_bibtex_author, _names(paper))),
         "year": str(_published(paper).year),
         **(_eprint(paper) if on_arxiv else {"note": "A sample, invented"}),
@@ -113,18 +115,17 @@ def escape_latex(text: str) -> str:
     return "".join(SPECIAL.get(sign, sign) for sign in to_plain_text(text))
 
 
-def _title(title: str) -> str:
-    """Render a title: formulas stay formulas, everything else is text."""
-    return "".join(_prose_and_formulas(render_formulas(to_plain_text(title), _formula, FormulaBudget())))
+def _title(title: Reading) -> str:
+    """Write a title: formulas stay formulas, everything else is text."""
+    return map_formulas(title, _escape_signs, _formula)
 
 
-def _prose_and_formulas(parts: list[str]) -> Iterator[str]:
-    for position, part in enumerate(parts):
-        # Prose is not passed to `escape_latex`, which would remove the spaces around a formula.
-        yield part if position % 2 else "".join(SPECIAL.get(sign, sign) for sign in part)
+def _escape_signs(text: str) -> str:
+    """Escape the signs of a part of a text, whose spaces stay."""
+    return "".join(SPECIAL.get(sign, sign) for sign in text)
 
 
-def _formula(latex: str, _block: bool) -> str:
+def _formula(latex: str) -> str:
     source = f"${latex}$"
     is_safe = latex and _is_balanced(latex) and not FORMULA_ENDING.search(latex)
     return source if is_safe else escape_latex(source)

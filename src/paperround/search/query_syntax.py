@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from paperround.text.markup import to_plain_text
 from paperround.text.names import NameQuery, parse_name_query
+from paperround.text.plain import to_plain_text
 from paperround.text.words import (
     fold_text,
     list_spelling_variants,

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 
 class FoundFormula(NamedTuple):
-    """The LaTeX between two delimiters, whether it stands on a line of its own, and where the text goes on."""
+    """The LaTeX between two delimiters, whether it has a line of its own, and where the text goes on."""
 
     latex: str
     block: bool
@@ -36,13 +36,13 @@ SHELL_NAME: Final = re.compile(r"\{\w+\}|[A-Za-z]\w*_\w{2,}")
 FOREIGN: Final = re.compile(r"[`\"“”‘’–—?@#&~]|\.{2}|https?:")
 WRITTEN_AS_FORMULA: Final = re.compile(r"(?:i\. ?e|e\. ?g)\.,?|@[A-Za-z0-9]+")  # "Pass$@k$"
 BRACES: Final = re.compile(r"\\.|([{}])")
-JUXTAPOSED: Final = re.compile(r"[A-Za-z]{2,},?\s+\w|\w\s+[A-Za-z]{2,}|\d\s+\d")
+JUXTAPOSED: Final = re.compile(r"[A-Za-z]{2,},?\s+\w|\w\s+[A-Za-z]{2,}|\d\s+\w|^\d.*\w\s+\w")
 CURRENCY: Final = re.compile(r"(?:US|AU|CA|NZ|HK|SG|NT|MX)\Z")
 DANGLING: Final = "-+*/=<>,;:.(["  # signs after which a formula goes on
 
 
 def find_formula(text: str, start: int, end: int) -> FoundFormula | None:
-    r"""Find the formula that opens at `start`, where a dollar or a `\(` or `\[` stands, and ends before `end`."""
+    r"""Find the formula that opens at `start`, with a dollar, `\(` or `\[`, and ends before `end`."""
     if text[start] == "\\":
         match = DELIMITED.match(text, start, end)
         return match and FoundFormula(
@@ -57,7 +57,9 @@ def find_formula(text: str, start: int, end: int) -> FoundFormula | None:
             return FoundFormula(match[1].strip(), True, match.end())
         return None
     match = SINGLE.match(text, start, end)
-    if match and _is_formula(match[1], text[max(start - 12, 0) : start], text[match.end() : match.end() + 12]):
+    if match and _is_formula(
+        match[1], text[max(start - 12, 0) : start], text[match.end() : match.end() + 12]
+    ):
         return FoundFormula(match[1].strip(), False, match.end())
     return None
 

@@ -7,12 +7,16 @@ import unicodedata
 from typing import Final
 from xml.etree.ElementTree import Element
 
-RELATIONS: Final = frozenset("=<>≤≥≈≠≡∝∈∉→←⇒⇐≪≫≔≜∼≃≅⊂⊆⊃⊇↦↔⇔⟶⟵⟹⟺⟸≲≳≺≻")
+RELATIONS: Final = frozenset("=<>≤≥≈≠≡∝∈∉→←⇒⇐≪≫≔≜∼≃≅⊂⊆⊃⊇↦↔⇔⟶⟵⟹⟺⟸≲≳≺≻≢≮≯≰≱⊄⊈⊅∌≁≇≉")
 # Marks over one letter, as a combining character; over more letters each gets the mark.
-ACCENTS: Final = dict(
-    zip("^~¯→˙¨ˇ´`˘˚⃛←―‾_↔", "\u0302\u0303\u0304\u20d7\u0307\u0308\u030c\u0301\u0300\u0306\u030a\u20db\u20d6\u0305\u0305\u0332\u20e1", strict=True)
-)
-LINES_BELOW: Final = {"―": "\u0332", "‾": "\u0332", "_": "\u0332", "¯": "\u0332", "~": "\u0330", "→": "\u20ef"}
+ACCENTS: Final = {
+    "^": "\u0302", "~": "\u0303", "¯": "\u0304", "→": "\u20d7", "˙": "\u0307", "¨": "\u0308", "ˇ": "\u030c",
+    "´": "\u0301", "`": "\u0300", "˘": "\u0306", "˚": "\u030a", "⃛": "\u20db", "←": "\u20d6", "―": "\u0305",
+    "‾": "\u0305", "_": "\u0332", "↔": "\u20e1",
+}  # fmt: skip
+LINES_BELOW: Final = {
+    "―": "\u0332", "‾": "\u0332", "_": "\u0332", "¯": "\u0332", "~": "\u0330", "→": "\u20ef",
+}  # fmt: skip
 BRACES: Final = frozenset("⏞⏟⎴⎵⏜⏝︷︸")
 RAISED: Final = str.maketrans("0123456789+−-=()nidhkmrstT", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿⁱᵈʰᵏᵐʳˢᵗᵀ")
 LOWERED: Final = str.maketrans("0123456789+−-=()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
@@ -35,32 +39,38 @@ def render_line(element: Element) -> str:
 def _to_line(element: Element) -> str:
     inner = [_to_line(child) for child in element]
     match element.tag, inner:
-        case "mover", [base, mark] if mark.strip() in ACCENTS:
-            return _put_mark(base, ACCENTS[mark.strip()])
-        case "munder", [base, mark] if mark.strip() in LINES_BELOW:
-            return _put_mark(base, LINES_BELOW[mark.strip()])
-        case ("mover" | "munder"), [base, mark] if mark.strip() in BRACES:
-            return _as_base(base)
-        case ("msup" | "mover"), [base, over]:
+        case (("mover" | "munder"), [base, mark]) if marked := _mark(element.tag, base, mark.strip()):
+            return marked
+        case (("msup" | "mover"), [base, over]):
             return _with_scripts(base, "", _to_superscript(over))
-        case ("msub" | "munder"), [base, under]:
+        case (("msub" | "munder"), [base, under]):
             return _with_scripts(base, _script("_", under, LOWERED), "")
-        case ("msubsup" | "munderover"), [base, under, over]:
+        case (("msubsup" | "munderover"), [base, under, over]):
             return _with_scripts(base, _script("_", under, LOWERED), _to_superscript(over))
-        case "mfrac", [above, below] if element.get("linethickness") == "0":
-            return f"{above.strip()} {below.strip()}"
-        case "mfrac", [above, below]:
-            return f"{_in_brackets(above)}/{_in_brackets(below)}"
-        case "mroot", [radicand, index]:
-            return f"{index.translate(RAISED)}√{_in_brackets(radicand)}"
+        case (("mfrac" | "mroot"), [first, second]):
+            return _write_fraction_or_root(element, first, second)
         case "msqrt", _:
             return f"√{_in_brackets(''.join(inner))}"
-        case "mspace", _:
-            return " " if element.get("width", "0") not in ("0", "0em") else ""
-        case "mphantom", _:
-            return " "
+        case (("mspace" | "mphantom"), _):
+            return " " if element.get("width", "1em") not in ("0", "0em") else ""
     line = _tidy_spaces(_leaf(element) + BETWEEN.get(element.tag, "").join(inner))
     return BEFORE_RELATION.sub(" ", line) if element.tag == "mtr" else line
+
+
+def _mark(tag: str, base: str, mark: str) -> str | None:
+    """Mark a base as with \\vec or \\underline. Returns None if the mark is a text over or under it."""
+    if mark in BRACES:
+        return _as_base(base)
+    combining = (ACCENTS if tag == "mover" else LINES_BELOW).get(mark)
+    return _put_mark(base, combining) if combining else None
+
+
+def _write_fraction_or_root(element: Element, first: str, second: str) -> str:
+    if element.tag == "mroot":
+        return f"{second.translate(RAISED)}√{_in_brackets(first)}"
+    if element.get("linethickness") == "0":  # a binomial
+        return f"{first.strip()} {second.strip()}"
+    return f"{_in_brackets(first)}/{_in_brackets(second)}"
 
 
 def _leaf(element: Element) -> str:
@@ -81,7 +91,7 @@ def _with_scripts(base: str, under: str, over: str) -> str:
     if base.strip() in RELATIONS:
         return f" {base.strip()}{under}{over} "
     name = base.rstrip()
-    after = " " if name != base or name.isalpha() and len(name) > 1 else ""
+    after = " " if name != base or (name.isalpha() and len(name) > 1) else ""
     return f"{_as_base(name)}{under}{over}{after}"
 
 

@@ -1,7 +1,7 @@
 r"""The commands of LaTeX's prose: what `\'e`, `\ss`, `\emph{…}`, `\href{…}{…}`, `\cite{…}` or `\item` print.
 
-A handler gets the reader and its command, and returns where the text goes on, or None if the command is to stay
-as it was written.
+A handler gets the reader and its command, and returns where the text goes on, or None if the command is to
+stay as it was written.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import unicodedata
 from typing import Final
 
 from paperround.text import latex_symbols as symbols
+from paperround.text.latex_accents import ACCENTS, read_accent
+from paperround.text.latex_environments import read_begin, read_definition, read_end, read_item
 from paperround.text.latex_reader import (
     Argument,
     Command,
@@ -18,31 +20,21 @@ from paperround.text.latex_reader import (
     Piece,
     Reader,
     RenderFormula,
+    to_line,
     unescape_address,
 )
 
-MAX_DEFINITION: Final = 40  # characters that a command of the author's own prints
-MAX_DEFINITIONS: Final = 20
-
-APOSTROPHE: Final = re.compile(r"'(?=(?:s|t|re|ve|ll|d|m)(?![A-Za-z]))")
-WORD_BEFORE: Final = re.compile(r"(?:[^\W\d_]{4,}|(?<![^\W_])[a-z]{3})\Z")
-# What arXiv makes of \rho, \kappa, \beta and \copyright: an accent over all letters but the first.
-TORN_NAME: Final = re.compile(r"\{([A-Za-z]{2,})\}")
-TIED: Final = re.compile(r"\s*([A-Za-z]{2})(?![A-Za-z])")
 LINE_BREAK: Final = re.compile(r"\*?(?:\s*\[-?[\d.]+\s*[a-z]{2}\])?\s*")
 SMALL: Final = re.compile(r"[0-9+−=()-]+")
 RAISED: Final = str.maketrans("0123456789+−-=()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾")
 LOWERED: Final = str.maketrans("0123456789+−-=()", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎")
-DEFINED: Final = re.compile(
-    r"\*?\s*(?:\{\s*\\([A-Za-z]+)\s*\}|\\([A-Za-z]+))\s*(\[\d\])?(?:\[[^\[\]]{0,100}\])?\s*(?=\{)"
-)
 
 
 def read_prose(source: str, render: RenderFormula) -> list[Piece]:
     """Read a line of LaTeX into texts and formulas, in their order.
 
-    `render` gets the LaTeX of a formula and whether it stands on a line of its own. What it gives None for stays
-    as it was written.
+    `render` gets the LaTeX of a formula and whether it has a line of its own. What it gives None for stays as
+    it was written.
     """
     reader = Reader(source, COMMANDS, render)
     reader.read(0, len(source))
@@ -67,63 +59,6 @@ def join_texts(pieces: list[Piece]) -> list[Piece]:
 
 def _compose(text: str) -> str:
     return unicodedata.normalize("NFC", re.sub(r"\s{2,}", " ", text))
-
-
-def _plain(pieces: list[Piece]) -> str:
-    return "".join(piece if isinstance(piece, str) else piece.line for piece in pieces)
-
-
-# Accents
-
-
-def put_accent(letters: str, mark: str) -> str:
-    """Put a mark on the first of some letters, outside of the marks that it has already."""
-    stop = 1
-    while stop < len(letters) and unicodedata.combining(letters[stop]):
-        stop += 1
-    base = symbols.DOTTED.get(letters[:stop], letters[:stop])
-    return unicodedata.normalize("NFC", base + mark) + letters[stop:]
-
-
-def _read_accent(reader: Reader, command: Command) -> int | None:
-    mark = ACCENTS[command.name]
-    if (
-        mark == ACCENTS["'"]
-        and APOSTROPHE.match(reader.source, command.start + 1)
-        and WORD_BEFORE.search(reader.look_back())
-    ):
-        return reader.put("'", command.stop)  # "the sheep\'s wool"
-    torn = TORN_NAME.match(reader.source, command.stop, reader.end)
-    if torn and (symbol := symbols.SYMBOLS.get(command.name + torn[1])):
-        return reader.put_read(symbol, torn.end())
-    found = _read_letters(reader, mark, command.stop)
-    if found is None:
-        return None
-    letters, after = found
-    bare = symbols.BARE_ACCENTS.get(command.name, "" if command.name.isalpha() else command.name)
-    return reader.put_read(put_accent(letters, mark) if letters else bare, after)
-
-
-def _read_letters(reader: Reader, mark: str, position: int) -> tuple[str, int] | None:
-    """Read what stands under an accent: a letter, a group, or a command that prints a letter."""
-    if mark == symbols.TIE and (tied := TIED.match(reader.source, position, reader.end)):
-        return tied[1], tied.end()
-    start = reader.skip_spaces(position)
-    first = reader.source[start : min(start + 1, reader.end)]
-    if first == "{":
-        argument = reader.find_argument(start)
-        letters = _plain(reader.read_inside(argument).pieces).strip() if argument else "?"
-        return (letters, argument.after) if argument and letters[:1].isalpha() == bool(letters) else None
-    if first == "\\":
-        inner, after = reader.read_one_command(start)
-        letters = _plain(inner.pieces)
-        return (letters, after) if inner.has_latex and letters[:1].isalpha() else None
-    if not first.isalpha() or mark == symbols.TIE:
-        return None
-    after = start + 1
-    while after < reader.end and unicodedata.combining(reader.source[after]):
-        after += 1
-    return reader.source[start:after], after
 
 
 # Signs and letters
@@ -239,7 +174,7 @@ def _read_link(reader: Reader, command: Command) -> int | None:
     if not first or not second:
         return None
     words, address = reader.read_inside(second).pieces, _address(reader, first)
-    shown = _plain(words).strip()
+    shown = to_line(words).strip()
     reader.has_latex = True
     reader.pieces += words
     if address and "://" not in shown and shown != address:
@@ -262,7 +197,7 @@ def _read_script(reader: Reader, command: Command) -> int | None:
     argument = reader.find_argument(command.stop)
     if not argument:
         return None
-    text = _plain(reader.read_inside(argument).pieces).strip()
+    text = to_line(reader.read_inside(argument).pieces).strip()
     small = RAISED if command.name == "textsuperscript" else LOWERED
     return reader.put_read(text.translate(small) if SMALL.fullmatch(text) else text, argument.after)
 
@@ -279,7 +214,7 @@ def _read_dropped(reader: Reader, command: Command) -> int | None:
     argument = reader.find_argument(command.stop)
     if not argument and command.name not in symbols.DROPPED_BARE:
         return None
-    stop = argument.after if argument else reader.skip_options(command.stop)
+    stop = argument.after if argument else reader.skip_back(reader.skip_options(command.stop))
     reader.has_latex = True
     reader.drop_back()
     before, following = reader.look_back()[-1:], reader.skip_spaces(stop)
@@ -294,68 +229,9 @@ def _read_dropped(reader: Reader, command: Command) -> int | None:
     return following if after and after in ",;:.)!?" else stop
 
 
-def _read_definition(reader: Reader, command: Command) -> int | None:
-    """Read \\newcommand{\\x}{…}. A command without parameters prints what it was defined as."""
-    match = DEFINED.match(reader.source, command.stop, reader.end)
-    argument = match and reader.find_argument(match.end())
-    if not match or not argument:
-        return None
-    meaning = _plain(reader.read_inside(argument).pieces).strip()
-    if not match[3] and len(meaning) <= MAX_DEFINITION and len(reader.definitions) < MAX_DEFINITIONS:
-        reader.definitions[match[1] or match[2]] = meaning
-    return reader.put_read("", reader.skip_spaces(argument.after))
-
-
-# Environments and lists
-
-
-def _read_begin(reader: Reader, command: Command) -> int | None:
-    argument = reader.find_argument(command.stop)
-    name = reader.argument_text(argument) if argument else ""
-    if argument and name in symbols.FORMULA_ENVIRONMENTS:
-        closing = f"\\end{{{name}}}"
-        stop = reader.source.find(closing, argument.after, reader.end)
-        if stop < 0:
-            return None
-        body = reader.source[argument.after : stop].strip()
-        latex = _wrap_lines(name, body)
-        return reader.put_formula(latex, name != "math", command.start, stop + len(closing))
-    if not argument or name not in symbols.TEXT_ENVIRONMENTS:
-        return None
-    if any(part in name for part in ("itemize", "enum", "description")):
-        reader.lists.append(0 if name in symbols.NUMBERED else -1)
-    return reader.put_read(" ", reader.skip_options(argument.after))
-
-
-def _wrap_lines(name: str, body: str) -> str:
-    if name in symbols.WRAPPED_ENVIRONMENTS or "\\\\" in body or "&" in body:
-        inner = name if name in symbols.WRAPPED_ENVIRONMENTS else "aligned"
-        return f"\\begin{{{inner}}}{body}\\end{{{inner}}}"
-    return body
-
-
-def _read_end(reader: Reader, command: Command) -> int | None:
-    argument = reader.find_argument(command.stop)
-    name = reader.argument_text(argument) if argument else ""
-    if not argument or name not in symbols.TEXT_ENVIRONMENTS:
-        return None
-    if any(part in name for part in ("itemize", "enum", "description")) and reader.lists:
-        reader.lists.pop()
-    return reader.put_read(" ", reader.skip_spaces(argument.after))
-
-
-def _read_item(reader: Reader, command: Command) -> int:
-    """Read \\item: a bullet, the number in an enumeration, or a label of its own."""
-    stop = reader.skip_options(command.stop)
-    label = reader.source[command.stop : stop].strip().strip("[]")
-    if not label and reader.lists and reader.lists[-1] >= 0:
-        reader.lists[-1] += 1
-        label = f"({reader.lists[-1]})"
-    return reader.put_read(f" {label or '•'} ", stop)
-
-
-ACCENTS: Final = symbols.SIGN_ACCENTS | symbols.WORD_ACCENTS
-WORDS_TOO: Final = frozenset("title part so section chapter caption text hl st".split())  # stay without braces
+WORDS_TOO: Final = frozenset(
+    ["title", "part", "so", "section", "chapter", "caption", "text", "hl", "st"]
+)  # stay without braces
 
 
 def _build_commands() -> dict[str, Handler]:
@@ -368,7 +244,7 @@ def _build_commands() -> dict[str, Handler]:
         (symbols.PHRASES, _read_phrase),
         (symbols.PREFIXES, _read_prefix),
         (symbols.LETTERS, _read_letter),
-        (ACCENTS, _read_accent),
+        (ACCENTS, read_accent),
         ("%&#_${}", _read_escaped),
         (" ,;:>", _read_thin_space),
         ("!/-@", _read_nothing),
@@ -383,10 +259,10 @@ def _build_commands() -> dict[str, Handler]:
         (("enquote", "textquote"), _read_quoted),
         (("textsuperscript", "textsubscript"), _read_script),
         (("ensuremath",), _read_ensured_formula),
-        (("newcommand", "renewcommand", "providecommand", "def"), _read_definition),
-        (("begin",), _read_begin),
-        (("end",), _read_end),
-        (("item",), _read_item),
+        (("newcommand", "renewcommand", "providecommand", "def"), read_definition),
+        (("begin",), read_begin),
+        (("end",), read_end),
+        (("item",), read_item),
     ):
         handlers |= dict.fromkeys(names, handler)
     return handlers

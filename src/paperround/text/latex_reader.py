@@ -1,4 +1,4 @@
-r"""Reads a line of LaTeX prose piece by piece: signs, groups and formulas. `latex_commands.py` has the commands.
+r"""Reads a line of LaTeX prose: signs, groups and formulas. `latex_commands.py` has the commands.
 
 What cannot be read stays as it was written: an author's own `\method`, a brace of JSON, a path, a dollar of a
 shell.
@@ -16,7 +16,7 @@ MAX_DEPTH: Final = 30  # of groups within groups; deeper ones stay as they were 
 
 
 class Formula(NamedTuple):
-    """A formula that was read: its LaTeX, its MathML, and the line of Unicode that stands for it in a text."""
+    """A formula that was read: its LaTeX, its MathML, and the line of Unicode that stands for it."""
 
     latex: str
     mathml: str
@@ -65,7 +65,11 @@ class Reader:
     """
 
     def __init__(
-        self, source: str, commands: Mapping[str, Handler], render: RenderFormula, parent: Reader | None = None
+        self,
+        source: str,
+        commands: Mapping[str, Handler],
+        render: RenderFormula,
+        parent: Reader | None = None,
     ) -> None:
         self.source = source
         self.pieces: list[Piece] = []
@@ -158,6 +162,10 @@ class Reader:
         while position < self.end and self.source[position].isspace():
             position += 1
         return position
+
+    def skip_back(self, position: int) -> int:
+        """Go back before the spaces that were skipped."""
+        return len(self.source[:position].rstrip())
 
     def skip_name(self, position: int, *, spaces: bool = False) -> int:
         """Skip the star or the empty braces that end the name of a command, or the spaces if told to."""
@@ -277,7 +285,9 @@ class Reader:
     def _keep(self, command: Command) -> int:
         """Keep an unknown command, with the braces of its arguments."""
         stop = self.put(self.source[command.start : command.stop], command.stop)
-        while command.name.isalpha() and self._braces.get(stop, self.end) < self.end and self.depth < MAX_DEPTH:
+        while (
+            command.name.isalpha() and self._braces.get(stop, self.end) < self.end and self.depth < MAX_DEPTH
+        ):
             stop = self.read_group(stop, keeps_braces=True)
         return stop
 
@@ -295,6 +305,11 @@ def _match_braces(source: str) -> dict[int, int]:
         elif brace[0] == "}" and waiting:
             pairs[waiting.pop()] = brace.start()
     return pairs
+
+
+def to_line(pieces: list[Piece]) -> str:
+    """Write pieces as plain text."""
+    return "".join(piece if isinstance(piece, str) else piece.line for piece in pieces)
 
 
 def unescape_address(address: str) -> str:

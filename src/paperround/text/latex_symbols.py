@@ -7,6 +7,12 @@ from typing import Final
 
 from pylatexenc.latex2text import get_default_latex_context_db
 
+
+def list_names(text: str) -> frozenset[str]:
+    """List the names of commands that spaces separate."""
+    return frozenset(text.split())
+
+
 # Combining marks by the accent command that sets them over or under a letter.
 SIGN_ACCENTS: Final = {
     "'": "\u0301", "`": "\u0300", "^": "\u0302", '"': "\u0308", "~": "\u0303", "=": "\u0304", ".": "\u0307",
@@ -21,9 +27,10 @@ TIE: Final = "\u0361"  # stands between two letters
 BARE_ACCENTS: Final = {"'": "´", '"': "¨", "=": "¯", ".": "˙", "v": "ˇ", "u": "˘", "c": "¸", "H": "˝"}
 
 LETTERS: Final = {
-    "ss": "ß", "SS": "ẞ", "ae": "æ", "AE": "Æ", "oe": "œ", "OE": "Œ", "o": "ø", "O": "Ø", "l": "ł", "L": "Ł",
-    "aa": "å", "AA": "Å", "dh": "ð", "DH": "Ð", "th": "þ", "TH": "Þ", "dj": "đ", "DJ": "Đ", "ng": "ŋ", "NG": "Ŋ",
-    "i": "ı", "j": "ȷ", "ij": "ĳ", "IJ": "Ĳ", "ohorn": "ơ", "OHORN": "Ơ", "uhorn": "ư", "UHORN": "Ư",
+    "ss": "ß", "SS": "ẞ", "ae": "æ", "AE": "Æ", "oe": "œ", "OE": "Œ", "o": "ø", "O": "Ø", "l": "ł",
+    "L": "Ł", "aa": "å", "AA": "Å", "dh": "ð", "DH": "Ð", "th": "þ", "TH": "Þ", "dj": "đ", "DJ": "Đ",
+    "ng": "ŋ", "NG": "Ŋ", "i": "ı", "j": "ȷ", "ij": "ĳ", "IJ": "Ĳ", "ohorn": "ơ", "OHORN": "Ơ",
+    "uhorn": "ư", "UHORN": "Ư",
 }  # fmt: skip
 DOTTED: Final = {"ı": "i", "ȷ": "j"}  # under an accent these are the letters that have it
 
@@ -38,60 +45,78 @@ PHRASES: Final = {
 MARKS: Final = {
     "deg": "°", "degree": "°", "textdegree": "°", "copyright": "©", "texttrademark": "™", "trademark": "™",
     "textregistered": "®", "registered": "®", "textgreater": ">", "textless": "<", "textbar": "|",
-    "textbardbl": "‖", "textbraceleft": "{", "textbraceright": "}", "textunderscore": "_", "textpercent": "%",
-    "textasciitilde": "~", "textasciicircum": "^", "textasciimacron": "¯", "textquotedbl": '"', "textdollar": "$",
-    "textbullet": "•", "bullet": "•", "textperiodcentered": "·", "textcdot": "·", "textmu": "μ", "textohm": "Ω",
-    "textendash": "–", "textemdash": "—", "textellipsis": "…", "ldots": "…", "dots": "…", "cdots": "⋯",
-    "ddag": "‡", "ddagger": "‡", "lq": "‘", "rq": "’", "glqq": "„", "grqq": "“", "glq": "‚", "grq": "‘",
-    "flqq": "«", "frqq": "»", "flq": "‹", "frq": "›", "textquotedblleft": "“", "textquotedblright": "”",
-    "slash": "/", "textprime": "′", "textminus": "−", "star": "★", "textopenbullet": "◦", "sim": "~",
-    "textcheckmark": "✓", "checkmark": "✓", "textsurd": "√", "hbar": "ℏ",
+    "textbardbl": "‖", "textbraceleft": "{", "textbraceright": "}", "textunderscore": "_",
+    "textpercent": "%", "textasciitilde": "~", "textasciicircum": "^", "textasciimacron": "¯",
+    "textquotedbl": '"', "textdollar": "$", "textbullet": "•", "bullet": "•", "textperiodcentered": "·",
+    "textcdot": "·", "textmu": "μ", "textohm": "Ω", "textendash": "–", "textemdash": "—",
+    "textellipsis": "…", "ldots": "…", "dots": "…", "cdots": "⋯", "ddag": "‡", "ddagger": "‡", "lq": "‘",
+    "rq": "’", "glqq": "„", "grqq": "“", "glq": "‚", "grq": "‘", "flqq": "«", "frqq": "»", "flq": "‹",
+    "frq": "›", "textquotedblleft": "“", "textquotedblright": "”", "slash": "/", "textprime": "′",
+    "textminus": "−", "star": "★", "textopenbullet": "◦", "sim": "~", "textcheckmark": "✓",
+    "checkmark": "✓", "textsurd": "√", "hbar": "ℏ",
 }  # fmt: skip
 
-SPACES: Final = frozenset(
-    "quad qquad space enspace thinspace enskip newline linebreak par hfill hfil hrulefill bigskip medskip smallskip"
-    " newpage pagebreak clearpage break nobreakspace tabularnewline".split()
+SPACES: Final = list_names(
+    """
+    quad qquad space enspace thinspace enskip newline linebreak par hfill hfil hrulefill bigskip
+    medskip smallskip newpage pagebreak clearpage break nobreakspace tabularnewline
+    """
 )
 # Commands that print nothing, and those that print nothing but whose arguments do.
-DECLARATIONS: Final = frozenset(
-    "it bf em sc tt rm sl sf up md cal itshape bfseries scshape ttfamily rmfamily sffamily slshape upshape mdseries"
-    " normalfont normalsize tiny scriptsize footnotesize small large Large LARGE huge Huge noindent indent"
-    " centering raggedright raggedleft xspace protect relax maketitle today sloppy null allowbreak ignorespaces"
-    " unskip nolinebreak nopagebreak selectfont textcompwordmark".split()
+DECLARATIONS: Final = list_names(
+    """
+    it bf em sc tt rm sl sf up md cal itshape bfseries scshape ttfamily rmfamily sffamily slshape
+    upshape mdseries normalfont normalsize tiny scriptsize footnotesize small large Large LARGE huge
+    Huge noindent indent centering raggedright raggedleft xspace protect relax maketitle today sloppy
+    null allowbreak ignorespaces unskip nolinebreak nopagebreak selectfont textcompwordmark
+    """
 )
-STYLES: Final = frozenset(
-    "emph textbf textit texttt textsc textsf textsl textrm textup textmd textnormal textlf textmed text underline"
-    " uline uuline uwave sout dashuline mbox hbox fbox makebox framebox parbox raisebox textulc textls lowercase"
-    " MakeLowercase uppercase MakeUppercase textscale section subsection subsubsection paragraph subparagraph"
-    " chapter part title caption textquote textelp hl st ul so texorpdfstring boldmath unboldmath centerline"
-    " foreignlanguage selectlanguage textlatin textgreek".split()
+STYLES: Final = list_names(
+    """
+    emph textbf textit texttt textsc textsf textsl textrm textup textmd textnormal textlf textmed text
+    underline uline uuline uwave sout dashuline mbox hbox fbox makebox framebox parbox raisebox
+    textulc textls lowercase MakeLowercase uppercase MakeUppercase textscale section subsection
+    subsubsection paragraph subparagraph chapter part title caption textquote textelp hl st ul so
+    texorpdfstring boldmath unboldmath centerline foreignlanguage selectlanguage textlatin textgreek
+    """
 )
 # Commands of which nothing is left: citations, references, notes, and what only sets a page.
-DROPPED: Final = frozenset(
-    "cite citep citet citealp citealt citeauthor citeyear citeyearpar citenum parencite textcite autocite footcite"
-    " fullcite nocite Citep Citet Cite ref eqref pageref autoref nameref cref Cref vref label footnote footnotemark"
-    " footnotetext thanks tablefootnote marginpar index vspace pagestyle thispagestyle vskip input include"
-    " includegraphics bibliography bibliographystyle phantomsection hypersetup usepackage documentclass pagenumbering"
-    " setcounter addtocounter setlength addtolength keywords date".split()
+DROPPED: Final = list_names(
+    """
+    cite citep citet citealp citealt citeauthor citeyear citeyearpar citenum parencite textcite
+    autocite footcite fullcite nocite Citep Citet Cite ref eqref pageref autoref nameref cref Cref
+    vref label footnote footnotemark footnotetext thanks tablefootnote marginpar index vspace
+    pagestyle thispagestyle vskip input include includegraphics bibliography bibliographystyle
+    phantomsection hypersetup usepackage documentclass pagenumbering setcounter addtocounter setlength
+    addtolength keywords date
+    """
 )
 DROPPED_BARE: Final = frozenset(("footnotemark",))  # needs no argument
-TEXT_ENVIRONMENTS: Final = frozenset(
-    "abstract center quote quotation quoting verse flushleft flushright itemize enumerate description document small"
-    " footnotesize sloppypar minipage spacing singlespace compactitem compactenum inparaenum enumerate* itemize*"
-    " description* theorem lemma proof proposition corollary definition remark keywords".split()
+TEXT_ENVIRONMENTS: Final = list_names(
+    """
+    abstract center quote quotation quoting verse flushleft flushright itemize enumerate description
+    document small footnotesize sloppypar minipage spacing singlespace compactitem compactenum
+    inparaenum enumerate* itemize* description* theorem lemma proof proposition corollary definition
+    remark keywords
+    """
 )
 NUMBERED: Final = frozenset(("enumerate", "compactenum", "inparaenum", "enumerate*"))
-FORMULA_ENVIRONMENTS: Final = frozenset(
-    "equation equation* align align* gather gather* multline multline* eqnarray eqnarray* displaymath math"
-    " alignat* flalign flalign* split aligned cases".split()
+FORMULA_ENVIRONMENTS: Final = list_names(
+    """
+    equation equation* align align* gather gather* multline multline* eqnarray eqnarray* displaymath
+    math alignat* flalign flalign* split aligned cases
+    """
 )
 WRAPPED_ENVIRONMENTS: Final = frozenset(("split", "aligned", "cases"))  # part of the formula
 
 # Names that authors give their own things, and that stand in pylatexenc's table for something else.
-AUTHORS_OWN: Final = frozenset(
-    "gemini mercury venus saturn jupiter uranus neptune pluto aries taurus cancer leo virgo libra scorpio"
-    " sagittarius capricornus aquarius pisces male recorder original image id Ident hint hints between estimates"
-    " because natural sharp flat smile frown square between homothetic image eth today prime backslash".split()
+AUTHORS_OWN: Final = list_names(
+    """
+    gemini mercury venus saturn jupiter uranus neptune pluto aries taurus cancer leo virgo libra
+    scorpio sagittarius capricornus aquarius pisces male recorder original image id Ident hint hints
+    between estimates because natural sharp flat smile frown square homothetic eth today prime
+    backslash
+    """
 )
 
 

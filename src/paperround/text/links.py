@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
-from paperround.text.latex import INVISIBLE
+from paperround.text.plain import INVISIBLE
 
 MAX_URL_LENGTH = 2_000
 BARE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")

@@ -1,8 +1,8 @@
 r"""Renders one formula of LaTeX as MathML that every browser accepts.
 
-latex2mathml reads the LaTeX. What it makes is copied through a list of elements and attributes, which is MathML
-Core's, and mended where it breaks Core's rules of content: identifiers and operators that hold elements, or
-elements that miss a child. A formula with a command that is not known is not rendered at all.
+latex2mathml reads the LaTeX. What it makes is copied through a list of elements and attributes, which is
+MathML Core's, and mended where it breaks Core's rules of content: identifiers and operators that hold
+elements, or elements that miss a child. A formula with a command that is not known is not rendered at all.
 """
 
 from __future__ import annotations
@@ -32,19 +32,42 @@ MAX_MATHML_DEPTH: Final = 100  # a pair of braces can take two elements
 COPYING: Final = re.compile(r"\\(?:def|newcommand|newenvironment|DeclareMathOperator|sideset)")
 TOKENS: Final = frozenset({"mi", "mn", "mo", "mtext"})
 ELEMENTS: Final = TOKENS | frozenset(
-    "math mrow mspace msub msup msubsup munder mover munderover mfrac msqrt mroot mtable mtr mtd mstyle mpadded"
-    " mphantom".split()
+    [
+        "math",
+        "mrow",
+        "mspace",
+        "msub",
+        "msup",
+        "msubsup",
+        "munder",
+        "mover",
+        "munderover",
+        "mfrac",
+        "msqrt",
+        "mroot",
+        "mtable",
+        "mtr",
+        "mtd",
+        "mstyle",
+        "mpadded",
+        "mphantom",
+    ]
 )
 CHILDREN: Final = {
     "mfrac": 2, "mroot": 2, "msub": 2, "msup": 2, "munder": 2, "mover": 2, "msubsup": 3, "munderover": 3,
 }  # fmt: skip
 # Lengths are small, so that a formula cannot break the layout of the page or cover other content.
-LENGTH: Final = re.compile(r"(?:[0-2]|[0-2]?\.\d{1,4})(?:em|ex)?|0\.\d{1,4}(?:em|ex)?|[12]\.\d{1,4}(?:em|ex)?")
+LENGTH: Final = re.compile(
+    r"(?:[0-2]|[0-2]?\.\d{1,4})(?:em|ex)?|0\.\d{1,4}(?:em|ex)?|[12]\.\d{1,4}(?:em|ex)?"
+)
 BOOLEAN: Final = re.compile(r"true|false")
 ATTRIBUTES: Final = {
-    **{(name, "mo"): BOOLEAN for name in "fence separator stretchy symmetric largeop movablelimits".split()},
-    **{(name, "mo"): LENGTH for name in "lspace rspace minsize maxsize".split()},
-    **{(name, tag): LENGTH for name in "width height depth".split() for tag in ("mspace", "mpadded")},
+    **{
+        (name, "mo"): BOOLEAN
+        for name in ["fence", "separator", "stretchy", "symmetric", "largeop", "movablelimits"]
+    },
+    **{(name, "mo"): LENGTH for name in ["lspace", "rspace", "minsize", "maxsize"]},
+    **{(name, tag): LENGTH for name in ["width", "height", "depth"] for tag in ("mspace", "mpadded")},
     **{("accent", tag): BOOLEAN for tag in ("mover", "munderover")},
     **{("displaystyle", tag): BOOLEAN for tag in ("math", "mstyle")},
     ("lspace", "mpadded"): LENGTH,
@@ -180,7 +203,12 @@ def _negate(children: list[Element]) -> list[Element]:
     r"""Strike through the relation after \not, as one character."""
     kept: list[Element] = []
     for child in children:
-        if kept and kept[-1].tag == "mpadded" and "".join(kept[-1].itertext()) == STROKE and child.tag in TOKENS:
+        if (
+            kept
+            and kept[-1].tag == "mpadded"
+            and "".join(kept[-1].itertext()) == STROKE
+            and child.tag in TOKENS
+        ):
             child.text = unicodedata.normalize("NFC", (child.text or "") + "\u0338")
             kept[-1] = child
         else:

@@ -1,11 +1,10 @@
 r"""Reads a title or an abstract once: its LaTeX becomes plain text, and its formulas MathML.
 
 A reading is plain Unicode text in NFC, in which each formula stands as a line of Unicode, and a list of these
-formulas with their places, their LaTeX and their MathML. So whoever needs text takes the text, a page puts MathML
-in the places of the formulas, and a bibliography their LaTeX.
+formulas with their places, their LaTeX and their MathML. So whoever needs text takes the text, a page puts
+MathML in the places of the formulas, and a bibliography their LaTeX.
 
-These are pure functions, and none of them raises an error for any text. Readings are stored: whatever changes
-what they say raises `READER_VERSION`.
+These are pure functions, and none of them raises an error for any text.
 """
 
 from __future__ import annotations
@@ -15,15 +14,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from markupsafe import Markup, escape
-
 from paperround.text.latex_commands import read_prose
 from paperround.text.latex_reader import Formula, Piece
 from paperround.text.mathml import render_formula
 from paperround.text.plain import to_plain_paragraphs
 
-READER_VERSION: Final = 1
 MAX_LATEX_LENGTH: Final = 10_000  # a longer text is no abstract; its LaTeX is not read, to bound the time
+MAX_FORMULAS_IN_TEXT: Final = 3_000  # characters of LaTeX; abstracts seldom have more than 300
+MAX_FORMULAS_ON_PAGE: Final = 6_000
+FORMULA_COST: Final = 20  # characters: what a formula costs besides its length
+MAX_MATHML: Final = 40_000  # characters, in one text
 PARAGRAPH_BREAK: Final = "\n\n"
 
 
@@ -71,17 +71,18 @@ class FormulaBudget:
     formula is past the budget, it and those after it stay as they were written.
     """
 
-    FORMULA_COST: Final = 20  # characters
-    MAX_MATHML: Final = 40_000  # characters, in one text
-
-    def __init__(self, characters: int = 6_000, page: FormulaBudget | None = None) -> None:
+    def __init__(
+        self,
+        characters: int = MAX_FORMULAS_IN_TEXT,
+        page: FormulaBudget | None = None,
+    ) -> None:
         self._left = characters
-        self._mathml_left = self.MAX_MATHML
+        self._mathml_left = MAX_MATHML
         self._page = page
 
     def take(self, latex: str) -> bool:
         """Take what rendering this formula costs. Returns False if that is more than is left."""
-        self._left -= len(latex) + self.FORMULA_COST
+        self._left -= len(latex) + FORMULA_COST
         return self._left >= 0 and (self._page is None or self._page.take(latex))
 
     def render(self, latex: str, block: bool) -> Formula | None:
@@ -96,8 +97,8 @@ class FormulaBudget:
 
 
 def page_budget() -> FormulaBudget:
-    """Make the budget that the texts of one page, or of another document, share while they are not yet stored."""
-    return FormulaBudget(6_000)
+    """Make the budget that the texts of one page or document share while they are not yet stored."""
+    return FormulaBudget(MAX_FORMULAS_ON_PAGE)
 
 
 def read_latex(source: str, page: FormulaBudget | None = None) -> Reading:
@@ -125,14 +126,6 @@ def _place(pieces: list[Piece]) -> Reading:
         formulas.append(PlacedFormula(len(text), len(text) + len(piece.line), piece.latex, piece.mathml))
         text += piece.line
     return Reading(text, tuple(formulas))
-
-
-def render_html(reading: Reading) -> Markup:
-    """Render one line of a reading as HTML: text is escaped, formulas are MathML."""
-    return Markup("").join(
-        escape(part) if isinstance(part, str) else Markup(part.mathml)  # noqa: S704 - of allow-listed elements
-        for part in reading.split()
-    )
 
 
 def map_formulas(reading: Reading, text: Callable[[str], str], formula: Callable[[str], str]) -> str:

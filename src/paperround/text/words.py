@@ -52,7 +52,7 @@ SIGNED_NAME: Final = re.compile(
     r"|(?P<dot>(?<![\w.)])\.(?:[A-Z]{2,}|[a-z]{2,})(?![\w.]))"
 )
 
-JOINED: Final = re.compile(r"[^\W_]+(?:[-'/&][^\W_]+)+")
+JOINED: Final = re.compile(r"(?<![^\W_])[^\W_]++(?:[-'/&][^\W_]++)+")  # linear in a long word
 INITIALISM: Final = re.compile(r"(?<![^\W_])(?:[^\W\d_]\.){2,}[^\W\d_]?(?![^\W_])")
 UMLAUT: Final = re.compile("[äöüåøÄÖÜÅØ]")
 UMLAUT_SPELLING: Final = str.maketrans(

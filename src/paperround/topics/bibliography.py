@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 
 from paperround.errors import PaperroundError
 from paperround.papers import arxiv_id, doi
-from paperround.text.markup import render_unicode, to_plain_text
+from paperround.text.markup import render_unicode
+from paperround.text.plain import to_plain_text
 from paperround.topics.references.bibtex import ENTRY, read_bibtex
 from paperround.topics.references.decoding import decode_file
 from paperround.topics.references.other_formats import read_csl, read_csv, read_list

@@ -19,7 +19,7 @@ from paperround.accounts.tables import Reader
 from paperround.database import ReadSession, WriteSession
 from paperround.errors import PaperroundError
 from paperround.papers.tables import Paper
-from paperround.text.markup import to_plain_text
+from paperround.text.plain import to_plain_text
 from paperround.topics import seeds
 from paperround.topics.model.match import TopicQuery
 from paperround.topics.tables import Topic, TopicExample

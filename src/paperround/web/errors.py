@@ -21,7 +21,7 @@ from starlette.routing import Match, Mount
 
 from paperround.database import utc_now
 from paperround.errors import PaperroundError
-from paperround.text.markup import to_plain_text
+from paperround.text.plain import to_plain_text
 from paperround.web.dependencies import SignInNeeded, load_visit, render_page
 
 logger = structlog.get_logger(__name__)

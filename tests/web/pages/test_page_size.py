@@ -11,7 +11,8 @@ import pytest
 from paperround.accounts.tables import Reader
 from paperround.database import Database
 from paperround.library import reading_list
-from paperround.text import latex, markup
+from paperround.text import mathml, reading
+from paperround.text.latex_reader import Formula
 
 from support.factories import feed_record, store_listing, utc
 from support.pages import TODAY, Page
@@ -48,11 +49,11 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The LaTeX of formulas that were rendered."""
     found: list[str] = []
 
-    def render(source: str, block: bool) -> tuple[str, str] | None:
+    def render(source: str, block: bool) -> Formula | None:
         found.append(source)
-        return latex.render_formula(source, block)
+        return mathml.render_formula(source, block)
 
-    monkeypatch.setattr(markup, "render_formula", render)
+    monkeypatch.setattr(reading, "render_formula", render)
     return found
 
 
@@ -72,14 +73,14 @@ async def test_no_page_is_large_and_none_renders_many_formulas(
             answer = await browser.get(place)
             assert answer.status_code == 200
             assert len(answer.content) < MAX_PAGE, place
-            assert sum(map(len, rendered)) + markup.FORMULA_COST * len(rendered) <= (
-                2 * markup.MAX_FORMULAS_ON_PAGE
+            assert sum(map(len, rendered)) + reading.FORMULA_COST * len(rendered) <= (
+                2 * reading.MAX_FORMULAS_ON_PAGE
             ), place
         browser.cookies.clear()
     for place in ("/feeds/daily.atom", "/feeds/trending.json"):
         rendered.clear()
         assert (await browser.get(place)).status_code == 200
-        assert sum(map(len, rendered)) <= markup.MAX_FORMULAS_ON_PAGE, place
+        assert sum(map(len, rendered)) <= reading.MAX_FORMULAS_ON_PAGE, place
 
 
 async def test_a_cut_abstract_leads_to_the_whole_one(browser: httpx.AsyncClient, database: Database) -> None:

@@ -17,7 +17,8 @@ from paperround.feeds.broken_record import BrokenRecord
 from paperround.papers import doi
 from paperround.papers.arxiv_id import parse_version, strip_version
 from paperround.papers.record import AnnouncementKind, FeedAuthor, FeedListing, FeedPaper, RecordUnreadable
-from paperround.text.markup import render_unicode, to_plain_paragraphs, to_plain_text
+from paperround.text.markup import render_unicode
+from paperround.text.plain import to_plain_paragraphs, to_plain_text
 
 PREFIXES: Final = re.compile(r"oai:arXiv\.org:|https?://arxiv\.org/abs/", re.I)
 HEAD: Final = re.compile(r"\s*arXiv:\S+\s+Announce Type:\s*(?P<kind>[a-z-]+)\s+Abstract:\s*", re.I)

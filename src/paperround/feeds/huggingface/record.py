@@ -17,7 +17,7 @@ from paperround.feeds.broken_record import BrokenRecord
 from paperround.papers.arxiv_id import strip_version
 from paperround.papers.record import FeedAuthor, FeedListing, FeedOrganization, FeedPaper, RecordUnreadable
 from paperround.text.links import normalise_github_url, normalise_http_url
-from paperround.text.markup import to_plain_paragraphs, to_plain_text
+from paperround.text.plain import to_plain_paragraphs, to_plain_text
 
 HUB: Final = (
     "https://huggingface.co"  # relative URLs of avatars belong to it, even if a mirror serves the feed

@@ -20,7 +20,7 @@ from paperround.search.filters import SearchFilters
 from paperround.search.query_syntax import MAX_QUERY_LENGTH
 from paperround.search.results import load_result_papers
 from paperround.text.links import percent_encode_url
-from paperround.text.markup import render_markdown
+from paperround.text.markup import escape_markdown, render_unicode
 from paperround.web.dependencies import NotFound, Read, database_of
 from paperround.web.params import PaperId, get_paper_or_404
 from paperround.web.search_params import encode_search
@@ -149,14 +149,14 @@ def markdown(paper: Paper) -> str:
         paper.project_url,
     ]
     parts = [
-        f"# {render_markdown(paper.title)}",
-        render_markdown(", ".join(paper.author_names)),
+        f"# {escape_markdown(render_unicode(paper.title))}",
+        escape_markdown(", ".join(paper.author_names)),
         f"Published {paper.published_at:%Y-%m-%d}",
         "**This paper has been withdrawn.**" if paper.withdrawn else "",
         "\n".join(f"- <{percent_encode_url(link)}>" for link in links if link),
         "## Abstract",
-        render_markdown(paper.abstract),
-        *(["## Summary", render_markdown(paper.ai_summary)] if paper.ai_summary else []),
+        escape_markdown(render_unicode(paper.abstract)),
+        *(["## Summary", escape_markdown(render_unicode(paper.ai_summary))] if paper.ai_summary else []),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -20,7 +20,8 @@ from paperround.papers.tables import Paper
 from paperround.papers.vote_history import load_vote_histories
 from paperround.search.similar import find_similar_papers
 from paperround.settings import Settings
-from paperround.text.markup import page_budget, render_html
+from paperround.text.markup import render_html
+from paperround.text.reading import page_budget
 from paperround.web import cursor as cursors
 from paperround.web.dependencies import Config, Now, Read, render_page, settings_of
 from paperround.web.pages import search

@@ -22,7 +22,8 @@ from paperround.papers.editions import Sort
 from paperround.papers.tables import Paper
 from paperround.search.filters import SearchFilters
 from paperround.settings import Settings
-from paperround.text.markup import page_budget, render_unicode
+from paperround.text.markup import render_unicode
+from paperround.text.reading import page_budget
 from paperround.web import cursor as cursors
 from paperround.web.dependencies import Config, NotFound, Now, Read, SignedIn, Write, render_page
 from paperround.web.params import PaperId, get_paper_or_404

@@ -17,7 +17,7 @@ from paperround.accounts.tables import Scope
 from paperround.database import ReadSession
 from paperround.digests import subscriptions
 from paperround.rate_limits import RateLimit
-from paperround.text.markup import to_plain_text
+from paperround.text.plain import to_plain_text
 from paperround.web.dependencies import (
     BadRequest,
     Config,

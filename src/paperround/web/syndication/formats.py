@@ -23,7 +23,9 @@ from paperround.papers.heat import listing_time
 from paperround.papers.tables import Paper
 from paperround.settings import Settings
 from paperround.text.http_date import parse_http_date
-from paperround.text.markup import FormulaBudget, page_budget, render_unicode, to_plain_text
+from paperround.text.markup import render_unicode
+from paperround.text.plain import to_plain_text
+from paperround.text.reading import FormulaBudget, page_budget
 
 MAX_AUTHORS: Final = 50
 CACHE_CONTROL: Final = "max-age=300"  # what asks more often than that is answered by whoever keeps copies

@@ -14,7 +14,8 @@ from paperround.papers.period import EditionPeriod, Period
 from paperround.papers.tables import Organization, Paper
 from paperround.papers.vote_history import VoteHistory
 from paperround.text.links import normalise_http_url
-from paperround.text.markup import FormulaBudget, page_budget, render_html, render_html_paragraphs
+from paperround.text.markup import write_html, write_html_paragraphs
+from paperround.text.reading import FormulaBudget, page_budget, read_latex
 from paperround.web.views.charts import build_sparkline
 from paperround.web.views.page_size import (
     measure,
@@ -209,10 +210,8 @@ def build_paper_card(
     return PaperCard(
         id=paper.id,
         url=f"/papers/{paper.id}",
-        title=shorten_html(mark_words(render_html(paper.title, budget)), MAX_TITLE),
-        paragraphs=[*map(mark_words, render_html_paragraphs(paper.abstract, budget))]
-        if paper.abstract.strip()
-        else [],
+        title=shorten_html(mark_words(write_html(read_latex(paper.title, budget))), MAX_TITLE),
+        paragraphs=[*map(mark_words, write_html_paragraphs(read_latex(paper.abstract, budget)))],
         who=shorten_text(who, MAX_NAME),
         who_url=organization_address(group.name) if group else None,
         others=others,
