@@ -285,6 +285,8 @@ async def test_sigterm_does_not_wait_for_a_long_batch(folder: Path) -> None:
             assert await asyncio.to_thread(running.wait, 60) == 0
             with pytest.raises(httpx.HTTPError):
                 (await big).raise_for_status()
+        assert running.stderr is not None
+        assert b"Traceback" not in running.stderr.read()
 
 
 def test_a_killed_encoders_socket_is_taken_over(folder: Path) -> None:

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 import uvicorn
 
+from paperround.asgi import answer_stopped_requests
 from paperround.web.server import (
     BoundedProtocol,
     ConnectionLimits,
-    answer_stopped_requests,
     bounded_protocol,
 )
 

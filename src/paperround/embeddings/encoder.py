@@ -24,6 +24,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from paperround.asgi import answer_stopped_requests
 from paperround.embeddings import bundled_model
 from paperround.embeddings.protocol import (
     Vectors,
@@ -249,6 +250,10 @@ def serve(
         # uvicorn raises the signal again when it is done: as an exception, our own leaving runs too.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         config = uvicorn.Config(
-            app, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=1
+            answer_stopped_requests(app),
+            log_config=None,
+            access_log=False,
+            ws="none",
+            timeout_graceful_shutdown=1,
         )
         uvicorn.Server(config).run(sockets=[listener])

@@ -17,10 +17,10 @@ from typing import Any, ClassVar, Final
 import uvicorn
 from fastapi import FastAPI
 from pydantic import IPvAnyNetwork
-from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from paperround.asgi import answer_stopped_requests
 from paperround.settings import Settings
 
 MAX_PIPELINED_REQUESTS: Final = 16
@@ -202,28 +202,6 @@ def bounded_protocol(limits: ConnectionLimits, exempt: Sequence[IPvAnyNetwork]) 
         "connections_by_network": Counter(),
     }
     return type("BoundedProtocol", (BoundedProtocol,), variables)
-
-
-def answer_stopped_requests(app: ASGIApp) -> ASGIApp:
-    """Wrap `app` so that a request that is cancelled because the server stops gets 503, not a traceback."""
-
-    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
-        has_started = False
-
-        async def send_and_note(message: Message) -> None:
-            nonlocal has_started
-            has_started = True
-            await send(message)
-
-        try:
-            await app(scope, receive, send_and_note)
-        except asyncio.CancelledError:  # the server cancels requests only then, and ends once they end
-            if scope["type"] == "http" and not has_started:
-                await PlainTextResponse("The server is stopping.", 503, {"retry-after": "5"})(
-                    scope, receive, send
-                )
-
-    return wrapped
 
 
 class StartupObserver:
