@@ -104,6 +104,24 @@ def test_files_of_managers_name_their_papers(name: str, ids: list[str]) -> None:
     assert all(reference.title for reference in found) or name == "ids.txt"
 
 
+def test_macros_in_titles_are_letters() -> None:
+    found = parse_bibliography((FILES / "bib-macros.bib").read_bytes())
+    assert [reference.title for reference in found] == [
+        "Weierstraß Functions for Everyone",
+        "Erdős Numbers at Scale",
+        "Čech Nerve Descent",
+        "Møller Scattering by Transformers",
+        "R²-Gen Models of Rivers",
+        "β-VAE in the Garden",
+        "Łukasiewicz Logic Layers",
+        "Ångström-Scale Diffusion",
+        "Naïve Façades: Über-Models",
+        "Schrödinger Bridges and Erdős–Rényi Priors",
+        "H₂O Storage and O(n log n) Sorting for Ponds",
+        "GPT-4o versus iPhone: What BERT and mRNA Know About DNA",
+    ]
+
+
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize(
     "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1", "cp1252"]

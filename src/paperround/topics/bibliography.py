@@ -25,6 +25,7 @@ MAX_ENTRIES: Final = 10_000
 MAX_FIELD_LENGTH: Final = 60_000  # characters of one field that are looked at
 PARSE_TIMEOUT: Final = 20.0  # seconds; 30 MB take three
 MAX_TITLE_LENGTH: Final = 500
+MAX_OUTER_BRACES: Final = 3
 SAMPLE_LENGTH: Final = 200_000  # characters by which the format is told
 
 ARXIV_DOI: Final = re.compile(r"10\.48550/arxiv\.(?P<id>[\w./-]+)", re.I)
@@ -38,6 +39,7 @@ ID_FIELDS: Final = (
 TITLE_FIELDS: Final = ("title", "ti", "t1", "t", "ct", "bt", *("article title", "document title"))
 DOI_FIELDS: Final = ("doi", "do", "r", "lid", "aid", "m3", "url", "ur", "u", "l3", "note", "n1", "extra")
 
+PROTECTING_BRACES: Final = re.compile(r"(?<![^\s({$\-/:~–—}])\{([^{}\\]*)\}")
 ABSTRACTS: Final = ("abstract", "ab", "x")
 
 Record = Mapping[str, Sequence[str]]
@@ -121,18 +123,39 @@ def _build_reference(record: Record) -> Reference:
     return Reference(
         next(filter(None, map(_find_arxiv_id, [*likely, *others])), ""),
         next(filter(None, dois), ""),
-        to_plain_text(render_unicode(title.replace("{", "").replace("}", "")))[:MAX_TITLE_LENGTH].rstrip(
-            ". "
-        ),
+        _read_title(title),
     )
+
+
+def _read_title(title: str) -> str:
+    """Read a title as plain text. Braces that only protect capitals go first, since others belong to TeX."""
+    text, previous = title[: 2 * MAX_TITLE_LENGTH], ""
+    while text != previous:
+        text, previous = PROTECTING_BRACES.sub(r"\1", text), text
+    plain = to_plain_text(render_unicode(text).replace("{", "").replace("}", ""))
+    return plain[:MAX_TITLE_LENGTH].rstrip(". ")
 
 
 def _strip_field(value: str) -> str:
     """Strip the braces or quotes around a whole field."""
     text = value[:MAX_FIELD_LENGTH].strip()
-    if len(text) > 1 and (text[0], text[-1]) in {("{", "}"), ('"', '"')}:
+    if len(text) > 1 and text[0] == text[-1] == '"':
         text = text[1:-1]
+    for _ in range(MAX_OUTER_BRACES):
+        if not text.startswith("{") or _find_closing_brace(text) != len(text) - 1:
+            break
+        text = text[1:-1].strip()
     return to_plain_text(text)
+
+
+def _find_closing_brace(text: str) -> int:
+    """Find the brace that closes the first one. -1 if none does."""
+    depth = 0
+    for place, sign in enumerate(text):
+        depth += (sign == "{") - (sign == "}")
+        if depth == 0:
+            return place
+    return -1
 
 
 def _find_arxiv_id(text: str) -> str | None:
