@@ -89,6 +89,17 @@ def test_a_secret_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert found.get_secret_value() == "postgresql://db/papers"
 
 
+def test_an_empty_file_of_a_secret_is_as_if_it_were_not_set(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty"
+    empty.write_text("\n")
+    secrets = [name for name, field in Settings.model_fields.items() if "Secret" in repr(field.annotation)]
+    for name in secrets:
+        monkeypatch.setenv(f"PAPERROUND_{name.upper()}_FILE", str(empty))
+    assert [getattr(settings(), name) for name in secrets] == [None] * len(secrets)
+
+
 def test_secrets_are_hidden_when_settings_are_shown() -> None:
     shown = str(settings(database_url="postgresql://u:hunter2@db/papers", huggingface_token="hunter3"))
     assert "hunter" not in shown

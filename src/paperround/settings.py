@@ -51,7 +51,10 @@ def default_data_dir() -> Path:
 
 
 class SecretFiles(EnvSettingsSource):
-    """Reads `PAPERROUND_NAME_FILE` for every secret `NAME`. The value is the file's text, stripped."""
+    """Reads `PAPERROUND_NAME_FILE` for every secret `NAME`. The value is the file's text, stripped.
+
+    An empty file is as if it were not set, like an empty variable: orchestrators mount all files or none.
+    """
 
     def __call__(self) -> dict[str, object]:
         found: dict[str, object] = {}
@@ -59,7 +62,7 @@ class SecretFiles(EnvSettingsSource):
             path = os.environ.get(f"{PREFIX}{name.upper()}_FILE")
             if path and "SecretStr" in repr(field.annotation):
                 found[name] = Path(path).read_text(encoding="utf-8").strip()
-        return found
+        return {name: value for name, value in found.items() if value}
 
 
 class Settings(BaseSettings):

@@ -1,0 +1,40 @@
+#!/bin/sh
+# Makes the files of secrets that docker-compose.yml names, in ./secrets or in the folder given. What is there stays.
+#
+#     deploy/make-secrets.sh [folder]
+#
+# Values may be given in the environment: DATABASE_PASSWORD (of a database that exists), PAPERROUND_SECRET_KEY,
+# PAPERROUND_ENCODER_KEY, PAPERROUND_SMTP_URL, PAPERROUND_HUGGINGFACE_TOKEN. Passwords and keys are made at random;
+# the mail server and the hub's token stay empty, which is as if they were not set.
+set -eu
+folder=${1:-${PAPERROUND_SECRETS:-secrets}}
+mkdir -p "$folder"
+# Only the folder's owner gets to the files. In a container, whoever runs there must be able to read them.
+chmod 0700 "$folder"
+
+keep() { # name, value
+    if [ ! -e "$folder/$1" ]; then
+        printf '%s\n' "$2" > "$folder/.$1.part"
+        chmod 0444 "$folder/.$1.part"
+        mv "$folder/.$1.part" "$folder/$1"
+    fi
+}
+
+random() {
+    od -An -N32 -tx1 /dev/urandom | tr -d ' \n'
+}
+
+keep database_password "${DATABASE_PASSWORD:-$(random)}"
+password=$(cat "$folder/database_password")
+case $password in
+    *[!A-Za-z0-9._~-]*)
+        echo "make-secrets: the database's password may have letters, digits and ._~- only, as it is part of an address." >&2
+        echo "Write $folder/database_url by hand, with other characters percent-encoded." >&2
+        [ -e "$folder/database_url" ] || exit 1 ;;
+esac
+keep database_url "postgresql://paperround:$password@database/paperround"
+keep secret_key "${PAPERROUND_SECRET_KEY:-$(random)}"
+keep encoder_key "${PAPERROUND_ENCODER_KEY:-$(random)}"
+keep smtp_url "${PAPERROUND_SMTP_URL:-}"
+keep huggingface_token "${PAPERROUND_HUGGINGFACE_TOKEN:-}"
+echo "The secrets are in $folder."
