@@ -3,7 +3,8 @@
     python benchmarks/relevance.py FOLDER [--tune | --all]
 
 FOLDER holds labelled sets: `relevance` (papers.jsonl.gz, readers.jsonl, topics.jsonl), `relevance_curated`,
-`relevance_reviewers`, `relevance_csfcube`, those that are there; or it is itself one of `relevance`'s form.
+`relevance_judgments` (pairs.jsonl), `relevance_reviewers`, `relevance_csfcube`, those that are there; or it
+is itself one of `relevance`'s form, or of `relevance_judgments`' beside a `relevance`.
 Readers and topics are split by a hash of their name: figures are of the half that nothing was chosen on,
 with `--tune` of the other, with `--all` (and for a single set) of both. Vectors come from the real encoder
 and are kept in the temporary folder (TMPDIR).
@@ -23,6 +24,7 @@ from relevance_measures import Found, bootstrap, days_of, found, ndcg, wrong_pai
 from relevance_rankers import ByExample, Others, Ours
 from relevance_rating import rating_figures
 from relevance_sets import Pool, Subject, pool, readers_of, subjects_of
+from relevance_shown import judged_figures
 
 from search import KeptEncoder, records, tuned_on
 
@@ -141,6 +143,8 @@ async def measured(folder: Path, papers: Path, encoder: KeptEncoder, half: Half)
     if (folder / "topics.jsonl").exists():
         subjects = [subject for subject in subjects_of(folder, held) if half(subject.words)]
         await subjects_figures(folder.name, subjects, held, ours, others, encoder)
+    if (folder / "pairs.jsonl").exists():
+        await judged_figures(folder, held, ours, encoder, half, table)
     if (folder / "queries.jsonl").exists():
         csfcube_figures(folder, held, rankers)
     encoder.keep()
@@ -148,15 +152,17 @@ async def measured(folder: Path, papers: Path, encoder: KeptEncoder, half: Half)
 
 async def main(folder: Path, options: Sequence[str]) -> None:
     encoder = KeptEncoder()
-    single = (folder / "papers.jsonl.gz").exists()
+    single = (folder / "papers.jsonl.gz").exists() or (folder / "pairs.jsonl").exists()
     whole = single or "--all" in options
     half: Half = (lambda _: True) if whole else lambda name: tuned_on(name) == ("--tune" in options)
-    names = ("relevance", "relevance_curated", "relevance_reviewers", "relevance_csfcube")
+    names = ("relevance", "relevance_curated", "relevance_judgments", "relevance_reviewers",
+             "relevance_csfcube")  # fmt: skip
     sets = [folder] if single else [folder / name for name in names if (folder / name).is_dir()]
     for one in sets:
         own = (one / "papers.jsonl.gz").exists()
         print(f"\n### {one.name}")
-        await measured(one, one if own else folder / "relevance", encoder, half)
+        others = folder.parent if single else folder
+        await measured(one, one if own else others / "relevance", encoder, half)
 
 
 if __name__ == "__main__":

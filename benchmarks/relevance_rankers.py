@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from relevance_sets import Pool
@@ -13,9 +13,13 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
+from paperround.embeddings import bundled_model
 from paperround.topics.model import scorer
-from paperround.topics.model.scorer import PaperMatrix, TopicProfile
+from paperround.topics.model.fit import FitMatrix, compute_fits, rank_papers
+from paperround.topics.model.fit_constants import SHIPPED_CONSTANTS
+from paperround.topics.model.scorer import Direction, PaperMatrix, TopicProfile
 from paperround.topics.model.statistics import Statistics
+from paperround.topics.model.topic_model import build_model
 
 Numbers = np.ndarray[Any, Any]
 ByExample = Callable[[Sequence[int]], Numbers]
@@ -23,6 +27,15 @@ ByWords = Callable[[str, Numbers], Numbers]
 
 SAMPLED = 1000  # negatives of the boosted trees
 FLAT = 60  # of reciprocal-rank fusion
+
+
+class Matched(NamedTuple):
+    """A topic with every paper of the pool: what papers are ordered by is `ranks`."""
+
+    direction: Direction
+    scores: Numbers
+    fits: Numbers
+    ranks: Numbers
 
 
 class Ours:
@@ -35,9 +48,11 @@ class Ours:
             for text, vector in zip(papers.texts, papers.vectors, strict=True)
         ]
         self.shelf = PaperMatrix.build(self.statistics, self.views)
+        self.constants = SHIPPED_CONSTANTS[bundled_model.NAME]
+        self.fit_matrix = FitMatrix.build(self.statistics, self.shelf, papers.titles)
 
     def by_example(self, known: Sequence[int]) -> Numbers:
-        return self._scores(TopicProfile(liked=self._views(known)))
+        return self._match(TopicProfile(liked=self._views(known))).ranks
 
     def by_words(
         self, words: str, vector: Numbers, known: Sequence[int] = (), disliked: Sequence[int] = ()
@@ -46,15 +61,23 @@ class Ours:
             self.statistics.view_of_words(words, vector),
             scorer.is_phrase_in_catalogue(self.statistics, words),
         )
-        return self._scores(
-            TopicProfile(own, literal, self._views(known), [self.views[one] for one in disliked])
-        )
+        rated_less = [self.views[one] for one in disliked]
+        return self._match(TopicProfile(own, literal, self._views(known), rated_less, words)).ranks
+
+    def match_words(self, words: str, vector: Numbers) -> Matched:
+        own = self.statistics.view_of_words(words, vector)
+        literal = scorer.is_phrase_in_catalogue(self.statistics, words)
+        return self._match(TopicProfile(own, literal, own_text=words))
 
     def _views(self, known: Sequence[int]) -> Mapping[str, Any]:
         return {str(one): self.views[one] for one in known}
 
-    def _scores(self, taste: TopicProfile) -> Numbers:
-        return scorer.score_papers([scorer.build_direction(self.statistics, taste)], self.shelf).scores[0]
+    def _match(self, taste: TopicProfile) -> Matched:
+        model = build_model(self.statistics, taste, self.constants)
+        scores = scorer.score_papers([model.direction], self.shelf).scores
+        fits = compute_fits([model.fit], self.fit_matrix)
+        ranks = rank_papers([model.direction], scores, fits)
+        return Matched(model.direction, scores[0], fits[0], ranks[0])
 
 
 class Others:

@@ -25,6 +25,7 @@ class Pool:
 
     ids: Sequence[str]
     days: Sequence[str]
+    titles: Sequence[str]
     texts: Sequence[str]
     vectors: Numbers
 
@@ -50,6 +51,7 @@ async def pool(folder: Path, encoder: KeptEncoder) -> Pool:
     return Pool(
         [key for key, *_ in papers],
         [day for _, day, *_ in papers],
+        [title for *_, title, _ in papers],
         [join_text(title, abstract) for *_, title, abstract in papers],
         vectors,
     )

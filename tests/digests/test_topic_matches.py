@@ -76,7 +76,7 @@ async def test_what_a_worker_matched_arrives_with_the_topics_name_and_reasons(
     words = " ".join((await text_of(post)).split())
     assert found == [match.paper_id for match in days[SUNDAY]]
     assert phrases
-    assert f"For your topic “Honey bees”: {phrases[0]}" in words
+    assert f"For your topic “Honey bees”, a {first.band} match: {phrases[0]}" in words
     assert "HONEY BEES" in words
 
 
@@ -88,7 +88,7 @@ async def test_what_is_trending_and_matches_a_topic_stands_once_with_the_reason(
     await post.send(MONDAY)
     (found,) = post.papers_of("ada")
     assert len(found) == len(set(found))
-    assert "For your topic “Honey bees”: " in await text_of(post)
+    assert "For your topic “Honey bees”, a strong match:" in await text_of(post)
 
 
 async def test_a_topic_that_nobody_matched_yet_is_matched_for_the_digest(
@@ -115,7 +115,7 @@ async def test_a_topic_that_changed_since_it_was_matched_comes_as_it_is_now(
     await post.send(MONDAY)
     (found,) = post.papers_of("ada")
     assert subjects(found) == {0}
-    assert "For your topic “Water”: " in await text_of(post)
+    assert "For your topic “Water”, a " in await text_of(post)
 
 
 async def test_a_paused_topic_is_left_out_and_costs_no_matching(post: Post, catalogue: Database) -> None:

@@ -70,7 +70,7 @@ async def test_who_reads_while_a_version_comes_keeps_one_that_is_whole(database:
             await corpus.measure_if_grown(database, now=NOW)
 
     await asyncio.gather(read(), grow())
-    for _, _, statistics in seen:
+    for _, _, statistics, _ in seen:
         width = len(statistics.vocabulary.phrases)
         assert len(statistics.vocabulary.document_frequencies) == len(statistics.mean_words) == width
         assert statistics.sample_words.columns.max() < width

@@ -38,7 +38,9 @@ def test_each_paper_stands_once_where_it_is_strongest_and_none_is_lost(
 ) -> None:
     mine = topics(len(strengths))
     matches = {
-        topic.id: [Match(key, float(strength), strength, ()) for key, strength in given_.items()]
+        topic.id: [
+            Match(key, float(strength), strength, (), strength / 100) for key, strength in given_.items()
+        ]
         for topic, given_ in zip(mine, strengths, strict=True)
     }
     placed = place_each_once(mine, matches)

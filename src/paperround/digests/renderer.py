@@ -228,4 +228,5 @@ def _format_heading(digest: Digest) -> str:
 
 def _format_reason(why: Mapping[str, Any]) -> str:
     told = ", ".join(why["why"])
-    return f"For your topic “{why['name']}”" + (f": {told}." if told else ".")
+    band = f", a {why['band']} match" if why.get("band") else ""
+    return f"For your topic “{why['name']}”{band}" + (f": {told}." if told else ".")

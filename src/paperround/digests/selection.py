@@ -28,8 +28,8 @@ MAX_OWED_AGE: Final = timedelta(days=21)  # for so long papers that were not sen
 UNSENT_STATES: Final = (DeliveryState.failed, DeliveryState.uncertain)
 
 
-# Why a paper is in a digest: {"topic": its id, "name": its name, "why": [phrases, …], "own": whether it is
-# there for this topic alone}
+# Why a paper is in a digest: {"topic": its id, "name": its name, "band": what its fit is called, "why":
+# [phrases, …], "own": whether it is there for this topic alone}
 MatchReason = dict[str, Any]
 
 
@@ -182,7 +182,7 @@ def _leave_out(papers: Iterable[str], seen: Collection[str]) -> list[str]:
 
 
 def _build_reason(match: TopicMatch) -> MatchReason:
-    return {"topic": match.topic_id, "name": match.name, "why": list(match.why)}
+    return {"topic": match.topic_id, "name": match.name, "band": match.band, "why": list(match.why)}
 
 
 def _find_first_days(

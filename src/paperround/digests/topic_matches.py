@@ -16,9 +16,10 @@ from paperround.database import Database, ReadSession
 from paperround.digests.items import shorten
 from paperround.papers.tables import FRESH_LISTING, Listing
 from paperround.text.markup import render_unicode
+from paperround.text.titles import shorten_title
 from paperround.topics import queries, reader_topics
 from paperround.topics.model.match import Match, ReasonKind
-from paperround.topics.tables import MeasuredCatalogue, Topic, TopicDay
+from paperround.topics.tables import MATCHES_ARE_CURRENT, MeasuredCatalogue, Topic, TopicDay
 
 logger = structlog.get_logger(__name__)
 
@@ -38,6 +39,7 @@ class TopicMatch(NamedTuple):
     paper_id: str
     topic_id: int
     name: str  # of the topic
+    band: str | None
     why: tuple[str, ...]
 
 
@@ -73,9 +75,7 @@ async def _load_unmatched(
 ) -> Sequence[Row[date, int]]:
     """Load the days with a list, and the readers, for whom some topic as it is now was not matched."""
     days = select(Listing.day).where(Listing.day.between(first, last), FRESH_LISTING).distinct().subquery()
-    is_matched = exists().where(
-        TopicDay.topic_id == Topic.id, TopicDay.day == days.c.day, TopicDay.changed_at == Topic.changed_at
-    )
+    is_matched = exists().where(MATCHES_ARE_CURRENT, TopicDay.day == days.c.day)
     has_statistics = exists(select(MeasuredCatalogue.id))
     query = select(days.c.day, Topic.reader_id).join(Topic, true()).distinct()
     return (
@@ -103,14 +103,14 @@ async def load_topic_matches(
     matches_of_readers: dict[int, list[TopicMatch]] = {}
     for topic in topics:
         matches_of_readers.setdefault(topic.reader_id, []).extend(
-            TopicMatch(match.paper_id, topic.id, topic.name, tuple(_write_reasons(match, titles)))
+            TopicMatch(match.paper_id, topic.id, topic.name, match.band, tuple(_write_reasons(match, titles)))
             for match in best[topic.id]
         )
     return matches_of_readers
 
 
 def _order_matches(days: Iterable[Sequence[Match]]) -> Sequence[Match]:
-    return sorted((match for day in days for match in day), key=lambda match: (-match.score, match.paper_id))
+    return sorted((match for day in days for match in day), key=lambda match: match.order)
 
 
 def _list_liked_papers(matches_of_topics: Iterable[Sequence[Match]]) -> Iterator[str]:
@@ -131,8 +131,10 @@ def _write_reasons(match: Match, titles: Mapping[str, str]) -> Iterator[str]:
                 yield f"by {reason.text}"
             case ReasonKind.paper if reason.text in titles:
                 yield _write_liked_paper(titles[reason.text])
+            case ReasonKind.meaning:
+                yield "close in meaning"
 
 
 @lru_cache(maxsize=5000)
 def _write_liked_paper(title: str) -> str:
-    return f"like “{shorten(render_unicode(title), MAX_REASON_LENGTH)}”"
+    return f"similar to “{shorten(render_unicode(shorten_title(title)), MAX_REASON_LENGTH)}”"

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from paperround.database import Base
@@ -40,6 +41,10 @@ class EmbeddingModel(Base):
         Enum(ModelState, native_enum=False, length=16, name="state", create_constraint=False)
     )
     created_at: Mapped[datetime]
+    fit_constants: Mapped[dict[str, Any] | None] = mapped_column(
+        JSONB(none_as_null=True),
+        comment="made by `paperround fit`; NULL: what we ship for the model, if anything",
+    )
 
     __table_args__ = (
         CheckConstraint("state IN ('filling', 'current', 'retired')", name="state"),

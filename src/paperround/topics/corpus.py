@@ -19,6 +19,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from paperround.database import Database, ReadSession, WriteSession
 from paperround.embeddings.tables import HAS_VECTOR, Embedding, EmbeddingModel, ModelState
 from paperround.papers.tables import Paper
+from paperround.topics.model.fit_constants import SHIPPED_CONSTANTS, WORDS_ALONE, FitConstants
 from paperround.topics.model.sparse import Floats, Matrix
 from paperround.topics.model.statistics import Statistics, join_text
 from paperround.topics.tables import MeasuredCatalogue
@@ -38,12 +39,14 @@ _cache: LRUCache[str, Statistics] = LRUCache(CACHE_SIZE)  # by digest, whichever
 class StatisticsVersion(NamedTuple):
     """A version of the statistics.
 
-    An `id` of 0 means that none was stored yet. `key` tells versions apart within a process.
+    An `id` of 0 means that none was stored yet. `key` tells versions apart within a process. `constants` are
+    those of the fit under its model.
     """
 
     id: int
     key: str
     statistics: Statistics
+    constants: FitConstants
 
 
 class MeasurablePapers(NamedTuple):
@@ -61,13 +64,45 @@ async def load_current_version(session: ReadSession) -> StatisticsVersion:
     if row is None:
         measurable = await count_measurable(session)
         statistics = await _measure(session, measurable.model_id, limit=PROVISIONAL_PAPERS)
-        return StatisticsVersion(0, uuid4().hex, statistics)
+        constants = await load_fit_constants(session, measurable.model_id)
+        return StatisticsVersion(0, uuid4().hex, statistics, constants)
     if row.digest not in _cache:
         packed = await session.scalar(select(MeasuredCatalogue.packed).where(MeasuredCatalogue.id == row.id))
         if packed is None:  # replaced since, by two newer ones
             return await load_current_version(session)
         _cache[row.digest] = await asyncio.to_thread(Statistics.decode, packed)
-    return StatisticsVersion(row.id, row.digest, _cache[row.digest])
+    statistics = _cache[row.digest]
+    constants = await load_fit_constants(session, statistics.model_id)
+    return StatisticsVersion(row.id, row.digest, statistics, constants)
+
+
+async def load_fit_constants(session: ReadSession, model_id: int | None) -> FitConstants:
+    """Load the constants of the fit under a model.
+
+    They are those that `paperround fit` stored with it, or those that we ship for it. Under any other model
+    words alone count.
+    """
+    columns = EmbeddingModel.name, EmbeddingModel.fit_constants
+    model = (await session.execute(select(*columns).where(EmbeddingModel.id == model_id))).one_or_none()
+    if model is None:
+        return WORDS_ALONE
+    if model.fit_constants is not None:
+        return FitConstants.from_json(model.fit_constants)
+    return SHIPPED_CONSTANTS.get(model.name, WORDS_ALONE)
+
+
+async def explain_words_alone(session: ReadSession) -> str:
+    """Explain why bands come from words alone, where they do. '' means that they don't."""
+    row = (await session.execute(_select_newest(MeasuredCatalogue.model_id))).one_or_none()
+    model_id = row.model_id if row else (await count_measurable(session)).model_id
+    if model_id is None:
+        return "Too few papers have vectors yet, so matches go by words alone for now."
+    if await load_fit_constants(session, model_id) is not WORDS_ALONE:
+        return ""
+    return (
+        "How well papers fit has not been calibrated for this model’s vectors, so matches go by words alone. "
+        "The operator can calibrate it with “paperround fit”."
+    )
 
 
 async def measure_if_grown(database: Database, *, now: datetime) -> bool:

@@ -21,15 +21,17 @@ from paperround.database import Database, ReadSession, WriteSession
 from paperround.papers.tables import FRESH_LISTING, Listing
 from paperround.topics.corpus import StatisticsVersion, load_current_version
 from paperround.topics.matcher import list_liked
-from paperround.topics.model.batch import BatchTopic, CandidatePaper, match_topics
+from paperround.topics.model.bands import Band
+from paperround.topics.model.batch import BatchTopic, CandidatePaper, build_matrix, match_topics
+from paperround.topics.model.fit import FitMatrix
+from paperround.topics.model.fit_constants import FitConstants
 from paperround.topics.model.match import Match, TopicQuery
 from paperround.topics.model.reasons import LikedVectors
 from paperround.topics.model.rules import TopicRules
-from paperround.topics.model.scorer import PaperMatrix
 from paperround.topics.model.sparse import Floats
 from paperround.topics.paper_features import load_candidates, load_vectors
-from paperround.topics.profiles import DueTopic, StoredDirection, TextEncoder, update_directions
-from paperround.topics.queries import load_topic_queries
+from paperround.topics.profiles import DueTopic, StoredModel, TextEncoder, update_models
+from paperround.topics.queries import encode_matches, load_topic_queries
 from paperround.topics.tables import Topic, TopicDay, TopicDirection
 
 logger = structlog.get_logger(__name__)
@@ -40,13 +42,15 @@ MAX_CACHED_VECTORS: Final = 20_000  # of liked papers, from batch to batch; 30 M
 MATCH_RETENTION: Final = timedelta(days=60)
 
 STORE_MATCHES: Final = text("""
-    INSERT INTO topic_days (topic_id, day, measured_id, changed_at, papers_hash, matches)
-    SELECT topic, :day, :measured, changed, hash, matches
+    INSERT INTO topic_days (topic_id, day, measured_id, changed_at, papers_hash, matches, fits, fits_hash)
+    SELECT topic, :day, :measured, changed, hash, matches -> 0,
+        ARRAY(SELECT CAST(fit AS real) FROM jsonb_array_elements_text(matches -> 1) AS fit), hash
     FROM unnest(CAST(:topics AS int[]), CAST(:changed AS timestamptz[]), CAST(:hashes AS text[]))
         WITH ORDINALITY AS given (topic, changed, hash, place)
     JOIN jsonb_array_elements(CAST(:matches AS jsonb)) WITH ORDINALITY AS found (matches, place) USING (place)
     ON CONFLICT (topic_id, day) DO UPDATE SET measured_id = excluded.measured_id,
-        changed_at = excluded.changed_at, papers_hash = excluded.papers_hash, matches = excluded.matches
+        changed_at = excluded.changed_at, papers_hash = excluded.papers_hash, matches = excluded.matches,
+        fits = excluded.fits, fits_hash = excluded.fits_hash
 """)
 
 
@@ -56,7 +60,7 @@ class EditionPapers(NamedTuple):
     day: date
     version: StatisticsVersion
     papers: Sequence[CandidatePaper]
-    matrix: PaperMatrix
+    matrix: FitMatrix
     papers_hash: str
     vectors: dict[str, Floats]  # of liked papers that batches have loaded: topics share many
 
@@ -103,13 +107,13 @@ async def _load_edition(session: ReadSession, day: date) -> EditionPapers | None
     papers = await load_candidates(session, version, day, day) if version.id else ()
     if not papers:
         return None
-    shelf = await asyncio.to_thread(PaperMatrix.build, version.statistics, [paper.views for paper in papers])
-    return EditionPapers(day, version, papers, shelf, _hash_papers(papers), {})
+    matrix = await asyncio.to_thread(build_matrix, version.statistics, papers)
+    return EditionPapers(day, version, papers, matrix, _hash_papers(papers, version.constants), {})
 
 
-def _hash_papers(papers: Sequence[CandidatePaper]) -> str:
-    """Hash everything of the papers that matching reads."""
-    digest = hashlib.md5(usedforsecurity=False)
+def _hash_papers(papers: Sequence[CandidatePaper], constants: FitConstants) -> str:
+    """Hash everything that matching reads of the papers, and what makes a paper fit."""
+    digest = hashlib.md5(str(constants.digest).encode(), usedforsecurity=False)
     for paper in papers:
         vector = paper.views.vector
         digest.update(repr(paper.phrases).encode())
@@ -149,12 +153,12 @@ async def _match_batch(
     # again.
     queries = await load_topic_queries(session, [topic.id for topic in topics])
     topics = [topic for topic in topics if topic.id in queries]
-    directions = await update_directions(session, edition.version, topics, queries, encoder)
-    batch_topics = await _build_batch_topics(session, edition, topics, queries, directions)
+    models = await update_models(session, edition.version, topics, queries, encoder)
+    batch_topics = await _build_batch_topics(session, edition, topics, queries, models)
     matches = await asyncio.to_thread(
         match_topics, edition.version.statistics, edition.papers, edition.matrix, batch_topics
     )
-    await _store_matches(session, edition, topics, directions, matches)
+    await _store_matches(session, edition, topics, models, matches)
     return len(topics)
 
 
@@ -170,6 +174,7 @@ async def _lock_due_topics(session: WriteSession, edition: EditionPapers, batch:
         Topic.id,
         Topic.changed_at,
         Topic.daily,
+        Topic.min_band,
         Topic.words,
         TopicDirection.measured_id,
         TopicDirection.changed_at.label("directed_at"),
@@ -190,7 +195,7 @@ async def _build_batch_topics(
     edition: EditionPapers,
     topics: Sequence[DueTopic],
     queries: Mapping[int, TopicQuery],
-    directions: Mapping[int, StoredDirection],
+    models: Mapping[int, StoredModel],
 ) -> list[BatchTopic]:
     liked = {topic.id: list_liked(queries[topic.id]) for topic in topics}
     keys = {key for keys in liked.values() for key in keys}
@@ -202,9 +207,10 @@ async def _build_batch_topics(
     vectors = known | new
     return [
         BatchTopic(
-            directions[topic.id].direction,
+            models[topic.id].model,
             TopicRules.from_query(queries[topic.id]),
             topic.daily,
+            Band(topic.min_band),
             LikedVectors.select(liked[topic.id], vectors),
         )
         for topic in topics
@@ -215,7 +221,7 @@ async def _store_matches(
     session: WriteSession,
     edition: EditionPapers,
     topics: Sequence[DueTopic],
-    directions: Mapping[int, StoredDirection],
+    models: Mapping[int, StoredModel],
     matches: Sequence[Sequence[Match]],
 ) -> None:
     """Store the matches. A topic whose words' vector is missing gets no hash, and so stays due."""
@@ -224,7 +230,7 @@ async def _store_matches(
         "measured": edition.version.id,
         "topics": [topic.id for topic in topics],
         "changed": [topic.changed_at for topic in topics],
-        "hashes": [edition.papers_hash if directions[topic.id].is_complete else "" for topic in topics],
-        "matches": json.dumps(matches),
+        "hashes": [edition.papers_hash if models[topic.id].is_complete else "" for topic in topics],
+        "matches": json.dumps([encode_matches(of_topic) for of_topic in matches]),
     }
     await session.execute(STORE_MATCHES, parameters)

@@ -14,13 +14,15 @@ from paperround.database import ReadSession
 from paperround.embeddings.tables import EmbeddingModel
 from paperround.topics.corpus import StatisticsVersion, load_current_version
 from paperround.topics.model import scorer
-from paperround.topics.model.batch import BatchTopic, CandidatePaper, match_topics
+from paperround.topics.model.bands import DEFAULT_MIN_BAND, Band
+from paperround.topics.model.batch import BatchTopic, CandidatePaper, build_matrix, match_topics
 from paperround.topics.model.match import Match, TextVector, TopicQuery
 from paperround.topics.model.reasons import LikedVectors
 from paperround.topics.model.rules import TopicRules
-from paperround.topics.model.scorer import PaperMatrix, TopicProfile
+from paperround.topics.model.scorer import TopicProfile
 from paperround.topics.model.sparse import Floats
 from paperround.topics.model.statistics import PaperViews, Statistics
+from paperround.topics.model.topic_model import build_model
 from paperround.topics.paper_features import load_candidates, load_views
 
 MAX_LIKED: Final = 200  # papers, and as many disliked ones, that make a direction
@@ -35,43 +37,34 @@ async def match_papers(
     last: date,
     limit: int,
     daily: int,
+    min_band: Band = DEFAULT_MIN_BAND,
 ) -> Sequence[Match]:
     """Find at most `limit` papers of these days' editions that match, best first.
 
-    There are at most `daily` a day, not counting those of followed authors, and none below the threshold.
+    There are at most `daily` a day, not counting those of followed authors, and none below `min_band`.
     `text_vector` is the vector of the topic's words. Without it the words count by the letter alone.
     """
     version = await load_current_version(session)
     papers = await load_candidates(session, version, first, last)
     profile = await load_profile(session, version, topic_query, text_vector)
-    matches = await asyncio.to_thread(_match, version.statistics, profile, topic_query, papers, daily)
-    return sorted(matches, key=lambda match: (-match.score, match.paper_id))[:limit]
+    rules = TopicRules.from_query(topic_query)
+    matches = await asyncio.to_thread(_match, version, profile, rules, papers, daily, min_band)
+    return sorted(matches, key=lambda match: match.order)[:limit]
 
 
 def _match(
-    statistics: Statistics,
+    version: StatisticsVersion,
     profile: TopicProfile,
-    topic_query: TopicQuery,
+    rules: TopicRules,
     papers: Sequence[CandidatePaper],
     daily: int,
+    min_band: Band,
 ) -> list[Match]:
-    matrix = PaperMatrix.build(statistics, [paper.views for paper in papers])
-    return match_topics(
-        statistics,
-        papers,
-        matrix,
-        [build_batch_topic(statistics, profile, TopicRules.from_query(topic_query), daily)],
-    )[0]
-
-
-def build_batch_topic(
-    statistics: Statistics, profile: TopicProfile, rules: TopicRules, daily: int
-) -> BatchTopic:
-    """Prepare a topic for matching."""
+    matrix = build_matrix(version.statistics, papers)
     vectors = {paper_id: view.vector for paper_id, view in profile.liked.items() if view.vector is not None}
-    return BatchTopic(
-        scorer.build_direction(statistics, profile), rules, daily, LikedVectors.select(vectors, vectors)
-    )
+    model = build_model(version.statistics, profile, version.constants)
+    topic = BatchTopic(model, rules, daily, min_band, LikedVectors.select(vectors, vectors))
+    return match_topics(version.statistics, papers, matrix, [topic])[0]
 
 
 def list_liked(topic_query: TopicQuery) -> list[str]:
@@ -115,4 +108,5 @@ def build_profile(
         scorer.is_phrase_in_catalogue(statistics, text),
         {paper_id: views[paper_id] for paper_id in liked if paper_id in views},
         [views[paper_id] for paper_id in disliked if paper_id in views],
+        text,
     )

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from paperround.database import ReadSession
 from paperround.topics import queries
 from paperround.topics.matcher import match_papers
+from paperround.topics.model.bands import Band
 from paperround.topics.model.batch import MAX_FOLLOWED_PAPERS
 from paperround.topics.model.match import Match, TextVector
 from paperround.topics.tables import Topic
@@ -23,7 +24,7 @@ OUTSIDE_PAPERS_WITHOUT_MATCHES: Final = 3  # where nothing matched
 
 
 class PlacedMatch(NamedTuple):
-    """A match under the topic where it is strongest, with the names of the other topics that it matches."""
+    """A match under the topic that it fits best, with the names of the other topics that it matches."""
 
     match: Match
     other_topics: Sequence[str]
@@ -80,6 +81,7 @@ async def _find_matches(
             last=day,
             limit=topic.daily + MAX_FOLLOWED_PAPERS,
             daily=topic.daily,
+            min_band=Band(topic.min_band),
         )
     return matches_of_topics
 
@@ -87,11 +89,11 @@ async def _find_matches(
 def place_each_once(
     topics: Sequence[Topic], matches_of_topics: Mapping[int, Sequence[Match]]
 ) -> list[list[PlacedMatch]]:
-    """Place each match under the topic where it is strongest, or under the first of equals."""
-    best: dict[str, tuple[int, int]] = {}
+    """Place each match under the topic that it fits best, or under the first of equals."""
+    best: dict[str, tuple[float, int]] = {}
     for place, topic in enumerate(topics):
         for match in matches_of_topics.get(topic.id, ()):
-            rank = (match.strength, -place)
+            rank = (match.fit, -place)
             best[match.paper_id] = max(best.get(match.paper_id, rank), rank)
     names: dict[str, list[str]] = {}
     for topic in topics:

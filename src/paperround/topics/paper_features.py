@@ -46,7 +46,9 @@ async def load_candidates(
     views = await _build_views(version, rows)
     return [
         CandidatePaper(
-            row.day, PaperPhrases(row.id, join_text(row.title, row.abstract), tuple(row.author_names)), view
+            row.day,
+            PaperPhrases(row.id, row.title, join_text(row.title, row.abstract), tuple(row.author_names)),
+            view,
         )
         for row, view in zip(rows, views, strict=True)
     ]

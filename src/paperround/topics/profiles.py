@@ -17,11 +17,10 @@ from paperround.embeddings.client import EncoderError, Vectors
 from paperround.embeddings.tables import EmbeddingModel
 from paperround.topics.corpus import StatisticsVersion
 from paperround.topics.matcher import build_profile, list_disliked, list_liked
-from paperround.topics.model import scorer
-from paperround.topics.model.codec import HALF, decode_direction, encode_direction
+from paperround.topics.model.codec import HALF, decode_model, encode_model
 from paperround.topics.model.match import TopicQuery
-from paperround.topics.model.scorer import Direction
 from paperround.topics.model.sparse import Floats
+from paperround.topics.model.topic_model import TopicModel, build_model
 from paperround.topics.paper_features import load_views
 
 logger = structlog.get_logger(__name__)
@@ -51,6 +50,7 @@ class DueTopic(NamedTuple):
     id: int
     changed_at: datetime
     daily: int
+    min_band: str
     words: str
     measured_id: int | None
     directed_at: datetime | None
@@ -59,13 +59,13 @@ class DueTopic(NamedTuple):
     text_vector: bytes | None
 
 
-class StoredDirection(NamedTuple):
-    """A direction.
+class StoredModel(NamedTuple):
+    """A topic's model.
 
     `is_complete` is False while the vector of the reader's words is missing although the version has a model.
     """
 
-    direction: Direction
+    model: TopicModel
     is_complete: bool
 
 
@@ -76,30 +76,35 @@ class StoredTextVector(NamedTuple):
     numbers: Floats
 
 
-async def update_directions(
+async def update_models(
     session: WriteSession,
     version: StatisticsVersion,
     topics: Sequence[DueTopic],
     queries: Mapping[int, TopicQuery],
     encoder: TextEncoder | None,
-) -> Mapping[int, StoredDirection]:
-    """Give the topics' directions under this version, by id. Older ones are built anew and stored.
+) -> Mapping[int, StoredModel]:
+    """Give the topics' models under this version and its constants, by id.
 
+    Older ones are built anew and stored.
     While the encoder does not answer, words count by the letter, until the next time.
     """
     model = await session.scalar(
         select(EmbeddingModel.name).where(EmbeddingModel.id == version.statistics.model_id)
     )
-    old = [topic for topic in topics if not _is_fresh(topic, version, model)]
+    digest = version.constants.digest
+    fresh = {
+        topic.id: stored
+        for topic in topics
+        if _is_fresh(topic, version, model) and (stored := decode_model(topic.packed or b"", digest))
+    }
+    old = [topic for topic in topics if topic.id not in fresh]
     vectors = await _load_or_encode(old, queries, model, encoder)
     built = await _build_directions(session, version, old, queries, vectors)
     if built:
         await _store_directions(session, version, old, built, vectors)
-    found = {
-        topic.id: decode_direction(topic.packed or b"") for topic in topics if topic.id not in built
-    } | built
+    found = fresh | built
     return {
-        topic.id: StoredDirection(
+        topic.id: StoredModel(
             found[topic.id],
             topic.id not in built or topic.id in vectors or not _has_vector(queries[topic.id].words, model),
         )
@@ -153,19 +158,18 @@ async def _build_directions(
     topics: Sequence[DueTopic],
     queries: Mapping[int, TopicQuery],
     vectors: Mapping[int, StoredTextVector],
-) -> dict[int, Direction]:
+) -> dict[int, TopicModel]:
     ids = {
         key for topic in topics for key in (*list_liked(queries[topic.id]), *list_disliked(queries[topic.id]))
     }
     views = await load_views(session, version, ids)
 
-    def build(topic_id: int) -> Direction:
+    def build(topic_id: int) -> TopicModel:
         query = queries[topic_id]
         vector = vectors[topic_id].numbers if topic_id in vectors else None
         liked, disliked = list_liked(query), list_disliked(query)
-        return scorer.build_direction(
-            version.statistics, build_profile(version.statistics, query.words, vector, liked, disliked, views)
-        )
+        profile = build_profile(version.statistics, query.words, vector, liked, disliked, views)
+        return build_model(version.statistics, profile, version.constants)
 
     return await asyncio.to_thread(lambda: {topic.id: build(topic.id) for topic in topics})
 
@@ -174,7 +178,7 @@ async def _store_directions(
     session: WriteSession,
     version: StatisticsVersion,
     topics: Sequence[DueTopic],
-    built: Mapping[int, Direction],
+    built: Mapping[int, TopicModel],
     vectors: Mapping[int, StoredTextVector],
 ) -> None:
     stored_vectors = [vectors.get(topic.id) for topic in topics]
@@ -182,7 +186,7 @@ async def _store_directions(
         "measured": version.id,
         "topics": [topic.id for topic in topics],
         "changed": [topic.changed_at for topic in topics],
-        "packed": [encode_direction(built[topic.id]) or None for topic in topics],
+        "packed": [encode_model(built[topic.id]) or None for topic in topics],
         "hashes": [vector.hash if vector else None for vector in stored_vectors],
         "vectors": [vector.numbers.astype(HALF).tobytes() if vector else None for vector in stored_vectors],
     }

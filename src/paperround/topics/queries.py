@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
+from typing import Any
 
-from sqlalchemy import Integer, any_, literal, select
+from sqlalchemy import Integer, any_, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from paperround.database import ReadSession
-from paperround.topics.model.match import Match, Reason, ReasonKind, TopicQuery
-from paperround.topics.tables import Rating, Topic, TopicDay, TopicExample
+from paperround.topics.model.match import CLOSE_IN_MEANING, Match, Reason, ReasonKind, TopicQuery
+from paperround.topics.tables import MATCHES_ARE_CURRENT, Rating, Topic, TopicDay, TopicExample
 
 
 async def load_topic_queries(session: ReadSession, topic_ids: Collection[int]) -> Mapping[int, TopicQuery]:
@@ -61,23 +62,56 @@ async def load_matches(
     matches.
     """
     query = (
-        select(TopicDay.topic_id, TopicDay.day, TopicDay.matches)
-        .join(Topic, Topic.id == TopicDay.topic_id)
+        select(TopicDay.topic_id, TopicDay.day, TopicDay.matches, TopicDay.fits)
+        .join(Topic, MATCHES_ARE_CURRENT)
         .where(
             TopicDay.topic_id == any_(literal(list(topic_ids), ARRAY(Integer))),
             TopicDay.day.between(first, last),
-            TopicDay.changed_at == Topic.changed_at,
         )
         .order_by(TopicDay.topic_id, TopicDay.day.desc())
     )
     matches_of_topics: dict[int, dict[date, Sequence[Match]]] = {topic_id: {} for topic_id in topic_ids}
-    for topic_id, day, matches in await session.execute(query):
-        matches_of_topics[topic_id][day] = [_decode_match(*stored) for stored in matches]
+    for topic_id, day, matches, fits in await session.execute(query):
+        matches_of_topics[topic_id][day] = [
+            _decode_match(stored, fit) for stored, fit in zip(matches, fits, strict=True)
+        ]
     return matches_of_topics
 
 
-def _decode_match(
-    paper_id: str, score: float, strength: int, reasons: Sequence[tuple[str, str, float]]
-) -> Match:
+async def find_latest_match_days(session: ReadSession, topic_ids: Collection[int]) -> Mapping[int, date]:
+    """Find the latest day on which each topic, as it is now, had a match. Topics without one are left out."""
+    query = (
+        select(TopicDay.topic_id, func.max(TopicDay.day))
+        .join(Topic, MATCHES_ARE_CURRENT)
+        .where(
+            TopicDay.topic_id == any_(literal(list(topic_ids), ARRAY(Integer))),
+            func.cardinality(TopicDay.fits) > 0,
+        )
+        .group_by(TopicDay.topic_id)
+    )
+    return {topic_id: day for topic_id, day in await session.execute(query) if day}
+
+
+def encode_matches(matches: Sequence[Match]) -> tuple[Sequence[Sequence[Any]], Sequence[float]]:
+    """Encode matches as they are stored, with their fits beside them.
+
+    The release before reads four fields of each and doesn't know the reason that is there for want of others.
+    """
+    return (
+        [
+            (
+                match.paper_id,
+                match.score,
+                match.strength,
+                [reason for reason in match.reasons if reason.kind is not ReasonKind.meaning],
+            )
+            for match in matches
+        ],
+        [match.fit for match in matches],
+    )
+
+
+def _decode_match(stored: tuple[str, float, int, Sequence[tuple[str, str, float]]], fit: float) -> Match:
+    paper_id, score, strength, reasons = stored
     decoded_reasons = tuple(Reason(ReasonKind(kind), text, weight) for kind, text, weight in reasons)
-    return Match(paper_id, score, strength, decoded_reasons)
+    return Match(paper_id, score, strength, decoded_reasons or (CLOSE_IN_MEANING,), fit)

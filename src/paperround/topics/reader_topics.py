@@ -21,6 +21,7 @@ from paperround.errors import PaperroundError
 from paperround.papers.tables import Paper
 from paperround.text.plain import to_plain_text
 from paperround.topics import seeds
+from paperround.topics.model.bands import DEFAULT_MIN_BAND, Band
 from paperround.topics.model.match import TopicQuery
 from paperround.topics.tables import Topic, TopicExample
 
@@ -60,6 +61,7 @@ class TopicDraft:
     must_not: tuple[str, ...] = ()
     authors: tuple[str, ...] = ()
     daily: int = 5
+    min_band: Band = DEFAULT_MIN_BAND
 
     @property
     def to_query(self) -> TopicQuery:
@@ -153,7 +155,8 @@ async def _apply_draft(session: WriteSession, topic: Topic, draft: TopicDraft, *
     resolved = await seeds.resolve_ids(session, draft.examples)
     if resolved.missing:
         raise TopicInvalid(f"Not in the catalogue: {', '.join(resolved.missing[:10])}.")
-    topic.name, topic.words, topic.daily = draft.name, draft.words, draft.daily
+    topic.name, topic.words = draft.name, draft.words
+    topic.daily, topic.min_band = draft.daily, draft.min_band
     topic.must, topic.must_not, topic.authors = list(draft.must), list(draft.must_not), list(draft.authors)
     present_examples = {example.paper_id: example for example in topic.examples}
     topic.examples = [
@@ -172,6 +175,7 @@ def draft_of(topic: Topic) -> TopicDraft:
         must_not=tuple(topic.must_not),
         authors=tuple(topic.authors),
         daily=topic.daily,
+        min_band=Band(topic.min_band),
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
+    REAL,
     CheckConstraint,
     ForeignKey,
     Identity,
@@ -15,12 +16,14 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Text,
+    and_,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from paperround.database import Base
+from paperround.topics.model.bands import DEFAULT_MIN_BAND
 
 NO_WORDS = text("'{}'::text[]")
 
@@ -42,6 +45,12 @@ class Topic(Base):
     daily: Mapped[int] = mapped_column(
         SmallInteger, default=5, server_default=text("5"), comment="how many papers a day are enough"
     )
+    min_band: Mapped[str] = mapped_column(
+        String(16),
+        default=DEFAULT_MIN_BAND,
+        server_default=text("'good'"),
+        comment="the lowest that is shown",
+    )
     position: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
     paused: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     feed_key_hash: Mapped[str | None] = mapped_column(Text, unique=True, comment="opens its Atom feed")
@@ -60,6 +69,7 @@ class Topic(Base):
     __table_args__ = (
         Index("topics_reader_id_idx", "reader_id", "position"),
         CheckConstraint("daily BETWEEN 1 AND 50", name="daily"),
+        CheckConstraint("min_band IN ('strong', 'good', 'possible')", name="min_band"),
     )
 
 
@@ -108,8 +118,10 @@ class MeasuredCatalogue(Base):
 
 
 class TopicDirection(Base):
-    """A topic as directions under one version: a few hundred numbers. It belongs to the topic as it was at
-    `changed_at`; one that is missing or older is made again."""
+    """A topic as directions under one version, with what its fit needs: some hundred numbers.
+
+    It belongs to the topic as it was at `changed_at`; one that is missing or older is made again.
+    """
 
     __tablename__ = "topic_directions"
 
@@ -134,5 +146,18 @@ class TopicDay(Base):
     changed_at: Mapped[datetime]
     papers_hash: Mapped[str] = mapped_column(String(32), comment="of the day's papers, texts and vectors")
     matches: Mapped[list[Any]] = mapped_column(JSONB, comment="best first")
+    fits: Mapped[list[float] | None] = mapped_column(ARRAY(REAL), comment="of the matches, in their order")
+    fits_hash: Mapped[str | None] = mapped_column(
+        String(32),
+        comment="the papers_hash that the fits belong to; the release before sets that one alone",
+    )
 
     __table_args__ = (Index("topic_days_day_idx", "day"),)
+
+
+# Whether a topic's stored matches of a day are those of the topic as it is now, with their fits.
+MATCHES_ARE_CURRENT: Final = and_(
+    TopicDay.topic_id == Topic.id,
+    TopicDay.changed_at == Topic.changed_at,
+    TopicDay.fits_hash == TopicDay.papers_hash,
+)

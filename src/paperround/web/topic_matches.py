@@ -12,6 +12,7 @@ from paperround.database import ReadSession
 from paperround.search.query_vectors import QueryVector
 from paperround.topics import queries
 from paperround.topics.matcher import match_papers
+from paperround.topics.model.bands import Band
 from paperround.topics.model.batch import MAX_FOLLOWED_PAPERS
 from paperround.topics.model.match import Match
 from paperround.topics.tables import Topic
@@ -49,4 +50,5 @@ async def match_days(
         last=last_day,
         limit=min((topic.daily + MAX_FOLLOWED_PAPERS) * days, MAX_MATCHES),
         daily=topic.daily,
+        min_band=Band(topic.min_band),
     )

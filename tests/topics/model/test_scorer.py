@@ -11,9 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paperround.topics.model import scorer
-from paperround.topics.model.codec import decode_direction, encode_direction
 from paperround.topics.model.phrases import list_phrases, split_content_words
-from paperround.topics.model.reasons import phrase_contributions
 from paperround.topics.model.scorer import EMPTY_DIRECTION, PaperMatrix, TopicProfile
 from paperround.topics.model.sparse import Row, Rows, weighted_sum
 from paperround.topics.model.statistics import Statistics
@@ -68,24 +66,6 @@ def test_disliking_a_paper_never_raises_it(taste: TopicProfile, bad: int) -> Non
     assert (after > after[bad]).sum() >= (before > before[bad]).sum()
 
 
-@given(tastes)
-def test_parts_and_constants_are_the_score(taste: TopicProfile) -> None:
-    direction = scorer.build_direction(CATALOGUE, taste)
-    block = scorer.score_papers([direction], SHELF)
-    for place, view in enumerate(VIEWS[:10]):
-        told = block.word_weights[:, np.searchsorted(SHELF.columns, view.words.columns)]
-        raw = view.words.weights * (
-            told[0] - direction.mean_weight * CATALOGUE.mean_words[view.words.columns]
-        )
-        added = float(phrase_contributions(CATALOGUE, [direction], told, view.words).sum())
-        above = float(raw.sum()) - direction.word_offset
-        words = float(np.log1p(above)) if direction.log_compressed and above > 0 else above
-        scale = words / above if above else 1.0
-        assert added - scale * direction.word_offset == pytest.approx(words, abs=1e-2)
-        vectors = 0.0 if direction.vector is None else float(view.vector @ direction.vector)
-        assert block.scores[0, place] == pytest.approx(words + vectors - direction.vector_offset, abs=1e-2)
-
-
 @given(st.sets(places, min_size=1, max_size=4), st.floats(0.1, 50))
 def test_the_length_of_vectors_does_not_matter(likes: set[int], scale: float) -> None:
     longer = [CATALOGUE.view_of_paper(text, vector) for text, vector in zip(TEXTS, VECTORS, strict=True)]
@@ -104,21 +84,6 @@ def test_many_topics_at_once_score_as_each_alone(taste: TopicProfile) -> None:
     ).scores
     assert together[1] == pytest.approx(scores(taste), abs=1e-3)
     assert not together[2].any()
-
-
-@given(tastes)
-def test_a_stored_direction_scores_the_same(taste: TopicProfile) -> None:
-    direction = scorer.build_direction(CATALOGUE, taste)
-    again = decode_direction(encode_direction(direction))
-    both = scorer.score_papers([direction, again], SHELF).scores
-    assert both[0] == pytest.approx(both[1], abs=0.02)
-    assert again.match_threshold(5) == pytest.approx(direction.match_threshold(5))
-
-
-@given(st.integers(1, 50), st.integers(1, 50), tastes)
-def test_who_wants_fewer_papers_a_day_has_the_higher_bar(few: int, many: int, taste: TopicProfile) -> None:
-    direction = scorer.build_direction(CATALOGUE, taste)
-    assert direction.match_threshold(min(few, many)) >= direction.match_threshold(max(few, many))
 
 
 def test_statistics_come_back_from_their_bytes() -> None:
@@ -168,12 +133,11 @@ def test_sparse_products_are_the_dense_ones(given_rows: list[Row], other: Row) -
     assert dense(summed) == pytest.approx(2 * matrix.sum(axis=0), abs=1e-3)
 
 
-def test_an_unknown_topic_reaches_no_bar() -> None:
+def test_an_unknown_topic_has_no_direction() -> None:
     direction = scorer.build_direction(
         CATALOGUE, TopicProfile(CATALOGUE.view_of_words("unheard things", None))
     )
     assert direction is EMPTY_DIRECTION
-    assert direction.match_threshold(5) == np.inf
 
 
 def test_neither_web_nor_tasks_import_scipy_sklearn_or_torch() -> None:

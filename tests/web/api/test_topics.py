@@ -101,8 +101,9 @@ async def test_its_papers_come_with_reasons_and_a_rating_counts_at_once(
     assert found["papers"][0]["reasons"][0] == {
         "kind": "phrase", "text": "honey bees", "weight": found["papers"][0]["reasons"][0]["weight"],
     }  # fmt: skip
-    strengths = [one["strength"] for one in found["papers"]]
-    assert strengths == sorted(strengths, reverse=True)
+    bands = [["strong", "good", "possible"].index(one["band"]) for one in found["papers"]]
+    assert bands == sorted(bands)
+    assert all(0.5 <= one["fit"] <= 1 for one in found["papers"])
     ratings = f"/api/v1/topics/{made['id']}/ratings"
     rated = await api.post(ratings, json={"paper": f"{ids[0]}v2", "value": -1}, headers=ada)
     assert [(one["paper"], one["value"]) for one in rated.json()["ratings"]] == [(ids[0], -1)]
@@ -248,7 +249,9 @@ async def test_matching_too_often_is_refused_for_a_minute(
 async def test_without_papers_nothing_matches(database_url: str) -> None:
     async with opened(database_url) as api:
         answer = await api.post("/api/v1/match", json={"text": "bees"})
-    assert answer.json() == {"papers": [], "first": None, "last": None, "next": None}
+    assert answer.json() == {
+        "papers": [], "calibrated": True, "first": None, "last": None, "next": None,
+    }  # fmt: skip
 
 
 # The description, with a key that may write

@@ -14,7 +14,7 @@ from paperround.accounts.tables import Reader
 from paperround.database import Database
 from paperround.papers.tables import Listing
 from paperround.topics import corpus
-from paperround.topics.model.match import Match, Reason, ReasonKind
+from paperround.topics.model.match import CLOSE_IN_MEANING, Match, Reason, ReasonKind
 from paperround.web.views.reasons import write_reasons
 
 from support.factories import utc
@@ -322,9 +322,9 @@ def test_reasons_are_told_in_a_sentence_as_text() -> None:
         Reason(ReasonKind.paper, "2603.00001", 0.5),
         Reason(ReasonKind.paper, "2603.00009", 0.1),
     )
-    match = Match("2603.00002", 3.0, 80, reasons)
+    match = Match("2603.00002", 3.0, 80, reasons, 0.8)
     assert write_reasons(match, {"2603.00001": "A <script>"}) == Markup(
         "By <bdi>Ada &lt;i&gt;</bdi>, whom you follow, because of <b>honey &lt;b&gt;</b> and <b>bees</b>"
-        ', and like <a href="/papers/2603.00001">A &lt;script&gt;</a>.'
+        ', and similar to <a href="/papers/2603.00001">A &lt;script&gt;</a>, which you liked.'
     )
-    assert write_reasons(Match("2603.00002", 3.0, 80, ()), {}) == ""
+    assert write_reasons(Match("2603.00002", 3.0, 80, (CLOSE_IN_MEANING,), 0.8), {}) == "Close in meaning."

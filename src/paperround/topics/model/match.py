@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
+from paperround.topics.model.bands import Band, find_band, rank_band
 from paperround.topics.model.sparse import Floats
 
 
@@ -30,14 +31,15 @@ class ReasonKind(StrEnum):
     phrase = "phrase"
     paper = "paper"
     author = "author"
+    meaning = "meaning"  # where no other reason can be told
 
 
 class Reason(NamedTuple):
     """One reason for a match.
 
     `text` is the phrase, the liked paper's id, or the author's name as the reader follows it. `weight` is
-    what it adds to the score: phrases share the words' part of it, liked papers the vectors' part. An author
-    adds nothing.
+    what it adds to the fit, in logits, the rarer the phrase the more; of a liked paper what its vector adds
+    to the score. An author adds nothing, and nothing is known of what closeness in meaning alone adds.
     """
 
     kind: ReasonKind
@@ -45,18 +47,34 @@ class Reason(NamedTuple):
     weight: float
 
 
+CLOSE_IN_MEANING: Final = Reason(ReasonKind.meaning, "", 0.0)
+
+
 class Match(NamedTuple):
     """A paper for a topic.
 
-    `score` is in standard deviations over the catalogue, the sum of both views. `strength`, from 0 to 100,
+    `score` orders the matches of one topic: in standard deviations over the catalogue, the sum of both views,
+    or what `fit.rank_papers` makes of it. `strength`, from 0 to 100,
     says how few papers of the catalogue score as high: 33 is one in ten, 67 one in a hundred, and 100 one in
-    a thousand or fewer.
+    a thousand or fewer. `fit`, from 0 to 1, says how probable it is that the paper belongs to the topic, the
+    same for every topic. A paper of a followed author matches with any fit.
     """
 
     paper_id: str
     score: float
     strength: int
     reasons: tuple[Reason, ...]  # heaviest first
+    fit: float
+
+    @property
+    def band(self) -> Band | None:
+        """What the fit is called. None: it is too low, and only a followed author speaks for the paper."""
+        return find_band(self.fit)
+
+    @property
+    def order(self) -> tuple[int, float, str]:
+        """What matches of a topic are sorted by: bands, then scores, then ids."""
+        return rank_band(self.band), -self.score, self.paper_id
 
 
 class TextVector(Protocol):

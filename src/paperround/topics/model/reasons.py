@@ -1,6 +1,6 @@
 """Reasons: why a paper matches.
 
-They are parts of the sum that is its score, so none disagrees with it. Pure.
+They are parts of the sum that is its fit, so none disagrees with it. Pure.
 """
 
 from __future__ import annotations
@@ -11,53 +11,54 @@ from typing import Final, NamedTuple, Self
 
 import numpy as np
 
+from paperround.topics.model.fit import FitDirection
 from paperround.topics.model.match import Reason, ReasonKind
-from paperround.topics.model.scorer import Direction
-from paperround.topics.model.sparse import Floats, Matrix, Row
+from paperround.topics.model.reason_phrases import MAX_REASON_CANDIDATES
+from paperround.topics.model.scorer import Direction, PaperMatrix
+from paperround.topics.model.sparse import Floats, Matrix
 from paperround.topics.model.statistics import Statistics
 
 MAX_REASON_PHRASES: Final = 3  # of a match
 MAX_CANDIDATE_PHRASES: Final = 8  # the heaviest; one that stands within another counts with it
-MIN_REASON_WEIGHT: Final = 0.05  # standard deviations
+MIN_REASON_WEIGHT: Final = 0.05  # logits, times how rare the phrase is
+MIN_LIKED_COSINE: Final = 0.3  # from which on a liked paper is told as similar, both centred
 
 
-def phrase_contributions(
-    statistics: Statistics, directions: Sequence[Direction], direction_weights: Matrix, words: Row
-) -> Matrix:
-    """Compute what each phrase of a paper adds to its score for each topic.
+def weigh_phrases(
+    statistics: Statistics,
+    topics: Sequence[FitDirection],
+    papers: PaperMatrix,
+    chosen: Sequence[Sequence[int]],
+) -> list[Mapping[str, float]]:
+    """Weigh the phrases that each topic shares with each of its chosen papers, pair by pair.
 
-    `direction_weights` has the directions' weights at the paper's columns, and the result has the same shape
-    (topics, phrases of the paper). A topic's contributions less its offset are the words' part of the score.
-    Where that counts by its logarithm, the contributions are scaled down in the same proportion.
+    All pairs are handled at once: one by one it would take most of the time.
     """
-    common = np.array([direction.mean_weight for direction in directions], np.float32)
-    contributions: Matrix = words.weights * (
-        direction_weights - np.outer(common, statistics.mean_words[words.columns])
-    )
-    offset = np.array(
-        [direction.word_offset if direction.log_compressed else np.inf for direction in directions],
-        np.float32,
-    )
-    above = np.maximum(contributions.sum(axis=1) - offset, np.finfo(np.float32).tiny)
-    contributions *= (np.log1p(above) / above)[:, None]
-    return contributions
-
-
-def heaviest_phrases(statistics: Statistics, words: Row, contributions: Matrix) -> list[Mapping[str, float]]:
-    """Find for each topic the phrases that add most, with what they add."""
-    count = min(MAX_CANDIDATE_PHRASES, contributions.shape[1])
-    if not count:
-        return [{} for _ in contributions]
-    places = np.argpartition(-contributions, count - 1, axis=1)[:, :count]
-    weights = np.take_along_axis(contributions, places, axis=1)
-    phrases, columns = statistics.vocabulary.phrases, words.columns[places]
+    owners = [topic for topic, places in enumerate(chosen) for _ in places]
+    places = np.array([place for of_topic in chosen for place in of_topic], np.intp)
+    if not owners:
+        return []
+    columns = np.zeros((len(topics), MAX_REASON_CANDIDATES), np.int32)
+    weights = np.zeros((len(topics), MAX_REASON_CANDIDATES), np.float32)
+    for topic, direction in enumerate(topics):
+        count = len(direction.reasons.columns)
+        columns[topic, :count], weights[topic, :count] = direction.reasons.columns, direction.reasons.weights
+    rows = np.searchsorted(papers.columns, columns).clip(0, max(len(papers.columns) - 1, 0))
+    weights[papers.columns[rows] != columns] = 0
+    parts = weights[owners] * papers.words[rows[owners], places[:, None]]
+    best = np.argsort(-parts, axis=1)[:, :MAX_CANDIDATE_PHRASES]
+    spelled = statistics.vocabulary.phrases
     return [
         {
-            phrases[column]: weight
-            for column, weight in zip(row, rest, strict=True)
+            spelled[column]: weight
+            for column, weight in zip(of_pair, heaviest, strict=True)
             if weight >= MIN_REASON_WEIGHT
         }
-        for row, rest in zip(columns.tolist(), weights.tolist(), strict=True)
+        for of_pair, heaviest in zip(
+            np.take_along_axis(columns[owners], best, 1).tolist(),
+            np.take_along_axis(parts, best, 1).tolist(),
+            strict=True,
+        )
     ]
 
 
@@ -98,12 +99,15 @@ def find_nearest_liked(
     """
     if direction.vector is None or not liked.ids:
         return [None] * len(paper_ids)
+    if direction.liked_paper_weight <= 0:
+        return [None] * len(paper_ids)
     cosines = liked.vectors @ vectors
     for paper_id in set(liked.ids).intersection(paper_ids):
         cosines[liked.ids.index(paper_id), paper_ids.index(paper_id)] = -1
-    places = cosines.argmax(axis=0).tolist()
-    weights = (direction.liked_paper_weight * cosines.max(axis=0)).tolist()
+    nearest = cosines.max(axis=0)
     return [
-        Reason(ReasonKind.paper, liked.ids[place], round(weight, 3)) if weight >= MIN_REASON_WEIGHT else None
-        for place, weight in zip(places, weights, strict=True)
+        Reason(ReasonKind.paper, liked.ids[place], round(direction.liked_paper_weight * cosine, 3))
+        if cosine >= MIN_LIKED_COSINE
+        else None
+        for place, cosine in zip(cosines.argmax(axis=0).tolist(), nearest.tolist(), strict=True)
     ]

@@ -15,6 +15,7 @@ class PaperPhrases:
     """The words of a paper, as rules compare them."""
 
     id: str
+    title: str
     text: str  # title and abstract
     authors: tuple[str, ...]
 

@@ -37,14 +37,7 @@ MAX_DIRECTION_PHRASES: Final = 512  # a direction keeps its heaviest phrases
 # Shares of the catalogue that score as high. A direction has the score at each, and strengths follow from
 # them.
 RARITIES: Final = (0.5, 0.25, 0.1, 0.05, 0.025, 0.01, 0.005, 0.0025, 0.001)
-NEGATED_RARITIES: Final = -np.array(RARITIES)
 STRENGTHS: Final = -100 / 3 * np.log10(np.array(RARITIES))
-# The threshold of a match: it is among the best of the catalogue, one in a hundred for each paper a day that
-# the reader wants, within these bounds, and at least so many standard deviations above the mean.
-MATCH_SHARE_PER_DAILY_PAPER: Final = 0.01
-MIN_MATCH_SHARE, MAX_MATCH_SHARE = 0.03, 0.15
-MIN_MATCH_SCORE: Final = 1.0
-ROUNDING_TOLERANCE: Final = 0.005  # between the sample, kept at half precision, and a day's papers
 
 
 @dataclass(frozen=True)
@@ -59,6 +52,7 @@ class TopicProfile:
     phrase_in_catalogue: bool = False
     liked: Mapping[str, PaperViews] = field(default_factory=dict)
     disliked: Sequence[PaperViews] = ()
+    own_text: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,14 +71,6 @@ class Direction:
     liked_paper_weight: float  # what a liked paper's cosine to a paper adds to its score
     score_quantiles: Floats
 
-    def match_threshold(self, daily: int) -> float:
-        """Compute the lowest score of a match, for a reader for whom `daily` papers a day are enough."""
-        share = min(max(MATCH_SHARE_PER_DAILY_PAPER * daily, MIN_MATCH_SHARE), MAX_MATCH_SHARE)
-        return (
-            max(float(np.interp(-share, NEGATED_RARITIES, self.score_quantiles)), MIN_MATCH_SCORE)
-            - ROUNDING_TOLERANCE
-        )
-
     def compute_strengths(self, scores: Floats) -> Floats:
         """Turn scores into strengths from 0 to 100, as `Match` defines them."""
         strengths: Floats = np.interp(scores, self.score_quantiles, STRENGTHS, left=0.0).astype(np.float32)
@@ -96,7 +82,7 @@ def is_phrase_in_catalogue(statistics: Statistics, text: str) -> bool:
     return statistics.vocabulary.document_frequency(text) >= MIN_PAPERS_WITH_PHRASE
 
 
-# For a topic of which neither view knows anything: no score reaches its threshold.
+# For a topic of which neither view knows anything.
 EMPTY_DIRECTION: Final = Direction(
     EMPTY, 0.0, None, 0.0, 0.0, False, 0.0, np.full(len(RARITIES), np.inf, np.float32)
 )

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple, Self
 import numpy as np
 
 from paperround.topics.model.sparse import Floats, Matrix, Row, Rows
+from paperround.topics.model.terms import Terms
 from paperround.topics.model.vocabulary import Vocabulary
 
 SAMPLE_SIZE: Final = 2000  # papers over which scores are standardised
@@ -73,6 +74,36 @@ class Statistics:
     def mean_products(self) -> Floats:
         """The product of each paper of the sample with the mean row, which every topic subtracts."""
         return self.sample_words.dot(self.mean_words)
+
+    @cached_property
+    def terms(self) -> Terms:
+        return Terms.of(self.vocabulary)
+
+    @cached_property
+    def sample_terms(self) -> Rows:
+        """The terms of each paper of the sample, with a weight of 1."""
+        terms = [self.terms.of_row(self.sample_words[place]) for place in range(len(self.sample_words))]
+        return Rows.of([Row(of_paper, np.ones(len(of_paper), np.float32)) for of_paper in terms])
+
+    def original_lengths(self, vectors: Matrix) -> Floats:
+        """Compute how long centred vectors were before they were brought to length 1.
+
+        Vectors had length 1 before they were centred, so these follow. Zeros, which stand for the mean, give
+        the length that any vector at right angles to it would have had.
+        """
+        along = vectors @ self.mean_vector
+        rest = 1 - float(self.mean_vector @ self.mean_vector)
+        lengths: Floats = np.sqrt(np.maximum(along**2 + rest, 0)) - along
+        return lengths
+
+    @cached_property
+    def _sample_lengths(self) -> Floats:
+        return self.original_lengths(self.sample_vectors)
+
+    def raw_cosines(self, vector: Floats) -> Floats:
+        """Compute the cosines of a vector that isn't centred with the sample's papers, not centred either."""
+        cosines: Floats = (self.sample_vectors @ vector) * self._sample_lengths + vector @ self.mean_vector
+        return cosines
 
     def view_of_paper(self, text: str, vector: Floats | None) -> PaperViews:
         """Build the views of a paper. `vector` is under this version's model and may have any length."""

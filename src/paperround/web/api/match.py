@@ -8,7 +8,9 @@ from typing import Final
 from paperround.database import ReadSession
 from paperround.papers import editions
 from paperround.search.query_vectors import QueryVector
+from paperround.topics import corpus
 from paperround.topics.matcher import match_papers
+from paperround.topics.model.bands import Band
 from paperround.topics.model.match import TopicQuery
 from paperround.web.api.topic_schemas import MatchList, MatchOut
 from paperround.web.dependencies import BadRequest
@@ -43,15 +45,26 @@ async def build_match_list(
     *,
     limit: int,
     daily: int,
+    min_band: Band,
     base: str,
 ) -> MatchList:
     if span is None:
         return MatchList(papers=[], first=None, last=None)
     first, last = span
     matches = await match_papers(
-        session, topic_query, text_vector=vector, first=first, last=last, limit=limit, daily=daily
+        session,
+        topic_query,
+        text_vector=vector,
+        first=first,
+        last=last,
+        limit=limit,
+        daily=daily,
+        min_band=min_band,
     )
     papers = await editions.load_papers(session, [match.paper_id for match in matches])
     return MatchList(
-        papers=[MatchOut.of(match, papers[match.paper_id], base) for match in matches], first=first, last=last
+        papers=[MatchOut.of(match, papers[match.paper_id], base) for match in matches],
+        calibrated=not await corpus.explain_words_alone(session),
+        first=first,
+        last=last,
     )

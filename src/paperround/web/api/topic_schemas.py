@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from paperround.papers.tables import Paper
+from paperround.topics.model.bands import DEFAULT_MIN_BAND, Band
 from paperround.topics.model.match import Match, ReasonKind
 from paperround.topics.reader_topics import (
     MAX_DAILY,
@@ -29,6 +30,7 @@ Examples = Annotated[
 ]
 Rules = Annotated[list[Rule], Field(max_length=MAX_RULES)]
 Daily = Annotated[int, Field(ge=1, le=MAX_DAILY, description="How many papers a day are enough.")]
+MinBand = Annotated[Band, Field(description="The lowest band that is shown.")]
 Words = Annotated[
     str,
     StringConstraints(max_length=MAX_WORDS_LENGTH),
@@ -53,10 +55,11 @@ class TopicIn(TopicFields):
         "", description="Without one it is called by its words."
     )
     daily: Daily = 5
+    min_band: MinBand = DEFAULT_MIN_BAND
 
     def wish(self) -> TopicDraft:
         lists = {name: tuple(getattr(self, name)) for name in ("examples", "must", "must_not", "authors")}
-        return TopicDraft(name=self.name, words=self.words, daily=self.daily, **lists)
+        return TopicDraft(name=self.name, words=self.words, daily=self.daily, min_band=self.min_band, **lists)
 
 
 class TopicChange(RequestBody):
@@ -71,6 +74,7 @@ class TopicChange(RequestBody):
     must_not: Rules | None = None
     authors: Rules | None = None
     daily: Daily | None = None
+    min_band: MinBand | None = None
     paused: bool | None = None
     place: int | None = Field(None, ge=0, le=1000, description="Among the reader's topics, from 0.")
 
@@ -94,6 +98,7 @@ class TopicOut(BaseModel):
     must_not: list[str]
     authors: list[str]
     daily: int
+    min_band: Band
     paused: bool
     created_at: datetime
     changed_at: datetime = Field(description="When what it matches last changed, by ratings too.")
@@ -133,23 +138,36 @@ class RatingList(BaseModel):
 
 class ReasonOut(BaseModel):
     kind: ReasonKind
-    text: str = Field(description="The phrase, the liked paper's id, or the author's name.")
-    weight: float = Field(description="What it adds to the score.")
+    text: str = Field(
+        description="The phrase, the liked paper's id, or the author's name; empty for closeness in meaning."
+    )
+    weight: float = Field(description="How much it speaks for the paper, among reasons of its kind.")
 
 
 class MatchOut(BaseModel):
     paper: PaperOut
-    score: float = Field(description="In standard deviations over the catalogue, of words and meaning.")
+    fit: float = Field(
+        ge=0,
+        le=1,
+        description="How probable it is that the paper belongs to the topic, for any topic alike.",
+    )
+    band: Band | None = Field(
+        description="What the fit is called: strong from 0.75, good from 0.5, possible from 0.3. Null: it is "
+        "lower, and only a followed author speaks for the paper."
+    )
+    score: float = Field(description="Orders the matches of one topic that are in one band.")
     strength: int = Field(
         description="0 to 100: how few papers score as high. 33: one in ten, 67: one in a hundred, "
         "100: one in a thousand or fewer."
     )
-    reasons: list[ReasonOut] = Field(description="Heaviest first.")
+    reasons: list[ReasonOut] = Field(description="Authors, phrases and a liked paper; there is always one.")
 
     @classmethod
     def of(cls, match: Match, paper: Paper, base: str) -> Self:
         return cls(
             paper=PaperOut.of(paper, base),
+            fit=round(match.fit, 3),
+            band=match.band,
             score=match.score,
             strength=match.strength,
             reasons=[ReasonOut(kind=r.kind, text=r.text, weight=r.weight) for r in match.reasons],
@@ -157,7 +175,10 @@ class MatchOut(BaseModel):
 
 
 class MatchList(BaseModel):
-    papers: list[MatchOut] = Field(description="The best first; none that matches poorly.")
+    papers: list[MatchOut] = Field(description="The best band first; none below the band that was asked for.")
+    calibrated: bool = Field(
+        True, description="False: fits and bands come from words alone, for want of a calibrated model."
+    )
     first: date | None = Field(description="The first day that was looked at; null without any papers.")
     last: date | None
     next: None = None
@@ -169,4 +190,5 @@ class MatchIn(TopicFields):
     first: IsoDay | None = Field(None, alias="from", description="Default: six days before `to`.")
     last: IsoDay | None = Field(None, alias="to", description="Default: the latest day with papers.")
     daily: Daily = MAX_DAILY
+    min_band: MinBand = DEFAULT_MIN_BAND
     limit: Annotated[int, Field(ge=1, le=100, description="At most so many papers.")] = 20

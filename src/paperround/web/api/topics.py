@@ -12,6 +12,7 @@ from paperround.database import WriteSession
 from paperround.papers import arxiv_id
 from paperround.rate_limits import RateLimit
 from paperround.topics import queries, ratings, reader_topics
+from paperround.topics.model.bands import Band
 from paperround.topics.model.match import TopicQuery
 from paperround.topics.tables import Topic
 from paperround.web.api import match as api_match
@@ -117,6 +118,7 @@ async def topic_papers(
             await api_match.resolve_days(session, from_, to),
             limit=limit,
             daily=topic.daily,
+            min_band=Band(topic.min_band),
             base=settings.address,
         )
 
@@ -171,7 +173,14 @@ async def match(request: Request, settings: Config, now: Now, asked: MatchIn) ->
     async with database_of(request).read_session() as session:
         span = await api_match.resolve_days(session, asked.first, asked.last)
         return await api_match.build_match_list(
-            session, wanted, vectors.get(0), span, limit=asked.limit, daily=asked.daily, base=settings.address
+            session,
+            wanted,
+            vectors.get(0),
+            span,
+            limit=asked.limit,
+            daily=asked.daily,
+            min_band=asked.min_band,
+            base=settings.address,
         )
 
 

@@ -17,9 +17,10 @@ from paperround.accounts.tables import Reader
 from paperround.database import ReadSession
 from paperround.papers import editions
 from paperround.search.query_vectors import QueryVector
-from paperround.topics import bibliography, reader_topics, seeds
+from paperround.topics import bibliography, corpus, reader_topics, seeds
 from paperround.topics.bibliography import BibliographyInvalid, Reference
 from paperround.topics.matcher import match_papers
+from paperround.topics.model.bands import DEFAULT_MIN_BAND, Band
 from paperround.topics.reader_topics import MAX_EXAMPLES, TopicDraft, TopicInvalid
 from paperround.web.dependencies import Now, SignedIn, database_of, render_page
 from paperround.web.pages.topics import MatchCards
@@ -28,6 +29,11 @@ from paperround.web.topic_matches import encode_texts
 
 PREVIEW_DAYS: Final = 7  # the newest day is one of them
 MAX_PREVIEW_MATCHES: Final = 20
+STRICTNESS: Final = {
+    Band.strong: "Only strong matches",
+    Band.good: "Good and better",
+    Band.possible: "Possible matches too",
+}
 NEW_TOPIC: Final = 0  # the id of a topic that does not exist yet
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -46,6 +52,7 @@ class TopicForm:
     must_not: str = ""
     authors: str = ""
     daily: str = "5"
+    min_band: str = DEFAULT_MIN_BAND
     library: bytes = b""
     references: Sequence[Reference] = ()  # of the library, once it is parsed
 
@@ -59,6 +66,7 @@ class TopicForm:
             ", ".join(draft.must_not),
             ", ".join(draft.authors),
             str(draft.daily),
+            draft.min_band,
         )
 
 
@@ -70,10 +78,11 @@ async def read_form(
     must_not: Text = "",
     authors: Text = "",
     daily: Annotated[str, Form(max_length=10)] = "5",
+    min_band: Annotated[str, Form(max_length=10)] = DEFAULT_MIN_BAND,
     library: Annotated[UploadFile | None, File()] = None,
 ) -> TopicForm:
     content = await library.read(bibliography.MAX_BYTES + 1) if library else b""
-    return TopicForm(name, words, papers, must, must_not, authors, daily, content)
+    return TopicForm(name, words, papers, must, must_not, authors, daily, min_band, content)
 
 
 SentForm = Annotated[TopicForm, Depends(read_form)]
@@ -110,8 +119,15 @@ async def parse_form(session: ReadSession, form: TopicForm) -> ParsedForm:
         _split_list(form.must_not),
         _split_list(form.authors),
         int(form.daily) if form.daily.isdecimal() else 0,
+        _parse_band(form.min_band),
     )
     return ParsedForm(draft, unknown, max(len(examples) - MAX_EXAMPLES, 0), known=len(examples))
+
+
+def _parse_band(text: str) -> Band:
+    if text not in list(Band):
+        raise TopicInvalid(f"How strict a topic is must be one of: {', '.join(Band)}.")
+    return Band(text)
 
 
 def _split_list(text: str) -> tuple[str, ...]:
@@ -223,6 +239,7 @@ EMPTY_PREVIEW: Final[dict[str, Any]] = {
     "entries": 0,
     "error": "",
     "matches": None,
+    "words_alone": "",
     "span": PREVIEW_DAYS,
 }
 
@@ -241,10 +258,14 @@ async def _match_draft(
         last=day,
         limit=MAX_PREVIEW_MATCHES,
         daily=draft.daily,
+        min_band=Band(draft.min_band),
     )
     papers = await editions.load_papers(session, [match.paper_id for match in matches])
     cards = await MatchCards.load(session, papers.values(), matches, reader=reader, now=now)
-    return {"matches": [cards.build_match_card(match) for match in matches]}
+    return {
+        "matches": [cards.build_match_card(match) for match in matches],
+        "words_alone": await corpus.explain_words_alone(session),
+    }
 
 
 async def _show_form(
@@ -264,5 +285,6 @@ async def _show_form(
         form=form,
         topic_id=topic_id,
         bounds=reader_topics,
+        strictness=STRICTNESS,
         **{**EMPTY_PREVIEW, **preview},
     )

@@ -17,7 +17,8 @@ from paperround.papers import editions
 from paperround.papers.editions import EditionQuery, Sort
 from paperround.papers.tables import Paper
 from paperround.search.query_vectors import QueryVector
-from paperround.topics import overview, reader_topics
+from paperround.topics import corpus, overview, queries, reader_topics
+from paperround.topics.model.bands import Band
 from paperround.topics.model.match import Match
 from paperround.topics.tables import Topic
 from paperround.web.dependencies import Now, SignedIn, database_of, render_page
@@ -40,7 +41,7 @@ class MatchCard:
 
     card: presenters.PaperCard
     why: Markup
-    strength: int
+    band: Band | None
     is_new: bool
     other_topics: Sequence[str] = ()
 
@@ -80,10 +81,13 @@ async def _show_topics(
         )
         for group in groups
     ]
+    silent = [group.topic.id for group in groups if not group.matches]
     return await render_page(
         request,
         session,
         "topics/all.html",
+        last_days=await _describe_last_days(session, silent),
+        words_alone=await corpus.explain_words_alone(session) if day and topics else "",
         topics=topics,
         groups=card_groups,
         outside=[cards.build_unmatched_card(paper_id) for paper_id in outside],
@@ -94,6 +98,12 @@ async def _show_topics(
         fresh=sum(one.is_new for _, group in card_groups for one in group),
         now=now,
     )
+
+
+async def _describe_last_days(session: ReadSession, topic_ids: Sequence[int]) -> Mapping[int, str]:
+    """Describe by topic the latest day that had a match for it."""
+    days = await queries.find_latest_match_days(session, topic_ids)
+    return {topic_id: f"{day:%A}, {day.day} {day:%B}" for topic_id, day in days.items()}
 
 
 async def _choose_outside_papers(
@@ -159,6 +169,8 @@ async def render_topic(
         day=day,
         day_label=presenters.format_days_ago(day, today=now.date()) if day else "",
         days=days,
+        last_day=(await _describe_last_days(session, [] if matches else [topic.id])).get(topic.id, ""),
+        words_alone=await corpus.explain_words_alone(session) if day else "",
         spans=SPANS,
         feed=feed,
         now=now,
@@ -205,11 +217,11 @@ class MatchCards:
         return MatchCard(
             self.cards[match.paper_id],
             write_reasons(match, self.titles),
-            match.strength,
+            match.band,
             match.paper_id in self.new_ids,
             also,
         )
 
     def build_unmatched_card(self, paper_id: str) -> MatchCard:
         """Build the card of a paper that no topic matched."""
-        return MatchCard(self.cards[paper_id], Markup(""), 0, paper_id in self.new_ids)
+        return MatchCard(self.cards[paper_id], Markup(""), None, paper_id in self.new_ids)

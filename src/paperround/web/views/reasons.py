@@ -8,6 +8,7 @@ from typing import Final
 from markupsafe import Markup
 
 from paperround.text.markup import render_html
+from paperround.text.titles import shorten_title
 from paperround.topics.model.match import Match, ReasonKind
 
 PHRASES: Final = 3
@@ -15,7 +16,7 @@ AND: Final = Markup(" and ")
 
 
 def write_reasons(match: Match, titles: Mapping[str, str]) -> Markup:
-    """Write `Because of <b>rivers</b> and <b>tides</b>, and like <a>Slow Water</a>.`, or '' without a reason.
+    """Write `Because of <b>rivers</b> and <b>tides</b>, and similar to <a>Slow Water</a>, which you liked.`
 
     `titles` are those of the papers that reasons name.
     """
@@ -28,10 +29,15 @@ def write_reasons(match: Match, titles: Mapping[str, str]) -> Markup:
     parts = [
         Markup("by {}, whom you follow").format(authors) if authors else "",
         Markup("because of {}").format(phrases) if phrases else "",
-        *(Markup('like <a href="/papers/{}">{}</a>').format(key, render_html(titles[key])) for key in named),
+        *(_write_liked_paper(key, titles[key]) for key in named),
     ]
-    told = _join([part for part in parts if part], last=Markup(", and "))
-    return Markup("{}{}.").format(str(told[:1]).upper(), told[1:]) if told else Markup("")
+    told = _join([part for part in parts if part] or ["close in meaning"], last=Markup(", and "))
+    return Markup("{}{}.").format(str(told[:1]).upper(), told[1:])
+
+
+def _write_liked_paper(paper_id: str, title: str) -> Markup:
+    link = Markup('similar to <a href="/papers/{}">{}</a>, which you liked')
+    return link.format(paper_id, render_html(shorten_title(title)))
 
 
 def _join(parts: Sequence[str], last: Markup = AND) -> Markup:

@@ -1,0 +1,65 @@
+"""`paperround fit`: calibrate how well papers fit topics, from judged pairs."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from paperround.cli.context import console, encoder_socket, load_settings, open_database
+from paperround.embeddings.encoder_process import connect_encoder
+from paperround.settings import Settings
+from paperround.topics.judgments import Calibration, calibrate_model, parse_judgments
+from paperround.topics.model.bands import Band
+from paperround.topics.model.calibration import Prediction
+
+app = typer.Typer()
+
+
+@app.command(epilog="Example: paperround fit --judgments judgments.jsonl")
+def fit(
+    judgments: Annotated[
+        Path,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            help='Lines such as {"topic": "speech recognition", "id": "2510.12345", "grade": 2}, '
+            "with 0 for no, 1 for partly, 2 for fits.",
+        ),
+    ],
+) -> None:
+    """Calibrate how well papers fit topics under the current model, from judged pairs.
+
+    The constants are kept with the model. Topics are matched again with them in the next minutes.
+    """
+    settings = load_settings("fit")
+    done = asyncio.run(_calibrate(settings, judgments))
+    console.print(
+        f"{done.model} was calibrated on {len(done.after.grades):,} pairs of {done.topics:,} topics"
+        + (f"; {done.unknown_papers:,} name papers that are not here." if done.unknown_papers else "."),
+        markup=False,
+    )
+    for label, prediction in (("before", done.before), ("after", done.after)):
+        console.print(f"{label}: {_describe(prediction)}", markup=False)
+
+
+async def _calibrate(settings: Settings, path: Path) -> Calibration:
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        judged = parse_judgments(lines)
+    async with (
+        open_database(settings, "paperround fit", pool_size=2, schema_rule="upgrade") as database,
+        connect_encoder(settings, encoder_socket(settings)) as encoder,
+    ):
+        await encoder.describe_model()
+        return await calibrate_model(database, encoder, judged)
+
+
+def _describe(prediction: Prediction) -> str:
+    bands = []
+    for band in Band:
+        count, share = prediction.share_at_least_partly(band)
+        bands.append(f"{band} {share:.0%} of {count} fit at least partly" if count else f"{band} none")
+    return f"{'; '.join(bands)}; calibration error {prediction.calibration_error:.3f}"

@@ -1,0 +1,142 @@
+"""Laws of the fit, on invented catalogues: many are as each alone, bytes keep it, nothing fits nonsense."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paperround.topics.model import fit
+from paperround.topics.model.bands import BAND_FLOORS, Band, find_band, rank_band
+from paperround.topics.model.codec import decode_model, encode_model
+from paperround.topics.model.fit import EMPTY_FIT, FitMatrix
+from paperround.topics.model.fit_constants import SHIPPED_CONSTANTS, WORDS_ALONE, FitConstants
+from paperround.topics.model.scorer import PaperMatrix, TopicProfile
+from paperround.topics.model.statistics import Statistics
+from paperround.topics.model.terms import fold_phrase, fold_plural
+from paperround.topics.model.topic_model import build_model
+
+CONSTANTS = SHIPPED_CONSTANTS["all-MiniLM-L6-v2"]
+WORDS = ("river", "delta", "sediment", "bee", "hive", "pollen", "clock", "pendulum", "quartz", "flood")
+DICE = np.random.default_rng(5)
+TEXTS = [" ".join(DICE.choice(WORDS, size=2)) for _ in range(80)]
+VECTORS = DICE.normal(size=(80, 8)).astype(np.float32)
+VECTORS /= np.linalg.norm(VECTORS, axis=1, keepdims=True)
+CATALOGUE = Statistics.measure(TEXTS, 1, VECTORS)
+VIEWS = [CATALOGUE.view_of_paper(text, vector) for text, vector in zip(TEXTS, VECTORS, strict=True)]
+PAPERS = FitMatrix.build(CATALOGUE, PaperMatrix.build(CATALOGUE, VIEWS), [text[:20] for text in TEXTS])
+places = st.integers(0, len(TEXTS) - 1)
+
+
+def profile_of(text: str, likes: set[int], *, vector: bool = True) -> TopicProfile:
+    own = CATALOGUE.view_of_words(text, VECTORS[len(text) % 80] if vector else None) if text else None
+    return TopicProfile(own, False, {str(place): VIEWS[place] for place in likes}, (), text)
+
+
+profiles = st.builds(
+    lambda words, likes, vector: profile_of(" ".join(words), likes, vector=vector),
+    st.lists(st.sampled_from((*WORDS, "unheard", "rivers")), max_size=3),
+    st.sets(places, max_size=4),
+    st.booleans(),
+)
+
+
+def fits_of(profile: TopicProfile, constants: FitConstants = CONSTANTS) -> np.ndarray:
+    return fit.compute_fits([fit.build_fit(CATALOGUE, profile, constants)], PAPERS)[0]
+
+
+@given(profiles)
+def test_fits_are_probabilities_and_many_topics_at_once_fit_as_each_alone(profile: TopicProfile) -> None:
+    others = [fit.build_fit(CATALOGUE, profile_of("bee hive", {3}), CONSTANTS), EMPTY_FIT]
+    one = fit.build_fit(CATALOGUE, profile, CONSTANTS)
+    together = fit.compute_fits([others[0], one, others[1]], PAPERS)
+    assert together[1] == pytest.approx(fits_of(profile), abs=1e-4)
+    assert ((together >= 0) & (together <= 1)).all()
+    assert together[2].max() < 1e-6
+
+
+@given(profiles)
+def test_a_stored_model_fits_and_scores_the_same(profile: TopicProfile) -> None:
+    model = build_model(CATALOGUE, profile, CONSTANTS)
+    again = decode_model(encode_model(model), CONSTANTS.digest)
+    assert again is not None
+    both = fit.compute_fits([model.fit, again.fit], PAPERS)
+    assert both[0] == pytest.approx(both[1], abs=0.02)
+    assert np.array_equal(model.fit.reasons.columns, again.fit.reasons.columns)
+
+
+@given(profiles)
+def test_a_stored_model_of_other_constants_or_of_the_release_before_is_made_again(
+    profile: TopicProfile,
+) -> None:
+    stored = encode_model(build_model(CATALOGUE, profile, CONSTANTS))
+    if stored:
+        assert decode_model(stored, CONSTANTS.digest + 1) is None
+        words, dimensions = np.frombuffer(stored, "<u2", 2).tolist()
+        direction_alone = stored[: 4 + 4 * 14 + 8 * words + 2 * dimensions]
+        assert decode_model(direction_alone, CONSTANTS.digest) is None
+
+
+@given(places)
+def test_a_paper_does_not_speak_for_itself(place: int) -> None:
+    """Its own phrases are taken out of what the surest papers say of the topic."""
+    one = fit.build_fit(CATALOGUE, profile_of("river delta", set()), CONSTANTS)
+    signature = fit.sign_row(VIEWS[place].words)
+    own = float(one.own_parts.parts[one.own_parts.signatures == signature].sum())
+    elsewhere = FitMatrix(PAPERS.papers, PAPERS.lengths, PAPERS.term_places, PAPERS.said, PAPERS.titles, {})
+    apart = fit.compute_logits([one], elsewhere)[0, place] - fit.compute_logits([one], PAPERS)[0, place]
+    twins = [n for n in range(len(VIEWS)) if fit.sign_row(VIEWS[n].words) == signature]
+    if place == twins[-1]:
+        assert apart == pytest.approx(own, abs=1e-3)
+
+
+@given(st.sampled_from(["zxqv blorp", "!!!", "", "the of and", "火山"]), st.booleans())
+def test_nothing_fits_what_the_catalogue_knows_nothing_of(text: str, vector: bool) -> None:
+    assert fits_of(profile_of(text, set(), vector=False)).max() < BAND_FLOORS[Band.possible]
+    if vector:
+        far = TopicProfile(CATALOGUE.view_of_words(text, -CATALOGUE.mean_vector), own_text=text)
+        assert fits_of(far).max() < BAND_FLOORS[Band.possible]
+
+
+def test_one_liked_paper_alone_is_never_a_strong_match() -> None:
+    assert find_band(float(fits_of(profile_of("", {3})).max())) is not Band.strong
+    assert fits_of(profile_of("", {3, 7})).max() > fits_of(profile_of("", {3})).max()
+
+
+def test_words_alone_do_not_look_at_vectors() -> None:
+    with_vector, without = (profile_of("bee hive", {3}, vector=vector) for vector in (True, False))
+    assert fits_of(with_vector, WORDS_ALONE) == pytest.approx(fits_of(without, WORDS_ALONE), abs=1e-5)
+
+
+def test_constants_come_back_from_json() -> None:
+    assert FitConstants.from_json(CONSTANTS.to_json()) == CONSTANTS
+    assert FitConstants.from_json(CONSTANTS.to_json()).digest == CONSTANTS.digest != WORDS_ALONE.digest
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_bands_are_in_the_order_of_fits(one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    assert rank_band(find_band(high)) <= rank_band(find_band(low))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Language Models", "language model"), ("pre-trained model", "Pre trained models"),
+     ("taxonomies", "taxonomy"), ("boxes", "box"), ("biases", "biase"), ("losses", "loss"), ("LLMs", "LLM")],
+)  # fmt: skip
+def test_one_and_many_are_the_same_phrase(one: str, other: str) -> None:
+    assert fold_phrase(one) == fold_phrase(other)
+
+
+@pytest.mark.parametrize("word", ["loss", "corpus", "analysis", "gas", "bus"])
+def test_words_that_only_look_like_plurals_stay(word: str) -> None:
+    assert fold_plural(word) == word
+
+
+def test_a_rare_word_that_is_said_counts_more_than_a_common_one() -> None:
+    terms = CATALOGUE.terms
+    share = terms.share_of("river unheard")
+    assert 0 < share.terms.weights.sum() < 0.6
+    assert terms.share_of("rivers").terms.columns.tolist() == terms.share_of("river").terms.columns.tolist()
+    assert not len(terms.share_of("!!").terms.columns)
