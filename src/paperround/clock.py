@@ -29,6 +29,7 @@ TIMETABLE: Final = {
     "tidy_mail": 3600,
     "tidy_accounts": 3600,
     "match_topics": 60,
+    "reread_papers": 60,
     "fetch_submissions": 60,
 }
 MISFIRE_GRACE_TIME: Final = None  # late is better than never: what is due stands in the tables

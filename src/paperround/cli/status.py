@@ -15,6 +15,7 @@ from paperround.database import Database, utc_now
 from paperround.digests import ledger
 from paperround.embeddings import backfill
 from paperround.feeds import status as feed_status
+from paperround.papers.readings import count_unread
 from paperround.settings import Settings
 
 app = typer.Typer()
@@ -33,6 +34,7 @@ async def _show_status(settings: Settings) -> None:
         database.read_session() as session,
     ):
         feeds = [await feed_status.load_feed_status(session, name, now=now) for name in settings.feeds]
+        unread = await count_unread(session)
         vectors = await backfill.load_embedding_state(session)
         jobs = await queue.load_queue_state(session)
         digests = await ledger.count_deliveries(session, now=now)
@@ -53,6 +55,8 @@ async def _show_status(settings: Settings) -> None:
             output.print(f"{feed.name}: the last reading failed: {feed.last_error}", markup=False)
         for reading in feed.late:
             output.print(f"{feed.name}: the list of {reading.day} is {reading.error}", markup=False)
+    if unread:
+        output.print(f"titles and abstracts: {unread} papers to be read again")
     output.print(f"vectors: {vectors.done} done, {vectors.waiting} waiting, {vectors.refused} refused")
     counts = ", ".join(f"{number} {state.value}" for state, number in digests.counts.items() if number)
     output.print(f"digests of 24 hours: {counts or 'none'}")

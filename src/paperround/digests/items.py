@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import undefer
 
 from paperround.database import ReadSession
+from paperround.papers.readings import read_abstract, read_title
 from paperround.papers.tables import Paper
 from paperround.text.links import normalise_http_url
 from paperround.text.markup import render_unicode
@@ -52,10 +53,13 @@ def build_item(paper: Paper) -> DigestItem:
     day = paper.published_at
     return DigestItem(
         id=paper.id,
-        title=shorten(render_unicode(paper.title), MAX_TITLE_LENGTH),
+        title=shorten(read_title(paper).text, MAX_TITLE_LENGTH),
         authors=format_byline(paper.author_names),
         published=f"{day.day} {day:%b %Y}",
-        summary=shorten(render_unicode(paper.ai_summary or paper.abstract), MAX_SUMMARY_LENGTH),
+        summary=shorten(
+            render_unicode(paper.ai_summary) if paper.ai_summary else read_abstract(paper).text,
+            MAX_SUMMARY_LENGTH,
+        ),
         votes=f"{paper.votes:,} {'vote' if paper.votes == 1 else 'votes'}",
         code_url=normalise_http_url(paper.github_url),
     )

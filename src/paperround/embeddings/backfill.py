@@ -17,7 +17,7 @@ from paperround.database import Database, ReadSession, WriteSession, utc_now
 from paperround.embeddings import index, models
 from paperround.embeddings.client import EncoderClient, EncoderError, EncoderRefused
 from paperround.embeddings.tables import HAS_VECTOR, Embedding, EmbeddingModel, ModelState
-from paperround.papers.tables import Paper
+from paperround.papers.tables import ABSTRACT_TEXT, TEXT_HASH, TITLE_TEXT, Paper
 
 logger = structlog.get_logger(__name__)
 
@@ -71,8 +71,10 @@ async def _check_model_is_unchanged(database: Database, encoder: EncoderClient, 
     A server with a single model may answer with it whatever the name is, and the vectors of two models can
     have the same length.
     """
-    fresh = (Paper.id == Embedding.paper_id) & (Paper.text_hash == Embedding.text_hash)
-    query = select(Paper.title, Paper.abstract, Embedding.vector).join(Embedding, fresh)
+    fresh = (Paper.id == Embedding.paper_id) & (Embedding.text_hash == TEXT_HASH)
+    query = select(TITLE_TEXT.label("title"), ABSTRACT_TEXT.label("abstract"), Embedding.vector).join(
+        Embedding, fresh
+    )
     query = query.where(Embedding.model_id == model_id, HAS_VECTOR).order_by(Paper.id).limit(1)
     async with database.read_session() as session:
         before = (await session.execute(query)).one_or_none()
@@ -162,7 +164,7 @@ def _lacks_vector(model_id: int, now: datetime) -> ColumnElement[bool]:
     has_vector_or_waits = select(Embedding.paper_id).where(
         Embedding.model_id == model_id,
         Embedding.paper_id == Paper.id,
-        Embedding.text_hash == Paper.text_hash,
+        Embedding.text_hash == TEXT_HASH,
         or_(HAS_VECTOR, Embedding.next_try_at > now),
     )
     return ~has_vector_or_waits.exists()
@@ -193,9 +195,9 @@ async def _fill_batch(
     """
     async with database.write_session() as session:
         locked_ids = await _lock_papers(session, model_id, ids)
-        missing = select(Paper.id, Paper.title, Paper.abstract, Paper.text_hash).where(
-            Paper.id.in_(locked_ids), _lacks_vector(model_id, now)
-        )
+        missing = select(
+            Paper.id, TITLE_TEXT.label("title"), ABSTRACT_TEXT.label("abstract"), TEXT_HASH.label("text_hash")
+        ).where(Paper.id.in_(locked_ids), _lacks_vector(model_id, now))
         papers = (await session.execute(missing)).all()
         if papers:
             await _embed_papers(session, encoder, model_id, papers, now)
@@ -295,7 +297,7 @@ async def load_embedding_state(session: ReadSession) -> EmbeddingState:
         return EmbeddingState(model=None, done=0, waiting=papers, refused=0)
     fresh = (
         select(func.count().filter(HAS_VECTOR), func.count())
-        .join(Paper, (Paper.id == Embedding.paper_id) & (Paper.text_hash == Embedding.text_hash))
+        .join(Paper, (Paper.id == Embedding.paper_id) & (Embedding.text_hash == TEXT_HASH))
         .where(Embedding.model_id == model.id)
     )
     done, tried = (await session.execute(fresh)).one()

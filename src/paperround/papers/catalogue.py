@@ -14,7 +14,7 @@ from sqlalchemy.orm import selectinload
 from sqlalchemy.orm.attributes import set_committed_value
 
 from paperround.database import WriteSession
-from paperround.papers import merge, votes
+from paperround.papers import merge, readings, votes
 from paperround.papers.arxiv_id import first_day_of_month
 from paperround.papers.heat import VoteCount, heat
 from paperround.papers.merge import SIGNAL_FIELDS
@@ -76,6 +76,7 @@ async def store_papers(
         for paper_id, feed_paper in sorted(feed_papers.items())
         if paper_id not in known
     ]
+    await readings.store_readings(new)
     await _add_papers(session, new, half_life=half_life)
     all_papers = known | {paper.id: paper for paper in new}
     old_texts = {paper_id: SearchableText.from_paper(paper) for paper_id, paper in known.items()}
@@ -86,6 +87,7 @@ async def store_papers(
         )
         for paper_id, paper in known.items()
     }
+    await readings.store_readings(known.values())
     changed = [known[paper_id] for paper_id, change in changes.items() if change.numbers]
     await session.flush()
     listed_ids = await _store_listings(session, feed_papers.values(), feed=feed, day=day, seen_at=seen_at)

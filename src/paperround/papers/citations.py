@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
+from paperround.papers.readings import read_abstract, read_title
 from paperround.papers.tables import Paper
 from paperround.text.accents import fold_accents
-from paperround.text.markup import render_unicode
 from paperround.text.plain import to_plain_text
-from paperround.text.reading import Reading, map_formulas, read_latex
+from paperround.text.reading import Reading, map_formulas
 
 SPECIAL: Final = {
     **{sign: f"\\{sign}" for sign in "&%$#_"},
@@ -44,7 +44,7 @@ def build_citation_key(paper: Paper) -> str:
 
     `arxiv` replaces an author, and the id a word, that has no Latin letters.
     """
-    words = [word for word in _latin(render_unicode(paper.title)) if not SMALL_WORDS.fullmatch(word)]
+    words = [word for word in _latin(read_title(paper).text) if not SMALL_WORDS.fullmatch(word)]
     word = next((word for word in words if len(word) > 1), None) or "".join(_latin(paper.id))
     return f"{_family(_names(paper)) or 'arxiv'}{_published(paper).year}{word}"
 
@@ -72,7 +72,7 @@ def render_bibtex(paper: Paper, *, url: str, on_arxiv: bool = True, key: str = "
     the usual key.
     """
     fields = {
-        "title": f"{{{_title(read_latex(paper.title))}}}",  # the inner braces keep its capitals
+        "title": f"{{{_title(read_title(paper))}}}",  # the inner braces keep its capitals
         "author": " and ".join(map(_bibtex_author, _names(paper))),
         "year": str(_published(paper).year),
         **(_eprint(paper) if on_arxiv else {"note": "A sample, invented"}),
@@ -95,11 +95,11 @@ def render_ris(paper: Paper, *, url: str) -> str:
     lines: Iterable[tuple[str, str]] = [
         ("TY", "UNPB"),
         ("ID", build_citation_key(paper)),
-        ("TI", render_unicode(paper.title)),
+        ("TI", read_title(paper).text),
         *(("AU", name) for name in _names(paper)),
         ("PY", f"{published:%Y}"),
         ("DA", f"{published:%Y/%m/%d}"),
-        ("AB", render_unicode(paper.abstract)),
+        ("AB", read_abstract(paper).text),
         ("DO", paper.doi or ""),
         ("UR", url),
         ("N1", "Withdrawn" if paper.withdrawn else ""),

@@ -51,7 +51,7 @@ class SearchableText(NamedTuple):
     def from_paper(cls, paper: Paper) -> SearchableText:
         """Build the texts of a paper. Hidden authors are left out."""
         names = tuple(author.name for author in paper.authors if not author.hidden)
-        return cls(title=paper.title, abstract=paper.abstract, names=names)
+        return cls(title=paper.title_text, abstract=paper.abstract_text, names=names)
 
 
 async def fill_search_column(session: WriteSession, papers: Iterable[tuple[str, SearchableText]]) -> None:

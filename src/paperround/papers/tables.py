@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Text,
+    case,
     desc,
     false,
     func,
@@ -126,6 +128,21 @@ class Paper(Base):
         SmallInteger, server_default="0", comment="which way of making the search column made it"
     )
 
+    read_title: Mapped[str | None] = mapped_column(Text, comment="the title as text; NULL: as it is")
+    read_abstract: Mapped[str | None] = mapped_column(Text, comment="the abstract as text; NULL: as it is")
+    formulas: Mapped[dict[str, Any] | None] = mapped_column(
+        FACTS, comment="of both: start and end in the text, LaTeX, MathML"
+    )
+    read_hash: Mapped[str | None] = mapped_column(
+        String(32), comment="text_hash of what was read; another one: to be read again"
+    )
+    read_text_hash: Mapped[str | None] = mapped_column(
+        String(32), comment="the same of the texts as read; NULL: as text_hash"
+    )
+    reader_version: Mapped[int] = mapped_column(
+        SmallInteger, default=0, server_default="0", comment="which way of reading LaTeX read it"
+    )
+
     # No code needs text_hash after a write.
     __mapper_args__ = {"eager_defaults": False}  # noqa: RUF012 (SQLAlchemy declares it so)
 
@@ -153,6 +170,22 @@ class Paper(Base):
         return self.upvotes + self.local_upvotes
 
     @property
+    def is_read(self) -> bool:
+        """Whether the stored reading is of the title and the abstract that are stored."""
+        source = f"{self.title}\n{self.abstract}".encode()
+        return self.read_hash == hashlib.md5(source, usedforsecurity=False).hexdigest()
+
+    @property
+    def title_text(self) -> str:
+        """The title as text, as far as it was read: what is indexed, embedded and compared."""
+        return self.read_title if self.read_title is not None and self.is_read else self.title
+
+    @property
+    def abstract_text(self) -> str:
+        """The abstract as text, as far as it was read."""
+        return self.read_abstract if self.read_abstract is not None and self.is_read else self.abstract
+
+    @property
     def invented(self) -> bool:
         """Whether the paper belongs to the sample edition. Its ids do not exist on arXiv."""
         return self.id.startswith("0000.")
@@ -172,6 +205,15 @@ class Paper(Base):
         Index("papers_published_at_idx", desc("published_at"), "id"),
         Index("papers_votes_idx", text("(upvotes + local_upvotes) DESC"), "id"),
         Index("papers_listed_on_idx", desc("listed_on"), "id", postgresql_include=["text_hash"]),
+        # The same, for what is embedded now; the release before asks the index above.
+        Index(
+            "papers_listed_texts_idx",
+            desc("listed_on"),
+            "id",
+            postgresql_include=["text_hash", "read_hash", "read_text_hash"],
+        ),
+        Index("papers_reader_version_idx", "reader_version", "id"),
+        Index("papers_unread_idx", "id", postgresql_where=text("read_hash IS DISTINCT FROM text_hash")),
         Index("papers_organization_name_idx", "organization_name"),
         Index("papers_with_code_idx", "id", postgresql_where=text("github_url IS NOT NULL")),
         Index("papers_doi_idx", "doi", postgresql_where=text("doi IS NOT NULL")),
@@ -180,6 +222,19 @@ class Paper(Base):
         Index("papers_unsearchable_idx", "id", postgresql_where=text("search IS NULL")),
         Index("papers_search_version_idx", "search_version", "id"),
     )
+
+
+# What is indexed, embedded and compared, in SQL: the texts as they were read, and their hash.
+IS_READ: Final[ColumnElement[bool]] = Paper.read_hash == Paper.text_hash
+TITLE_TEXT: Final[ColumnElement[str]] = case(
+    (IS_READ, func.coalesce(Paper.read_title, Paper.title)), else_=Paper.title
+)
+ABSTRACT_TEXT: Final[ColumnElement[str]] = case(
+    (IS_READ, func.coalesce(Paper.read_abstract, Paper.abstract)), else_=Paper.abstract
+)
+TEXT_HASH: Final[ColumnElement[str]] = case(
+    (IS_READ, func.coalesce(Paper.read_text_hash, Paper.text_hash)), else_=Paper.text_hash
+)
 
 
 class Listing(Base):

@@ -10,7 +10,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, select
 
 from paperround.database import ReadSession
-from paperround.papers.tables import Author, Paper
+from paperround.papers.tables import ABSTRACT_TEXT, TITLE_TEXT, Author, Paper
 from paperround.search import ranker
 from paperround.search.analysis import AnalyzedQuery, analyze_query
 from paperround.search.features import Flags, Numbers
@@ -136,7 +136,9 @@ async def _check_phrases(session: ReadSession, query: AnalyzedQuery, papers: Can
         names: dict[str, list[str]] = {}
         for paper_id, name in await session.execute(authors):
             names.setdefault(paper_id, []).append(name)
-        texts = select(Paper.id, Paper.title, Paper.abstract).where(Paper.id.in_(names))
+        texts = select(Paper.id, TITLE_TEXT.label("title"), ABSTRACT_TEXT.label("abstract")).where(
+            Paper.id.in_(names)
+        )
         for paper_id, *of_paper in await session.execute(texts):
             own = (*of_paper, *names[paper_id])
             has_all = all(any(has_phrase(text, phrase) for text in own) for phrase in query.phrases)

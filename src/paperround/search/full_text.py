@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 
 from paperround.database import ReadSession
-from paperround.papers.tables import Paper
+from paperround.papers.tables import ABSTRACT_TEXT, TITLE_TEXT, Paper
 from paperround.search.analysis import MAX_POSTINGS_PER_TERM, AnalyzedQuery
 from paperround.search.features import TextFeatures, compute_text_features
 
@@ -108,7 +108,13 @@ def select_best_matches(where: Sequence[ColumnElement[bool]] = ()) -> Select[Any
 
 def _select_matches_with_texts(where: Sequence[ColumnElement[bool]] = ()) -> Select[Any]:
     matches = select_best_matches(where).subquery()
-    texts = select(matches.c.id, matches.c.posting_bits, matches.c.total, Paper.title, Paper.abstract)
+    texts = select(
+        matches.c.id,
+        matches.c.posting_bits,
+        matches.c.total,
+        TITLE_TEXT.label("title"),
+        ABSTRACT_TEXT.label("abstract"),
+    )
     return texts.join(Paper, Paper.id == matches.c.id)
 
 

@@ -40,7 +40,7 @@ async def find_highlighted_words(
     candidates = {
         word
         for paper in papers
-        for word in set(split_words(f"{paper.title} {paper.abstract}"))
+        for word in set(split_words(f"{paper.title_text} {paper.abstract_text}"))
         if word[:STEM_PREFIX_LENGTH] in prefixes
     }
     parameters = {"words": sorted(candidates), "query": query.words}

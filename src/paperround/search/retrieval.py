@@ -27,7 +27,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 
 from paperround.database import ReadSession
 from paperround.embeddings.tables import Embedding
-from paperround.papers.tables import Paper
+from paperround.papers.tables import ABSTRACT_TEXT, TITLE_TEXT, Paper
 from paperround.search.analysis import AnalyzedQuery
 from paperround.search.features import Flags, Numbers, TextFeatures, compute_text_features
 from paperround.search.full_text import (
@@ -164,7 +164,7 @@ def _select_candidates(
         neighbors = select(select_by_index(space, NEAREST_LIMIT).subquery().c.paper_id)
     candidates = union(select(text_matches.c.id), neighbors).cte("candidates")
     posting_bits = func.coalesce(text_matches.c.posting_bits, 0)
-    texts = Paper.title, Paper.abstract
+    texts = TITLE_TEXT.label("title"), ABSTRACT_TEXT.label("abstract")
     if text_matches_known:  # their texts were read already
         columns = [case((text_matches.c.id.is_(None), text)).label(text.key) for text in texts]
     else:

@@ -18,7 +18,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from paperround.database import Database, ReadSession, WriteSession
 from paperround.embeddings.tables import HAS_VECTOR, Embedding, EmbeddingModel, ModelState
-from paperround.papers.tables import Paper
+from paperround.papers.tables import ABSTRACT_TEXT, TITLE_TEXT, Paper
 from paperround.topics.model.fit_constants import SHIPPED_CONSTANTS, WORDS_ALONE, FitConstants
 from paperround.topics.model.sparse import Floats, Matrix
 from paperround.topics.model.statistics import Statistics, join_text
@@ -153,7 +153,11 @@ def _select_newest(*columns: InstrumentedAttribute[Any]) -> Select[*tuple[Any, .
 
 async def _measure(session: ReadSession, model_id: int | None, *, limit: int) -> Statistics:
     """Measure the newest papers, with a model those that have its vector."""
-    query = select(Paper.title, Paper.abstract).order_by(Paper.listed_on.desc(), Paper.id).limit(limit)
+    query = (
+        select(TITLE_TEXT.label("title"), ABSTRACT_TEXT.label("abstract"))
+        .order_by(Paper.listed_on.desc(), Paper.id)
+        .limit(limit)
+    )
     if model_id is None:
         rows = (await session.execute(query)).all()
         texts = [join_text(row.title, row.abstract) for row in rows]

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from paperround import metrics
 from paperround.database import ReadSession
 from paperround.embeddings.tables import Embedding
-from paperround.papers.tables import FRESH_LISTING, Listing, Paper
+from paperround.papers.tables import ABSTRACT_TEXT, FRESH_LISTING, TITLE_TEXT, Listing, Paper
 from paperround.topics.corpus import VECTOR_BYTES, StatisticsVersion, decode_vector, decode_vectors
 from paperround.topics.model.batch import CandidatePaper
 from paperround.topics.model.rules import PaperPhrases
@@ -91,7 +91,9 @@ def _select_texts(
         & (Embedding.model_id == version.statistics.model_id)
         & Embedding.vector.is_not(None)
     )
-    query = select(Paper.id, Paper.title, Paper.abstract, VECTOR_BYTES).outerjoin(Embedding, embedded)
+    query = select(
+        Paper.id, TITLE_TEXT.label("title"), ABSTRACT_TEXT.label("abstract"), VECTOR_BYTES
+    ).outerjoin(Embedding, embedded)
     return (query.add_columns(Paper.author_names) if names else query).where(*where)
 
 

@@ -18,7 +18,7 @@ from paperround import queue, tokens
 from paperround.accounts.tables import Reader
 from paperround.database import ReadSession, WriteSession
 from paperround.errors import PaperroundError
-from paperround.papers.tables import Paper
+from paperround.papers.tables import TITLE_TEXT, Paper
 from paperround.text.plain import to_plain_text
 from paperround.topics import seeds
 from paperround.topics.model.bands import DEFAULT_MIN_BAND, Band
@@ -272,7 +272,7 @@ async def load_titles(session: ReadSession, paper_ids: Iterable[str]) -> dict[st
     ids = literal(
         sorted(set(paper_ids)), ARRAY(Text)
     )  # one value: writing hundreds into a statement takes long
-    query = select(Paper.id, Paper.title).where(Paper.id == any_(ids))
+    query = select(Paper.id, TITLE_TEXT.label("title")).where(Paper.id == any_(ids))
     return dict((await session.execute(query)).all())
 
 

@@ -26,7 +26,9 @@ FIND_BY_TITLE: Final = text("""
         SELECT string_agg(quote_literal('=' || lexeme), ' & ')::tsquery AS words
         FROM unnest(to_tsvector('english', given.title))
     ) AS asked
-    CROSS JOIN LATERAL (SELECT id, title FROM papers WHERE search @@ asked.words LIMIT :most) AS same
+    CROSS JOIN LATERAL (
+        SELECT id, CASE WHEN read_hash = text_hash THEN coalesce(read_title, title) ELSE title END AS title
+        FROM papers WHERE search @@ asked.words LIMIT :most) AS same
 """)
 
 

@@ -29,7 +29,7 @@ from paperround.feeds.arxiv.feed import open_arxiv
 from paperround.feeds.registry import open_feed
 from paperround.library import submission_fetcher
 from paperround.mail import open_mailer, open_outbox
-from paperround.papers import half_life
+from paperround.papers import half_life, readings
 from paperround.search import word_counts
 from paperround.settings import FeedName, Settings
 from paperround.tokens import load_signer
@@ -100,6 +100,13 @@ async def fetch_submissions(context: WorkerContext) -> None:
         await submission_fetcher.fetch_due_submissions(
             context.database, source, half_life=context.settings.half_life
         )
+
+
+@job("reread_papers", exclusive=True)
+async def reread_papers(context: WorkerContext) -> None:
+    """Read the titles and abstracts that another version stored, or read."""
+    if read_count := await readings.reread_papers(context.database):
+        logger.info("read again", papers=read_count)
 
 
 @job("count_words")

@@ -44,8 +44,10 @@ class PaperOut(BaseModel):
     """A paper as it appears in lists."""
 
     id: str = Field(description="The arXiv id without version.", examples=["2510.12345"])
-    title: str
-    abstract: str
+    title: str = Field(description="As the feed gave it, which may be LaTeX.")
+    abstract: str = Field(description="As the feed gave it, which may be LaTeX.")
+    title_text: str = Field(description="The title as plain text, with formulas in Unicode.")
+    abstract_text: str = Field(description="The abstract as plain text, with formulas in Unicode.")
     authors: list[str] = Field(description="In the paper's order.", examples=[["Ada Lindqvist"]])
     organization: OrganizationOut | None
     published_at: datetime = Field(description="When it appeared on arXiv, UTC.")
@@ -78,6 +80,8 @@ class PaperOut(BaseModel):
         return cls.model_validate(
             own
             | {
+                "title_text": paper.title_text,
+                "abstract_text": paper.abstract_text,
                 "withdrawn": paper.withdrawn,
                 "upvotes": paper.votes,
                 "authors": paper.author_names,

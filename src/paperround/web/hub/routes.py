@@ -14,6 +14,7 @@ from paperround.papers import editions
 from paperround.papers.editions import WITH_AUTHORS, WITH_NAMES, EditionQuery, LoaderOptions, Sort
 from paperround.papers.merge import READERS_FEED
 from paperround.papers.period import EditionPeriod, Period
+from paperround.papers.readings import read_abstract, read_title
 from paperround.papers.tables import Author, Listing, Organization, Paper
 from paperround.search.engine import SearchResult
 from paperround.search.filters import SearchFilters
@@ -149,13 +150,13 @@ def markdown(paper: Paper) -> str:
         paper.project_url,
     ]
     parts = [
-        f"# {escape_markdown(render_unicode(paper.title))}",
+        f"# {escape_markdown(read_title(paper).text)}",
         escape_markdown(", ".join(paper.author_names)),
         f"Published {paper.published_at:%Y-%m-%d}",
         "**This paper has been withdrawn.**" if paper.withdrawn else "",
         "\n".join(f"- <{percent_encode_url(link)}>" for link in links if link),
         "## Abstract",
-        escape_markdown(render_unicode(paper.abstract)),
+        escape_markdown(read_abstract(paper).text),
         *(["## Summary", escape_markdown(render_unicode(paper.ai_summary))] if paper.ai_summary else []),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -16,6 +16,7 @@ from paperround.papers import editions
 from paperround.papers.arxiv_id import strip_version
 from paperround.papers.editions import EditionQuery, Sort
 from paperround.papers.period import EditionPeriod, Period
+from paperround.papers.readings import read_abstract, read_title
 from paperround.papers.tables import Paper
 from paperround.papers.vote_history import load_vote_histories
 from paperround.search.similar import find_similar_papers
@@ -212,6 +213,8 @@ async def show_paper(request: Request, session: Read, settings: Config, now: Now
         session,
         "papers/paper.html",
         paper=paper,
+        plain_title=read_title(paper, budget).text,
+        plain_abstract=read_abstract(paper, budget).text,
         marks=await load_viewer_state(request, session, [paper]),
         entry=presenters.shorten_abstract(
             presenters.build_paper_card(paper, today=today), presenters.MAX_ABSTRACT

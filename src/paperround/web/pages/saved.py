@@ -19,10 +19,10 @@ from paperround.library import reading_list
 from paperround.library.tables import SavedPaper
 from paperround.papers import citations
 from paperround.papers.editions import Sort
+from paperround.papers.readings import read_title
 from paperround.papers.tables import Paper
 from paperround.search.filters import SearchFilters
 from paperround.settings import Settings
-from paperround.text.markup import render_unicode
 from paperround.text.reading import page_budget
 from paperround.web import cursor as cursors
 from paperround.web.dependencies import Config, NotFound, Now, Read, SignedIn, Write, render_page
@@ -110,7 +110,7 @@ def _build_cards(rows: Sequence[SavedPaper], today: date) -> list[SavedCard]:
     return [
         SavedCard(
             card,
-            shorten_text(render_unicode(row.paper.title, labels), MAX_LABEL),
+            shorten_text(read_title(row.paper, labels).text, MAX_LABEL),
             presenters.format_days_ago(row.saved_at.date(), today=today),
             row.read_at is not None,
             row.note,

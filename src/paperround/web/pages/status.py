@@ -11,6 +11,7 @@ from paperround import queue, schema
 from paperround.digests import ledger
 from paperround.embeddings import backfill
 from paperround.feeds import status
+from paperround.papers.readings import count_unread
 from paperround.web.dependencies import Config, Now, Read, database_of, render_page
 
 logger = structlog.get_logger(__name__)
@@ -32,6 +33,7 @@ async def show_status(request: Request, session: Read, settings: Config, now: No
         quarantine={
             feed.name: await status.list_open_quarantine(session, feed.name, limit=20) for feed in feeds
         },
+        unread=await count_unread(session),
         embeddings=await backfill.load_embedding_state(session),
         jobs=await queue.load_queue_state(session),
         deliveries=await ledger.count_deliveries(session, now=now),

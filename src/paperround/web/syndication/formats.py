@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 
 from paperround import __version__
 from paperround.papers.heat import listing_time
+from paperround.papers.readings import read_abstract, read_title
 from paperround.papers.tables import Paper
 from paperround.settings import Settings
 from paperround.text.http_date import parse_http_date
@@ -91,7 +92,14 @@ def build_response(
 def _mark(feed: FeedDocument, form: FeedFormat) -> str:
     """Build the ETag. It is weak, because the response may be compressed on its way."""
     told = [
-        (paper.id, paper.text_hash, str(paper.listed_on), str(paper.revised_at), paper.withdrawn)
+        (
+            paper.id,
+            paper.text_hash,
+            paper.reader_version,
+            str(paper.listed_on),
+            str(paper.revised_at),
+            paper.withdrawn,
+        )
         for paper in feed.papers
     ]
     content = repr((__version__, form, feed.title, feed.address, feed.site, told))
@@ -134,7 +142,7 @@ def _atom_entry(paper: Paper, base: str, budget: FormulaBudget) -> FeedEntry:
         entry.author(name=name)
     for word in _tags(paper, budget):
         entry.category(term=word)
-    entry.summary(render_unicode(paper.abstract, budget))
+    entry.summary(read_abstract(paper, budget).text)
     entry.published(listing_time(paper.listed_on))
     entry.updated(_changed(paper))
     return entry
@@ -159,7 +167,7 @@ def _json_item(paper: Paper, base: str, budget: FormulaBudget) -> dict[str, Any]
         "id": _page(paper, base),
         "url": _page(paper, base),
         "title": _title(paper, budget),
-        "content_text": render_unicode(paper.abstract, budget),
+        "content_text": read_abstract(paper, budget).text,
         "date_published": listing_time(paper.listed_on).isoformat(),
         "date_modified": _changed(paper).isoformat(),
         "authors": [{"name": name} for name in _names(paper)],
@@ -174,7 +182,7 @@ def _page(paper: Paper, base: str) -> str:
 
 def _title(paper: Paper, budget: FormulaBudget) -> str:
     mark = "[Withdrawn] " if paper.withdrawn else ""
-    return mark + (render_unicode(paper.title, budget) or paper.id)
+    return mark + (read_title(paper, budget).text or paper.id)
 
 
 def _names(paper: Paper) -> list[str]:

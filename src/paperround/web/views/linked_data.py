@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from paperround.papers import doi
 from paperround.papers.citations import arxiv_url
+from paperround.papers.readings import read_abstract, read_title
 from paperround.papers.tables import Paper
 from paperround.text.links import normalise_http_url
-from paperround.text.markup import render_unicode
 from paperround.web.views.page_size import shorten_text
 from paperround.web.views.presenters import list_keywords
 
@@ -23,8 +23,8 @@ def build_scholarly_article(paper: Paper, *, url: str, on_arxiv: bool) -> dict[s
         "@type": "ScholarlyArticle",
         "@id": url,
         "url": url,
-        "headline": render_unicode(paper.title),
-        "abstract": shorten_text(render_unicode(paper.abstract), MAX_ABSTRACT),
+        "headline": read_title(paper).text,
+        "abstract": shorten_text(read_abstract(paper).text, MAX_ABSTRACT),
         "author": [{"@type": "Person", "name": name} for name in paper.author_names],
         "datePublished": paper.published_at.astimezone(UTC).date().isoformat(),
         "keywords": list_keywords(paper),

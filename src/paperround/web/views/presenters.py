@@ -11,11 +11,12 @@ from urllib.parse import quote, quote_plus
 from markupsafe import Markup, escape
 
 from paperround.papers.period import EditionPeriod, Period
+from paperround.papers.readings import read_abstract, read_title
 from paperround.papers.tables import Organization, Paper
 from paperround.papers.vote_history import VoteHistory
 from paperround.text.links import normalise_http_url
 from paperround.text.markup import write_html, write_html_paragraphs
-from paperround.text.reading import FormulaBudget, page_budget, read_latex
+from paperround.text.reading import FormulaBudget, page_budget
 from paperround.web.views.charts import build_sparkline
 from paperround.web.views.page_size import (
     measure,
@@ -210,8 +211,8 @@ def build_paper_card(
     return PaperCard(
         id=paper.id,
         url=f"/papers/{paper.id}",
-        title=shorten_html(mark_words(write_html(read_latex(paper.title, budget))), MAX_TITLE),
-        paragraphs=[*map(mark_words, write_html_paragraphs(read_latex(paper.abstract, budget)))],
+        title=shorten_html(mark_words(write_html(read_title(paper, budget))), MAX_TITLE),
+        paragraphs=[*map(mark_words, write_html_paragraphs(read_abstract(paper, budget)))],
         who=shorten_text(who, MAX_NAME),
         who_url=organization_address(group.name) if group else None,
         others=others,

@@ -1,0 +1,114 @@
+"""The stored readings of titles and abstracts: plain text and formulas, beside the LaTeX of the feeds.
+
+A reading is made in the transaction that stores or changes a paper. `papers.read_hash` names the text that
+was read, so a paper that the release before has changed counts as unread, and is read where it is shown until
+`reread_papers` has read it again. The same job brings papers up to date when the reader itself has changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Literal
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import selectinload
+
+from paperround.database import Database, ReadSession, WriteSession
+from paperround.papers.search_column import SearchableText, fill_search_column
+from paperround.papers.tables import Author, Paper
+from paperround.text.reading import FormulaBudget, PlacedFormula, Reading, read_latex
+
+READER_VERSION: Final = 1  # of how LaTeX is read; whoever changes that makes it one more
+BATCH_SIZE: Final = 200
+
+Part = Literal["title", "abstract"]
+
+
+def read_title(paper: Paper, page: FormulaBudget | None = None) -> Reading:
+    """Return what the title says. `page` bounds the formulas of a paper that is not yet read."""
+    return _reading(paper, "title", page)
+
+
+def read_abstract(paper: Paper, page: FormulaBudget | None = None) -> Reading:
+    """Return what the abstract says. `page` bounds the formulas of a paper that is not yet read."""
+    return _reading(paper, "abstract", page)
+
+
+def _reading(paper: Paper, part: Part, page: FormulaBudget | None) -> Reading:
+    source = paper.title if part == "title" else paper.abstract
+    if not paper.is_read:
+        return read_latex(source, page)
+    text = paper.read_title if part == "title" else paper.read_abstract
+    placed = (paper.formulas or {}).get(part, ())
+    return Reading(source if text is None else text, tuple(PlacedFormula(*formula) for formula in placed))
+
+
+async def store_readings(papers: Iterable[Paper]) -> None:
+    """Read the papers that are new or changed, in a thread, and set what was read. The caller writes it."""
+    unread = [paper for paper in papers if not paper.is_read or paper.reader_version != READER_VERSION]
+    sources = [(paper.title, paper.abstract) for paper in unread]
+    readings = await asyncio.to_thread(lambda: [[*map(read_latex, texts)] for texts in sources])
+    for paper, (title, abstract) in zip(unread, readings, strict=True):
+        _set_reading(paper, title, abstract)
+
+
+def _set_reading(paper: Paper, title: Reading, abstract: Reading) -> None:
+    formulas = {"title": title.formulas, "abstract": abstract.formulas}
+    paper.read_title = title.text if title.text != paper.title else None
+    paper.read_abstract = abstract.text if abstract.text != paper.abstract else None
+    paper.formulas = {part: [list(f) for f in found] for part, found in formulas.items() if found} or None
+    paper.read_hash = hash_text(paper.title, paper.abstract)
+    changed_hash = hash_text(title.text, abstract.text)
+    paper.read_text_hash = changed_hash if changed_hash != paper.read_hash else None
+    paper.reader_version = READER_VERSION
+
+
+async def reread_papers(database: Database, *, on_progress: Callable[[int], None] | None = None) -> int:
+    """Read every paper that is unread, or read by another version of the reader. Returns how many.
+
+    Each batch is committed, so a run that is killed goes on where it was. Several runs share the work. Only
+    papers whose text comes out otherwise are indexed again; their vectors then count as missing.
+    """
+    done = 0
+    while True:
+        async with database.write_session() as session:
+            papers = await _lock_unread(session)
+            before = {paper.id: SearchableText.from_paper(paper) for paper in papers}
+            await store_readings(papers)
+            await session.flush()
+            after = {paper.id: SearchableText.from_paper(paper) for paper in papers}
+            await fill_search_column(
+                session, [(key, texts) for key, texts in after.items() if texts != before[key]]
+            )
+        if not papers:
+            return done
+        done += len(papers)
+        if on_progress:
+            on_progress(done)
+
+
+async def _lock_unread(session: WriteSession) -> Sequence[Paper]:
+    """Lock a batch of papers to read. An index has each kind, so each is asked for by itself."""
+    for condition in (
+        Paper.reader_version < READER_VERSION,
+        Paper.read_hash.is_distinct_from(Paper.text_hash),
+    ):
+        query = select(Paper).where(condition).order_by(Paper.id).limit(BATCH_SIZE)
+        query = query.options(selectinload(Paper.authors).load_only(Author.name, Author.hidden))
+        papers = (await session.scalars(query.with_for_update(skip_locked=True, of=Paper))).all()
+        if papers:
+            return papers
+    return ()
+
+
+async def count_unread(session: ReadSession) -> int:
+    """Count the papers that `reread_papers` would read now."""
+    is_unread = or_(Paper.reader_version < READER_VERSION, Paper.read_hash.is_distinct_from(Paper.text_hash))
+    return (await session.execute(select(func.count()).select_from(Paper).where(is_unread))).scalar_one()
+
+
+def hash_text(title: str, abstract: str) -> str:
+    """Hash a title and an abstract as the database does for `papers.text_hash`."""
+    return hashlib.md5(f"{title}\n{abstract}".encode(), usedforsecurity=False).hexdigest()
