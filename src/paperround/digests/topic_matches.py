@@ -15,7 +15,6 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from paperround.database import Database, ReadSession
 from paperround.digests.items import shorten
 from paperround.papers.tables import FRESH_LISTING, Listing
-from paperround.text.markup import render_unicode
 from paperround.text.titles import shorten_title
 from paperround.topics import queries, reader_topics
 from paperround.topics.model.match import Match, ReasonKind
@@ -137,4 +136,4 @@ def _write_reasons(match: Match, titles: Mapping[str, str]) -> Iterator[str]:
 
 @lru_cache(maxsize=5000)
 def _write_liked_paper(title: str) -> str:
-    return f"similar to “{shorten(render_unicode(shorten_title(title)), MAX_REASON_LENGTH)}”"
+    return f"similar to “{shorten(shorten_title(title), MAX_REASON_LENGTH)}”"

@@ -25,6 +25,7 @@ from paperround.text.latex_reader import (
 )
 
 LINE_BREAK: Final = re.compile(r"\*?(?:\s*\[-?[\d.]+\s*[a-z]{2}\])?\s*")
+JOINING: Final = frozenset("–—“‘„‚«‹")
 SMALL: Final = re.compile(r"[0-9+−=()-]+")
 RAISED: Final = str.maketrans("0123456789+−-=()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾")
 LOWERED: Final = str.maketrans("0123456789+−-=()", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎")
@@ -74,8 +75,12 @@ def _read_prefix(reader: Reader, command: Command) -> int:
 
 
 def _read_symbol(reader: Reader, command: Command) -> int:
-    """Read a symbol such as \\times. The space after it stays, since abstracts are written to be read."""
-    return reader.put_read(symbols.SYMBOLS[command.name], reader.skip_name(command.stop))
+    """Read a symbol such as \\times. The space after it stays, since abstracts are written to be read.
+
+    A dash or an opening quote joins what follows.
+    """
+    symbol = symbols.SYMBOLS[command.name]
+    return reader.put_read(symbol, reader.skip_name(command.stop, spaces=symbol in JOINING))
 
 
 def _read_phrase(reader: Reader, command: Command) -> int:
@@ -226,6 +231,8 @@ def _read_dropped(reader: Reader, command: Command) -> int | None:
     if before and before in ",;:" and after and after in ",;:.":
         reader.drop_back(before)
         return following
+    if not before and after and after in ",;:":
+        return reader.skip_spaces(following + 1)
     return following if after and after in ",;:.)!?" else stop
 
 
