@@ -5,6 +5,7 @@ from __future__ import annotations
 import string
 import unicodedata
 from itertools import product
+from time import thread_time
 
 import pytest
 from hypothesis import given
@@ -208,3 +209,22 @@ def test_paragraphs_stay_apart() -> None:
     assert [f.latex for part in reading.paragraphs() for f in part.formulas] == ["x", "y_1"]
     second = reading.paragraphs()[1]
     assert second.text[second.formulas[0].start : second.formulas[0].end] == "y₁"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"\'" * 4_000,
+        r"\c " * 3_000,
+        r"\foo{\'{" * 14 + "1" + "}" * 28,
+        r"\'{" * 25 + "1" + "}" * 25,
+        r"\emph{" * 29 + r"\'{1}" * 300 + "}" * 29,
+        "``a" * 3_000,
+        r"(\cite{a}" * 900,
+        r"{\it " * 2_000 + "}" * 2_000,
+    ],
+)
+def test_hostile_texts_are_read_in_time_and_end(text: str) -> None:
+    start = thread_time()
+    read(text)
+    assert thread_time() - start < 3

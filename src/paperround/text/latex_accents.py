@@ -7,7 +7,7 @@ import unicodedata
 from typing import Final
 
 from paperround.text import latex_symbols as symbols
-from paperround.text.latex_reader import Command, Reader, to_line
+from paperround.text.latex_reader import MAX_DEPTH, Command, Reader, to_line
 
 ACCENTS: Final = symbols.SIGN_ACCENTS | symbols.WORD_ACCENTS
 APOSTROPHE: Final = re.compile(r"'(?=(?:s|t|re|ve|ll|d|m)(?![A-Za-z]))")
@@ -55,7 +55,7 @@ def _read_letters(reader: Reader, mark: str, position: int) -> tuple[str, int] |
         argument = reader.find_argument(start)
         letters = to_line(reader.read_inside(argument).pieces).strip() if argument else "?"
         return (letters, argument.after) if argument and letters[:1].isalpha() == bool(letters) else None
-    if first == "\\":
+    if first == "\\" and reader.depth < MAX_DEPTH:
         inner, after = reader.read_one_command(start)
         letters = to_line(inner.pieces)
         return (letters, after) if inner.has_latex and letters[:1].isalpha() else None

@@ -7,12 +7,15 @@ shell.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from paperround.text.dollars import find_formula, measure_run
 
 MAX_DEPTH: Final = 30  # of groups within groups; deeper ones stay as they were written
+
+COMMAND_DEPTH: Final = 9  # what a command without braces counts for, of which hardly two follow each other
+STEPS: Final = 4  # for each character, after which the rest stays as it was written
 
 
 class Formula(NamedTuple):
@@ -82,13 +85,16 @@ class Reader:
         self._commands = commands
         self._render = render
         self._braces: dict[int, int] = parent._braces if parent else _match_braces(source)
+        # What is read within something that is then kept as it was would be read twice at each depth.
+        self._steps: Iterator[int] = parent._steps if parent else iter(range(STEPS * len(source)))
         self._closing_quotes: dict[int, str] = parent._closing_quotes if parent else {}
 
     def read(self, position: int, end: int) -> None:
         """Read the source between two positions."""
         self.end = end
         while position < end:
-            special = SPECIAL.search(self.source, position, end)
+            has_steps = next(self._steps, None) is not None
+            special = SPECIAL.search(self.source, position, end) if has_steps else None
             stop = special.start() if special else end
             if stop > position:
                 self.pieces.append(self.source[position:stop])
@@ -105,6 +111,7 @@ class Reader:
         """Read the command at a position with a reader of its own."""
         inner = Reader(self.source, self._commands, self._render, self)
         inner.end = self.end
+        inner.depth += COMMAND_DEPTH
         return inner, inner.read_command(position)
 
     def _read_special(self, position: int) -> int:
