@@ -7,6 +7,7 @@ import hmac
 import secrets
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Final
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 from sqlalchemy import Integer, Text, select
@@ -17,6 +18,7 @@ from paperround.database import Base, Database
 from paperround.errors import PaperroundError
 from paperround.settings import Settings
 
+PSEUDONYM_LENGTH: Final = 12  # hexadecimal digits
 SignableValue = str | int | list[str | int]
 
 
@@ -72,6 +74,10 @@ class Signer:
         if not any(hmac.compare_digest(tag.encode(errors="replace"), valid.encode()) for valid in valid_tags):
             raise BadToken("This link is not valid.")
         return value
+
+    def pseudonymise(self, purpose: str, value: str) -> str:
+        """Return a short name for `value` under which logs can tell it from others, but not find it out."""
+        return self._tag(self._keys[-1], f"pseudonym.{purpose}", value)[:PSEUDONYM_LENGTH]
 
     @staticmethod
     def _tag(key: str, purpose: str, value: str) -> str:

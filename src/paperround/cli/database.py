@@ -12,6 +12,7 @@ import typer
 from paperround import backups, schema
 from paperround.cli.context import attach_database, console, load_settings
 from paperround.postgres import EmbeddedPostgres
+from paperround.security_events import SecurityEvent, record_security_event
 
 app = typer.Typer(help="The database: its schema, backups.", no_args_is_help=True)
 
@@ -45,6 +46,7 @@ def restore(
     """Put a backup into an empty database: all of it, or nothing. Stop Paperround before."""
     with _find_programs() as programs:
         backups.restore_backup(programs, file)
+    record_security_event(SecurityEvent.database_restored)
     console.print(f"{file} is restored. `paperround up` starts on it.", markup=False, soft_wrap=True)
 
 

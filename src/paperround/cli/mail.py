@@ -18,6 +18,7 @@ from paperround.database import Database, utc_now
 from paperround.digests import delivery, ledger, preview
 from paperround.digests.links import DigestLinks
 from paperround.mail import outbox_keys
+from paperround.security_events import SecurityEvent, record_security_event
 from paperround.settings import Settings
 from paperround.text.email_address import normalise_email_address
 from paperround.tokens import load_signer
@@ -87,6 +88,7 @@ def resend(
 async def _resend(settings: Settings, delivery_id: int | None) -> None:
     async with open_links(settings) as (database, _), database.write_session() as session:
         number = await ledger.resend(session, now=utc_now(), delivery_id=delivery_id)
+    record_security_event(SecurityEvent.digests_resent, subject=delivery_id or "all")
     console.print(f"{number} uncertain {'digest is' if number == 1 else 'digests are'} queued again.")
 
 

@@ -10,6 +10,7 @@ import typer
 from paperround.cli.context import console, fail, load_settings, open_database
 from paperround.database import utc_now
 from paperround.papers import arxiv_id, removal
+from paperround.security_events import SecurityEvent, record_security_event
 from paperround.settings import Settings
 
 app = typer.Typer()
@@ -38,4 +39,6 @@ async def _remove_paper(settings: Settings, paper_id: str, *, undo: bool) -> Non
         else:
             was_there = await removal.remove_paper(session, paper_id, now=utc_now())
             outcome = "is gone, and stays away" if was_there else "wasn't here, and will be kept away"
+    event = SecurityEvent.paper_readmitted if undo else SecurityEvent.paper_removed
+    record_security_event(event, subject=paper_id)
     console.print(f"{paper_id} {outcome}.", markup=False)

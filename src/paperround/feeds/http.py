@@ -15,11 +15,13 @@ from typing import Final, TypeVar
 
 import httpx
 import stamina
+from pydantic import HttpUrl
 
 from paperround import __version__
 from paperround.database import utc_now
 from paperround.errors import PaperroundError
 from paperround.feeds.broken_record import DocumentBroken, load_json
+from paperround.outbound import AddressRefused, open_client
 from paperround.text.http_date import parse_http_date
 from paperround.throttle import Throttle
 
@@ -28,6 +30,7 @@ USER_AGENT: Final = f"paperround/{__version__} (self-hosted daily papers)"
 # A reading waits this long for the host. After a longer wait the schedule tries the day again.
 MAX_WAIT_WITHIN_REQUEST: Final = timedelta(seconds=20)
 MAX_RETRY_AFTER: Final = timedelta(hours=24)
+MAX_REDIRECTS: Final = 3
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,15 @@ class FeedUnreachable(FeedError):
 
 class FeedUnreadable(FeedError):
     """The host answered, but not with a list of papers."""
+
+
+def open_feed_client(*addresses: HttpUrl, headers: Mapping[str, str]) -> httpx.AsyncClient:
+    """Open a client for the hosts of the configured `addresses`.
+
+    Their redirects lead to public addresses, or to addresses of the kind that a configured host has itself.
+    """
+    hosts = [address.host for address in addresses if address.host]
+    return open_client(trusted_hosts=hosts, headers=headers, max_redirects=MAX_REDIRECTS)
 
 
 async def fetch_json(
@@ -141,6 +153,8 @@ async def _get_once(
         raise FeedUnreachable(f"no whole answer within {limits.total_timeout:g} s") from error
     except httpx.TimeoutException as error:
         raise FeedUnreachable("no answer in time") from error
+    except AddressRefused as error:
+        raise FeedUnreachable(f"refused to connect: {error}") from error
     except httpx.InvalidURL as error:
         raise FeedUnreachable(f"its address is not usable: {error}") from error
     except httpx.HTTPError as error:

@@ -21,7 +21,15 @@ from paperround.feeds.arxiv import xml
 from paperround.feeds.arxiv.calendar import SubmissionWindow, submission_window
 from paperround.feeds.arxiv.xml import EASTERN, Entry, QueryPage
 from paperround.feeds.fetched_list import FetchedList
-from paperround.feeds.http import USER_AGENT, FeedError, FeedUnreachable, FeedUnreadable, RequestLimits, fetch
+from paperround.feeds.http import (
+    USER_AGENT,
+    FeedError,
+    FeedUnreachable,
+    FeedUnreadable,
+    RequestLimits,
+    fetch,
+    open_feed_client,
+)
 from paperround.feeds.quarantine import hash_content
 from paperround.papers.record import FeedPaper
 from paperround.settings import Settings
@@ -197,6 +205,6 @@ async def open_arxiv(
 ) -> AsyncIterator[ArxivClient]:
     """Open a client of arXiv for the time of the block."""
     headers = {"User-Agent": USER_AGENT, "Accept": "application/atom+xml"}
-    async with httpx.AsyncClient(headers=headers, follow_redirects=True, max_redirects=3) as client:
+    async with open_feed_client(settings.arxiv_url, settings.arxiv_query_url, headers=headers) as client:
         throttle = Throttle.one_per_interval(database, HOST, settings.arxiv_interval)
         yield ArxivClient(client, settings, throttle, limits, clock)

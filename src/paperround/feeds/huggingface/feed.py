@@ -11,7 +11,13 @@ import httpx
 
 from paperround.database import Database
 from paperround.feeds.fetched_list import FetchedList
-from paperround.feeds.http import USER_AGENT, FeedUnreadable, RequestLimits, fetch_json
+from paperround.feeds.http import (
+    USER_AGENT,
+    FeedUnreadable,
+    RequestLimits,
+    fetch_json,
+    open_feed_client,
+)
 from paperround.feeds.huggingface import record as huggingface_record
 from paperround.feeds.quarantine import hash_content
 from paperround.papers.record import FeedPaper
@@ -80,6 +86,6 @@ async def open_huggingface(
     if settings.huggingface_token:
         headers["Authorization"] = f"Bearer {settings.huggingface_token.get_secret_value()}"
     host = settings.huggingface_url.host or ""
-    async with httpx.AsyncClient(headers=headers, follow_redirects=True, max_redirects=3) as client:
+    async with open_feed_client(settings.huggingface_url, headers=headers) as client:
         throttle = Throttle(database, host, settings.feed_rate)
         yield HuggingFaceClient(client, str(settings.huggingface_url), throttle, limits)
