@@ -27,6 +27,34 @@ def test_the_readme_has_a_line_for_every_setting_with_its_description() -> None:
     assert rows == described
 
 
+@pytest.mark.parametrize("key", ["x", "short", "x" * 31, f"{'x' * 32},short", f"short, {'x' * 40}"])
+def test_a_secret_key_that_could_be_guessed_is_refused(key: str) -> None:
+    with pytest.raises(ValidationError, match="at least 32 characters"):
+        settings(secret_key=key)
+
+
+@pytest.mark.parametrize("key", ["x" * 32, f"{'x' * 32},{'y' * 32}", f"{'x' * 32}, "])
+def test_long_keys_are_taken(key: str) -> None:
+    assert settings(secret_key=key).secret_key is not None
+
+
+def test_settings_are_read_from_the_data_folder_or_a_named_file_and_from_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, data = tmp_path / "here", tmp_path / "data"
+    for folder, name in ((here, "Of the working directory"), (data, "Of the data folder")):
+        folder.mkdir()
+        (folder / ".env").write_text(f"PAPERROUND_SITE_NAME={name}\n")
+    (tmp_path / "named").write_text("PAPERROUND_SITE_NAME=Of the named file\n")
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("PAPERROUND_DATA_DIR", str(tmp_path / "nothing"))
+    assert Settings().site_name == "Paperround"
+    monkeypatch.setenv("PAPERROUND_DATA_DIR", str(data))
+    assert Settings().site_name == "Of the data folder"
+    monkeypatch.setenv("PAPERROUND_ENV_FILE", str(tmp_path / "named"))
+    assert Settings().site_name == "Of the named file"
+
+
 def list_commands(group: typer.Typer) -> list[CommandInfo]:
     """List the commands of a group and of the groups below it."""
     below = [list_commands(child.typer_instance) for child in group.registered_groups if child.typer_instance]

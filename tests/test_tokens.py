@@ -9,6 +9,8 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from paperround import tokens as tokens_module
 from paperround.database import Database
@@ -125,13 +127,45 @@ async def test_without_a_setting_every_process_gets_the_same_key(database_url: s
 async def test_keys_of_the_settings_come_before_the_databases(database: Database) -> None:
     database_signer = await tokens_module.load_signer(database, Settings(_env_file=None))
     settings_signer = await tokens_module.load_signer(
-        database, Settings(_env_file=None, secret_key="one, two")
+        database, Settings(_env_file=None, secret_key=f"{'one' * 12}, {'two' * 12}")
     )
 
-    assert Signer(["one"]).read("p", settings_signer.sign("p", 1)) == 1
-    assert settings_signer.read("p", Signer(["two"]).sign("p", 1)) == 1
+    assert Signer(["one" * 12]).read("p", settings_signer.sign("p", 1)) == 1
+    assert settings_signer.read("p", Signer(["two" * 12]).sign("p", 1)) == 1
     with pytest.raises(BadToken):
         settings_signer.read("p", database_signer.sign("p", 1))
+
+
+async def test_a_rotated_key_signs_and_the_earlier_one_still_verifies(database: Database) -> None:
+    settings = Settings(_env_file=None)
+    first = await tokens_module.load_signer(database, settings)
+    async with database.write_session() as session:
+        assert await tokens_module.rotate_key(session) == 2
+    second = await tokens_module.load_signer(database, settings)
+    assert second.read("p", first.sign("p", 1)) == 1
+    assert second.unseal("p", first.seal("p", "1")) == "1"
+    with pytest.raises(BadToken):
+        first.read("p", second.sign("p", 1))
+    async with database.write_session() as session:
+        assert await tokens_module.rotate_key(session, drop_earlier=True) == 1
+    third = await tokens_module.load_signer(database, settings)
+    assert third.read("p", second.sign("p", 1)) == 1
+    with pytest.raises(BadToken):
+        third.read("p", first.sign("p", 1))
+
+
+async def test_a_key_that_is_not_there_can_not_be_rotated(database: Database) -> None:
+    with pytest.raises(tokens_module.KeyNotKept):
+        async with database.write_session() as session:
+            await tokens_module.rotate_key(session)
+
+
+async def test_what_a_statement_was_given_is_in_no_error(database: Database) -> None:
+    with pytest.raises(DBAPIError) as error:
+        async with database.read_session() as session:
+            await session.execute(text("SELECT CAST(:given AS int)"), {"given": "ada@example.org"})
+    assert "parameters" in str(error.value)
+    assert "[parameters: {'given': 'ada@example.org'}]" not in str(error.value)
 
 
 def test_tokens_are_long_and_unique() -> None:

@@ -158,6 +158,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_pre_ping=True,
+            hide_parameters=True,  # they are what people sent: addresses, tokens, searches
             connect_args={
                 "options": options,
                 "application_name": application,

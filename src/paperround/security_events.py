@@ -19,14 +19,29 @@ class SecurityEvent(StrEnum):
     The name stands in the log, and the value is its description in the documentation.
     """
 
+    # What readers and visitors do.
+    signed_in = "A sign-in link was used."
+    link_refused = "A link was used that was used before, is too old, or never existed."
+    key_made = "A reader made an API key."
+    key_revoked = "A reader revoked an API key."
+    key_refused = "A request came with a key that is none, or that may not do this."
+    address_changed = "A reader's address was changed."
+    address_change_undone = "A change of address was undone from the old address."
+    account_deleted = "A reader deleted their account."
+    form_refused = "A form came from another site, or without the token of its session."
+
     # The operator's own acts, on the command line.
     paper_removed = "`remove` took a paper out of the catalogue."
     paper_readmitted = "`remove --undo` let a paper come back."
     digests_resent = "`digest resend` queued uncertain digests again."
     database_restored = "`db restore` put a backup into the database."
+    key_rotated = "`db rotate-key` made a new signing key."
+    keys_dropped = "`db rotate-key --drop-old` forgot the earlier signing keys."
 
 
-REFUSALS: Final[frozenset[SecurityEvent]] = frozenset()
+REFUSALS: Final = frozenset(
+    {SecurityEvent.link_refused, SecurityEvent.key_refused, SecurityEvent.form_refused}
+)
 
 
 def record_security_event(

@@ -65,11 +65,15 @@ class SecretFiles(EnvSettingsSource):
         return {name: value for name, value in found.items() if value}
 
 
+MIN_KEY_LENGTH: Final = 32
+DEFAULT_ENV_FILE: Final = ".env"
+
+
 class Settings(BaseSettings):
     """All settings. The table in README.md has a line for each, and a test compares the two."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix=PREFIX, env_file=DEFAULT_ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True
     )
 
     # Where things are
@@ -91,7 +95,7 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = Field(
         None,
         description="Signs links and cookies. Empty: made once and kept in the database. Several with "
-        "commas: the first signs, all verify.",
+        "commas: the first signs, all verify; each has at least 32 characters.",
     )
     trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = Field(
         (), description="Networks whose `X-Forwarded-For` is believed, with commas between them."
@@ -219,6 +223,16 @@ class Settings(BaseSettings):
             )
         return value
 
+    @field_validator("secret_key")
+    @classmethod
+    def _is_long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        keys = [key.strip() for key in value.get_secret_value().split(",")] if value else []
+        if any(len(key) < MIN_KEY_LENGTH for key in keys if key):
+            raise ValueError(
+                f"should have at least {MIN_KEY_LENGTH} characters a key; `openssl rand -hex 32` makes one"
+            )
+        return value
+
     @field_validator("data_dir")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
@@ -248,6 +262,9 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (pydantic's signature)
     ) -> tuple[PydanticBaseSettingsSource, ...]:
+        file = getattr(dotenv_settings, "env_file", None)
+        if file == DEFAULT_ENV_FILE:
+            dotenv_settings = DotEnvSettingsSource(settings_cls, env_file=find_env_file())
         return init_settings, env_settings, SecretFiles(settings_cls), dotenv_settings
 
 
@@ -256,11 +273,28 @@ def environment_with(**settings: str) -> dict[str, str]:
     return {**os.environ, **{f"{PREFIX}{name.upper()}": value for name, value in settings.items()}}
 
 
+def find_env_file() -> Path | None:
+    """Find the file of settings: the one that `PAPERROUND_ENV_FILE` names, else `.env` in the data folder.
+
+    Never one of the working directory, which may be anybody's. None where there is no data folder to look in.
+    """
+    named = os.environ.get(f"{PREFIX}ENV_FILE")
+    if named:
+        return Path(named)
+    folder = os.environ.get(f"{PREFIX}DATA_DIR")
+    try:
+        return (Path(folder).expanduser() if folder else default_data_dir()) / DEFAULT_ENV_FILE
+    except (RuntimeError, HomeMissing):  # the settings themselves say so, with advice
+        return None
+
+
 def find_unknown_settings() -> list[tuple[str, str | None]]:
     """Find names in the environment and in `.env` that are no settings, each with the nearest one."""
     known = {name.upper() for name in Settings.model_fields}
+    known |= {"ENV", *known}
     known |= {f"{name}_FILE" for name in known}
-    names = {name.upper() for name in (*os.environ, *DotEnvSettingsSource(Settings).env_vars)}
+    in_file = DotEnvSettingsSource(Settings, env_file=find_env_file()).env_vars
+    names = {name.upper() for name in (*os.environ, *in_file)}
     unknown = sorted({name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)} - known)
     nearest = {name: get_close_matches(name, known, n=1) for name in unknown}
     return [(f"{PREFIX}{name}", f"{PREFIX}{near[0]}" if near else None) for name, near in nearest.items()]

@@ -11,24 +11,37 @@ from typing import Final
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 from sqlalchemy import Integer, Text, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.orm import Mapped, mapped_column
 
-from paperround.database import Base, Database
+from paperround.database import Base, Database, WriteSession
 from paperround.errors import PaperroundError
 from paperround.settings import Settings
 
 PSEUDONYM_LENGTH: Final = 12  # hexadecimal digits
+MAX_EARLIER_KEYS: Final = 10
 SignableValue = str | int | list[str | int]
 
 
 class SigningKey(Base):
-    """One row: the secret that was made because none is set. All hosts and restored backups share it."""
+    """One row: the key that was made because none is set. All hosts and restored backups share it."""
 
     __tablename__ = "signing_keys"
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, default=1)
     secret: Mapped[str] = mapped_column(Text)
+    earlier: Mapped[list[str]] = mapped_column(
+        ARRAY(Text),
+        default=list,
+        server_default="{}",
+        comment="keys that sign no more and still verify, the last one first",
+    )
+
+
+class KeyNotKept(PaperroundError):
+    """There is no key in the database that could be changed."""
+
+    title = "No key to change"
 
 
 class BadToken(PaperroundError):
@@ -94,9 +107,31 @@ async def load_signer(database: Database, settings: Settings) -> Signer:
         keys = settings.secret_key.get_secret_value().split(",")
         return Signer([key.strip() for key in keys if key.strip()])
     async with database.write_session() as session:
-        new_key = insert(SigningKey).values(id=1, secret=secrets.token_urlsafe(48))
+        new_key = insert(SigningKey).values(id=1, secret=_generate_key())
         await session.execute(new_key.on_conflict_do_nothing())
-        return Signer([(await session.execute(select(SigningKey.secret))).scalar_one()])
+        kept = (await session.execute(select(SigningKey))).scalar_one()
+        return Signer([kept.secret, *kept.earlier])
+
+
+async def rotate_key(session: WriteSession, *, drop_earlier: bool = False) -> int:
+    """Sign with a new key from the next start of each process on. Returns how many keys verify.
+
+    Keys that signed before still verify. With `drop_earlier` they no longer do, and nothing else changes:
+    what they signed, such as sessions and links of mail, is no longer valid. Raises `KeyNotKept`.
+    """
+    kept = await session.scalar(select(SigningKey).with_for_update())
+    if kept is None:
+        raise KeyNotKept("The database has no key yet; the first start makes one.")
+    if drop_earlier:
+        kept.earlier = []
+    else:
+        kept.earlier = [kept.secret, *kept.earlier][:MAX_EARLIER_KEYS]
+        kept.secret = _generate_key()
+    return 1 + len(kept.earlier)
+
+
+def _generate_key() -> str:
+    return secrets.token_urlsafe(48)
 
 
 def generate_token() -> str:

@@ -171,6 +171,15 @@ def test_a_wrong_setting_is_named_and_an_unknown_one_is_told_with_the_nearest(tm
     assert "OTHER" not in result.stderr
 
 
+def test_an_encoder_on_an_address_demands_a_key(tmp_path: Path) -> None:
+    result = run_command(
+        "encoder", "--host", "127.0.0.1", "--port", "0", folder=tmp_path, data_dir=str(tmp_path)
+    )
+    assert result.returncode == 1
+    assert "PAPERROUND_ENCODER_KEY" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_one_digest_and_all_of_them_contradict_each_other(tmp_path: Path) -> None:
     (result,) = run_commands(["digest", "resend", "5", "--all"], folder=tmp_path)
     assert result.code == 1

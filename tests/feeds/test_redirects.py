@@ -47,4 +47,4 @@ async def test_a_mirror_on_this_machine_may_redirect_to_this_machine(
         target = f"{other.url}/api/daily_papers?date={DAY}".replace("127.0.0.1", "localhost")
         feed.default_fault = error_answer(307, Location=target)
         async with open_huggingface(settings, database, ONCE) as hub:
-            assert await hub.fetch_records(DAY) == records
+            assert (await hub.fetch_records(DAY)).records == records

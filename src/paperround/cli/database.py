@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,10 +10,11 @@ from typing import Annotated
 
 import typer
 
-from paperround import backups, schema
-from paperround.cli.context import attach_database, console, load_settings
+from paperround import backups, schema, tokens
+from paperround.cli.context import CommandNotPossible, attach_database, console, load_settings, open_database
 from paperround.postgres import EmbeddedPostgres
 from paperround.security_events import SecurityEvent, record_security_event
+from paperround.settings import Settings
 
 app = typer.Typer(help="The database: its schema, backups.", no_args_is_help=True)
 
@@ -48,6 +50,33 @@ def restore(
         backups.restore_backup(programs, file)
     record_security_event(SecurityEvent.database_restored)
     console.print(f"{file} is restored. `paperround up` starts on it.", markup=False, soft_wrap=True)
+
+
+@app.command("rotate-key", epilog="Example: paperround db rotate-key")
+def rotate_key(
+    drop_old: Annotated[
+        bool, typer.Option(help="Instead, forget the earlier keys: what they signed is no longer valid.")
+    ] = False,
+) -> None:
+    """Make a new key that signs links and cookies; what was signed before stays valid. Restart afterwards."""
+    settings = load_settings("db")
+    if settings.secret_key:
+        raise CommandNotPossible(
+            "The key is in PAPERROUND_SECRET_KEY, not in the database.",
+            advice="Put a new one before it, with a comma between them, and restart Paperround.",
+        )
+    count = asyncio.run(_rotate_key(settings, drop_old))
+    record_security_event(SecurityEvent.keys_dropped if drop_old else SecurityEvent.key_rotated)
+    done = "The earlier keys are forgotten." if drop_old else f"A new key signs. {count} keys verify."
+    console.print(f"{done} Restart Paperround, so that every process knows it.")
+
+
+async def _rotate_key(settings: Settings, drop_earlier: bool) -> int:
+    async with (
+        open_database(settings, "paperround db rotate-key") as database,
+        database.write_session() as session,
+    ):
+        return await tokens.rotate_key(session, drop_earlier=drop_earlier)
 
 
 @contextmanager

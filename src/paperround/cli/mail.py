@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -46,12 +47,20 @@ def _write_preview(rendered: preview.DigestPreview, address: str, folder: Path) 
     if not rendered.has_subscription:
         console.print(f"{address} has no subscription: this is what a new one would get.", markup=False)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "digest.eml").write_bytes(rendered.message)
-    (folder / "digest.html").write_text(rendered.page, encoding="utf-8")
+    _write_private(folder / "digest.eml", rendered.message)
+    _write_private(folder / "digest.html", rendered.page.encode())
     console.print(
         f"{folder / 'digest.eml'} and {folder / 'digest.html'} have {rendered.papers} papers.",
         markup=False,
     )
+
+
+def _write_private(file: Path, content: bytes) -> None:
+    """Write a file that nobody else may read: it holds a reader's address and links that are theirs."""
+    file.unlink(missing_ok=True)  # it may be an older one that others can read
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as output_file:
+        output_file.write(content)
 
 
 @digest_app.command("send-due", epilog="Example: paperround digest send-due")

@@ -111,9 +111,19 @@ def encoder(
     from paperround.embeddings import encoder as process  # imports torch
 
     if host:
+        _require_encoder_key(settings)
         process.serve(settings, host=host, port=port)
     else:
         process.serve(settings, socket=socket or encoder_socket(settings))
+
+
+def _require_encoder_key(settings: Settings) -> None:
+    """Raise `CommandNotPossible` where an encoder would work for whoever reaches its address."""
+    if settings.encoder_key is None:
+        raise CommandNotPossible(
+            "An encoder on an address needs a key, or everybody who reaches it could use it.",
+            advice="Set PAPERROUND_ENCODER_KEY here and for the web processes and workers.",
+        )
 
 
 async def _supervise(settings: Settings, url: str, server: EmbeddedPostgres | None) -> None:

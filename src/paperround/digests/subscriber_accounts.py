@@ -24,6 +24,7 @@ class NewSession(NamedTuple):
 
     token: str
     next_page: str
+    reader_id: int
 
 
 async def sign_in(
@@ -49,7 +50,7 @@ async def sign_in(
     if previous_visit is not None:
         await sessions.end_session(session, previous_visit.reader.id, previous_visit.session.id)
     session_token = await sessions.begin_session(session, reader_id, agent=agent, now=now)
-    return NewSession(session_token, link.next)
+    return NewSession(session_token, link.next, reader_id)
 
 
 async def change_address(

@@ -19,10 +19,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Mount
 
+from paperround.accounts.sign_in import LinkInvalid
 from paperround.database import utc_now
 from paperround.errors import PaperroundError
+from paperround.security_events import SecurityEvent
 from paperround.text.plain import to_plain_text
-from paperround.web.dependencies import SignInNeeded, load_visit, render_page
+from paperround.web.dependencies import Forbidden, SignInNeeded, load_visit, render_page
+from paperround.web.security.events import record_event
 
 logger = structlog.get_logger(__name__)
 
@@ -102,9 +105,21 @@ async def _handle_paperround_error(request: Request, error: PaperroundError) -> 
     """Answer with the error's own status, title and advice. What is not the client's fault is logged."""
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return await handle_unexpected(request, error)
+    _record_refusal(request, error)
     response = await build_error_response(request, error.status, error.detail, error.title)
     response.headers.update(error.headers)
     return response
+
+
+def _record_refusal(request: Request, error: PaperroundError) -> None:
+    """Log what may be an attempt to get in."""
+    has_key = "authorization" in request.headers
+    if isinstance(error, LinkInvalid):
+        record_event(request, SecurityEvent.link_refused)
+    elif isinstance(error, SignInNeeded | Forbidden) and has_key:
+        record_event(request, SecurityEvent.key_refused)
+    elif isinstance(error, Forbidden):
+        record_event(request, SecurityEvent.form_refused)
 
 
 async def _handle_sign_in_needed(request: Request, error: SignInNeeded) -> Response:

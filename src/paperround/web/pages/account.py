@@ -13,6 +13,7 @@ from paperround import rate_limits
 from paperround.accounts import address_changes, sign_in
 from paperround.digests import subscriber_accounts
 from paperround.rate_limits import RateLimit
+from paperround.security_events import SecurityEvent
 from paperround.text.email_address import normalise_email_address
 from paperround.web.dependencies import (
     Config,
@@ -27,6 +28,7 @@ from paperround.web.dependencies import (
     render_page,
 )
 from paperround.web.pages.sign_in import EmailField, check_link_limits, sign_out_response
+from paperround.web.security.events import record_event
 from paperround.web.security.safe_redirect import keep_local
 
 HOUR: Final = timedelta(hours=1)
@@ -83,13 +85,19 @@ async def show_address_change(
 
 @router.post("/settings/address/{token}")
 async def change_address(
-    session: Write, visit: SignedInVisit, now: Now, token: str, revokes_keys: KeysField = False
+    request: Request,
+    session: Write,
+    visit: SignedInVisit,
+    now: Now,
+    token: str,
+    revokes_keys: KeysField = False,
 ) -> Response:
     """Change the address, in the reader's own browser only.
 
     Otherwise people could be led to confirm, and then to use, a stranger's account.
     """
     await subscriber_accounts.change_address(session, visit, token, revokes_keys=revokes_keys, now=now)
+    record_event(request, SecurityEvent.address_changed, reader=visit.reader.id)
     return RedirectResponse("/settings?done=address", 303)
 
 
@@ -107,6 +115,7 @@ async def undo_address_change(
     email = await subscriber_accounts.undo_address_change(
         session, token, revokes_keys=revokes_keys, half_life=settings.half_life, now=now
     )
+    record_event(request, SecurityEvent.address_change_undone)
     return await render_page(request, session, "account/undone.html", email=email)
 
 
@@ -131,5 +140,6 @@ async def leave(
             request, session, "account/leave.html", status=400, reader=reader, error=error
         )
     await subscriber_accounts.leave(session, reader.id, half_life=settings.half_life, now=now)
+    record_event(request, SecurityEvent.account_deleted, reader=reader.id)
     request.state.visit = None
     return sign_out_response(await render_page(request, session, "account/left.html"), settings)

@@ -17,6 +17,7 @@ from paperround.accounts.tables import Scope
 from paperround.database import ReadSession
 from paperround.digests import subscriptions
 from paperround.rate_limits import RateLimit
+from paperround.security_events import SecurityEvent
 from paperround.text.plain import to_plain_text
 from paperround.web.dependencies import (
     BadRequest,
@@ -33,6 +34,7 @@ from paperround.web.dependencies import (
 )
 from paperround.web.mail_tokens import load_links
 from paperround.web.pages.sign_in import sign_out_response
+from paperround.web.security.events import record_event
 
 HOUR: Final = timedelta(hours=1)
 MAX_EXPORTS: Final = 20  # an hour
@@ -162,14 +164,16 @@ async def create_key(
     if not key_name:
         raise BadRequest("Give the key a name, so that you know it again.")
     key = await api_keys.create_key(session, visit.reader.id, name=key_name, scope=scope, now=now)
+    record_event(request, SecurityEvent.key_made, reader=visit.reader.id)
     response = await _render_settings(request, session, visit, now, key=key)
     response.headers.update(NO_STORE)
     return response
 
 
 @router.post("/keys/{key_id}/delete")
-async def revoke_key(session: Write, reader: SignedIn, key_id: int) -> Response:
+async def revoke_key(request: Request, session: Write, reader: SignedIn, key_id: int) -> Response:
     await api_keys.revoke_key(session, reader.id, key_id)
+    record_event(request, SecurityEvent.key_revoked, reader=reader.id, subject=key_id)
     return _redirect_with_message("key")
 
 

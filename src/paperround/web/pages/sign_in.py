@@ -14,6 +14,7 @@ from paperround.accounts import sessions
 from paperround.accounts import sign_in as accounts_sign_in
 from paperround.digests import subscriber_accounts
 from paperround.rate_limits import RateLimit
+from paperround.security_events import SecurityEvent
 from paperround.settings import Settings
 from paperround.text.email_address import EmailAddressInvalid, normalise_email_address
 from paperround.text.mailbox import identify_mailbox
@@ -32,6 +33,7 @@ from paperround.web.dependencies import (
 )
 from paperround.web.params import MAX_EMAIL_LENGTH
 from paperround.web.security import cookies
+from paperround.web.security.events import record_event
 from paperround.web.security.network_limits import build_network_limits
 from paperround.web.security.safe_redirect import keep_local
 
@@ -114,6 +116,7 @@ async def sign_in(
     new_session = await subscriber_accounts.sign_in(
         session, token, agent=agent, time_zone=time_zone, previous_visit=visit, now=now
     )
+    record_event(request, SecurityEvent.signed_in, reader=new_session.reader_id)
     response = RedirectResponse(keep_local(new_session.next_page) or "/papers", 303)
     cookies.set_session_cookie(response, new_session.token, signer_of(request), settings_of(request))
     return response

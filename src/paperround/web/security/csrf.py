@@ -10,11 +10,13 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from paperround.accounts import sessions
+from paperround.security_events import SecurityEvent
 from paperround.settings import Settings
 from paperround.web import errors
 from paperround.web.dependencies import Forbidden, Now, Visit, database_of, settings_of, signer_of
 from paperround.web.security import cookies
 from paperround.web.security.bodies import SAFE_METHODS, is_form
+from paperround.web.security.events import record_event
 
 EXEMPT_PATHS: Final = ("/unsubscribe/",)  # one click in a mail program; its token says all
 
@@ -58,6 +60,7 @@ class CrossSiteGuard:
             request = Request(scope)
             free = request.url.path.startswith(EXEMPT_PATHS)
             if not free and not is_own_origin(request.headers, settings_of(request)):
+                record_event(request, SecurityEvent.form_refused)
                 response = await errors.build_error_response(request, 403, CROSS_SITE, Forbidden.title)
                 await response(scope, receive, send)
                 return
