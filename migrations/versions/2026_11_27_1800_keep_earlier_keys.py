@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "c3f1a7e08d54"
-down_revision = "e5a90c3d7b16"
+down_revision = "c4f17b92e0d5"
 branch_labels = None
 depends_on = None
 
@@ -30,6 +30,7 @@ works_with: tuple[str, ...] = (
     "c7e41b92d8f0",
     "d2c7f05b81ae",
     "e5a90c3d7b16",
+    "c4f17b92e0d5",
 )
 
 
