@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "c3f1a7e08d54"
-down_revision = "c4f17b92e0d5"
+down_revision = "f0a92c7e51d8"
 branch_labels = None
 depends_on = None
 
@@ -31,6 +31,8 @@ works_with: tuple[str, ...] = (
     "d2c7f05b81ae",
     "e5a90c3d7b16",
     "c4f17b92e0d5",
+    "e4b81d6f20c3",
+    "f0a92c7e51d8",
 )
 
 
