@@ -69,7 +69,7 @@ class Signer:
         seconds = int(max_age.total_seconds()) if max_age is not None else None
         try:
             value: SignableValue = self._serializer(purpose).loads(token, max_age=seconds)
-        except BadData as error:
+        except (BadData, UnicodeEncodeError) as error:
             raise BadToken("This link is not valid, or too old.") from error
         return value
 
@@ -94,7 +94,7 @@ class Signer:
 
     @staticmethod
     def _tag(key: str, purpose: str, value: str) -> str:
-        text = f"paperround.{purpose}\0{value}".encode()
+        text = f"paperround.{purpose}\0{value}".encode(errors="replace")
         return hmac.digest(key.encode(), text, "sha256")[:10].hex()
 
     def _serializer(self, purpose: str) -> URLSafeTimedSerializer:

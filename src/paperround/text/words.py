@@ -53,7 +53,8 @@ SIGNED_NAME: Final = re.compile(
 )
 
 JOINED: Final = re.compile(r"(?<![^\W_])[^\W_]++(?:[-'/&][^\W_]++)+")  # linear in a long word
-INITIALISM: Final = re.compile(r"(?<![^\W_])(?:[^\W\d_]\.){2,}[^\W\d_]?(?![^\W_])")
+# Bounded: thousands of letters with dots would be begun at each of them.
+INITIALISM: Final = re.compile(r"(?<![^\W_])(?:[^\W\d_]\.){2,12}[^\W\d_]?(?![^\W_])")
 UMLAUT: Final = re.compile("[äöüåøÄÖÜÅØ]")
 UMLAUT_SPELLING: Final = str.maketrans(
     {

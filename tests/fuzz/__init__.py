@@ -1,0 +1,1 @@
+"""Fuzzing: whatever comes from outside, in any shape, does what is documented and in bounded time."""
