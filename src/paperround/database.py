@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,6 +24,14 @@ MIN_POSTGRES_VERSION: Final = 16
 # disks, PostgreSQL would rather read whole tables and compile the query first.
 PLANNER_OPTIONS = "-crandom_page_cost=1.1 -cjit=off"
 CONNECTION_OPTIONS = f"-csearch_path=public,jobs -ctimezone=UTC {PLANNER_OPTIONS}"
+
+SESSION_STATE: Final = "SELECT pg_backend_pid(), replace(current_setting('search_path'), ' ', '')"
+SESSION_TRIAL_TIMEOUT: Final = 20.0  # seconds
+POOLER_SIGNS: Final = ("unsupported startup parameter", "not allowed in statement pooling mode")
+POOLER_ADVICE: Final = (
+    "A pooler such as PgBouncer stands between, which our connections can't go through: name PostgreSQL's "
+    "own address in PAPERROUND_DATABASE_URL."
+)
 
 ReadSession = NewType("ReadSession", AsyncSession)
 WriteSession = NewType("WriteSession", ReadSession)  # also usable wherever reading is enough
@@ -101,6 +110,8 @@ class DatabaseUnavailable(PaperroundError):
         words = " ".join(str(cause).split()).rstrip(".?")
         if isinstance(cause, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
             return cls(f"The database's schema doesn't fit: {words}.", advice="Run `paperround db upgrade`.")
+        if any(sign in words for sign in POOLER_SIGNS):
+            return cls(f"The database can't be used: {words}.", advice=POOLER_ADVICE)
         if isinstance(cause, psycopg.errors.DiskFull):
             return cls(f"The database has no room left: {words}.", advice="Make room on its disk.")
         return cls(f"The database can't be used: {words}.")
@@ -126,6 +137,30 @@ async def load_server_info(session: ReadSession) -> ServerInfo:
     )
     row = (await session.execute(query)).one()
     return ServerInfo(row.version, row.major_version, row.vector_version, row.now)
+
+
+async def keeps_sessions(url: str) -> bool:
+    """Tell whether a connection keeps its settings and its server process from one statement to the next.
+
+    A pooler may give the process to another connection in between. Locks, LISTEN, the search path and
+    prepared statements would be lost, or be somebody else's. Raises `DatabaseUnavailable`, `TimeoutError`.
+    """
+    try:
+        async with asyncio.timeout(SESSION_TRIAL_TIMEOUT):
+            return await _keeps_state(build_conninfo(url))
+    except psycopg.Error as error:
+        raise DatabaseUnavailable.from_driver(error) from error
+
+
+async def _keeps_state(conninfo: str) -> bool:
+    async with (
+        await psycopg.AsyncConnection.connect(conninfo, autocommit=True, prepare_threshold=None) as ours,
+        await psycopg.AsyncConnection.connect(conninfo, prepare_threshold=None) as other,
+    ):
+        before = await (await ours.execute(SESSION_STATE)).fetchone()
+        await other.execute("SELECT 1")  # in a transaction that goes on, so that it keeps the process it got
+        after = await (await ours.execute(SESSION_STATE)).fetchone()
+    return before == after and before is not None and before[1] == "public,jobs"
 
 
 class Database:

@@ -18,7 +18,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from paperround import schema
 from paperround.cli.context import encoder_socket, open_database
-from paperround.database import MIN_POSTGRES_VERSION, Database, load_server_info, utc_now
+from paperround.database import (
+    MIN_POSTGRES_VERSION,
+    POOLER_ADVICE,
+    Database,
+    keeps_sessions,
+    load_server_info,
+    utc_now,
+)
 from paperround.embeddings import bundled_model
 from paperround.embeddings.client import EncoderClient, EncoderUnavailable
 from paperround.errors import PaperroundError
@@ -111,6 +118,8 @@ async def _try_database(database: Database) -> str:
     name = f"PostgreSQL {server.version}"
     if server.major_version < MIN_POSTGRES_VERSION:
         raise TrialFailed(f"{name} is too old.", advice=f"Install {MIN_POSTGRES_VERSION} or newer.")
+    if not await keeps_sessions(database.url):
+        raise TrialFailed("Its connections don't keep their state between statements.", advice=POOLER_ADVICE)
     if not state.is_usable:
         raise state.build_error()
     if server.vector_version is None:

@@ -61,7 +61,7 @@ def load_json(body: bytes) -> object:
     except (ValueError, RecursionError) as error:
         try:
             text = body.decode(json.detect_encoding(body), "surrogateescape").lstrip("\ufeff")
-        except LookupError:
+        except (LookupError, UnicodeDecodeError):  # the latter of UTF-16 and UTF-32 that are cut off
             raise DocumentBroken(str(error)) from error
         return [_load_item(item) for item in _split_list(text)]
 
