@@ -171,3 +171,16 @@ def test_links_start_with_where_the_site_listens_unless_said_otherwise() -> None
 
 def test_a_childs_environment_has_the_replaced_settings() -> None:
     assert environment_with(database_url="x")["PAPERROUND_DATABASE_URL"] == "x"
+
+
+@pytest.mark.parametrize("rest", ["/papers", "/papers/", "//", "/?a=b", "?a=b", "#top", "/a/b/"])
+def test_a_public_url_under_a_path_is_refused_with_what_to_write(rest: str) -> None:
+    with pytest.raises(
+        ValidationError, match=r"scheme and a host alone, such as https://papers\.example\.org"
+    ):
+        settings(public_url=f"https://papers.example.org{rest}")
+
+
+@pytest.mark.parametrize("url", ["https://papers.example.org", "http://[::1]:8000/", "https://a:8443"])
+def test_a_public_url_of_a_host_alone_is_accepted(url: str) -> None:
+    assert settings(public_url=url).address == url.rstrip("/")

@@ -87,7 +87,8 @@ class Settings(BaseSettings):
     )
     public_url: HttpUrl | None = Field(
         None,
-        description="The address that readers use; links start with it. Empty: that of `HOST` and `PORT`.",
+        description="The address that readers use, without a path; links start with it. Empty: that of "
+        "`HOST` and `PORT`.",
     )
     host: str = Field("127.0.0.1", description="The address that the web process listens on.")
     port: int = Field(8000, ge=0, le=65535, description="The port that the web process listens on.")
@@ -98,7 +99,8 @@ class Settings(BaseSettings):
         "commas: the first signs, all verify; each has at least 32 characters.",
     )
     trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = Field(
-        (), description="Networks whose `X-Forwarded-For` is believed, with commas between them."
+        (),
+        description="Networks whose `X-Forwarded-For` or `Forwarded` is believed, with commas between them.",
     )
 
     allowed_hosts: Annotated[tuple[HostName, ...], NoDecode] = Field(
@@ -207,6 +209,16 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(v.strip() for v in value.split(",") if v.strip()) if isinstance(value, str) else value
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_whole_host(cls, value: HttpUrl | None) -> HttpUrl | None:
+        if value and ((value.path or "/") != "/" or value.query or value.fragment or value.username):
+            raise ValueError(
+                "should be a scheme and a host alone, such as https://papers.example.org: the site needs "
+                "a host name or a port of its own and can't live under a path"
+            )
+        return value
 
     @field_validator("mail_from", "bounce_address")
     @classmethod

@@ -7,8 +7,9 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.datastructures import Headers
 
-from paperround.web.security.client_ip import find_client_address, list_networks
+from paperround.web.security.client_ip import find_client, find_client_address, list_networks
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 
@@ -63,3 +64,66 @@ def test_networks_are_what_one_party_may_have_the_narrowest_first(
 
 def test_ipv4_in_ipv6s_clothes_is_ipv4() -> None:
     assert find_client_address("::ffff:192.0.2.1", "", ()) == ip_address("192.0.2.1")
+
+
+CLIENTS = ("192.0.2.43", "2001:db8:cafe::17")
+WRITTEN = ("{}", "[{}]", "{}:4711", "[{}]:4711", '"{}"', '"[{}]"', '"[{}]:4711"', '"{}:4711"', "  {} ")
+
+
+def _forms() -> list[tuple[str, str]]:
+    """Every way to write each client that isn't ambiguous: a port needs brackets round IPv6."""
+    return [
+        (client, form.format(client))
+        for client in CLIENTS
+        for form in WRITTEN
+        if not (":" in client and "{}:" in form)
+    ]
+
+
+def _find(**headers: str) -> str:
+    named = Headers({name.replace("_", "-"): value for name, value in headers.items()})
+    return str(find_client("10.0.0.1", named, PROXIES))
+
+
+@pytest.mark.parametrize(("client", "written"), _forms())
+def test_an_address_may_have_a_port_brackets_and_quotes(client: str, written: str) -> None:
+    assert _find(x_forwarded_for=written) == client
+    assert _find(x_forwarded_for=f"198.51.100.1, {written}, 10.0.0.7:80, ") == client
+
+
+@pytest.mark.parametrize("name", ["for", "For", "FOR"])
+@pytest.mark.parametrize(("client", "written"), _forms())
+def test_forwarded_tells_the_client(client: str, written: str, name: str) -> None:
+    element = f"{name}={written.strip()}"
+    for header in (
+        element,
+        f"{element};proto=https;by=203.0.113.43",
+        f'proto=https; host="a,for=203.0.113.9;b" ; {element}',
+        f"for=198.51.100.1, {element}, for=10.0.0.7",
+        f'for="198.51.100.1, {element}',
+        f'"{element}\\,"""=;, {element} , for="10.0.0.7:80"',
+    ):
+        assert _find(forwarded=header) == client, header
+
+
+@pytest.mark.parametrize(
+    "said", ["for=unknown", "for=_hidden", "proto=https", "for=", "for=1.2.3.4;for=1.2.3.5", '"']
+)
+def test_a_proxy_that_names_nobody_is_the_last_that_is_known(said: str) -> None:
+    assert _find(forwarded=f"for=192.0.2.43, {said}") == "10.0.0.1"
+
+
+def test_where_the_two_headers_differ_neither_is_believed() -> None:
+    assert _find(forwarded="for=192.0.2.43", x_forwarded_for="198.51.100.7") == "10.0.0.1"
+    assert _find(forwarded="for=192.0.2.43", x_forwarded_for="192.0.2.43:99") == "192.0.2.43"
+
+
+@given(said=st.text(alphabet='for=";,\\:[]%1. ', max_size=60))
+def test_a_stranger_is_not_believed_in_either_header(said: str) -> None:
+    headers = Headers({"forwarded": said, "x-forwarded-for": said})
+    assert str(find_client("192.0.2.1", headers, PROXIES)) == "192.0.2.1"
+    assert _find(forwarded=f"{said}, for=192.0.2.43") == "192.0.2.43"
+
+
+def test_a_long_header_is_read_in_a_bounded_number_of_steps() -> None:
+    assert _find(forwarded='",' * 30_000) == "10.0.0.1"
