@@ -122,6 +122,26 @@ async def test_a_submitted_paper_is_fetched_and_listed_today(
         assert "embed_papers" in (await session.scalars(sql(jobs))).all()
 
 
+@pytest.mark.parametrize(
+    ("paper_id", "words"),
+    [
+        ("2599.00001", "no paper has this month yet"),
+        ("2613.00001", "no paper has this month yet"),
+        ("2600.00001", "no paper has this month yet"),
+        ("2612.00001", "no paper has this month yet"),
+        ("2601.00001", "more than 14 days ago"),
+        ("0704.00001", "more than 14 days ago"),
+        ("astro-ph/0601001", "more than 14 days ago"),
+    ],
+)
+async def test_a_paper_that_cannot_be_new_is_refused_at_once(
+    harness: SubmissionHarness, ada: Reader, paper_id: str, words: str
+) -> None:
+    with pytest.raises(SubmissionRefused, match=words):
+        await harness.submit(ada, paper_id)
+    assert await harness.list_submissions(ada) == []
+
+
 async def test_a_submitter_without_a_name_is_listed_as_a_reader_and_the_address_is_not_shown(
     harness: SubmissionHarness, ben: Reader
 ) -> None:
@@ -277,7 +297,6 @@ async def test_papers_of_a_submitter_who_leaves_stay_without_the_name(
 async def test_the_job_fetches_due_submissions(
     harness: SubmissionHarness, ada: Reader, tmp_path: Path
 ) -> None:
-    harness.now = datetime.now(harness.now.tzinfo)
     await harness.submit(ada)
     await fetch_submissions(WorkerContext(harness.settings, harness.database, tmp_path / "none", queue.app))
     assert (await harness.list_submissions(ada))[0][1] == SubmissionState.listed

@@ -14,7 +14,7 @@ from paperround import queue
 from paperround.accounts.tables import Reader
 from paperround.database import Database, ReadSession, WriteSession, utc_now
 from paperround.feeds.http import FeedError
-from paperround.library.submissions import find_listing_day
+from paperround.library.submissions import SubmissionRefused, check_age, find_listing_day
 from paperround.library.tables import Submission, SubmissionState
 from paperround.papers import catalogue, removal
 from paperround.papers.merge import READERS_FEED
@@ -113,6 +113,12 @@ async def _list(
         return
     if await removal.is_removed(session, paper.id):
         _end(submission, SubmissionState.failed, "The operator of this site removed it.")
+        return
+    try:
+        published = paper.published_at.date() if paper.published_at else None
+        check_age(paper.id, published, today=submission.asked_at.date())
+    except SubmissionRefused as error:
+        _end(submission, SubmissionState.failed, str(error))
         return
     if await find_listing_day(session, paper.id) is None:
         await _store(session, paper, submission.reader, half_life=half_life, now=now)

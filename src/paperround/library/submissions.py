@@ -18,6 +18,8 @@ from paperround.papers.tables import FRESH_LISTING, Listing
 
 MAX_SUBMISSIONS_PER_DAY: Final = 5
 DAY: Final = timedelta(days=1)
+MAX_PAPER_AGE: Final = timedelta(days=14)  # since it appeared on arXiv, as on the hub
+LONGEST_MONTH: Final = timedelta(days=31)
 
 
 class SubmissionRefused(PaperroundError):
@@ -44,6 +46,31 @@ class SubmissionLimitReached(SubmissionRefused):
         )
 
 
+class PaperTooOld(SubmissionRefused):
+    """The paper appeared too long ago for a list of new papers."""
+
+    def __init__(self, paper_id: str) -> None:
+        super().__init__(
+            f"{paper_id} appeared more than {MAX_PAPER_AGE.days} days ago. The list is for new papers."
+        )
+
+
+class PaperNotYetThere(SubmissionRefused):
+    """The id names a month that has not come yet, or none."""
+
+    def __init__(self, paper_id: str) -> None:
+        super().__init__(f"{paper_id} can't be: no paper has this month yet.")
+
+
+def check_age(paper_id: str, published: date | None, *, today: date) -> None:
+    """Raise `PaperTooOld` or `PaperNotYetThere`. Without a date of publication the id's month decides."""
+    month = arxiv_id.first_day_of_month(paper_id)
+    if not arxiv_id.names_a_month(paper_id) or month > today:
+        raise PaperNotYetThere(paper_id)
+    if today - (published or month + LONGEST_MONTH) > MAX_PAPER_AGE:
+        raise PaperTooOld(paper_id)
+
+
 async def submit_paper(session: WriteSession, reader: Reader, id_or_url: str, *, now: datetime) -> Submission:
     """Queue a paper to be fetched. One that the reader is already waiting for is not queued twice.
 
@@ -52,6 +79,7 @@ async def submit_paper(session: WriteSession, reader: Reader, id_or_url: str, *,
     paper_id = arxiv_id.parse_id_or_url(id_or_url)
     if paper_id is None:
         raise SubmissionRefused(f"“{id_or_url.strip()[:60]}” is no arXiv id and no address of a paper.")
+    check_age(paper_id, None, today=now.date())
     # The lock keeps two concurrent requests of a reader from exceeding the limit.
     await session.execute(select(Reader.id).where(Reader.id == reader.id).with_for_update(key_share=True))
     pending = await session.scalar(

@@ -41,6 +41,11 @@ def parse_version(value: str) -> int | None:
     return int(digits) if separator and digits.isdecimal() and len(digits) <= 3 else None
 
 
+def names_a_month(paper_id: str) -> bool:
+    """Tell whether the month in an id is one of the twelve."""
+    return 1 <= int(paper_id.rpartition("/")[2][2:4]) <= 12
+
+
 def first_day_of_month(paper_id: str) -> date:
     """The first day of the month that an id names. The paper cannot be older."""
     digits = paper_id.rpartition("/")[2]

@@ -76,13 +76,13 @@ def install_handlers(app: FastAPI) -> None:
 
 
 async def build_error_response(
-    request: Request, status: int, detail: str, title: str | None = None
+    request: Request, status: int, detail: str, title: str | None = None, *, submit: str | None = None
 ) -> Response:
     named = title or HTTPStatus(status).phrase.capitalize()
     if not wants_page(request):
         return build_problem(status, named, detail)
     return await render_page(
-        request, None, "error.html", status=status, title=named, detail=detail, code=status
+        request, None, "error.html", status=status, title=named, detail=detail, code=status, submit=submit
     )
 
 
@@ -106,7 +106,9 @@ async def _handle_paperround_error(request: Request, error: PaperroundError) -> 
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return await handle_unexpected(request, error)
     _record_refusal(request, error)
-    response = await build_error_response(request, error.status, error.detail, error.title)
+    response = await build_error_response(
+        request, error.status, error.detail, error.title, submit=getattr(error, "submittable_id", None)
+    )
     response.headers.update(error.headers)
     return response
 

@@ -8,7 +8,7 @@ from fastapi import Path, Query
 
 from paperround.database import ReadSession
 from paperround.papers import editions
-from paperround.papers.arxiv_id import strip_version
+from paperround.papers.arxiv_id import parse_id_or_url, strip_version
 from paperround.papers.editions import WITH_NAMES, LoaderOptions
 from paperround.papers.tables import Paper
 from paperround.web.dependencies import NotFound
@@ -26,12 +26,20 @@ Category = Annotated[
 Limit = Annotated[int, Query(ge=1, le=100, description="At most so many papers.")]
 
 
+class PaperNotFound(NotFound):
+    """The catalogue has no such paper. If the id may be one of arXiv, readers can submit it."""
+
+    def __init__(self, paper_id: str) -> None:
+        super().__init__(f"There is no paper “{paper_id[:60]}” here.")
+        self.submittable_id = parse_id_or_url(paper_id)
+
+
 async def get_paper_or_404(session: ReadSession, paper_id: str, *, load: LoaderOptions = WITH_NAMES) -> Paper:
-    """Load a paper by its id in any form. Raises `NotFound`."""
+    """Load a paper by its id in any form. Raises `PaperNotFound`."""
     try:
         paper = await editions.find_paper(session, strip_version(paper_id), load=load)
     except ValueError:
         paper = None
     if paper is None:
-        raise NotFound(f"There is no paper “{paper_id[:60]}” here.")
+        raise PaperNotFound(paper_id)
     return paper

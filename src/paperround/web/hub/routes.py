@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
@@ -22,7 +23,8 @@ from paperround.search.query_syntax import MAX_QUERY_LENGTH
 from paperround.search.results import load_result_papers
 from paperround.text.links import percent_encode_url
 from paperround.text.markup import escape_markdown, render_unicode
-from paperround.web.dependencies import NotFound, Read, database_of
+from paperround.web import cursor as cursors
+from paperround.web.dependencies import Config, NotFound, Read, database_of
 from paperround.web.params import PaperId, get_paper_or_404
 from paperround.web.search_params import encode_search
 
@@ -30,6 +32,7 @@ FEEDS: Final = ("huggingface", READERS_FEED)
 LINKS: Final = ("avatar", "avatarUrl", "githubRepo", "mediaUrls", "projectPage", "thumbnail")
 DEFAULT_LIMIT: Final = 50
 DEFAULT_SEARCH_LIMIT: Final = 20
+MAX_SEARCH_LIMIT: Final = 120
 LAST_PAGE: Final = 100_000
 SORTS: Final = {"publishedAt": Sort.published, "trending": Sort.trending}
 PERIODS: Final = {"date": Period.day, "week": Period.week, "month": Period.month}
@@ -84,10 +87,10 @@ def _choice(days: Mapping[str, str | None], submitter: str | None) -> EditionQue
 async def search_papers(
     request: Request,
     q: Annotated[str | None, Query(description="What to look for; without it, the newest.")] = None,
-    limit: Annotated[str | None, Query(description="Papers, 1 to 100.", examples=["20"])] = None,
+    limit: Annotated[str | None, Query(description="Papers, 1 to 120.", examples=["20"])] = None,
 ) -> JSONResponse:
     """Search papers. The best come first, in the form of the daily list."""
-    count = min(max(_number(limit, DEFAULT_SEARCH_LIMIT), 1), 100)
+    count = min(max(_number(limit, DEFAULT_SEARCH_LIMIT), 1), MAX_SEARCH_LIMIT)
     asking = await encode_search(request, (q or "")[:MAX_QUERY_LENGTH])
     choice = EditionQuery(feeds=FEEDS)
     async with database_of(request).read_session() as session:
@@ -109,6 +112,35 @@ async def search_papers(
             if (ours := [row for row in listings[paper.id] if row.feed in FEEDS])
         ]
     )
+
+
+@router.get("/api/papers", response_model=list[Json], summary="All papers, page by page")
+async def list_papers(
+    session: Read,
+    settings: Config,
+    cursor: Annotated[str | None, Query(max_length=200, description="Where the page before ended.")] = None,
+    limit: Annotated[str | None, Query(description="Papers a page, 1 to 100.", examples=["50"])] = None,
+) -> JSONResponse:
+    """List papers, the latest published first. The header `Link` has the address of the next page."""
+    count = min(max(_number(limit, DEFAULT_LIMIT), 1), 100)
+    position = cursors.decode(Sort.published, cursor) if cursor else None
+    page = await editions.list_papers(
+        session, EditionQuery(feeds=FEEDS), sort=Sort.published, limit=count, after=position
+    )
+    ids = [paper.id for paper in page.papers]
+    papers = await editions.load_papers(session, ids, load=WITH_AUTHORS)
+    listings = await editions.load_listings(session, ids)
+    items = [
+        item(ours[-1], papers[paper_id])
+        for paper_id in ids
+        if paper_id in papers and (ours := [row for row in listings[paper_id] if row.feed in FEEDS])
+    ]
+    headers: dict[str, str] = {}
+    if page.next_position:
+        following = cursors.encode(Sort.published, page.next_position)
+        address = f"{settings.address}/api/papers?{urlencode({'limit': count, 'cursor': following})}"
+        headers["Link"] = f'<{address}>; rel="next"'
+    return JSONResponse(items, headers=headers)
 
 
 @router.get("/api/papers/{paper_id:path}", response_model=Json, summary="One paper, as the hub gives it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Annotated, Any, Final
@@ -39,6 +40,8 @@ PAGE_SIZE: Final = 30  # papers with whole abstracts; a page stays below 100 kB
 MAX_SIMILAR: Final = 8
 MAX_SUMMARY: Final = 8_000  # bytes
 
+MAX_ACCEPTED_TYPES: Final = 30
+QUALITY: Final = re.compile(r"\bq=\s*([01](?:\.\d{0,3})?)")
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 After = Annotated[str | None, Query(max_length=500)]
 
@@ -198,12 +201,26 @@ async def show_trending(
     )
 
 
+def prefers_markdown(accept: str) -> bool:
+    """Tell whether a client wants Markdown rather than a page: it names it, weighing no less than HTML."""
+    weights = {"text/markdown": 0.0, "text/html": 0.0}
+    for entry in accept.split(",")[:MAX_ACCEPTED_TYPES]:
+        media_type, _, parameters = entry.partition(";")
+        weight = QUALITY.search(parameters)
+        name = media_type.strip().lower()
+        if name in weights:
+            weights[name] = float(weight[1]) if weight else 1.0
+    return weights["text/markdown"] > 0 and weights["text/markdown"] >= weights["text/html"]
+
+
 @router.get("/papers/{paper_id:path}")
 async def show_paper(request: Request, session: Read, settings: Config, now: Now, paper_id: str) -> Any:
     """Show a paper. A version, or another form of its id, leads to the page of the bare id."""
     paper = await get_paper_or_404(session, paper_id)
     if paper_id != strip_version(paper_id):
         return RedirectResponse(f"/papers/{paper.id}", status_code=308)
+    if prefers_markdown(request.headers.get("accept", "")) and not paper.invented:
+        return RedirectResponse(f"/papers/{paper.id}.md", status_code=307, headers={"Vary": "Accept"})
     today, budget = now.date(), page_budget()
     similar = await find_similar_papers(session, paper.id, limit=MAX_SIMILAR)
     listings = (await editions.load_listings(session, [paper.id]))[paper.id]
