@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 WORKERS ?= 2
 
-.PHONY: help run test test-infinity lint format bench-ingest bench-search bench-digests torture torture-digests fuzz bench-relevance bench-matching bench-formulas bench-pages screenshots clean
+.PHONY: help run test test-infinity lint format bench-ingest bench-search bench-digests torture torture-digests fuzz check-image bench-relevance bench-matching bench-formulas bench-pages screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -65,6 +65,9 @@ torture: .venv/.installed-dev ## random faults of every kind for MINUTES=20, the
 
 fuzz: .venv/.installed-dev ## whatever comes from outside, in any shape, for MINUTES=10; what fails goes into the corpus (ONLY=target)
 	PYTHONPATH=tests $(BIN)/python -m fuzz --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
+
+check-image: .venv/.installed-dev ## build the image and run it as docker-compose.yml says (as root, with podman and nginx)
+	PYTHONPATH=tests $(BIN)/python -m deploy.check_image
 
 clean: ## remove the virtual environments; the data stay
 	rm -rf .venv .venv-infinity

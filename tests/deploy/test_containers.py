@@ -17,6 +17,8 @@ import yaml
 from paperround.cli.app import app
 from paperround.settings import Settings
 
+from deploy.compose import load_services
+
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -157,3 +159,19 @@ def test_only_what_the_image_is_made_of_is_sent_to_the_builder() -> None:
     assert rules[0] == "*"
     assert {rule[1:] for rule in rules if rule.startswith("!")} == copied
     assert all((ROOT / source).exists() for source in copied)
+
+
+def test_the_check_of_the_image_runs_every_service_as_the_file_says() -> None:
+    variables = {"PAPERROUND_SECRETS": "/secrets", "PAPERROUND_SITE_NAME": "Papers: ours"}
+    services = load_services(ROOT / "docker-compose.yml", variables)
+    assert set(services) == set(SERVICES)
+    for service in services.values():
+        assert {"--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"} <= set(
+            service.confinement()
+        )
+        assert service.memory >= 512 * 2**20
+    content = services["web"].content()
+    assert "--volume=/secrets/secret_key:/run/secrets/secret_key:ro" in content
+    assert "--env=PAPERROUND_SITE_NAME=Papers: ours" in content
+    assert "--env=PAPERROUND_FEEDS=" in content
+    assert services["encoder"].command == ["paperround", "encoder", "--host", "0.0.0.0", "--port", "8100"]

@@ -91,9 +91,9 @@ def constant_answer(content: object) -> Callable[[list[Any]], Answer]:
 
 @contextmanager
 def running_http_server(
-    answer: Callable[[str, dict[str, str]], Answer | None], port: int = 0
+    answer: Callable[[str, dict[str, str]], Answer | None], port: int = 0, host: str = "127.0.0.1"
 ) -> Iterator[str]:
-    """Run a server on loopback that answers with `answer(path, headers)`; its address."""
+    """Run a server that answers with `answer(path, headers)`; its address."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -114,11 +114,11 @@ def running_http_server(
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    server = ThreadingHTTPServer((host, port), Handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http://{host}:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()

@@ -33,6 +33,7 @@ class FaultySink:
     share_of_faults: float = 0.3
     taken: list[EmailMessage] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
+    host: str = "127.0.0.1"
     port: int = 0
 
     def ids(self) -> Counter[str]:
@@ -47,7 +48,7 @@ class FaultySink:
         thread = threading.Thread(target=loop.run_forever, daemon=True)
         thread.start()
         server = asyncio.run_coroutine_threadsafe(
-            asyncio.start_server(self._talk, "127.0.0.1", self.port, limit=2**21), loop
+            asyncio.start_server(self._talk, self.host, self.port, limit=2**21), loop
         ).result(10)
         self.port = server.sockets[0].getsockname()[1]
         try:
