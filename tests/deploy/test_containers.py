@@ -14,10 +14,9 @@ import pytest
 import typer
 import yaml
 
+from deploy.compose import load_services
 from paperround.cli.app import app
 from paperround.settings import Settings
-
-from deploy.compose import load_services
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
