@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 WORKERS ?= 2
 
-.PHONY: help run test test-infinity lint format bench-ingest bench-search bench-digests torture torture-digests fuzz check-image bench-relevance bench-matching bench-formulas bench-pages screenshots clean
+.PHONY: help run test test-infinity lint format bench-ingest bench-search bench-digests torture torture-digests fuzz test-hosts check-image bench-relevance bench-matching bench-formulas bench-pages screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -68,6 +68,8 @@ fuzz: .venv/.installed-dev ## whatever comes from outside, in any shape, for MIN
 
 check-image: .venv/.installed-dev ## build the image and run it as docker-compose.yml says (as root, with podman and nginx)
 	PYTHONPATH=tests $(BIN)/python -m deploy.check_image
+test-hosts: .venv/.installed-dev ## hosts as network namespaces, PostgreSQL over TCP, one host cut off (as root)
+	HOSTS=1 $(BIN)/python -m pytest -s tests/hosts
 
 clean: ## remove the virtual environments; the data stay
 	rm -rf .venv .venv-infinity

@@ -23,7 +23,16 @@ MIN_POSTGRES_VERSION: Final = 16
 # A page reads a few hundred rows, mostly from memory. With its default costs, which are made for spinning
 # disks, PostgreSQL would rather read whole tables and compile the query first.
 PLANNER_OPTIONS = "-crandom_page_cost=1.1 -cjit=off"
-CONNECTION_OPTIONS = f"-csearch_path=public,jobs -ctimezone=UTC {PLANNER_OPTIONS}"
+# When each side gives up a connection whose other end is out of reach: after 15 s of silence and 3 probes.
+# A host that vanished would hold its locks for two hours otherwise. Over a Unix socket they mean nothing.
+LIVENESS: Final = {
+    "keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000,
+}  # fmt: skip
+SERVER_LIVENESS = (
+    "-ctcp_keepalives_idle=15 -ctcp_keepalives_interval=5 -ctcp_keepalives_count=3 -ctcp_user_timeout=30000 "
+    "-cclient_connection_check_interval=10000"
+)
+CONNECTION_OPTIONS = f"-csearch_path=public,jobs -ctimezone=UTC {SERVER_LIVENESS} {PLANNER_OPTIONS}"
 
 SESSION_STATE: Final = "SELECT pg_backend_pid(), replace(current_setting('search_path'), ' ', '')"
 SESSION_TRIAL_TIMEOUT: Final = 20.0  # seconds
@@ -93,7 +102,9 @@ def build_conninfo(url: str) -> str:
     """Turn `url` into a libpq connection string with our search path: `public`, then the queue's `jobs`."""
     parts = to_psycopg_url(url)
     arguments = {**parts.translate_connect_args(username="user", database="dbname"), **parts.query}
-    return make_conninfo(**{"application_name": "paperround", **arguments, "options": CONNECTION_OPTIONS})
+    return make_conninfo(
+        **{"application_name": "paperround", **LIVENESS, **arguments, "options": CONNECTION_OPTIONS}
+    )
 
 
 class DatabaseUnavailable(PaperroundError):
@@ -188,13 +199,15 @@ class Database:
             milliseconds = int(statement_timeout.total_seconds() * 1000)
             options += f" -cstatement_timeout={milliseconds}"
             options += f" -cidle_in_transaction_session_timeout={3 * milliseconds}"
+        address = to_psycopg_url(url)
         self.engine = create_async_engine(
-            to_psycopg_url(url),
+            address,
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_pre_ping=True,
             hide_parameters=True,  # they are what people sent: addresses, tokens, searches
             connect_args={
+                **{name: value for name, value in LIVENESS.items() if name not in address.query},
                 "options": options,
                 "application_name": application,
                 "connect_timeout": 10,
