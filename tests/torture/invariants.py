@@ -23,7 +23,9 @@ def settle(world: World, *, seconds: float = 240) -> list[str]:
         world.until(lambda: world.get("/readyz").status_code == 200, "the site is ready", seconds=seconds)
         world.execute("UPDATE feed_days SET next_try_at = now(), repairs = 0 WHERE next_try_at IS NOT NULL")
         world.execute("UPDATE deliveries SET next_try_at = now() WHERE state IN ('queued', 'deferred')")
-        world.until(lambda: not lists_not_read(world), "all lists are read", seconds=seconds)
+        world.until(
+            lambda: not (lists_not_read(world) or wrong_papers(world)), "all is read", seconds=seconds
+        )
         world.until(lambda: not unfinished_deliveries(world), "all digests are done", seconds=seconds)
         world.until(lambda: not papers_without_vector(world), "all papers have a vector", seconds=seconds)
         world.until(lambda: not stuck_jobs(world), "no job is stuck", seconds=seconds)
