@@ -59,6 +59,11 @@ async def open_app(url: str, *, connections: int = 4) -> AsyncIterator[procrasti
         await pool.close_async()  # open_async itself doesn't close a pool that could not be opened
 
 
+def is_own_table(name: str) -> bool:
+    """Tell whether a table of the schema `jobs` is the queue's."""
+    return name.startswith("procrastinate_") or name == "job_origins"
+
+
 async def defer(
     session: WriteSession, job: str, *, queueing_lock: str | None = None, **arguments: JobArgument
 ) -> None:

@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from paperround import schema
+from paperround import queue, schema
 from paperround.backups.pg_tools import SCHEMAS, BackupError, Programs, words
 from paperround.papers.catalogue import SAMPLE_FEED
 
@@ -101,9 +101,7 @@ def _require_empty(connection: psycopg.Connection[TupleRow]) -> list[str]:
     found = connection.execute(TABLES, (list(SCHEMAS),)).fetchall()
     ours = schema.list_tables()
     foreign = [
-        name
-        for name, place in found
-        if not (name in ours if place == "public" else name.startswith("procrastinate_"))
+        name for name, place in found if not (name in ours if place == "public" else queue.is_own_table(name))
     ]
     if foreign:
         raise BackupError(
