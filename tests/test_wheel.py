@@ -21,7 +21,7 @@ async def main():
     app = create_app(Settings(_env_file=None), sys.argv[1])
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             for path in ("/papers", "/static/style.css", "/readyz"):
                 print((await client.get(path)).status_code)
 print(where)
