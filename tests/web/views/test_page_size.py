@@ -27,7 +27,7 @@ class OpenTags(HTMLParser):
         super().__init__()
         self.open: list[str] = []
         self.text = ""
-        self.feed(html)
+        self.feed(str(html))  # Markup would escape what it is compared with
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -55,6 +55,12 @@ def test_what_is_cut_is_whole_html_within_its_size(text: str, size: int, marked:
     assert OpenTags(cut).open == []
     assert cut == html if measure(html) <= size else cut.endswith("…")
     assert OpenTags(html).text.startswith(OpenTags(cut).text.removesuffix("…"))
+
+
+@pytest.mark.parametrize("size", range(3, 12))
+def test_a_first_word_leaves_room_for_the_sign_that_it_is_cut(size: int) -> None:
+    for html in ("word ", "word word", "word é", "&lt;b&gt;$x$"):
+        assert measure(shorten_html(Markup(html), size)) <= size
 
 
 def test_a_word_that_fills_the_whole_room_is_cut_within() -> None:

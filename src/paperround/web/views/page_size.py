@@ -38,7 +38,8 @@ def shorten_html(html: Markup, max_bytes: int) -> Markup:
         left -= measure(piece[0])
         if left < 0:
             if not kept and piece[0][0] not in "<&":
-                kept.append(shorten_text(piece[0], max_bytes).removesuffix(ELLIPSIS))
+                room = max(max_bytes - measure(ELLIPSIS), 0)
+                kept.append(piece[0].encode()[:room].decode(errors="ignore"))
             break
         kept.append(piece[0])
     return Markup("".join(kept).rstrip() + ELLIPSIS)  # noqa: S704 - whole pieces of what was safe
