@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Row, text
 
 from paperround.database import ReadSession
-from paperround.search.query_syntax import ParsedQuery, normalize_text
+from paperround.search.query_syntax import ParsedQuery, has_phrase, normalize_text
 from paperround.search.query_vectors import QueryVector
 from paperround.search.vectors import SCAN_SETTINGS, ModelVector, scan_settings_parameters
 from paperround.text.names import NameQuery
@@ -127,10 +127,20 @@ class AnalyzedQuery:
         return " ".join(self.words[: len(self.words) - self.variant_count])
 
     @cached_property
-    def typed_terms(self) -> list[Term]:
-        """The terms that were typed, without those of other spellings alone."""
+    def typed_columns(self) -> list[int]:
+        """The columns of the terms that were typed, without those of other spellings alone."""
         typed = len(self.words) - self.variant_count
-        return [term for term in self.terms if term.positions[0] < typed]
+        return [column for column, term in enumerate(self.terms) if term.positions[0] < typed]
+
+    @cached_property
+    def typed_terms(self) -> list[Term]:
+        """The terms in `typed_columns`."""
+        return [self.terms[column] for column in self.typed_columns]
+
+    def allows_texts(self, *texts: str) -> bool:
+        """Tell whether each phrase stands word for word in one of the texts, and no excluded one in any."""
+        has_all = all(any(has_phrase(text, phrase) for text in texts) for phrase in self.phrases)
+        return has_all and not any(has_phrase(text, one) for text in texts for one in self.excluded_phrases)
 
     def to_model_vector(self, vector: QueryVector | None) -> ModelVector | None:
         """Attach the current model to the query's vector. None if there is none or another model made it."""
@@ -146,7 +156,7 @@ class AnalyzedQuery:
         """The lookups: the whole query first, then all terms in titles, the rare terms, and names."""
         terms = self.typed_terms
         combined_weight = sum(term.idf**2 for term in terms[:8])
-        columns = [self.terms.index(term) for term in terms]
+        columns = self.typed_columns
         lookups: list[PostingQuery] = []
         if self.strict_tsquery:
             is_sure = not self.is_disjunctive and not self.variant_count

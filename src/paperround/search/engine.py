@@ -16,7 +16,7 @@ from paperround.search.analysis import AnalyzedQuery, analyze_query
 from paperround.search.features import Flags, Numbers
 from paperround.search.filters import NO_FILTERS, SearchFilters
 from paperround.search.full_text import TextMatches, find_text_matches
-from paperround.search.query_syntax import ParsedQuery, has_phrase
+from paperround.search.query_syntax import ParsedQuery
 from paperround.search.query_vectors import QueryVector
 from paperround.search.retrieval import NEAREST_LIMIT, Candidates, retrieve_candidates
 from paperround.search.spelling import suggest_spelling
@@ -140,10 +140,7 @@ async def _check_phrases(session: ReadSession, query: AnalyzedQuery, papers: Can
             Paper.id.in_(names)
         )
         for paper_id, *of_paper in await session.execute(texts):
-            own = (*of_paper, *names[paper_id])
-            has_all = all(any(has_phrase(text, phrase) for text in own) for phrase in query.phrases)
-            has_excluded = any(has_phrase(text, phrase) for text in own for phrase in query.excluded_phrases)
-            flags[unsure[paper_id]] = has_all and not has_excluded
+            flags[unsure[paper_id]] = query.allows_texts(*of_paper, *names[paper_id])
     return flags
 
 
@@ -178,7 +175,7 @@ def _share_words(query: AnalyzedQuery, papers: Candidates) -> Numbers:
     weights = np.array([term.idf - 1 for term in query.terms])
     if not weights.any():  # no word has been counted yet
         weights[:] = 1.0
-    total = weights[[term in query.typed_terms for term in query.terms]].sum() or 1.0
+    total = weights[query.typed_columns].sum() or 1.0
     has_word = (papers.features.log_counts[:, : len(query.terms)] > 0) | papers.has_term
     share: Numbers = np.minimum(has_word @ weights / total, 1.0)
     return share
@@ -186,7 +183,7 @@ def _share_words(query: AnalyzedQuery, papers: Candidates) -> Numbers:
 
 def _has_all_words(query: AnalyzedQuery, papers: Candidates) -> Flags:
     """Find the papers whose title and abstract have all words as they were typed."""
-    columns = [query.terms.index(term) for term in query.typed_terms]
+    columns = query.typed_columns
     if not columns:
         return np.zeros(len(papers.ids), np.bool_)
     has_all: Flags = np.logical_and.reduce(papers.features.log_counts[:, columns] > 0, axis=1)

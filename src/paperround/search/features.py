@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from paperround.search.analysis import AnalyzedQuery
-from paperround.search.query_syntax import has_phrase, normalize_text
+from paperround.search.query_syntax import normalize_text
 
 TITLE_BONUS: Final = 0.1  # added to the count of a term in the title
 
@@ -47,24 +47,16 @@ def compute_text_features(
     counts = _count_terms(texts, query)
     log_counts = np.where(counts > 0, 1 + np.log(np.maximum(counts, 1)), 0)
     whole_query = normalize_text(query.whole_text)
+    whole_query_words = whole_query.split()
     return TextFeatures(
         log_counts=log_counts + TITLE_BONUS * _find_in_titles(normalized_titles, query, counts),
         lengths=np.array([len(text) for text in texts], np.float64),
         has_whole_query=np.array([whole_query in text for text in texts], np.bool_),
-        is_title=np.array([title.split() == whole_query.split() for title in normalized_titles], np.bool_),
+        is_title=np.array([title.split() == whole_query_words for title in normalized_titles], np.bool_),
         has_phrases=np.array(
-            [
-                all(has_phrase(title, phrase) or has_phrase(abstract, phrase) for phrase in query.phrases)
-                and not _has_excluded_phrase(query, title, abstract)
-                for title, abstract in zip(titles, abstracts, strict=True)
-            ],
-            np.bool_,
+            [query.allows_texts(*texts) for texts in zip(titles, abstracts, strict=True)], np.bool_
         ),
     )
-
-
-def _has_excluded_phrase(query: AnalyzedQuery, *texts: str) -> bool:
-    return any(has_phrase(text, phrase) for text in texts for phrase in query.excluded_phrases)
 
 
 def _count_terms(texts: Sequence[str], query: AnalyzedQuery) -> Numbers:

@@ -28,7 +28,7 @@ STEMS_OF_LENGTH: Final = text("""
 """)
 PAPERS_WITH_STEM: Final = text("""
     SELECT title || ' ' || abstract FROM papers
-    WHERE search @@ CAST(:lexeme AS tsquery) AND search IS NOT NULL LIMIT 20
+    WHERE search @@ CAST(:lexeme AS tsquery) LIMIT 20
 """)
 WORDS_OF_STEM: Final = text("""
     SELECT word FROM unnest(CAST(:words AS text[])) AS word
