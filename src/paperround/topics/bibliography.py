@@ -17,7 +17,7 @@ from paperround.text.markup import render_unicode
 from paperround.text.plain import to_plain_text
 from paperround.topics.references.bibtex import ENTRY, read_bibtex
 from paperround.topics.references.decoding import decode_file
-from paperround.topics.references.other_formats import read_csl, read_csv, read_list
+from paperround.topics.references.other_formats import TITLE_COLUMNS, read_csl, read_csv, read_list
 from paperround.topics.references.tagged import ENDNOTE_LINE, TAGGED_LINE, read_endnote, read_ris
 
 MAX_BYTES: Final = 30_000_000
@@ -36,7 +36,7 @@ ID_FIELDS: Final = (
     "vl", "journal", "jo", "ja", "jf", "t2", "note", "n1", "number", "extra", "lid", "aid", "j", "archive_id",
     "archiveid", "howpublished", "archiveprefix", "r", "m1", "file attachments",
 )  # fmt: skip
-TITLE_FIELDS: Final = ("title", "ti", "t1", "t", "ct", "bt", *("article title", "document title"))
+TITLE_FIELDS: Final = ("title", "ti", "t1", "t", "ct", "bt", *TITLE_COLUMNS)
 DOI_FIELDS: Final = ("doi", "do", "r", "lid", "aid", "m3", "url", "ur", "u", "l3", "note", "n1", "extra")
 
 PROTECTING_BRACES: Final = re.compile(r"(?<![^\s({$\-/:~–—}])\{([^{}\\]*)\}")

@@ -22,6 +22,8 @@ BARE_VALUE: Final = re.compile(r"[^\s,{}()\"#]+")
 STOP: Final = re.compile(r'[{}"\\]')
 NEXT_ENTRY: Final = re.compile(r"\n[ \t]*@[A-Za-z]+[ \t]*[{(]")
 CLOSING: Final = {"{": "}", "(": ")"}
+ENTRY_END: Final = {sign: re.compile(rf"[\s,]*{re.escape(sign)}") for sign in CLOSING.values()}
+JOINT: Final = re.compile(r"\s*#")
 
 
 class _Value(NamedTuple):
@@ -64,7 +66,7 @@ def _read_fields(
         value = _read_value(text, name.end(), strings)
         fields.setdefault(name[1].lower(), value.text)
         place = max(value.end, name.end())
-    end = re.compile(rf"[\s,]*{re.escape(closing)}").match(text, place)
+    end = ENTRY_END[closing].match(text, place)
     return fields, end.end() if end else place
 
 
@@ -77,7 +79,7 @@ def _read_value(text: str, place: int, strings: Mapping[str, str]) -> _Value:
         part = _read_part(text, place, strings)
         parts.append(part.text)
         place = part.end
-        joined = re.compile(r"\s*#").match(text, place)
+        joined = JOINT.match(text, place)
         if joined is None:
             break
         place = joined.end()
