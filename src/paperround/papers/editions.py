@@ -107,13 +107,19 @@ LoaderOptions = tuple[ExecutableOption, ...]  # WITH_NAMES or WITH_AUTHORS
 
 
 async def list_papers(
-    session: ReadSession, criteria: EditionQuery, *, sort: Sort, limit: int, after: ListPosition | None = None
+    session: ReadSession,
+    criteria: EditionQuery,
+    *,
+    sort: Sort,
+    limit: int,
+    after: ListPosition | None = None,
+    load: LoaderOptions = WITH_NAMES,
 ) -> PaperPage:
     """List papers by sort key, highest first, then by id. A paper on several lists appears once."""
     key = SORT_KEYS[sort]
     # No index fits coalesce(). With one, PostgreSQL might scan the whole catalogue for the papers of a day.
     order = func.coalesce(key, key) if criteria.is_short else key
-    query = select(Paper).options(*WITH_NAMES).where(*criteria.paper_conditions)
+    query = select(Paper).options(*load).where(*criteria.paper_conditions)
     query = query.order_by(order.desc(), Paper.id).limit(limit + 1)
     if sort is Sort.trending:
         query = query.where(~Paper.withdrawn)

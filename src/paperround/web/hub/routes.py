@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 
+from paperround.database import ReadSession
 from paperround.papers import editions
 from paperround.papers.editions import WITH_AUTHORS, WITH_NAMES, EditionQuery, LoaderOptions, Sort
 from paperround.papers.merge import READERS_FEED
@@ -104,14 +105,17 @@ async def search_papers(
         named = [SearchResult(asking.paper_id, 1.0, None, ())] if asking.paper_id else []
         matched = await load_result_papers(session, named or found.results, load=WITH_AUTHORS)
         papers = [paper for _, paper in matched]
-        listings = await editions.load_listings(session, [paper.id for paper in papers])
-    return JSONResponse(
-        [
-            item(ours[-1], paper)
-            for paper in papers
-            if (ours := [row for row in listings[paper.id] if row.feed in FEEDS])
-        ]
-    )
+        return JSONResponse(await _build_items(session, papers))
+
+
+async def _build_items(session: ReadSession, papers: Sequence[Paper]) -> list[Json]:
+    """Build the items of papers with their latest listings on the hub's lists. Others are left out."""
+    listings = await editions.load_listings(session, [paper.id for paper in papers])
+    return [
+        item(ours[-1], paper)
+        for paper in papers
+        if (ours := [row for row in listings[paper.id] if row.feed in FEEDS])
+    ]
 
 
 @router.get("/api/papers", response_model=list[Json], summary="All papers, page by page")
@@ -125,22 +129,19 @@ async def list_papers(
     count = min(max(_number(limit, DEFAULT_LIMIT), 1), 100)
     position = cursors.decode(Sort.published, cursor) if cursor else None
     page = await editions.list_papers(
-        session, EditionQuery(feeds=FEEDS), sort=Sort.published, limit=count, after=position
+        session,
+        EditionQuery(feeds=FEEDS),
+        sort=Sort.published,
+        limit=count,
+        after=position,
+        load=WITH_AUTHORS,
     )
-    ids = [paper.id for paper in page.papers]
-    papers = await editions.load_papers(session, ids, load=WITH_AUTHORS)
-    listings = await editions.load_listings(session, ids)
-    items = [
-        item(ours[-1], papers[paper_id])
-        for paper_id in ids
-        if paper_id in papers and (ours := [row for row in listings[paper_id] if row.feed in FEEDS])
-    ]
     headers: dict[str, str] = {}
     if page.next_position:
         following = cursors.encode(Sort.published, page.next_position)
         address = f"{settings.address}/api/papers?{urlencode({'limit': count, 'cursor': following})}"
         headers["Link"] = f'<{address}>; rel="next"'
-    return JSONResponse(items, headers=headers)
+    return JSONResponse(await _build_items(session, page.papers), headers=headers)
 
 
 @router.get("/api/papers/{paper_id:path}", response_model=Json, summary="One paper, as the hub gives it")

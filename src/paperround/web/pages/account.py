@@ -27,7 +27,7 @@ from paperround.web.dependencies import (
     database_of,
     render_page,
 )
-from paperround.web.pages.sign_in import EmailField, check_link_limits, sign_out_response
+from paperround.web.pages.sign_in import EmailField, check_link_limits, show_link_sent, sign_out_response
 from paperround.web.security.events import record_event
 from paperround.web.security.safe_redirect import keep_local
 
@@ -51,7 +51,7 @@ async def show_confirmation(
 
 @router.post("/settings/confirm")
 async def request_confirmation(
-    request: Request, session: Write, reader: SignedIn, settings: Config, now: Now, next_: NextField = ""
+    request: Request, session: Write, reader: SignedIn, now: Now, next_: NextField = ""
 ) -> HTMLResponse:
     """Mail a link to the reader's address that signs them in anew and leads on."""
     limit = RateLimit(f"links of reader {reader.id}", MAX_OWN_LINKS, HOUR)
@@ -59,10 +59,7 @@ async def request_confirmation(
         raise TooMany("Too many links were asked for. Try again in an hour.", wait=HOUR)
     next_page = keep_local(next_) or "/settings"
     await sign_in.request_link(session, reader.email, now=now, next_page=next_page)
-    uses_outbox = settings.smtp_url is None
-    return await render_page(
-        request, session, "account/link_sent.html", email=reader.email, outbox=uses_outbox
-    )
+    return await show_link_sent(request, session, reader.email)
 
 
 @router.post("/settings/address")

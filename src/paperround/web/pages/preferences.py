@@ -15,9 +15,9 @@ from paperround.database import ReadSession
 from paperround.digests import archive, subscriptions
 from paperround.digests.tables import Subscription
 from paperround.topics import reader_topics
-from paperround.web.dependencies import Config, Now, Read, Write, render_page, settings_of
+from paperround.web.dependencies import Now, Read, Write, render_page, settings_of
 from paperround.web.mail_tokens import Links, find_subscription, load_links
-from paperround.web.pages.sign_in import check_link_limits
+from paperround.web.pages.sign_in import check_link_limits, show_link_sent
 from paperround.web.pages.subscribe import PreferencesForm
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -93,7 +93,7 @@ async def resume_subscription(
 
 @router.post("/preferences/{token}/delete")
 async def request_deletion(
-    request: Request, session: Write, links: Links, settings: Config, now: Now, token: str
+    request: Request, session: Write, links: Links, now: Now, token: str
 ) -> HTMLResponse:
     """Mail a link that signs in and leads to where everything is deleted.
 
@@ -102,8 +102,7 @@ async def request_deletion(
     email = (await find_subscription(session, links, "preferences", token)).email
     await check_link_limits(request, email, now)
     await sign_in.request_link(session, email, now=now, next_page="/settings/leave")
-    uses_outbox = settings.smtp_url is None
-    return await render_page(request, session, "account/link_sent.html", email=email, outbox=uses_outbox)
+    return await show_link_sent(request, session, email)
 
 
 @router.get("/unsubscribe/{token}")

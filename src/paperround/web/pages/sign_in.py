@@ -12,6 +12,7 @@ from starlette.responses import Response
 from paperround import rate_limits
 from paperround.accounts import sessions
 from paperround.accounts import sign_in as accounts_sign_in
+from paperround.database import ReadSession
 from paperround.digests import subscriber_accounts
 from paperround.rate_limits import RateLimit
 from paperround.security_events import SecurityEvent
@@ -93,8 +94,13 @@ async def request_link(
         )
     await check_link_limits(request, address, now)
     await accounts_sign_in.request_link(session, address, now=now, next_page=next_page)
+    return await show_link_sent(request, session, address)
+
+
+async def show_link_sent(request: Request, session: ReadSession, email: str) -> HTMLResponse:
+    """Say that a link is on its way to an address, and where it is while no mail server is set."""
     uses_outbox = settings_of(request).smtp_url is None
-    return await render_page(request, session, "account/link_sent.html", email=address, outbox=uses_outbox)
+    return await render_page(request, session, "account/link_sent.html", email=email, outbox=uses_outbox)
 
 
 @router.get("/sign-in/{token}")
