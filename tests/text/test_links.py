@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperround.text.links import (
-    is_public_host,
-    list_public_links,
-    normalise_github_url,
-    normalise_http_url,
-)
+from paperround.outbound.addresses import is_public_host
+from paperround.text.links import list_public_links, normalise_github_url, normalise_http_url
 
 PRIVATE = (
     "localhost", "LOCALHOST", "localhost.", "a.localhost", "router", "printer.local", "a.internal",
@@ -43,11 +37,6 @@ def test_any_other_host_is_public(host: str) -> None:
     url = f"https://{f'[{host}]' if ':' in host else host}/x"
     assert is_public_host(host)
     assert normalise_http_url(url) == normalise_github_url(url) == url
-
-
-@given(st.ip_addresses(v=4), st.sampled_from([str, int, lambda address: hex(int(address))]))
-def test_an_address_is_public_however_it_is_written(address: ipaddress.IPv4Address, write: type) -> None:
-    assert is_public_host(str(write(address))) == (address.is_global and not address.is_multicast)
 
 
 @given(st.text(max_size=60))

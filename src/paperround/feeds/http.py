@@ -21,7 +21,7 @@ from paperround import __version__
 from paperround.database import utc_now
 from paperround.errors import PaperroundError
 from paperround.feeds.broken_record import DocumentBroken, load_json
-from paperround.outbound import AddressRefused, open_client
+from paperround.outbound.client import AddressRefused, open_client
 from paperround.text.http_date import parse_http_date
 from paperround.throttle import Throttle
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Iterable, Mapping
-from enum import StrEnum
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final, Never
 from urllib.request import getproxies, proxy_bypass
 
@@ -18,42 +16,17 @@ import httpcore
 import httpx
 
 from paperround.errors import PaperroundError
-
-Address = IPv4Address | IPv6Address
-
-# Own lists after IANA's registries, since those of `ipaddress` differ between releases of Python.
-PRIVATE: Final = tuple(
-    ip_network(network)
-    for network in (
-        "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24",
-        "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "fc00::/7", "fec0::/10",
-    )
-)  # fmt: skip
-# 192.88.99.0/24: relays of 6to4; 2001::/23: protocols, Teredo among them; the last two: documentation.
-SPECIAL: Final = tuple(
-    ip_network(network)
-    for network in (
-        "0.0.0.0/8", "192.88.99.0/24", "224.0.0.0/4", "240.0.0.0/4", "2001::/23", "2001:db8::/32",
-        "3fff::/20",
-    )
-)  # fmt: skip
-UNICAST: Final = IPv6Network("2000::/3")  # all of IPv6 that is given out to the public
-NAT64: Final = IPv6Network("64:ff9b::/96")
-COMPATIBLE: Final = IPv6Network("::/96")  # IPv4 in the last 32 bits, long abolished
-ISATAP: Final = (0x0000_5EFE, 0x0200_5EFE)  # the third quarter of an address that holds one of IPv4
+from paperround.outbound.addresses import (
+    AddressKind,
+    classify_address,
+    is_numeric,
+    is_public,
+    normalise_host,
+    parse_address,
+)
 
 MAX_CONNECTIONS: Final = 100  # of one client, as are httpx's own
 KEEP_ALIVE_SECONDS: Final = 5.0
-
-
-class AddressKind(StrEnum):
-    """Where an address leads."""
-
-    public = "public"
-    private = "private"
-    loopback = "loopback"
-    link_local = "link-local"
-    special = "special"  # unspecified, multicast, reserved, or a tunnel
 
 
 class AddressRefused(PaperroundError):
@@ -61,52 +34,6 @@ class AddressRefused(PaperroundError):
 
     title = "Not a public address"
     status = 502
-
-
-def classify_address(address: str | Address) -> AddressKind:
-    """Tell where an address leads. One that holds an IPv4 address is of that one's kind, if not public.
-
-    Raises `ValueError` for a text that is no address.
-    """
-    parsed = ip_address(address) if isinstance(address, str) else address
-    if isinstance(parsed, IPv4Address) or parsed.is_loopback or parsed.is_unspecified:
-        return _classify_plain(parsed)
-    held = _find_held_ipv4(parsed)
-    if held is not None:
-        kind = _classify_plain(held)
-        may_be_public = parsed.ipv4_mapped is not None or parsed in NAT64 or parsed in UNICAST
-        return kind if kind is not AddressKind.public or may_be_public else AddressKind.special
-    return _classify_plain(parsed)
-
-
-def is_public(address: str | Address) -> bool:
-    """Tell whether an address is one of the public internet. Raises `ValueError` for other texts."""
-    return classify_address(address) is AddressKind.public
-
-
-def _classify_plain(address: Address) -> AddressKind:
-    """Classify an address that holds no other one."""
-    if address.is_loopback:
-        return AddressKind.loopback
-    if address.is_link_local:
-        return AddressKind.link_local
-    if any(address in network for network in PRIVATE):
-        return AddressKind.private
-    is_special = any(address in network for network in SPECIAL)
-    is_given_out = isinstance(address, IPv4Address) or address in UNICAST
-    return AddressKind.public if is_given_out and not is_special else AddressKind.special
-
-
-def _find_held_ipv4(address: IPv6Address) -> IPv4Address | None:
-    """Return the IPv4 address that one of IPv6 stands for: mapped, translated or tunnelled."""
-    if address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    if address.sixtofour is not None:
-        return address.sixtofour
-    last = IPv4Address(int(address) & 0xFFFF_FFFF)
-    if address in NAT64 or address in COMPATIBLE or (int(address) >> 32) & 0xFFFF_FFFF in ISATAP:
-        return last
-    return None
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
@@ -120,7 +47,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     def __init__(self, trusted_hosts: Iterable[str] = ()) -> None:
         self._network = httpcore.AnyIOBackend()
         self._trusted: dict[str, frozenset[AddressKind] | None] = dict.fromkeys(
-            host.strip("[]").lower() for host in trusted_hosts
+            normalise_host(host) for host in trusted_hosts
         )
 
     async def connect_tcp(
@@ -161,7 +88,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         except (OSError, UnicodeError) as error:
             raise httpcore.ConnectError(f"{host} can't be resolved") from error
         kinds = {str(address[0]): classify_address(str(address[0])) for *_, address in found}
-        name = host.strip("[]").lower()
+        name = normalise_host(host)
         if name in self._trusted and self._trusted[name] is None:
             self._trusted[name] = frozenset(kinds.values())
         permitted = frozenset({AddressKind.public}).union(*(seen for seen in self._trusted.values() if seen))
@@ -220,18 +147,13 @@ class _NumberCheck:
     """A hook of httpx that refuses requests to addresses in numbers that are not public."""
 
     def __init__(self, trusted_hosts: tuple[str, ...]) -> None:
-        self._trusted = {host.strip("[]").lower() for host in trusted_hosts}
+        self._trusted = {normalise_host(host) for host in trusted_hosts}
 
     async def __call__(self, request: httpx.Request) -> None:
-        host = request.url.host
-        if host.lower() in self._trusted:
+        host = normalise_host(request.url.host)
+        if host in self._trusted:
             return
-        try:
-            # As the resolver reads it: `127.1` and `0x7f000001` are addresses too.
-            found = socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
-        except (OSError, UnicodeError):
-            is_refused = host.lower().rstrip(".").endswith("localhost")
-        else:
-            is_refused = not all(is_public(str(address[0])) for *_, address in found)
-        if is_refused:
-            raise AddressRefused(f"{host} is not a public address.")
+        address = parse_address(host)
+        is_refused = is_numeric(host) if address is None else not is_public(address)
+        if is_refused or host == "localhost" or host.endswith(".localhost"):
+            raise AddressRefused(f"{request.url.host} is not a public address.")

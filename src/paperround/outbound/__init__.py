@@ -1,0 +1,1 @@
+"""Requests to other hosts: which addresses are public, which proxy leads there, whose certificates count."""
