@@ -133,8 +133,8 @@ def test_a_host_in_numbers_is_public_only_where_the_resolver_reads_a_public_addr
 @pytest.mark.parametrize(
     "host",
     ["a@10.0.0.1", "x.y@localhost", "x.y＠localhost", "example.org:80", "exam ple.org",
-     "10.0.0.1 example.org", "a.localho\u017ft", "a.ｌocal", "router", "a..b", ".", "", "[::1", "[v1.fe80::1]",
-     "a.local\u00ad", "127.0.0.1%00.example.org", "example.org\\@10.0.0.1"],
+     "10.0.0.1 example.org", "a.localho\u017ft", "a.ｌocal", "router", "a..b", ".", "", "[::1",
+     "[v1.fe80::1]", "a.local\u00ad", "127.0.0.1%00.example.org", "example.org\\@10.0.0.1"],
 )  # fmt: skip
 def test_what_is_no_host_name_or_one_of_a_network_is_not_public(host: str) -> None:
     assert not is_public_host(host)
