@@ -13,7 +13,7 @@ RUN python -m venv --without-pip /opt/paperround \
          || { echo "This is PyTorch for CUDA. Give --build-arg PIP_EXTRA_INDEX_URL= the index of its CPU builds." >&2; exit 1; }; }
 # All other dependencies, without what nothing imports: PyTorch's C++ headers and its own tests, test suites of libraries.
 RUN python -c "import tomllib; project = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
-print(*project['dependencies'], *project['optional-dependencies']['telemetry'], sep='\n')" > requirements.txt \
+print(*project['dependencies'], *project['optional-dependencies']['telemetry'], *project['optional-dependencies']['socks'], sep='\n')" > requirements.txt \
     && python -m pip --python /opt/paperround install --no-compile --constraint constraints.txt --requirement requirements.txt \
     && rm -rf /packages/torch/include /packages/torch/test \
     && find /packages/torch/bin -type f ! -name torch_shm_manager -delete \

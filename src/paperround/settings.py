@@ -1,4 +1,7 @@
-"""Every setting, typed and frozen. They are read once at the edge; nothing else reads the environment."""
+"""Every setting, typed and frozen. They are read once at the edge.
+
+Besides, `outbound/` reads the variables that programs share: `HTTPS_PROXY` and its kin, `SSL_CERT_FILE`.
+"""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def dead_address(scheme: str) -> str:
 async def test_everything_that_works_is_said_to_work(settings: Settings, feed: FeedServer) -> None:
     feed.days[utc_now().date().isoformat()] = [feed_record()]
     findings = await examine(settings)
-    assert list(findings) == ["disk", "database", "feed huggingface", "clock", "encoder", "mail"]
+    assert list(findings) == ["disk", "network", "database", "feed huggingface", "clock", "encoder", "mail"]
     assert all(finding.is_good for finding in findings.values()), findings
     assert "list: 1." in findings["feed huggingface"].sentence
     assert "3 dimensions" in findings["encoder"].sentence

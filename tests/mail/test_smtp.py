@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
-from ssl import PROTOCOL_TLS_SERVER, SSLContext
+from ssl import SSLContext
 from typing import Any
 
 import pytest
@@ -23,6 +22,7 @@ from paperround.mail.smtp import SmtpMailer, SmtpTimeouts, open_smtp
 from paperround.mail.smtp_url import SmtpServer
 
 from support.factories import utc
+from support.forward_proxy import make_authority
 from support.mail_sink import HANG_UP, SILENCE, MailSink
 
 PATIENT = SmtpTimeouts(connect=60, command=60, outcome=60)
@@ -199,15 +199,7 @@ async def test_an_address_that_could_inject_commands_is_refused(address: str) ->
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SSLContext]:
     """A self-signed certificate for 127.0.0.1, and a server's context with it."""
-    folder = tmp_path_factory.mktemp("tls")
-    key, certificate = folder / "key.pem", folder / "cert.pem"
-    command = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=sink -addext subjectAltName=IP:127.0.0.1"
-    subprocess.run(
-        ["openssl", *command.split(), "-keyout", key, "-out", certificate], check=True, capture_output=True
-    )
-    context = SSLContext(PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    return certificate, context
+    return make_authority(tmp_path_factory.mktemp("tls"), "127.0.0.1")
 
 
 @pytest.mark.parametrize("implicit", [False, True])

@@ -17,7 +17,7 @@ import httpx
 from sqlalchemy.exc import SQLAlchemyError
 
 from paperround import schema
-from paperround.cli.context import encoder_socket, open_database
+from paperround.cli.context import encoder_socket, list_addresses, open_database
 from paperround.database import (
     MIN_POSTGRES_VERSION,
     POOLER_ADVICE,
@@ -34,6 +34,7 @@ from paperround.feeds.registry import open_feed
 from paperround.mail import MailServerUnreachable
 from paperround.mail.smtp import open_smtp
 from paperround.mail.smtp_url import SmtpServer
+from paperround.outbound.client import describe_routes, open_transport
 from paperround.settings import FeedName, Settings
 
 MIN_FREE_SPACE: Final = 500_000_000  # bytes
@@ -58,8 +59,9 @@ class TrialFailed(PaperroundError):
 
 
 async def run_checks(settings: Settings) -> AsyncIterator[Finding]:
-    """Try the disk, the database, the feeds, the clock, the encoder and the mail server, one by one."""
+    """Try the disk, the network, the database, the feeds, the clock, the encoder and the mail server."""
     yield await _try("disk", lambda: _try_disk(settings.data_dir))
+    yield await _try("network", lambda: _try_network(settings))
     has_database = False
     try:
         async with open_database(settings, "paperround doctor", schema_rule="accept") as database:
@@ -111,6 +113,11 @@ async def _try_disk(folder: Path) -> str:
     return f"{place} has {free / 1e9:,.1f} GB of room."
 
 
+async def _try_network(settings: Settings) -> str:
+    """Look at the proxies and certificates that the environment names."""
+    return describe_routes(list_addresses(settings))
+
+
 async def _try_database(database: Database) -> str:
     """Look at the versions, the schema and the clock of the server."""
     async with database.read_session() as session:
@@ -139,7 +146,7 @@ async def _try_clock(settings: Settings) -> str:
     """Compare our clock with that of a feed's host."""
     feed = settings.huggingface_url if "huggingface" in settings.feeds else settings.arxiv_url
     try:
-        async with httpx.AsyncClient(timeout=10) as client:
+        async with httpx.AsyncClient(timeout=10, transport=open_transport()) as client:
             answer = await client.head(str(feed))
         moment = parsedate_to_datetime(answer.headers["Date"])
     except (httpx.HTTPError, httpx.InvalidURL, KeyError, ValueError):

@@ -14,6 +14,7 @@ from rich.markup import escape
 from paperround import logs, schema, supervisor
 from paperround.database import Database
 from paperround.errors import PaperroundError
+from paperround.outbound.client import describe_routes
 from paperround.postgres import EmbeddedPostgres, socket_folder
 from paperround.settings import PREFIX, Settings, find_unknown_settings
 
@@ -62,6 +63,18 @@ def load_settings(process: str, *, lifeline: bool = False) -> Settings:
 
 def _name_of(location: tuple[int | str, ...]) -> str:
     return f"{PREFIX}{str(location[0]).upper()}" if location else "Together"
+
+
+def list_addresses(settings: Settings) -> list[str]:
+    """List the addresses of others that the settings lead to: those of the feeds and of the encoder."""
+    arxiv = [settings.arxiv_url, settings.arxiv_query_url] if "arxiv" in settings.feeds else []
+    hub = [settings.huggingface_url] if "huggingface" in settings.feeds else []
+    return [str(address) for address in (*hub, *arxiv, settings.encoder_url) if address]
+
+
+def require_usable_network(settings: Settings) -> None:
+    """Raise `ProxyUnusable` or `CertificatesUnusable` where the environment names what can't be used."""
+    describe_routes(list_addresses(settings))
 
 
 @contextmanager

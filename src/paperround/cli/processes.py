@@ -24,6 +24,7 @@ from paperround.cli.context import (
     encoder_socket,
     load_settings,
     open_database,
+    require_usable_network,
 )
 from paperround.cli.mail import make_outbox_link
 from paperround.cli.status import describe_first_reading
@@ -46,6 +47,7 @@ Lifeline = Annotated[bool, typer.Option("--lifeline", hidden=True, help="End whe
 def up() -> None:
     """Run everything on this machine: database, encoder, worker, clock and web."""
     settings = load_settings("up")
+    require_usable_network(settings)
     with _hold_data_folder(settings.data_dir):
         _require_free_port(settings)
         if settings.database_url:
@@ -62,6 +64,7 @@ def up() -> None:
 def web(lifeline: Lifeline = False) -> None:
     """Serve the pages and the API."""
     settings = load_settings("web", lifeline=lifeline)
+    require_usable_network(settings)
     with attach_database(settings) as url:
         serve_web(settings, url)
 
@@ -77,7 +80,9 @@ def serve_web(settings: Settings, url: str) -> None:
 @app.command(epilog="Example: PAPERROUND_DATABASE_URL=postgresql://db/papers paperround worker")
 def worker(lifeline: Lifeline = False) -> None:
     """Read feeds, embed papers, match topics and send mail. Any number may run, on any number of hosts."""
-    asyncio.run(_work(load_settings("worker", lifeline=lifeline)))
+    settings = load_settings("worker", lifeline=lifeline)
+    require_usable_network(settings)
+    asyncio.run(_work(settings))
 
 
 async def _work(settings: Settings) -> None:

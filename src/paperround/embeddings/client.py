@@ -18,6 +18,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from paperround import metrics, traces
 from paperround.embeddings import bundled_model
 from paperround.errors import PaperroundError
+from paperround.outbound.client import open_transport
 from paperround.settings import Settings
 
 MAX_TEXTS_PER_REQUEST = 32  # the default of text-embeddings-inference
@@ -92,14 +93,14 @@ class EncoderClient:
         self.timeout = timeout
         self._dimensions: int | None = None
         if settings.encoder_url is None and transport is None:
-            transport = httpx.AsyncHTTPTransport(uds=str(socket)) if socket else None
-            if transport is None:
+            if socket is None:
                 raise ValueError("the encoder needs a socket or PAPERROUND_ENCODER_URL")
+            transport = httpx.AsyncHTTPTransport(uds=str(socket), verify=False)  # it speaks no TLS
         self._http = httpx.AsyncClient(
             base_url=build_base_url(settings),
             headers=build_auth_headers(settings),
             timeout=httpx.Timeout(timeout, connect=min(5.0, timeout)),
-            transport=transport,
+            transport=transport or open_transport(),
         )
 
     async def __aenter__(self) -> Self:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from paperround.mail.errors import (
 from paperround.mail.message import to_bytes
 from paperround.mail.smtp_connection import SmtpDialogue, SmtpReply
 from paperround.mail.smtp_url import SmtpServer
+from paperround.outbound.certificates import CertificatesUnusable, create_tls_context, explain_distrust
 
 # Blanks, control characters and angle brackets are not allowed.
 MAILBOX_PATTERN: Final = re.compile(r"[!-;=?A-~]+@[!-;=?A-~]+", re.ASCII)
@@ -141,6 +141,10 @@ class SmtpMailer:
 
     async def _connect(self) -> SmtpConnection:
         server = self._server
+        try:
+            tls_context = create_tls_context() if server.protection != "none" else None
+        except CertificatesUnusable as error:
+            raise MailServerUnreachable(error.detail) from error
         client = aiosmtplib.SMTP(
             hostname=server.host,
             port=server.port,
@@ -150,7 +154,7 @@ class SmtpMailer:
             timeout=self._timeouts.connect,
             use_tls=server.protection == "tls",
             start_tls=server.protection == "starttls",
-            tls_context=ssl.create_default_context() if server.protection != "none" else None,
+            tls_context=tls_context,
         )
         try:
             await client.connect()
@@ -244,6 +248,9 @@ def _clean_line(text: str) -> str:
 
 
 def _describe_error(error: BaseException) -> str:
+    distrust = explain_distrust(error)
+    if distrust is not None:
+        return distrust
     if isinstance(error, SMTPConnectError) and error.__cause__ is not None:
         error = error.__cause__
     code = getattr(error, "code", "")

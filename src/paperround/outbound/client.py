@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterable, Mapping
+import ssl
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Final, Never
-from urllib.request import getproxies, proxy_bypass
 
 import httpcore
 import httpx
@@ -24,6 +25,8 @@ from paperround.outbound.addresses import (
     normalise_host,
     parse_address,
 )
+from paperround.outbound.certificates import create_tls_context, explain_distrust
+from paperround.outbound.proxies import ProxyRules
 
 MAX_CONNECTIONS: Final = 100  # of one client, as are httpx's own
 KEEP_ALIVE_SECONDS: Final = 5.0
@@ -102,8 +105,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 class GuardedTransport(httpx.AsyncHTTPTransport):
     """httpx's transport on a `GuardedBackend`."""
 
-    def __init__(self, trusted_hosts: Iterable[str] = ()) -> None:
-        certificates = httpx.create_ssl_context()
+    def __init__(self, certificates: ssl.SSLContext, trusted_hosts: Iterable[str] = ()) -> None:
         super().__init__(verify=certificates)
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=certificates,
@@ -113,6 +115,50 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
         )
 
 
+class RoutedTransport(httpx.AsyncBaseTransport):
+    """Sends each request directly, or through the proxy that the environment names for its host.
+
+    `check` looks at each request that goes through a proxy, and may raise. Raises `ProxyUnusable` too, and
+    `httpx.ConnectError` with our words where a certificate is not trusted.
+    """
+
+    def __init__(
+        self,
+        direct: httpx.AsyncBaseTransport,
+        certificates: ssl.SSLContext,
+        check: Callable[[httpx.Request], None] | None = None,
+    ) -> None:
+        self._rules = ProxyRules.from_environment()
+        self._certificates = certificates
+        self._check = check
+        self._direct = direct
+        self._proxied: dict[str, httpx.AsyncHTTPTransport] = {}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        proxy = self._rules.find_proxy(request.url)
+        if proxy is not None and self._check is not None:
+            self._check(request)
+        transport = self._direct if proxy is None else self._open_proxied(proxy)
+        try:
+            return await transport.handle_async_request(request)
+        except httpx.ConnectError as error:
+            reason = explain_distrust(error)
+            if reason is None:
+                raise
+            raise httpx.ConnectError(reason, request=request) from error
+
+    def _open_proxied(self, proxy: str) -> httpx.AsyncHTTPTransport:
+        if proxy not in self._proxied:
+            is_encrypted = proxy.startswith("https:")
+            named = httpx.Proxy(proxy, ssl_context=self._certificates if is_encrypted else None)
+            self._proxied[proxy] = httpx.AsyncHTTPTransport(verify=self._certificates, proxy=named)
+        return self._proxied[proxy]
+
+    async def aclose(self) -> None:
+        for transport in (self._direct, *self._proxied.values()):
+            await transport.aclose()
+
+
 def open_client(
     *, trusted_hosts: Iterable[str] = (), headers: Mapping[str, str], max_redirects: int
 ) -> httpx.AsyncClient:
@@ -120,40 +166,50 @@ def open_client(
 
     Where the environment names a proxy (`HTTPS_PROXY`), names are resolved there, and what the proxy lets
     through is its operator's decision; only addresses written as numbers are checked here then.
+    Raises `CertificatesUnusable`.
     """
-    trusted = tuple(trusted_hosts)
-    if _is_proxied(trusted):
-        return httpx.AsyncClient(
-            headers=headers,
-            follow_redirects=True,
-            max_redirects=max_redirects,
-            event_hooks={"request": [_NumberCheck(trusted)]},
-        )
+    trusted = frozenset(normalise_host(host) for host in trusted_hosts)
+    certificates = create_tls_context()
     return httpx.AsyncClient(
         headers=headers,
         follow_redirects=True,
         max_redirects=max_redirects,
-        transport=GuardedTransport(trusted),
+        transport=RoutedTransport(
+            GuardedTransport(certificates, trusted), certificates, partial(_refuse_numbers, trusted)
+        ),
     )
 
 
-def _is_proxied(hosts: Iterable[str]) -> bool:
-    return bool({"http", "https", "all"} & set(getproxies())) and not any(
-        proxy_bypass(host) for host in hosts
-    )
+def open_transport() -> httpx.AsyncBaseTransport:
+    """Open a transport for a host that the operator chose, wherever it is. Raises `CertificatesUnusable`."""
+    certificates = create_tls_context()
+    return RoutedTransport(httpx.AsyncHTTPTransport(verify=certificates), certificates)
 
 
-class _NumberCheck:
-    """A hook of httpx that refuses requests to addresses in numbers that are not public."""
+def describe_routes(addresses: Iterable[str]) -> str:
+    """Say which way requests to some addresses go. Raises `ProxyUnusable` and `CertificatesUnusable`."""
+    create_tls_context()
+    rules = ProxyRules.from_environment()
+    proxied: dict[str, list[str]] = {}
+    for url in map(httpx.URL, addresses):
+        proxy = rules.find_proxy(url)
+        if proxy is not None:
+            shown = httpx.URL(proxy)
+            proxied.setdefault(f"{shown.scheme}://{shown.host}:{shown.port or ''}".rstrip(":"), []).append(
+                url.host
+            )
+    if not proxied:
+        return "Requests go directly."
+    routes = [f"{', '.join(dict.fromkeys(hosts))} through {proxy}" for proxy, hosts in proxied.items()]
+    return f"Requests go to {'; to '.join(routes)}."
 
-    def __init__(self, trusted_hosts: tuple[str, ...]) -> None:
-        self._trusted = {normalise_host(host) for host in trusted_hosts}
 
-    async def __call__(self, request: httpx.Request) -> None:
-        host = normalise_host(request.url.host)
-        if host in self._trusted:
-            return
-        address = parse_address(host)
-        is_refused = is_numeric(host) if address is None else not is_public(address)
-        if is_refused or host == "localhost" or host.endswith(".localhost"):
-            raise AddressRefused(f"{request.url.host} is not a public address.")
+def _refuse_numbers(trusted: frozenset[str], request: httpx.Request) -> None:
+    """Refuse a request through a proxy to an address in numbers that is not public."""
+    host = normalise_host(request.url.host)
+    if host in trusted:
+        return
+    address = parse_address(host)
+    is_refused = is_numeric(host) if address is None else not is_public(address)
+    if is_refused or host == "localhost" or host.endswith(".localhost"):
+        raise AddressRefused(f"{request.url.host} is not a public address.")
