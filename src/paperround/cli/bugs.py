@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from paperround.database import utc_now
 from paperround.errors import PaperroundError
 from paperround.postgres.folders import make_folder
+from paperround.private_files import Purpose, open_private_file
 from paperround.settings import Settings
 
 logger = structlog.get_logger(__name__)
@@ -41,8 +42,9 @@ def _append(number: str, error: BaseException) -> Path:
     folder = Settings().data_dir
     make_folder(folder)
     file = folder / FILE_NAME
-    fresh = os.O_TRUNC if file.exists() and file.stat().st_size > MAX_FILE_SIZE else 0
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | fresh, 0o600)
+    descriptor = open_private_file(file, Purpose.append)
     with os.fdopen(descriptor, "a", encoding="utf-8", errors="backslashreplace") as log:
+        if os.fstat(descriptor).st_size > MAX_FILE_SIZE:
+            os.ftruncate(descriptor, 0)
         log.write(f"{utc_now():%Y-%m-%dT%H:%M:%SZ} {number}\n{''.join(traceback.format_exception(error))}\n")
     return file

@@ -19,6 +19,7 @@ from paperround.database import Database, utc_now
 from paperround.digests import delivery, ledger, preview
 from paperround.digests.links import DigestLinks
 from paperround.mail import outbox_keys
+from paperround.private_files import Purpose, open_private_file
 from paperround.security_events import SecurityEvent, record_security_event
 from paperround.settings import Settings
 from paperround.text.email_address import normalise_email_address
@@ -58,8 +59,7 @@ def _write_preview(rendered: preview.DigestPreview, address: str, folder: Path) 
 def _write_private(file: Path, content: bytes) -> None:
     """Write a file that nobody else may read: it holds a reader's address and links that are theirs."""
     file.unlink(missing_ok=True)  # it may be an older one that others can read
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as output_file:
+    with os.fdopen(open_private_file(file, Purpose.new), "wb") as output_file:
         output_file.write(content)
 
 

@@ -33,6 +33,7 @@ from paperround.errors import PaperroundError
 from paperround.failures import is_out_of_room
 from paperround.postgres import EmbeddedPostgres
 from paperround.postgres.folders import make_folder, must_be_ours
+from paperround.private_files import Purpose, open_private_file
 from paperround.settings import Settings, environment_with
 from paperround.worker import jobs
 
@@ -212,7 +213,7 @@ def _hold_data_folder(folder: Path) -> Iterator[None]:
     make_folder(folder)
     file = folder / "up.lock"
     try:
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        descriptor = open_private_file(file, Purpose.lock)
     except OSError as error:
         raise CommandNotPossible(
             f"The data folder {folder} can't be written to ({error.strerror}).",

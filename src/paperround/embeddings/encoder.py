@@ -35,6 +35,7 @@ from paperround.embeddings.protocol import (
     read_body,
 )
 from paperround.errors import PaperroundError
+from paperround.private_files import Purpose, open_private_file
 from paperround.resources import usable_cores
 from paperround.settings import Settings
 
@@ -218,7 +219,8 @@ def open_listener(path: Path) -> Iterator[Socket]:
     A lock beside it is held as long, so that of two encoders the second is refused
     (EncoderRunning) and never takes the first one's address away.
     """
-    with path.with_name(f"{path.name}.lock").open("w") as lock, Socket(AF_UNIX, SOCK_STREAM) as listener:
+    lock_file = open_private_file(path.with_name(f"{path.name}.lock"), Purpose.lock)
+    with os.fdopen(lock_file, "w") as lock, Socket(AF_UNIX, SOCK_STREAM) as listener:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -18,6 +18,7 @@ from typing import Final
 from paperround.errors import PaperroundError
 from paperround.mail.errors import MailServerUnreachable
 from paperround.mail.message import to_bytes
+from paperround.private_files import Purpose, open_private_file
 
 FILE_NAME: Final = re.compile(r"(\d{8}T\d{6}\.\d{6})-[0-9a-f]{8}\.eml", re.ASCII)
 OUTBOX_RETENTION: Final = timedelta(days=30)
@@ -63,8 +64,7 @@ class Outbox:
         owner = ensure_private_folder(self.folder)
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{secrets.token_hex(4)}.eml"
         partial_file = self.folder / f".{name}"
-        descriptor = os.open(partial_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
+        with os.fdopen(open_private_file(partial_file, Purpose.new), "wb") as file:
             set_owner(file.fileno(), owner)
             file.write(body)
         partial_file.rename(self.folder / name)  # so that nobody reads half a message

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from paperround.mail.outbox import Outbox, ensure_private_folder, set_owner
+from paperround.private_files import Purpose, open_private_file
 from paperround.tokens import generate_token, hash_token
 
 KEY_LIFETIME: Final = timedelta(days=1)
@@ -30,9 +31,7 @@ def make_key(outbox: Outbox, *, now: datetime) -> str:
         if _is_expired(old, now=now):
             old.unlink(missing_ok=True)
     key = generate_token()
-    descriptor = os.open(
-        folder / hash_token(key), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600
-    )
+    descriptor = open_private_file(folder / hash_token(key), Purpose.new)
     try:
         set_owner(descriptor, owner)
     finally:

@@ -24,6 +24,7 @@ from paperround.postgres.cluster import PORT, ROLE, Cluster
 from paperround.postgres.errors import PostgresError
 from paperround.postgres.folders import make_folder, must_be_ours, socket_folder, socket_path
 from paperround.postgres.server import DATABASE, Server
+from paperround.private_files import Purpose, open_private_file
 
 # Reads a word from whoever started it. When that one dies without a word, the server is told to stop.
 WATCH = 'read -r word || kill -INT "$0"'
@@ -191,7 +192,7 @@ def _resolve(folder: Path) -> Path:
 
 def _open_lock(file: Path) -> int:
     try:
-        return os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        return open_private_file(file, Purpose.lock)
     except OSError as error:
         raise PostgresError(
             f"The lock file {file} can't be opened ({error}). Run Paperround as the user that owns the data "

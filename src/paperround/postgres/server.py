@@ -20,6 +20,7 @@ from paperround.postgres.account import Account
 from paperround.postgres.binaries import programs
 from paperround.postgres.cluster import PORT, ROLE, Cluster
 from paperround.postgres.errors import PostgresError
+from paperround.private_files import Purpose, open_private_file
 
 DATABASE = "paperround"
 FIND_DATABASE = "SELECT 1 FROM pg_database WHERE datname = %s"
@@ -97,9 +98,8 @@ class Server:
         return folder
 
     def _spawn(self, folder: Path) -> subprocess.Popen[bytes]:
-        self.log.touch(mode=0o600)  # it may quote what readers wrote
-        # Appending, so that trim_log can cut the file under a running server.
-        with self.log.open("ab") as log:
+        # It may quote what readers wrote. Appended to, since trim_log cuts the file under a running server.
+        with os.fdopen(open_private_file(self.log, Purpose.append), "ab") as log:
             return self.account.spawn(
                 folder / "postgres",
                 "-D",
