@@ -3,9 +3,11 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 	command -v $(name) >/dev/null && $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $(name))))
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
+COMPILE := .venv-tools/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--custom-compile-command 'make lock' --constraint constraints.txt
 WORKERS ?= 2
 
-.PHONY: help run test test-infinity lint format bench-ingest bench-search bench-digests torture torture-digests fuzz test-hosts check-image bench-relevance bench-matching bench-formulas bench-pages screenshots clean
+.PHONY: help run test test-infinity lint format lock sbom audit bench-ingest bench-search bench-digests torture torture-digests fuzz test-hosts check-image bench-relevance bench-matching bench-formulas bench-pages screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -66,13 +68,25 @@ torture: .venv/.installed-dev ## random faults of every kind for MINUTES=20, the
 fuzz: .venv/.installed-dev ## whatever comes from outside, in any shape, for MINUTES=10; what fails goes into the corpus (ONLY=target)
 	PYTHONPATH=tests $(BIN)/python -m fuzz --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
+lock: .venv-tools/.installed ## write down again the hashes of what gets installed, for the releases in constraints.txt
+	$(COMPILE) --extra telemetry --extra socks --excludes requirements/cuda.txt --no-emit-package torch --output-file requirements/run.lock pyproject.toml
+	$(COMPILE) --output-file requirements/tools.lock requirements/tools.in
+
+sbom: .venv-tools/.installed ## list what an installation is made of, with hashes (CycloneDX, paperround.cdx.json)
+	cat requirements/run.lock requirements/torch-cpu.lock | .venv-tools/bin/cyclonedx-py requirements \
+		--pyproject pyproject.toml --output-reproducible --output-file paperround.cdx.json -
+
+audit: .venv-tools/.installed ## ask the public databases for known weaknesses of what gets installed (needs the internet)
+	.venv-tools/bin/pip-audit --disable-pip --require-hashes --requirement requirements/run.lock --requirement requirements/torch-cpu.lock
+
 check-image: .venv/.installed-dev ## build the image and run it as docker-compose.yml says (as root, with podman and nginx)
 	PYTHONPATH=tests $(BIN)/python -m deploy.check_image
+
 test-hosts: .venv/.installed-dev ## hosts as network namespaces, PostgreSQL over TCP, one host cut off (as root)
 	HOSTS=1 $(BIN)/python -m pytest -s tests/hosts
 
 clean: ## remove the virtual environments; the data stay
-	rm -rf .venv .venv-infinity
+	rm -rf .venv .venv-infinity .venv-tools
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Paperround needs Python 3.11 or newer. Install it, or say where it is: make PYTHON=/path/to/python3"; exit 1; }
@@ -92,4 +106,9 @@ clean: ## remove the virtual environments; the data stay
 	$(PYTHON) -m venv --clear .venv-infinity
 	@echo "Installing Infinity (once; a minute or two) …"
 	@.venv-infinity/bin/python -m pip install --disable-pip-version-check --quiet --no-compile --requirement $<
+	@touch $@
+
+.venv-tools/.installed: requirements/tools.lock
+	$(PYTHON) -m venv --clear .venv-tools
+	@.venv-tools/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes --no-deps --requirement $<
 	@touch $@
