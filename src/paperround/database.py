@@ -41,6 +41,21 @@ POOLER_ADVICE: Final = (
     "A pooler such as PgBouncer stands between, which our connections can't go through: name PostgreSQL's "
     "own address in PAPERROUND_DATABASE_URL."
 )
+CERTIFICATE_SIGNS: Final = (
+    "certificate verify failed", "root certificate", "server certificate", "could not load certificate",
+)  # fmt: skip
+CERTIFICATE_ADVICE: Final = (
+    "Nothing was sent to it. Either another server answers there, or PAPERROUND_DATABASE_URL has another "
+    "address than the server's certificate, or its sslrootcert isn't the certificate of who signed that."
+)
+TLS_SIGNS: Final = ("no encryption", "does not support SSL")
+TLS_ADVICE: Final = (
+    "One side wants TLS and the other doesn't: `sslmode` in PAPERROUND_DATABASE_URL says what we want, "
+    "pg_hba.conf and `ssl` what the server wants."
+)
+REQUIREMENT_ADVICE: Final = (
+    f"Paperround needs PostgreSQL {MIN_POSTGRES_VERSION} or newer, with pgvector 0.8 or newer installed."
+)
 
 ReadSession = NewType("ReadSession", AsyncSession)
 WriteSession = NewType("WriteSession", ReadSession)  # also usable wherever reading is enough
@@ -123,6 +138,11 @@ class DatabaseUnavailable(PaperroundError):
             return cls(f"The database's schema doesn't fit: {words}.", advice="Run `paperround db upgrade`.")
         if any(sign in words for sign in POOLER_SIGNS):
             return cls(f"The database can't be used: {words}.", advice=POOLER_ADVICE)
+        for signs, advice in ((CERTIFICATE_SIGNS, CERTIFICATE_ADVICE), (TLS_SIGNS, TLS_ADVICE)):
+            if any(sign in words for sign in signs):
+                return cls(f"The database can't be used: {words}.", advice=advice)
+        if isinstance(cause, psycopg.errors.FeatureNotSupported | psycopg.errors.UndefinedFile):
+            return cls(f"The database lacks something: {words}.", advice=REQUIREMENT_ADVICE)
         if isinstance(cause, psycopg.errors.DiskFull):
             return cls(f"The database has no room left: {words}.", advice="Make room on its disk.")
         return cls(f"The database can't be used: {words}.")

@@ -86,6 +86,8 @@ def _is_outage(error: BaseException | None) -> bool:
         return True
     if isinstance(error, psycopg.errors.UndefinedFunction | psycopg.errors.InsufficientPrivilege):
         return True
+    if isinstance(error, psycopg.errors.FeatureNotSupported | psycopg.errors.UndefinedFile):
+        return True  # an extension, or what a newer server has
     if isinstance(error, psycopg.errors.ReadOnlySqlTransaction | psycopg.InterfaceError):
         return True
     is_statement = isinstance(error, psycopg.Error) and error.sqlstate is not None

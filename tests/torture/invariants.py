@@ -11,13 +11,14 @@ from typing import Any
 from paperround.papers.heat import VoteCount, heat
 
 from torture.readers import Readers
-from torture.world import LINKS, World
+from torture.site import LINKS, Site
+from torture.world import World
 
 HALF_LIFE = timedelta(hours=24)
 DONE = ("sent", "failed", "uncertain")
 
 
-def settle(world: World, *, seconds: float = 240) -> list[str]:
+def settle(world: Site, *, seconds: float = 240) -> list[str]:
     """Wait until the work is done; what is still not done is a violation."""
     try:
         world.until(lambda: world.get("/readyz").status_code == 200, "the site is ready", seconds=seconds)
@@ -34,7 +35,7 @@ def settle(world: World, *, seconds: float = 240) -> list[str]:
     return []
 
 
-def find_violations(world: World, readers: Readers) -> list[str]:
+def find_violations(world: Site, readers: Readers) -> list[str]:
     of_world = (
         lists_not_read, wrong_papers, wrong_heats, papers_without_vector, stuck_jobs, wrong_deliveries,
         doubled_periods, wrong_local_votes, wrong_topic_days, open_transactions,
@@ -46,7 +47,7 @@ def find_violations(world: World, readers: Readers) -> list[str]:
     ]
 
 
-def lists_not_read(world: World) -> list[str]:
+def lists_not_read(world: Site) -> list[str]:
     """Each day's listings are what the feed says now: nothing lost, nothing from nowhere."""
     wrong = []
     rows = world.rows("SELECT day, paper_id FROM listings WHERE feed = 'huggingface'")
@@ -61,7 +62,7 @@ def lists_not_read(world: World) -> list[str]:
     return wrong
 
 
-def wrong_papers(world: World) -> list[str]:
+def wrong_papers(world: Site) -> list[str]:
     """Titles, abstracts and votes are the feed's of the last reading."""
     rows = {
         row[0]: row[1:] for row in world.rows("SELECT id, title, abstract, upvotes, comments FROM papers")
@@ -79,7 +80,7 @@ def wrong_papers(world: World) -> list[str]:
     return wrong[:5]
 
 
-def wrong_heats(world: World) -> list[str]:
+def wrong_heats(world: Site) -> list[str]:
     """Heat recomputed from signals and votes is the heat that is stored."""
     signals: dict[str, list[VoteCount]] = {}
     for paper_id, at, upvotes in world.rows(
@@ -99,7 +100,7 @@ def wrong_heats(world: World) -> list[str]:
     return wrong[:5]
 
 
-def papers_without_vector(world: World) -> list[str]:
+def papers_without_vector(world: Site) -> list[str]:
     (number,) = world.rows(
         "SELECT count(*) FROM papers p WHERE NOT EXISTS (SELECT FROM embeddings e "
         "WHERE e.paper_id = p.id AND e.text_hash = p.text_hash AND e.vector IS NOT NULL)"
@@ -107,7 +108,7 @@ def papers_without_vector(world: World) -> list[str]:
     return [f"{number} papers have no vector of their present text"] if number else []
 
 
-def stuck_jobs(world: World) -> list[str]:
+def stuck_jobs(world: Site) -> list[str]:
     """A job may run or wait for a short time; nothing runs whose worker is gone."""
     (number,) = world.rows(
         "SELECT count(*) FROM jobs.procrastinate_jobs j WHERE status = 'doing' AND NOT EXISTS "
@@ -117,7 +118,7 @@ def stuck_jobs(world: World) -> list[str]:
     return [f"{number} jobs run without a worker"] if number else []
 
 
-def unfinished_deliveries(world: World) -> int:
+def unfinished_deliveries(world: Site) -> int:
     (number,) = world.rows("SELECT count(*) FROM deliveries WHERE state <> ALL (%s)", list(DONE))[0]
     (due,) = world.rows("SELECT count(*) FROM subscriptions WHERE state = 'active' AND next_due_at <= now()")[
         0
@@ -125,7 +126,7 @@ def unfinished_deliveries(world: World) -> int:
     return int(number) + int(due)
 
 
-def wrong_deliveries(world: World) -> list[str]:
+def wrong_deliveries(world: Site) -> list[str]:
     """Nobody was sent a digest twice; what is `sent` was taken; what was taken is `sent` or in doubt."""
     taken = world.sink.ids()
     states = dict(world.rows("SELECT id, state FROM deliveries"))
@@ -142,7 +143,7 @@ def wrong_deliveries(world: World) -> list[str]:
     return wrong[:8]
 
 
-def doubled_periods(world: World) -> list[str]:
+def doubled_periods(world: Site) -> list[str]:
     """No subscription has two deliveries of one period."""
     (number,) = world.rows(
         "SELECT count(*) FROM (SELECT subscription_id, period FROM deliveries "
@@ -151,7 +152,7 @@ def doubled_periods(world: World) -> list[str]:
     return [f"{number} subscriptions have two deliveries of one period"] if number else []
 
 
-def forgotten_digests(world: World, readers: Readers) -> list[str]:
+def forgotten_digests(world: Site, readers: Readers) -> list[str]:
     """Each subscription that fell due has a delivery."""
     (planned,) = world.rows(
         "SELECT count(DISTINCT s.id) FROM deliveries d JOIN subscriptions s ON s.id = d.subscription_id "
@@ -163,7 +164,7 @@ def forgotten_digests(world: World, readers: Readers) -> list[str]:
     )
 
 
-def lost_votes(world: World, readers: Readers) -> list[str]:
+def lost_votes(world: Site, readers: Readers) -> list[str]:
     """What a reader was told was done is in the tables."""
     return _differences(
         readers.votes,
@@ -172,7 +173,7 @@ def lost_votes(world: World, readers: Readers) -> list[str]:
     )
 
 
-def lost_reading_lists(world: World, readers: Readers) -> list[str]:
+def lost_reading_lists(world: Site, readers: Readers) -> list[str]:
     return _differences(
         readers.saved,
         world.rows("SELECT r.email, s.paper_id FROM saved_papers s JOIN readers r ON r.id = s.reader_id"),
@@ -191,7 +192,7 @@ def _differences(
     ][:5]
 
 
-def lost_topics(world: World, readers: Readers) -> list[str]:
+def lost_topics(world: Site, readers: Readers) -> list[str]:
     """A topic that a reader was told is kept is kept, once for each time that they asked."""
     stored = Counter(world.rows("SELECT r.email FROM topics t JOIN readers r ON r.id = t.reader_id"))
     return [
@@ -201,7 +202,7 @@ def lost_topics(world: World, readers: Readers) -> list[str]:
     ]
 
 
-def wrong_local_votes(world: World) -> list[str]:
+def wrong_local_votes(world: Site) -> list[str]:
     (number,) = world.rows(
         "SELECT count(*) FROM papers p WHERE local_upvotes <> "
         "(SELECT count(*) FROM upvotes u WHERE u.paper_id = p.id)"
@@ -209,13 +210,13 @@ def wrong_local_votes(world: World) -> list[str]:
     return [f"{number} papers count other votes than they have"] if number else []
 
 
-def wrong_topic_days(world: World) -> list[str]:
+def wrong_topic_days(world: Site) -> list[str]:
     """Stored matches are of topics and papers that are there."""
     (number,) = world.rows("SELECT count(*) FROM topic_days WHERE topic_id NOT IN (SELECT id FROM topics)")[0]
     return [f"{number} stored days are of no topic"] if number else []
 
 
-def open_transactions(world: World) -> list[str]:
+def open_transactions(world: Site) -> list[str]:
     """No transaction stays open with nobody working in it."""
     rows = world.rows(
         "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%%' "

@@ -11,7 +11,7 @@ from contextlib import suppress
 import httpx
 import psycopg
 
-from torture.world import World
+from torture.site import Site
 
 TOPICS = ("quiet networks and noise", "protein folding", "robot hands", "market prices", "maps of weather")
 FIELD = re.compile(r'name="csrf" value="([^"]+)"')
@@ -21,7 +21,7 @@ LINK = re.compile(r"https?://\S+/sign-in/[A-Za-z0-9_.~-]+")
 class Readers:
     """Some browsers that are signed in. `done` counts what succeeded."""
 
-    def __init__(self, world: World, *, number: int = 4) -> None:
+    def __init__(self, world: Site, *, number: int = 4) -> None:
         self.world = world
         self.chance = random.Random(world.chance.random())
         self.done: Counter[str] = Counter()

@@ -9,44 +9,26 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
-
-import httpx
-import psycopg
 
 from paperround import schema
-from paperround.digests.links import DigestLinks
 from paperround.postgres import EmbeddedPostgres
-from paperround.tokens import Signer
 
 from support.feed_server import running_http_server
 from support.sites import free_port
-from torture.feed import GrowingFeed
-from torture.sink import FaultySink
+from torture.site import Site
 
 DISK = "1500m"
-SECRET_KEY = "a key that signs what is sent while the program is tortured"
-MAIL_FROM = "Paperround <papers@example.org>"
-LINKS = DigestLinks(
-    Signer([SECRET_KEY]), "http://127.0.0.1", MAIL_FROM, "example.org", "papers@example.org", False
-)
 PROCESSES = ("web", "worker", "clock", "encoder")
 
 
-class World:
-    """The processes, and how to look into them. `faults` counts what was done to them."""
+class World(Site):
+    """The processes, and how to look into them."""
 
     def __init__(self, chance: random.Random, *, extra_workers: int) -> None:
-        self.chance = chance
+        super().__init__(chance)
         self.extra_workers = extra_workers
-        self.feed = GrowingFeed(random.Random(chance.random()))
-        self.sink = FaultySink(random.Random(chance.random()))
-        self.faults: Counter[str] = Counter()
         self.folder = Path(tempfile.mkdtemp(prefix="paperround-torture-"))
         self.folder.chmod(0o755)
         self.disk = self.folder / "disk"
@@ -83,19 +65,15 @@ class World:
     @property
     def environment(self) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PAPERROUND_")}
-        return inherited | {
-            "PAPERROUND_DATA_DIR": str(self.data),
-            "PAPERROUND_HUGGINGFACE_URL": self.feed_url,
-            "PAPERROUND_PORT": str(self.port),
-            "PAPERROUND_PUBLIC_URL": self.url,
-            "PAPERROUND_CATCH_UP_DAYS": str(self.feed.days - 1),
-            "PAPERROUND_READ_EVERY": "00:01:00",
-            "PAPERROUND_FEED_RATE": "0",
-            "PAPERROUND_SMTP_URL": f"smtp://127.0.0.1:{self.sink.port}?tls=off",
-            "PAPERROUND_MAIL_FROM": MAIL_FROM,
-            "PAPERROUND_SECRET_KEY": SECRET_KEY,
-            "PAPERROUND_LOG_FORMAT": "json",
-        }
+        return (
+            inherited
+            | self.settings
+            | {
+                "PAPERROUND_DATA_DIR": str(self.data),
+                "PAPERROUND_HUGGINGFACE_URL": self.feed_url,
+                "PAPERROUND_PORT": str(self.port),
+            }
+        )
 
     @property
     def url(self) -> str:
@@ -147,9 +125,6 @@ class World:
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, cwd=self.folder,
             )  # fmt: skip
 
-    def get(self, path: str) -> httpx.Response:
-        return httpx.get(f"{self.url}{path}", timeout=30)
-
     def pids(self, name: str = "") -> list[int]:
         """Live processes of this data folder whose command line has `name`."""
         pids = []
@@ -180,26 +155,3 @@ class World:
     @property
     def database_url(self) -> str:
         return EmbeddedPostgres(self.data).url.replace("postgresql+psycopg://", "postgresql://")
-
-    @contextmanager
-    def database(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
-        with psycopg.connect(self.database_url, connect_timeout=10, autocommit=True) as connection:
-            yield connection
-
-    def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        with self.database() as connection:
-            return connection.execute(query, parameters).fetchall()
-
-    def execute(self, query: str, *parameters: Any) -> None:
-        with self.database() as connection:
-            connection.execute(query, parameters)
-
-    def until(self, condition: Callable[[], object], what: str, *, seconds: float = 120) -> None:
-        """Wait for it; what the database or the site cannot say meanwhile counts as "not yet"."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            with suppress(httpx.HTTPError, psycopg.Error):
-                if condition():
-                    return
-            time.sleep(0.25)
-        raise TimeoutError(f"not within {seconds:.0f} s: {what}")
