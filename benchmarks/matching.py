@@ -29,6 +29,7 @@ from paperround import schema
 from paperround.database import Database, build_conninfo
 from paperround.embeddings.client import Vectors
 from paperround.postgres import EmbeddedPostgres
+from paperround.resources import use_one_thread_for_products
 from paperround.topics import corpus
 from paperround.topics.edition_matches import match_edition
 from paperround.topics.matcher import match_papers
@@ -129,6 +130,7 @@ async def one_by_one(database: Database, day: date) -> float:
 
 async def main(url: str, folder: Path, topics: int) -> None:
     gc.set_threshold(*GC_THRESHOLDS)
+    use_one_thread_for_products()
     async with Database(url) as database:
         await fill(database, folder)
         done, seconds = await timed_edition(database, FIRST)

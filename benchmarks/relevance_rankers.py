@@ -15,8 +15,8 @@ from sklearn.svm import LinearSVC
 
 from paperround.embeddings import bundled_model
 from paperround.topics.model import scorer
-from paperround.topics.model.fit import FitMatrix, compute_fits, rank_papers
 from paperround.topics.model.fit_constants import SHIPPED_CONSTANTS
+from paperround.topics.model.fit_matrix import FitMatrix, compute_fits, rank_papers
 from paperround.topics.model.scorer import Direction, PaperMatrix, TopicProfile
 from paperround.topics.model.statistics import Statistics
 from paperround.topics.model.topic_model import build_model

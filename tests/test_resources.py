@@ -6,10 +6,14 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import threadpoolctl
 
 from paperround import resources
 
+assert np.__version__  # loads the library of products
+BLAS = threadpoolctl.ThreadpoolController()
 INSTALLED = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
@@ -64,3 +68,9 @@ def test_hyperthreads_of_one_core_count_once(
         folder.mkdir(parents=True)
         (folder / "thread_siblings_list").write_text(siblings)
     assert resources.usable_cores() == 2
+
+
+def test_products_run_in_the_thread_that_asks_for_them() -> None:
+    with threadpoolctl.threadpool_limits(limits=2, user_api="blas"):
+        resources.use_one_thread_for_products()
+        assert {pool["num_threads"] for pool in BLAS.select(user_api="blas").info()} == {1}

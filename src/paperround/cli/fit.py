@@ -10,6 +10,7 @@ import typer
 
 from paperround.cli.context import console, encoder_socket, load_settings, open_database
 from paperround.embeddings.encoder_process import connect_encoder
+from paperround.resources import use_one_thread_for_products
 from paperround.settings import Settings
 from paperround.topics.judgments import Calibration, calibrate_model, parse_judgments
 from paperround.topics.model.bands import Band
@@ -36,6 +37,7 @@ def fit(
     The constants are kept with the model. Topics are matched again with them in the next minutes.
     """
     settings = load_settings("fit")
+    use_one_thread_for_products()
     done = asyncio.run(_calibrate(settings, judgments))
     console.print(
         f"{done.model} was calibrated on {len(done.after.grades):,} pairs of {done.topics:,} topics"

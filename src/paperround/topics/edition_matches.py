@@ -23,8 +23,8 @@ from paperround.topics.corpus import StatisticsVersion, load_current_version
 from paperround.topics.matcher import list_liked
 from paperround.topics.model.bands import Band
 from paperround.topics.model.batch import BatchTopic, CandidatePaper, build_matrix, match_topics
-from paperround.topics.model.fit import FitMatrix
 from paperround.topics.model.fit_constants import FitConstants
+from paperround.topics.model.fit_matrix import FitMatrix
 from paperround.topics.model.match import Match, TopicQuery
 from paperround.topics.model.reasons import LikedVectors
 from paperround.topics.model.rules import TopicRules

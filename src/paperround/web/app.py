@@ -15,6 +15,7 @@ from paperround import __version__, schema, traces
 from paperround.database import Database
 from paperround.embeddings.client import EncoderClient
 from paperround.papers import doi
+from paperround.resources import use_one_thread_for_products
 from paperround.search.query_vectors import QUERY_ENCODING_TIMEOUT, QueryEncoder
 from paperround.settings import Settings
 from paperround.text.links import list_public_links
@@ -80,6 +81,7 @@ PAGES: Final = (
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings, encoder_socket = app.state.settings, app.state.encoder_socket
+    use_one_thread_for_products()
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(
             Database(

@@ -30,6 +30,7 @@ from paperround.feeds.registry import open_feed
 from paperround.library import submission_fetcher
 from paperround.mail import open_mailer, open_outbox
 from paperround.papers import half_life, readings
+from paperround.resources import use_one_thread_for_products
 from paperround.search import word_counts
 from paperround.settings import FeedName, Settings
 from paperround.tokens import load_signer
@@ -200,6 +201,7 @@ async def work(
     start takes it up again.
     """
     gc.set_threshold(*GC_THRESHOLDS)
+    use_one_thread_for_products()
     async with AsyncExitStack() as stack:
         app = await stack.enter_async_context(_open_app(settings, database))
         stack.enter_context(metrics.serve(settings.metrics_host, settings.worker_metrics_port))

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paperround.topics.model import fit
+from paperround.topics.model import fit, fit_matrix
 from paperround.topics.model.bands import BAND_FLOORS, Band, find_band, rank_band
 from paperround.topics.model.codec import decode_model, encode_model
-from paperround.topics.model.fit import EMPTY_FIT, FitMatrix
+from paperround.topics.model.expansion import sign_row
+from paperround.topics.model.fit import EMPTY_FIT
 from paperround.topics.model.fit_constants import SHIPPED_CONSTANTS, WORDS_ALONE, FitConstants
+from paperround.topics.model.fit_matrix import FitMatrix
 from paperround.topics.model.scorer import PaperMatrix, TopicProfile
 from paperround.topics.model.statistics import Statistics
 from paperround.topics.model.terms import fold_phrase, fold_plural
@@ -43,14 +45,14 @@ profiles = st.builds(
 
 
 def fits_of(profile: TopicProfile, constants: FitConstants = CONSTANTS) -> np.ndarray:
-    return fit.compute_fits([fit.build_fit(CATALOGUE, profile, constants)], PAPERS)[0]
+    return fit_matrix.compute_fits([fit.build_fit(CATALOGUE, profile, constants)], PAPERS)[0]
 
 
 @given(profiles)
 def test_fits_are_probabilities_and_many_topics_at_once_fit_as_each_alone(profile: TopicProfile) -> None:
     others = [fit.build_fit(CATALOGUE, profile_of("bee hive", {3}), CONSTANTS), EMPTY_FIT]
     one = fit.build_fit(CATALOGUE, profile, CONSTANTS)
-    together = fit.compute_fits([others[0], one, others[1]], PAPERS)
+    together = fit_matrix.compute_fits([others[0], one, others[1]], PAPERS)
     assert together[1] == pytest.approx(fits_of(profile), abs=1e-4)
     assert ((together >= 0) & (together <= 1)).all()
     assert together[2].max() < 1e-6
@@ -61,7 +63,7 @@ def test_a_stored_model_fits_and_scores_the_same(profile: TopicProfile) -> None:
     model = build_model(CATALOGUE, profile, CONSTANTS)
     again = decode_model(encode_model(model), CONSTANTS.digest)
     assert again is not None
-    both = fit.compute_fits([model.fit, again.fit], PAPERS)
+    both = fit_matrix.compute_fits([model.fit, again.fit], PAPERS)
     assert both[0] == pytest.approx(both[1], abs=0.02)
     assert np.array_equal(model.fit.reasons.columns, again.fit.reasons.columns)
 
@@ -82,11 +84,14 @@ def test_a_stored_model_of_other_constants_or_of_the_release_before_is_made_agai
 def test_a_paper_does_not_speak_for_itself(place: int) -> None:
     """Its own phrases are taken out of what the surest papers say of the topic."""
     one = fit.build_fit(CATALOGUE, profile_of("river delta", set()), CONSTANTS)
-    signature = fit.sign_row(VIEWS[place].words)
+    signature = sign_row(VIEWS[place].words)
     own = float(one.own_parts.parts[one.own_parts.signatures == signature].sum())
     elsewhere = FitMatrix(PAPERS.papers, PAPERS.lengths, PAPERS.term_places, PAPERS.said, PAPERS.titles, {})
-    apart = fit.compute_logits([one], elsewhere)[0, place] - fit.compute_logits([one], PAPERS)[0, place]
-    twins = [n for n in range(len(VIEWS)) if fit.sign_row(VIEWS[n].words) == signature]
+    apart = (
+        fit_matrix.compute_logits([one], elsewhere)[0, place]
+        - fit_matrix.compute_logits([one], PAPERS)[0, place]
+    )
+    twins = [n for n in range(len(VIEWS)) if sign_row(VIEWS[n].words) == signature]
     if place == twins[-1]:
         assert apart == pytest.approx(own, abs=1e-3)
 

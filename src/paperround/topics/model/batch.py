@@ -11,7 +11,7 @@ import numpy as np
 
 from paperround.topics.model import scorer
 from paperround.topics.model.bands import BAND_FLOORS, Band, find_band, rank_band
-from paperround.topics.model.fit import FitMatrix, compute_fits, rank_papers
+from paperround.topics.model.fit_matrix import FitMatrix, compute_fits, rank_papers
 from paperround.topics.model.match import CLOSE_IN_MEANING, Match, Reason, ReasonKind
 from paperround.topics.model.reasons import (
     LikedVectors,

@@ -12,8 +12,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from paperround.topics.model.bands import BAND_FLOORS, Band
-from paperround.topics.model.fit import FitMatrix, build_fit, compute_fits, compute_logits
+from paperround.topics.model.fit import build_fit
 from paperround.topics.model.fit_constants import FitConstants, LogitConstants, Stages
+from paperround.topics.model.fit_matrix import FitMatrix, compute_fits, compute_logits
 from paperround.topics.model.scorer import PaperMatrix, TopicProfile
 from paperround.topics.model.sparse import Floats
 from paperround.topics.model.statistics import PaperViews, Statistics

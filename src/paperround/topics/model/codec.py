@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from paperround.topics.model.fit import EMPTY_FIT, FitDirection, OwnParts
+from paperround.topics.model.expansion import OwnParts
+from paperround.topics.model.fit import EMPTY_FIT, FitDirection
 from paperround.topics.model.scorer import EMPTY_DIRECTION, RARITIES, Direction
 from paperround.topics.model.sparse import Row
 from paperround.topics.model.topic_model import TopicModel

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from typing import Any, Final, NamedTuple, Self
 from zlib import crc32
 
@@ -51,8 +52,8 @@ class FitConstants:
     def to_json(self) -> dict[str, Any]:
         """Describe the constants as JSON, which `from_json` reads."""
         return {
-            name: {"first": asdict(stages.first), "second": asdict(stages.second)}
-            for name, stages in vars(self).items()
+            field.name: {name: asdict(stage) for name, stage in getattr(self, field.name)._asdict().items()}
+            for field in fields(self)
         }
 
     @classmethod
@@ -65,7 +66,7 @@ class FitConstants:
             }
         )
 
-    @property
+    @cached_property
     def digest(self) -> int:
         """A number of 32 bits that tells sets of constants apart."""
         return crc32(json.dumps(self.to_json(), sort_keys=True).encode())

@@ -87,11 +87,9 @@ def _weigh_own(statistics: Statistics, own: Row, said: float) -> Row:
 def _weigh_others(statistics: Statistics, own: Row, expansion: Row, holders: Sequence[Row]) -> Row:
     """Weigh phrases that several of the surest papers have, and few of all."""
     rare = _is_rare(statistics, expansion, MAX_SHARE, MIN_PAPERS) & ~np.isin(expansion.columns, own.columns)
-    expansion = _keep(expansion, expansion.weights, rare & (expansion.weights > 0))
     columns = np.sort(np.concatenate([row.columns for row in holders] or [own.columns[:0]]))
     counts = columns.searchsorted(expansion.columns, "right") - columns.searchsorted(expansion.columns)
+    expansion = _keep(expansion, expansion.weights, rare & (counts >= MIN_HOLDERS) & (expansion.weights > 0))
     phrases = statistics.vocabulary.phrases
     telling = np.array([FILLER.isdisjoint(phrases[column].split()) for column in expansion.columns], bool)
-    return _keep(
-        expansion, expansion.weights * _rarity(statistics, expansion), telling & (counts >= MIN_HOLDERS)
-    )
+    return _keep(expansion, expansion.weights * _rarity(statistics, expansion), telling)
