@@ -184,3 +184,26 @@ def test_a_public_url_under_a_path_is_refused_with_what_to_write(rest: str) -> N
 @pytest.mark.parametrize("url", ["https://papers.example.org", "http://[::1]:8000/", "https://a:8443"])
 def test_a_public_url_of_a_host_alone_is_accepted(url: str) -> None:
     assert settings(public_url=url).address == url.rstrip("/")
+
+
+def test_settings_are_read_again_from_the_texts_that_a_child_gets(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = settings(
+        database_url="postgresql://u:p@db/papers",
+        secret_key="a" * 32 + "," + "b" * 32,
+        trusted_proxies="10.0.0.0/8, fd00::/8",
+        allowed_hosts="papers.example,other.example",
+        feeds="huggingface,arxiv",
+        arxiv_categories="cs.AI,astro-ph",
+        arxiv_interval="PT1.5S",
+        read_every="02:30:00",
+        public_url="https://papers.example.org",
+        data_dir="/srv/pa pers",
+        trending_half_life_hours=12.5,
+        site_name="Zeitungen, täglich",
+        mail_from="Papers <papers@example.org>",
+        port=9000,
+        encoder_url=None,
+    )
+    for name, value in given.to_environment().items():
+        monkeypatch.setenv(f"PAPERROUND_{name.upper()}", value)
+    assert settings() == given

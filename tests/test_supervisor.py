@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from paperround import supervisor
 from paperround.errors import PaperroundError
+from paperround.privileges import Launch
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 
@@ -91,7 +92,7 @@ async def test_a_child_that_cannot_be_started_is_tried_again(
 
     monkeypatch.setattr(supervisor, "spawn", spawn)
     with capture_logs() as log:
-        await asyncio.wait_for(supervisor.keep_running("web", ["web"], {}, stop), 30)
+        await asyncio.wait_for(supervisor.keep_running("web", Launch(("paperround", "web"), {}), stop), 30)
     assert attempts == 3
     assert all("can't be started" in line["event"] for line in log)
 

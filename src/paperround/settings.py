@@ -268,6 +268,11 @@ class Settings(BaseSettings):
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 (compared, not bound)
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
+    def to_environment(self) -> dict[str, str]:
+        """Return what is set as texts by name, from which the same settings can be read again."""
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        return {name: _to_text(value) for name, value in given.items() if value is not None}
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -281,6 +286,14 @@ class Settings(BaseSettings):
         if file == DEFAULT_ENV_FILE:
             dotenv_settings = DotEnvSettingsSource(settings_cls, env_file=find_env_file())
         return init_settings, env_settings, SecretFiles(settings_cls), dotenv_settings
+
+
+def _to_text(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, timedelta):
+        return f"PT{value.total_seconds()}S"
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def environment_with(**settings: str) -> dict[str, str]:

@@ -6,10 +6,9 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
@@ -17,6 +16,7 @@ import structlog
 from paperround.errors import PaperroundError
 from paperround.failures import REMINDER_INTERVAL, explain, is_out_of_room, summarise
 from paperround.postgres import EmbeddedPostgres
+from paperround.privileges import Launch
 
 logger = structlog.get_logger(__name__)
 
@@ -27,14 +27,12 @@ STEADY_AFTER: Final = 60.0  # seconds after which a start counts as good
 MAX_OUTAGE_DELAY: Final = 5.0  # seconds between two attempts to reach what is away
 
 
-async def keep_running(
-    name: str, arguments: Sequence[str], environment: Mapping[str, str], stop: asyncio.Event
-) -> None:
-    """Run `paperround ARGUMENTS` and start it again whenever it ends, until `stop` is set."""
+async def keep_running(name: str, launch: Launch, stop: asyncio.Event) -> None:
+    """Run a process and start it again whenever it ends, until `stop` is set."""
     wait = FIRST_RESTART_DELAY
     while not stop.is_set():
         started = time.monotonic()
-        code = await _run_once(name, arguments, environment, stop)
+        code = await run_once(name, launch, stop)
         if stop.is_set():
             return
         wait = (
@@ -47,12 +45,10 @@ async def keep_running(
         await _sleep_unless_stopped(wait, stop)
 
 
-async def _run_once(
-    name: str, arguments: Sequence[str], environment: Mapping[str, str], stop: asyncio.Event
-) -> int | None:
+async def run_once(name: str, launch: Launch, stop: asyncio.Event) -> int | None:
     """Run a child until it ends or `stop` is set. Returns its exit code, or None if it could not start."""
     try:
-        child = await spawn(arguments, environment)
+        child = await spawn(launch)
     except OSError as error:
         logger.error("can't be started; next try soon", child=name, error=str(error))  # noqa: TRY400
         return None
@@ -64,20 +60,21 @@ async def _run_once(
     return child.returncode
 
 
-async def spawn(arguments: Sequence[str], environment: Mapping[str, str]) -> asyncio.subprocess.Process:
+async def spawn(launch: Launch) -> asyncio.subprocess.Process:
     """Start a child process.
 
     It has a session of its own, so that Ctrl-C reaches only us, and a lifeline, so that it ends with us.
     """
+    account = launch.account
     return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "paperround",
-        *arguments,
+        *launch.command,
         "--lifeline",
         stdin=asyncio.subprocess.PIPE,
-        env=dict(environment),
+        env=dict(launch.environment),
         start_new_session=True,
+        user=account.uid if account else None,
+        group=account.gid if account else None,
+        extra_groups=[] if account else None,
     )
 
 

@@ -20,6 +20,7 @@ import pytest
 
 from paperround.database import utc_now
 from paperround.postgres import EmbeddedPostgres
+from paperround.postgres.account import server_account
 
 from support.commands import command_environment
 from support.factories import feed_record
@@ -144,6 +145,10 @@ def test_one_command_serves_todays_papers_and_stops_without_a_trace(up: Up, feed
     assert len(up.get("/api/v1/papers/2603.00007/similar").json()["papers"]) == 10
     assert "Patient Gradients" in up.get("/papers").text
     assert "40" in up.command("status").stdout
+    names = ("-m paperround web", "-m paperround clock", "-m paperround worker", "-m paperround encoder")
+    arguments = [name.replace(" ", "\0") for name in names]
+    users = {Path(f"/proc/{pid}").stat().st_uid for name in arguments for pid in up.processes(name)}
+    assert users == {server_account().uid}  # ourselves, unless we are root
     up.interrupt()
     assert up.processes() == []
 

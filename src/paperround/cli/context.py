@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
-from paperround import logs, schema, supervisor
+from paperround import logs, privileges, schema, supervisor
 from paperround.database import Database
 from paperround.errors import PaperroundError
 from paperround.outbound.client import describe_routes
@@ -112,4 +112,4 @@ async def open_database(
 
 def encoder_socket(settings: Settings) -> Path:
     """The Unix socket of this machine's own encoder."""
-    return socket_folder(settings.data_dir) / "encoder.sock"
+    return socket_folder(settings.data_dir, privileges.find_service_account()) / "encoder.sock"

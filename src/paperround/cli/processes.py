@@ -8,15 +8,15 @@ import os
 import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, NoReturn
 
 import typer
 
 from paperround import clock as timetable
-from paperround import schema, supervisor
+from paperround import privileges, schema, supervisor
 from paperround.cli.context import (
     CommandNotPossible,
     attach_database,
@@ -34,7 +34,8 @@ from paperround.failures import is_out_of_room
 from paperround.postgres import EmbeddedPostgres
 from paperround.postgres.folders import make_folder, must_be_ours
 from paperround.private_files import Purpose, open_private_file
-from paperround.settings import Settings, environment_with
+from paperround.privileges import Launch, plan_launch
+from paperround.settings import Settings
 from paperround.worker import jobs
 
 CHILDREN: Final = ("web", "clock", "worker", "encoder")
@@ -50,6 +51,7 @@ def up() -> None:
     settings = load_settings("up")
     require_usable_network(settings)
     with _hold_data_folder(settings.data_dir):
+        _require_permitted_ports(settings)
         _require_free_port(settings)
         if settings.database_url:
             asyncio.run(_supervise(settings, settings.database_url.get_secret_value(), None))
@@ -66,6 +68,9 @@ def web(lifeline: Lifeline = False) -> None:
     """Serve the pages and the API."""
     settings = load_settings("web", lifeline=lifeline)
     require_usable_network(settings)
+    if _runs_as_root(lifeline):
+        _require_permitted_ports(settings)
+        _run_as_service_account(settings, "web")
     with attach_database(settings) as url:
         serve_web(settings, url)
 
@@ -83,6 +88,9 @@ def worker(lifeline: Lifeline = False) -> None:
     """Read feeds, embed papers, match topics and send mail. Any number may run, on any number of hosts."""
     settings = load_settings("worker", lifeline=lifeline)
     require_usable_network(settings)
+    if _runs_as_root(lifeline):
+        _require_permitted_ports(settings)
+        _run_as_service_account(settings, "worker")
     asyncio.run(_work(settings))
 
 
@@ -95,7 +103,10 @@ async def _work(settings: Settings) -> None:
 @app.command(epilog="Example: PAPERROUND_DATABASE_URL=postgresql://db/papers paperround clock")
 def clock(lifeline: Lifeline = False) -> None:
     """Put jobs on the queue when they are due. One clock is enough, and two do no harm."""
-    asyncio.run(_tick(load_settings("clock", lifeline=lifeline)))
+    settings = load_settings("clock", lifeline=lifeline)
+    if _runs_as_root(lifeline):
+        _run_as_service_account(settings, "clock")
+    asyncio.run(_tick(settings))
 
 
 async def _tick(settings: Settings) -> None:
@@ -114,13 +125,54 @@ def encoder(
 ) -> None:
     """Turn text into vectors: for this machine on a Unix socket, or for others on an address."""
     settings = load_settings("encoder", lifeline=lifeline)
+    if host:
+        _require_encoder_key(settings)
+    if _runs_as_root(lifeline):
+        if host:
+            privileges.require_unprivileged_port(port, "--port")
+        given = {"--host": host, "--port": port if host else None, "--socket": socket}
+        options = [f"{name}={value}" for name, value in given.items() if value is not None]
+        _run_as_service_account(settings, "encoder", *options, needs_database=False)
     from paperround.embeddings import encoder as process  # imports torch
 
     if host:
-        _require_encoder_key(settings)
         process.serve(settings, host=host, port=port)
     else:
         process.serve(settings, socket=socket or encoder_socket(settings))
+
+
+def _runs_as_root(lifeline: bool) -> bool:
+    """Tell whether another process should do the work, as the service account. A child never starts one."""
+    return not lifeline and privileges.find_service_account() is not None
+
+
+def _run_as_service_account(settings: Settings, *arguments: str, needs_database: bool = True) -> NoReturn:
+    """Run a command as the service account until it ends or we are told to stop, and exit with its code.
+
+    The embedded database, which is root's to start and to stop, is used on its behalf.
+    """
+    with ExitStack() as stack:
+        if needs_database:
+            url = stack.enter_context(attach_database(settings))
+            launch = plan_launch(settings, arguments, database_url=url)
+        else:
+            launch = plan_launch(settings, arguments)
+        privileges.prepare_data_folder(settings)
+        code = asyncio.run(_run_to_the_end(launch, arguments[0]))
+    raise SystemExit(code if code >= 0 else 128 - code)
+
+
+async def _run_to_the_end(launch: Launch, name: str) -> int:
+    stop = asyncio.Event()
+    supervisor.stop_on_signals(stop)
+    code = await supervisor.run_once(name, launch, stop)
+    return 1 if code is None else 0 if stop.is_set() else code
+
+
+def _require_permitted_ports(settings: Settings) -> None:
+    """Raise `PrivilegesNeeded` for a port that the processes may not listen on."""
+    for name in ("port", "metrics_port", "worker_metrics_port"):
+        privileges.require_unprivileged_port(getattr(settings, name), f"PAPERROUND_{name.upper()}")
 
 
 def _require_encoder_key(settings: Settings) -> None:
@@ -148,7 +200,7 @@ async def _supervise(settings: Settings, url: str, server: EmbeddedPostgres | No
     problem = "the database can't be used"
     if not await supervisor.persist(problem, prepare, stop, is_passing=_may_pass):
         return
-    environment = environment_with(database_url=url)
+    privileges.prepare_data_folder(settings)
     names = [name for name in CHILDREN if name != "encoder" or not settings.encoder_url]
     async with asyncio.TaskGroup() as group:
 
@@ -156,7 +208,10 @@ async def _supervise(settings: Settings, url: str, server: EmbeddedPostgres | No
             group.create_task(supervisor.keep_going(name, run, stop))
 
         for name in names:
-            keep(name, partial(supervisor.keep_running, name, [name], environment, stop))
+            keep(
+                name,
+                partial(supervisor.keep_running, name, plan_launch(settings, [name], database_url=url), stop),
+            )
         if server is not None:
             keep("postgres", partial(supervisor.keep_postgres, server, stop))
         keep("announcement", partial(_announce, settings, url, stop))

@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from paperround import supervisor
+from paperround import privileges, supervisor
 from paperround.embeddings import bundled_model
 from paperround.embeddings.client import EncoderClient, EncoderError, EncoderMisconfigured, EncoderUnavailable
-from paperround.settings import Settings, environment_with
+from paperround.settings import Settings
 
 START_TIMEOUT: Final = 600.0  # seconds; a model may have to be downloaded first
 STARTUP_POLL_INTERVAL: Final = 0.5
@@ -32,6 +32,7 @@ async def connect_encoder(settings: Settings, socket: Path) -> AsyncIterator[Enc
             yield encoder
         return
     with tempfile.TemporaryDirectory(prefix="paperround-") as folder:
+        privileges.hand_over_folder(Path(folder))
         child_socket = Path(folder) / "encoder.sock"
         async with (
             _run_child(settings, child_socket) as ended,
@@ -53,8 +54,13 @@ async def _serves(encoder: EncoderClient) -> bool:
 @asynccontextmanager
 async def _run_child(settings: Settings, socket: Path) -> AsyncIterator[Callable[[], int | None]]:
     """Run `paperround encoder` at `socket`. Yields a function for its exit code, None while it runs."""
-    environment = environment_with(embedding_model=settings.embedding_model or bundled_model.NAME)
-    child = await supervisor.spawn(["encoder", "--socket", str(socket)], environment)
+    privileges.prepare_data_folder(settings)
+    launch = privileges.plan_launch(
+        settings,
+        ["encoder", "--socket", str(socket)],
+        embedding_model=settings.embedding_model or bundled_model.NAME,
+    )
+    child = await supervisor.spawn(launch)
     ended = asyncio.create_task(child.wait())
     try:
         yield lambda: child.returncode
