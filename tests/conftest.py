@@ -16,6 +16,7 @@ from hypothesis import HealthCheck
 from paperround.database import Database, utc_now
 from paperround.settings import Settings
 
+from support.commands import spare_data_folder
 from support.connections import ConnectionTracker
 from support.databases import new_database, running_server
 from support.factories import feed_record, store_listing
@@ -29,6 +30,8 @@ structlog.configure(
 
 # Tests search more often than one network may; `tests/web/security/test_costs.py` sets a limit.
 os.environ.setdefault("PAPERROUND_SEARCH_RATE", "0")
+
+os.environ["PAPERROUND_DATA_DIR"] = str(spare_data_folder())
 
 # Every run tries the same examples, and none fails because the machine is busy.
 hypothesis.settings.register_profile(

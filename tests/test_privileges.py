@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import DEVNULL
 
 import pytest
 
@@ -61,6 +62,10 @@ def test_a_link_in_the_users_own_folder_gives_it_nothing_else(settings: Settings
     assert secret.stat().st_uid == 0
     assert account.uid != 0
     (data_dir / "errors.log").unlink()
+    (data_dir / "errors.log").hardlink_to(secret)
+    account_named(settings)
+    assert secret.stat().st_uid == 0
+    (data_dir / "errors.log").unlink()
     (data_dir / "errors.log").symlink_to(secret)
     with pytest.raises(OSError, match="errors"):
         prepare_data_folder(settings)
@@ -73,6 +78,33 @@ def test_a_data_folder_out_of_the_users_reach_is_named(settings: Settings, data_
     with pytest.raises(PrivilegesNeeded, match="can't enter") as raised:
         prepare_data_folder(settings)
     assert "PAPERROUND_DATA_DIR" in raised.value.advice
+
+
+@as_root
+def test_root_without_the_right_to_change_its_user_runs_the_processes_as_before(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Account, "run", refuse)
+    privileges._account_of_root.cache_clear()
+    try:
+        assert plan_launch(settings, ["web"]).account is None
+        prepare_data_folder(settings)
+        assert not settings.data_dir.exists()
+    finally:
+        privileges._account_of_root.cache_clear()
+
+
+@as_root
+def test_root_and_the_system_user_find_the_same_sockets_however_long_the_path_is(data_dir: Path) -> None:
+    settings = Settings(_env_file=None, data_dir=data_dir / ("long" * 30))
+    ours = privileges.own_socket_folder(settings)
+    account = server_account()
+    assert ours.parent == Path("/tmp")
+    assert (ours.stat().st_uid, ours.name.split("-")[1]) == (account.uid, str(account.uid))
+    ours.rmdir()
 
 
 @as_root
@@ -124,15 +156,15 @@ def find_child(parent: int) -> tuple[int, int] | None:
                 command = (entry / "cmdline").read_bytes().split(b"\0")
             except (OSError, ValueError):
                 continue
-            if int(status["PPid"]) == parent and command[1:3] == [b"-m", b"paperround"]:
+            is_ours = command[1:3] == [b"-m", b"paperround"] and b"--lifeline" in command  # no fork of it
+            if int(status["PPid"]) == parent and is_ours:
                 return int(entry.name), int(status["Uid"].split()[0])
     return None
 
 
 @as_root
-@pytest.mark.parametrize("command", ["web", "worker", "clock"])
-def test_a_command_that_root_starts_runs_as_the_system_user_and_ends_with_us(
-    command: str, data_dir: Path, database_url: str
+def test_commands_that_root_starts_run_as_the_system_user_and_end_with_us(
+    data_dir: Path, database_url: str
 ) -> None:
     environment = {
         **os.environ,
@@ -140,16 +172,19 @@ def test_a_command_that_root_starts_runs_as_the_system_user_and_ends_with_us(
         "PAPERROUND_DATABASE_URL": database_url,
         "PAPERROUND_PORT": "0",
     }
-    started = subprocess.Popen(
-        [sys.executable, "-m", "paperround", command], env=environment, stderr=subprocess.DEVNULL
-    )
+    started = [
+        subprocess.Popen([sys.executable, "-m", "paperround", name], env=environment, stderr=DEVNULL)
+        for name in ("web", "worker", "clock")
+    ]
     try:
-        soon(lambda: find_child(started.pid))
-        child, user = find_child(started.pid) or (0, 0)
-        assert user == server_account().uid
-        started.send_signal(signal.SIGTERM)
-        assert started.wait(60) == 0
-        assert not Path(f"/proc/{child}").exists()
+        soon(lambda: all(find_child(process.pid) for process in started))
+        children = [find_child(process.pid) or (0, 0) for process in started]
+        assert {user for _, user in children} == {server_account().uid}
+        for process in started:
+            process.send_signal(signal.SIGTERM)
+        assert [process.wait(60) for process in started] == [0, 0, 0]
+        assert not [child for child, _ in children if Path(f"/proc/{child}").exists()]
     finally:
-        started.kill()
-        started.wait()
+        for process in started:
+            process.kill()
+            process.wait()

@@ -18,12 +18,14 @@ class Purpose(Enum):
     lock = os.O_RDWR
 
 
-def open_private_file(file: Path, purpose: Purpose) -> int:
+def open_private_file(file: Path, purpose: Purpose, *, folder: int | None = None) -> int:
     """Open a file, which is made if missing, and return its descriptor. Nobody but its owner may read it.
 
-    A link is not followed, since somebody else may have laid it there. Raises `OSError`.
+    A link is not followed, since somebody else may have laid it there. A relative path begins at `folder`, a
+    folder's descriptor. Raises `OSError`.
     """
-    descriptor = os.open(file, purpose.value | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_MODE)
+    flags = purpose.value | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(file, flags, PRIVATE_MODE, dir_fd=folder)
     try:
         status = os.fstat(descriptor)
         if status.st_mode & 0o077 and os.geteuid() in (0, status.st_uid):  # made by an earlier release

@@ -18,9 +18,10 @@ from typing import Final
 import structlog
 
 from paperround.errors import PaperroundError
-from paperround.postgres import socket_folder
+from paperround.postgres import PostgresError, socket_folder
 from paperround.postgres.account import Account, server_account
-from paperround.postgres.folders import make_folder, socket_path
+from paperround.postgres.folders import make_folder
+from paperround.private_files import Purpose, open_private_file
 from paperround.settings import PREFIX, Settings, environment_with
 
 logger = structlog.get_logger(__name__)
@@ -50,8 +51,28 @@ class Launch:
 
 
 def find_service_account() -> Account | None:
-    """Return the account that our processes run as if we are root, made if missing. None: as ourselves."""
-    return server_account() if os.geteuid() == 0 else None
+    """Return the account that our processes run as if we are root, made if missing. None: as ourselves.
+
+    That is also where root may not change its user, as in a container without capabilities; the log says so.
+    """
+    return _account_of_root() if os.geteuid() == 0 else None
+
+
+@cache
+def _account_of_root() -> Account | None:
+    try:
+        account = server_account()
+        account.run("/bin/true")
+    except (PostgresError, OSError) as error:
+        logger.warning("the processes stay root's; start Paperround as an ordinary user", reason=str(error))
+        return None
+    return account
+
+
+def own_socket_folder(settings: Settings) -> Path:
+    """Return the folder for the sockets of our processes, which is made if missing."""
+    account = find_service_account()
+    return socket_folder(settings.data_dir, account, user=account.uid if account else None)
 
 
 def plan_launch(
@@ -108,8 +129,7 @@ def prepare_data_folder(settings: Settings) -> None:
         _hand_over_folder(folder / name, account)
     for name in OWN_FILES:
         _hand_over_file(folder / name, account)
-    if socket_path(folder).parent == folder:
-        socket_folder(folder, account)
+    own_socket_folder(settings)
 
 
 def require_unprivileged_port(port: int, setting: str) -> None:
@@ -187,8 +207,9 @@ def _hand_over_folder(folder: Path, account: Account) -> None:
 
 
 def _hand_over_file(file: Path, account: Account) -> None:
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    descriptor = open_private_file(file, Purpose.append)
     try:
-        os.fchown(descriptor, account.uid, account.gid)
+        if os.fstat(descriptor).st_nlink == 1:  # else it may be another file, under a name of the account's
+            os.fchown(descriptor, account.uid, account.gid)
     finally:
         os.close(descriptor)

@@ -103,6 +103,7 @@ from contextlib import suppress
 from paperround.cli import app
 os.chdir("/")
 os.setuid(12345)
+del os.environ["PAPERROUND_DATA_DIR"]
 sys.argv = ["paperround", "status"]
 for name, value in (("PAPERROUND_SITE_NAME", "Papers"), ("PAPERROUND_DATA_DIR", "/data")):
     os.environ[name] = value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from paperround.database import utc_now
-from paperround.mail import MailServerUnreachable, Outbox, compose_message, open_mailer
+from paperround.mail import MailServerUnreachable, Outbox, compose_message, open_mailer, outbox_keys
 from paperround.mail.outbox import OUTBOX_RETENTION, MessageNotFound
 from paperround.settings import Settings
 
@@ -77,3 +78,16 @@ async def test_a_folder_that_cannot_be_created_raises_an_error(tmp_path: Path) -
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(MailServerUnreachable, match="outbox can't be written to"):
         await write(Outbox(tmp_path / "file" / "outbox"))
+
+
+def test_a_link_in_place_of_the_folder_of_keys_leads_root_nowhere(tmp_path: Path) -> None:
+    outbox, elsewhere = Outbox(tmp_path / "outbox"), tmp_path / "elsewhere"
+    outbox.folder.mkdir()
+    elsewhere.mkdir()
+    old = elsewhere / "old"
+    old.touch()
+    os.utime(old, (0, 0))
+    (outbox.folder / ".keys").symlink_to(elsewhere)
+    with pytest.raises(OSError, match="keys"):
+        outbox_keys.make_key(outbox, now=utc_now())
+    assert [*elsewhere.iterdir()] == [old]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 CHILD = Path(__file__).parent / "command_child.py"
@@ -23,10 +27,23 @@ class CommandResult:
     errors: str
 
 
+@cache
+def spare_data_folder() -> Path:
+    """The data folder of whatever doesn't name its own, for as long as this process of the tests runs.
+
+    Without it root's commands would use, and hand over, the one of a Paperround that runs on this machine.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="paperround-test-"))
+    folder.chmod(0o755)  # so that the system user can enter it
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder / "data"
+
+
 def command_environment(**settings: str) -> dict[str, str]:
-    """The environment with these settings and no others."""
+    """The environment with these settings and, but for a data folder, no others."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PAPERROUND_")}
-    return inherited | {f"PAPERROUND_{name.upper()}": value for name, value in settings.items()}
+    given = {"data_dir": str(spare_data_folder()), **settings}
+    return inherited | {f"PAPERROUND_{name.upper()}": value for name, value in given.items()}
 
 
 def run_command(*arguments: str, folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:

@@ -15,7 +15,7 @@ from paperround import logs, privileges, schema, supervisor
 from paperround.database import Database
 from paperround.errors import PaperroundError
 from paperround.outbound.client import describe_routes
-from paperround.postgres import EmbeddedPostgres, socket_folder
+from paperround.postgres import EmbeddedPostgres
 from paperround.settings import PREFIX, Settings, find_unknown_settings
 
 console = Console(stderr=True, highlight=False)  # what commands say about their work
@@ -111,5 +111,5 @@ async def open_database(
 
 
 def encoder_socket(settings: Settings) -> Path:
-    """The Unix socket of this machine's own encoder."""
-    return socket_folder(settings.data_dir, privileges.find_service_account()) / "encoder.sock"
+    """The Unix socket of this machine's own encoder. It is the same for root and for the service account."""
+    return privileges.own_socket_folder(settings) / "encoder.sock"

@@ -26,17 +26,14 @@ def make_key(outbox: Outbox, *, now: datetime) -> str:
     Raises `OSError` if the folder can't be written to.
     """
     folder = _keys_folder(outbox)
-    owner = ensure_private_folder(folder)
-    for old in folder.iterdir():
-        if _is_expired(old, now=now):
-            old.unlink(missing_ok=True)
-    key = generate_token()
-    descriptor = open_private_file(folder / hash_token(key), Purpose.new)
+    ensure_private_folder(folder)
+    # By its descriptor: we may be root, and the folder's owner could put a link to another one in its place.
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        set_owner(descriptor, owner)
+        _delete_expired(descriptor, now=now)
+        return _store_key(descriptor)
     finally:
         os.close(descriptor)
-    return key
 
 
 def use_key(outbox: Outbox, key: str, *, now: datetime) -> bool:
@@ -47,6 +44,25 @@ def use_key(outbox: Outbox, key: str, *, now: datetime) -> bool:
         file.unlink()
         return not expired
     return False
+
+
+def _delete_expired(folder: int, *, now: datetime) -> None:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):
+                made_at = datetime.fromtimestamp(entry.stat(follow_symlinks=False).st_mtime, UTC)
+                if now - made_at > KEY_LIFETIME:
+                    os.unlink(entry.name, dir_fd=folder)
+
+
+def _store_key(folder: int) -> str:
+    key = generate_token()
+    file = open_private_file(Path(hash_token(key)), Purpose.new, folder=folder)
+    try:
+        set_owner(file, os.fstat(folder))
+    finally:
+        os.close(file)
+    return key
 
 
 def _keys_folder(outbox: Outbox) -> Path:

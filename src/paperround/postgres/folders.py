@@ -60,22 +60,25 @@ def sync(folder: Path) -> None:
         os.close(descriptor)
 
 
-def socket_path(parent: Path) -> Path:
-    """Return where a folder's Unix sockets are: in it, or in a short folder if its path is too long."""
+def socket_path(parent: Path, user: int | None = None) -> Path:
+    """Return where a folder's Unix sockets are: in it, or in a short folder if its path is too long.
+
+    The short one has the number of a user in its name, by default ours.
+    """
     own = parent / "socket"
     # libpq takes a comma for the start of a second host; SQLAlchemy writes a space as +, libpq reads a plus.
     if len(os.fsencode(own)) <= MAX_SOCKET_FOLDER_LENGTH and not {",", " "} & set(str(own)):
         return own
     digest = hashlib.sha256(os.fsencode(parent)).hexdigest()[:16]
-    return SHORT_PARENT / f"paperround-{os.geteuid()}-{digest}"
+    return SHORT_PARENT / f"paperround-{os.geteuid() if user is None else user}-{digest}"
 
 
-def socket_folder(parent: Path, owner: Account | None = None) -> Path:
-    """Return the folder for the Unix sockets of `parent`, which is made if missing.
+def socket_folder(parent: Path, owner: Account | None = None, *, user: int | None = None) -> Path:
+    """Return the folder for the Unix sockets of `parent`, which is made if missing (`socket_path`).
 
     Its mode is 0700, its owner `owner` (us by default). Names of sockets in it may have 24 bytes.
     """
-    folder = socket_path(parent)
+    folder = socket_path(parent, user)
     if folder.parent == parent:
         make_folder(parent)
     try:
