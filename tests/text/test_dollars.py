@@ -121,3 +121,79 @@ def test_a_dollar_is_lost_only_to_a_formula(text: str) -> None:
     around = "".join(part for part in reading.split() if isinstance(part, str))
     lost = text.count("$") - around.count("$")
     assert 2 * len(reading.formulas) <= lost <= 4 * len(reading.formulas)
+
+
+CURRENCIES = ("", "US", "A", "C", "R", "S", "HK", "NZ", "Mex", "USD ", "~", "-", "(", "about ")
+PRICES = (
+    "5",
+    "10",
+    "0.99",
+    ".99",
+    "1,000",
+    "1,000,000",
+    "20k",
+    "20K",
+    "1.5M",
+    "3bn",
+    "2 million",
+    "5/h",
+    "5/month",
+    "5+",
+)
+JOINTS = (
+    " and ",
+    " to ",
+    " or ",
+    ", ",
+    "; ",
+    ", and ",
+    " or even ",
+    "-",
+    "--",
+    "–",
+    "/",
+    " vs. ",
+    " up to ",
+    " than ",
+)
+COUNTS = (
+    r"$10$-shot",
+    "$5$",
+    "$n$",
+    "$O(n)$",
+    "$k$-NN",
+    "$1,000$",
+    "$0.5$",
+    "$95%$",
+    "$-1$",
+    "$10\\%$",
+    "$2k$",
+)
+
+
+@pytest.mark.parametrize("joint", JOINTS)
+def test_prices_that_belong_together_keep_their_dollars_wherever_they_stand(joint: str) -> None:
+    for currency in CURRENCIES:
+        for first, last in zip(PRICES, PRICES[1:] + PRICES[:1], strict=True):
+            trailing = first if first[-1] in "0123456789kKM" else "5"
+            for text in (
+                f"It costs {currency}${first}{joint}{currency}${last}.",
+                f"It costs {currency}${first}{joint}${last}$ with $n$ runs.",
+                f"It costs {currency}${first}$ {joint.strip()} ${last}.",
+                f"It costs {trailing}${joint}{last}$ with $n$ runs.",
+            ):
+                reading = read_latex(text)
+                assert {formula.latex for formula in reading.formulas} <= {"n"}, text
+                assert reading.text.count("$") == text.replace("$n$", "n").count("$")
+
+
+@pytest.mark.parametrize("joint", JOINTS)
+def test_numbers_that_are_written_as_formulas_stay_formulas(joint: str) -> None:
+    for first in COUNTS:
+        for last in COUNTS:
+            for text in (
+                f"We use {first}{joint}{last} of these.",
+                f"It costs $7 per run, for {first}{joint}{last} of these.",
+                rf"It costs \$7{joint}{last} of $N=$7 and {first}.",
+            ):
+                assert len(formulas(text)) == (3 if "N=" in text else 2), text

@@ -38,11 +38,30 @@ WRITTEN_AS_FORMULA: Final = re.compile(r"(?:i\. ?e|e\. ?g)\.,?|@[A-Za-z0-9]+")  
 BRACES: Final = re.compile(r"\\.|([{}])")
 JUXTAPOSED: Final = re.compile(r"[A-Za-z]{2,},?\s+\w|\w\s+[A-Za-z]{2,}|\d\s+\w|^\d.*\w\s+\w")
 CURRENCY: Final = re.compile(r"(?:US|AU|CA|NZ|HK|SG|NT|MX)\Z")
+AMOUNT: Final = (
+    r"[-+~]?(?:\d[\d.,]*|\.\d+)(?:\s?(?:[kKMBT]|bn|mn|thousand|million|billion|trillion))?\+?(?:/\w{1,12})?"
+)
+# Between two prices of one range or list: "$5 and", "US$5 to", "5$ or even", "$5/h, $6/h and".
+JOINT: Final = (
+    r"(?:\s*[,;/&–—-]+\s*|\s+\(?)(?:(?:and|or|to|vs\.?|versus|than|through|until|up|over|even|only|about|around|"
+    r"nearly|almost|roughly|under|below|above|at|most|least|a|maximum|from|not|just)\s+){0,4}(?:[A-Z][A-Za-z]{0,2}\s?|[~(-])?"
+)
+PRICE_BEFORE: Final = re.compile(rf"(?:\$\s?{AMOUNT}|(?<![\w.,]){AMOUNT}\s?\$){JOINT}\Z")
+PRICE_AFTER: Final = re.compile(rf"{JOINT}(?P<dollar>\$)\s?{AMOUNT}(?!\w)")
+PLAIN_AMOUNT: Final = re.compile(AMOUNT)
+MAX_PRICES_AHEAD: Final = 8
+LOOK_BACK: Final = 60  # characters of what was read that may be the beginning of a range of prices
 DANGLING: Final = "-+*/=<>,;:.(["  # signs after which a formula goes on
 
 
-def find_formula(text: str, start: int, end: int) -> FoundFormula | None:
-    r"""Find the formula that opens at `start`, with a dollar, `\(` or `\[`, and ends before `end`."""
+def find_formula(
+    text: str, start: int, end: int, said: str = "", ahead: int = MAX_PRICES_AHEAD
+) -> FoundFormula | None:
+    r"""Find the formula that opens at `start`, with a dollar, `\(` or `\[`, and ends before `end`.
+
+    `said` is what was read before it, at least `LOOK_BACK` characters of it: dollars in it are prices.
+    `ahead` is how many of the prices that may follow are looked at.
+    """
     if text[start] == "\\":
         match = DELIMITED.match(text, start, end)
         return match and FoundFormula(
@@ -60,8 +79,22 @@ def find_formula(text: str, start: int, end: int) -> FoundFormula | None:
     if match and _is_formula(
         match[1], text[max(start - 12, 0) : start], text[match.end() : match.end() + 12]
     ):
+        if PLAIN_AMOUNT.fullmatch(match[1]) and _is_among_prices(text, start, match.end(), end, said, ahead):
+            return None
         return FoundFormula(match[1].strip(), False, match.end())
     return None
+
+
+def _is_among_prices(text: str, start: int, after: int, end: int, said: str, ahead: int) -> bool:
+    """Tell whether a number between two dollars is the next price of some: "between $5 and $10$"."""
+    if text[after : after + 1] == "-" and text[after + 1 : after + 2].isalpha():  # "$10$-shot"
+        return False
+    earlier = text.rfind("$", 0, start)
+    is_escaped = text[max(earlier - 1, 0)] == "\\"  # who writes \$5 writes $10$ as a formula
+    if not is_escaped and PRICE_BEFORE.search(said[-LOOK_BACK:]):
+        return True
+    following = PRICE_AFTER.match(text, after, end) if ahead else None
+    return bool(following and find_formula(text, following.start("dollar"), end, ahead=ahead - 1) is None)
 
 
 def measure_run(text: str, start: int, end: int) -> int:
@@ -116,12 +149,12 @@ def _is_whole(body: str, after: str) -> bool:
 
 def _stands_apart(body: str, before: str, after: str, touches: bool) -> bool:
     """Tell whether the dollars around a formula without commands are no part of the words beside them."""
-    if after[:1].isdigit() and body[-1] not in "=<>":
+    if re.match(r"\.?\d", after) and body[-1] not in "=<>":
         return False
     if re.search(r"[A-Za-z]{2,}", body) and touches:  # "A$AP and B$AP"
         return False
     if after[:1].isalpha() and re.search(r"\s", body):  # "$5 A$AP"
         return False
-    if before[-1:].isdigit() and re.match(r"[-+]?\d", body):  # "10$-20$"
+    if re.search(r"\d[kKMB]?\Z", before) and re.match(r"[-+]{0,3}\.?\d", body):  # "10$-20$"
         return False
     return not (CURRENCY.search(before) and body[0].isdigit())

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple
 
-from paperround.text.dollars import find_formula, measure_run
+from paperround.text.dollars import LOOK_BACK, find_formula, measure_run
 
 MAX_DEPTH: Final = 30  # of groups within groups; deeper ones stay as they were written
 
@@ -145,12 +145,12 @@ class Reader:
         self.has_latex = True
         return self.put(text, position)
 
-    def look_back(self) -> str:
-        """Return the last characters that were read. A formula looks like a letter."""
+    def look_back(self, characters: int = 20) -> str:
+        """Return at least the last characters that were read. A formula looks like a letter."""
         before = ""
         for piece in reversed(self.pieces):
             before = (piece if isinstance(piece, str) else "x") + before
-            if len(before) > 20:
+            if len(before) > characters:
                 break
         return before
 
@@ -242,7 +242,7 @@ class Reader:
 
     def read_formula(self, position: int) -> int:
         r"""Read the formula that opens here, or else the dollars or the `\(` as they are."""
-        found = find_formula(self.source, position, self.end)
+        found = find_formula(self.source, position, self.end, self.look_back(LOOK_BACK))
         if found:
             return self.put_formula(found.latex, found.block, position, found.end)
         stop = position + (measure_run(self.source, position, self.end) or 2)
