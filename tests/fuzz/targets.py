@@ -159,7 +159,8 @@ def read_mail(data: bytes) -> None:
 def read_library(data: bytes) -> None:
     with suppress(bibliography.BibliographyInvalid):
         for reference in bibliography.parse_bibliography(data):
-            for value in reference:
+            authors = [part for name in reference.authors for part in name]
+            for value in (*reference.names, reference.year, reference.abstract, reference.label, *authors):
                 require_storable(value, "a reference")
             require(len(reference.title) <= bibliography.MAX_TITLE_LENGTH, "a title is short")
             require(len(reference.arxiv_id) <= 40 and len(reference.doi) <= 200, "ids are short")

@@ -1,10 +1,27 @@
-"""Invented records of the hub with every field filled."""
+"""Invented papers to cite, and records of the hub with every field filled."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
+from paperround.papers.tables import Paper
+
 from support.factories import feed_record
+
+CITED_URL = "https://arxiv.org/abs/2603.00001"
+
+
+def cited_paper(*names: str, **changes: Any) -> Paper:
+    """A paper with these authors, which is in no database."""
+    fields = {
+        "id": "2603.00001",
+        "title": "Patient Gradients",
+        "abstract": "We wait for gradients\n\nand they come.",
+        "published_at": datetime(2026, 3, 1, 17, tzinfo=UTC),
+        "author_names": list(names),
+    }
+    return Paper(**{**fields, **changes})
 
 
 def hub_account(name: str, **fields: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from paperround.topics import bibliography
-from paperround.topics.bibliography import BibliographyInvalid, Reference, parse_bibliography
+from paperround.topics.bibliography import BibliographyInvalid, parse_bibliography
 
 BIBTEX = r"""
 % exported, with a comment
@@ -44,15 +44,19 @@ ER  -
 """
 
 
+def names_in(content: bytes) -> list[tuple[str, str, str]]:
+    return [reference.names for reference in parse_bibliography(content)]
+
+
 def test_bibtex_as_managers_write_it() -> None:
-    assert parse_bibliography(BIBTEX.encode()) == [
-        Reference("2603.00001", "", "Rivers of Meaning"),
-        Reference("2603.00002", "", "Schrödinger's Patience"),
-        Reference("", "10.1000/xyz.5", "Only a Title"),
-        Reference("astro-ph/0601001", "", ""),
-        Reference("", "10.1000/abc_7", ""),
-        Reference("2603.00004", "10.48550/arxiv.2603.00004", "By its DOI"),
-        Reference("", "", "never closed"),
+    assert names_in(BIBTEX.encode()) == [
+        ("2603.00001", "", "Rivers of Meaning"),
+        ("2603.00002", "", "Schrödinger's Patience"),
+        ("", "10.1000/xyz.5", "Only a Title"),
+        ("astro-ph/0601001", "", ""),
+        ("", "10.1000/abc_7", ""),
+        ("2603.00004", "10.48550/arxiv.2603.00004", "By its DOI"),
+        ("", "", "never closed"),
     ]
 
 
@@ -60,10 +64,10 @@ def test_bibtex_as_managers_write_it() -> None:
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 def test_ris_as_managers_write_it(line_end: str, mark: str) -> None:
     content = (mark + RIS.replace("\n", line_end)).encode()
-    assert parse_bibliography(content) == [
-        Reference("2603.00001", "", "Rivers of Meaning"),
-        Reference("", "10.1000/xyz.5", "Only a Title"),
-        Reference("", "10.1000/abc_7", ""),
+    assert names_in(content) == [
+        ("2603.00001", "", "Rivers of Meaning"),
+        ("", "10.1000/xyz.5", "Only a Title"),
+        ("", "10.1000/abc_7", ""),
     ]
 
 
@@ -145,27 +149,27 @@ def test_every_format_is_read_in_every_encoding(text: str, encoding: str, line_e
     ("text", "reference"),
     [
         ("PMID- 12345\nTI  - Patient Gradients Wait for\n      Slow Tides.\nLID - 10.1000/x.1 [doi]\n",
-         Reference("", "10.1000/x.1", "Patient Gradients Wait for Slow Tides")),
+         ("", "10.1000/x.1", "Patient Gradients Wait for Slow Tides")),
         ("  ty - JOUR\n  ti - Indented and in Lower Case\n  do - 10.1000/x.2\n  er -\n",
-         Reference("", "10.1000/x.2", "Indented and in Lower Case")),
+         ("", "10.1000/x.2", "Indented and in Lower Case")),
         ("TY  - JOUR\nT1  - Two DOIs\nDO  - \nDO  - 10.1000/x.3\nER  - ",
-         Reference("", "10.1000/x.3", "Two DOIs")),
+         ("", "10.1000/x.3", "Two DOIs")),
         ('"Title","DOI","Url","Extra"\n"With an Extra","","https://example.org","arXiv:2611.00101 [cs]"\n',
-         Reference("2611.00101", "", "With an Extra")),
+         ("2611.00101", "", "With an Extra")),
         ('{"items": [{"title": "In Items", "note": "arXiv:2611.00101 [cs.LG]"}]}',
-         Reference("2611.00101", "", "In Items")),
+         ("2611.00101", "", "In Items")),
         ("https://arxiv.org/abs/2611.00101v2\nhttps://doi.org/10.1000/X.9\n",
-         Reference("2611.00101", "", "")),
+         ("2611.00101", "", "")),
         ("@article(k, title = {In (round) brackets}, eprint = {2611.00101})",
-         Reference("2611.00101", "", "In (round) brackets")),
+         ("2611.00101", "", "In (round) brackets")),
         ('@string{a = "One"}@misc{k, title = a # " and " # {Two}, url = {https://arxiv.org/pdf/2611.00101v3}}',
-         Reference("2611.00101", "", "One and Two")),
+         ("2611.00101", "", "One and Two")),
         ("@MISC { k , TITLE = 2026 , HOWPUBLISHED = {\\url{https://arxiv.org/abs/2611.00101}} }",
-         Reference("2611.00101", "", "2026")),
+         ("2611.00101", "", "2026")),
     ],
 )  # fmt: skip
-def test_other_ways_of_writing_entries(text: str, reference: Reference) -> None:
-    assert parse_bibliography(text.encode())[0] == reference
+def test_other_ways_of_writing_entries(text: str, reference: tuple[str, str, str]) -> None:
+    assert names_in(text.encode())[0] == reference
 
 
 def test_an_entry_that_is_never_closed_costs_no_other() -> None:
@@ -203,10 +207,10 @@ def test_any_text_is_read_or_refused_in_words(text: str) -> None:
     except BibliographyInvalid:
         return
     assert found
-    assert len(found) == len(set(found))
+    assert len(found) == len({reference.names for reference in found})
     for reference in found:
         assert reference.label
-        assert "\0" not in "".join(reference)
+        assert "\0" not in repr(reference)
         assert len(reference.title) <= bibliography.MAX_TITLE_LENGTH
 
 

@@ -13,18 +13,21 @@ from typing import Final, NamedTuple
 
 from paperround.errors import PaperroundError
 from paperround.papers import arxiv_id, doi
-from paperround.text.markup import render_unicode
+from paperround.text.person_name import PersonName
 from paperround.text.plain import to_plain_text
+from paperround.topics.references.authors import read_bibtex_authors, read_listed_authors
 from paperround.topics.references.bibtex import ENTRY, read_bibtex
 from paperround.topics.references.decoding import decode_file
 from paperround.topics.references.other_formats import TITLE_COLUMNS, read_csl, read_csv, read_list
 from paperround.topics.references.tagged import ENDNOTE_LINE, TAGGED_LINE, read_endnote, read_ris
+from paperround.topics.references.tex import find_closing_brace, read_tex
 
 MAX_BYTES: Final = 30_000_000
 MAX_ENTRIES: Final = 10_000
 MAX_FIELD_LENGTH: Final = 60_000  # characters of one field that are looked at
 PARSE_TIMEOUT: Final = 20.0  # seconds; 30 MB take three
 MAX_TITLE_LENGTH: Final = 500
+MAX_ABSTRACT_LENGTH: Final = 10_000  # characters
 MAX_OUTER_BRACES: Final = 3
 SAMPLE_LENGTH: Final = 200_000  # characters by which the format is told
 
@@ -39,23 +42,43 @@ ID_FIELDS: Final = (
 TITLE_FIELDS: Final = ("title", "ti", "t1", "t", "ct", "bt", *TITLE_COLUMNS)
 DOI_FIELDS: Final = ("doi", "do", "r", "lid", "aid", "m3", "url", "ur", "u", "l3", "note", "n1", "extra")
 
-PROTECTING_BRACES: Final = re.compile(r"(?<![^\s({$\-/:~–—}])\{([^{}\\]*)\}")
-ABSTRACTS: Final = ("abstract", "ab", "x")
+ABSTRACTS: Final = ("abstract", "ab", "n2", "x", "abstract note")
+AUTHOR_FIELDS: Final = ("fau", "au", "a1", "a", "authors")
+YEAR_FIELDS: Final = ("year", "py", "y1", "issued", "date", "da", "dp", "d", "publication year")
+YEAR: Final = re.compile(r"(?<!\d)(?:1[5-9]|20)\d\d(?!\d)")
 
 Record = Mapping[str, Sequence[str]]
 
 
 class Reference(NamedTuple):
-    """A work that an entry names. Empty fields are unknown. DOIs are as `papers.doi` writes them."""
+    """A work that an entry names. Empty fields are unknown. DOIs are as `papers.doi` writes them.
+
+    `abstract` is as the file has it, with any LaTeX; `read_abstract` reads it.
+    """
 
     arxiv_id: str
     doi: str
     title: str
+    authors: tuple[PersonName, ...] = ()
+    year: str = ""
+    abstract: str = ""
+
+    @property
+    def names(self) -> tuple[str, str, str]:
+        """What tells works apart."""
+        return self.arxiv_id, self.doi, self.title
 
     @property
     def label(self) -> str:
         """What the reader would know the entry by."""
-        return self.title or self.doi or self.arxiv_id
+        name = self.title or self.doi or self.arxiv_id
+        first = self.authors[0].literal or self.authors[0].full_family if self.authors else ""
+        told = ", ".join(filter(None, (f"{first} et al." if len(self.authors) > 1 else first, self.year)))
+        return f"{name} ({told})" if told else name
+
+    @property
+    def read_abstract(self) -> str:
+        return to_plain_text(read_tex(self.abstract))
 
 
 class BibliographyInvalid(PaperroundError):
@@ -77,10 +100,13 @@ def parse_bibliography(content: bytes, *, clock: Callable[[], float] = time.mono
             advice="Export a part of it.",
         )
     records = _stop_in_time(_read_records(decode_file(content)), clock)
-    references = dict.fromkeys(reference for record in records if any(reference := _build_reference(record)))
+    references: dict[tuple[str, str, str], Reference] = {}
+    for reference in map(_build_reference, records):
+        if any(reference.names):
+            references.setdefault(reference.names, reference)
     if not references:
         raise BibliographyInvalid("No entry of a library was found in it.")
-    return list(references)
+    return list(references.values())
 
 
 def _read_records(text: str) -> Iterator[Record]:
@@ -88,7 +114,7 @@ def _read_records(text: str) -> Iterator[Record]:
     sample = text[:SAMPLE_LENGTH]
     first = sample.lstrip()[:1]
     if first in ("[", "{") and (items := list(read_csl(text))):
-        return _as_lists(items)
+        return iter(items)
     tagged = [tag[1].upper() for line in sample.split("\n") if (tag := TAGGED_LINE.match(line))]
     if ENTRY.search(sample) and "TY" not in tagged:
         return _as_lists(read_bibtex(text))
@@ -120,20 +146,23 @@ def _build_reference(record: Record) -> Reference:
     likely = [value for name in ID_FIELDS for value in texts.get(name, ())]
     others = [value for name, values in texts.items() if name not in ABSTRACTS for value in values]
     dois = (doi.find_doi(value) for name in DOI_FIELDS for value in texts.get(name, ()))
+    years = (YEAR.search(value) for name in YEAR_FIELDS for value in texts.get(name, ()))
+    abstracts = (value for name in ABSTRACTS for value in texts.get(name, ()) if " " in value)
     return Reference(
         next(filter(None, map(_find_arxiv_id, [*likely, *others])), ""),
         next(filter(None, dois), ""),
-        _read_title(title),
+        to_plain_text(read_tex(title[: 2 * MAX_TITLE_LENGTH]))[:MAX_TITLE_LENGTH].rstrip(". "),
+        tuple(_read_authors(record)),
+        next((year[0] for year in years if year), ""),
+        next(abstracts, "")[:MAX_ABSTRACT_LENGTH],
     )
 
 
-def _read_title(title: str) -> str:
-    """Read a title as plain text. Braces that only protect capitals go first, since others belong to TeX."""
-    text, previous = title[: 2 * MAX_TITLE_LENGTH], ""
-    while text != previous:
-        text, previous = PROTECTING_BRACES.sub(r"\1", text), text
-    plain = to_plain_text(render_unicode(text).replace("{", "").replace("}", ""))
-    return plain[:MAX_TITLE_LENGTH].rstrip(". ")
+def _read_authors(record: Record) -> list[PersonName]:
+    named = record.get("author", ())
+    if len(named) == 1 and ";" not in named[0]:
+        return read_bibtex_authors(named[0])
+    return read_listed_authors(named or next((record[tag] for tag in AUTHOR_FIELDS if record.get(tag)), ()))
 
 
 def _strip_field(value: str) -> str:
@@ -142,20 +171,10 @@ def _strip_field(value: str) -> str:
     if len(text) > 1 and text[0] == text[-1] == '"':
         text = text[1:-1]
     for _ in range(MAX_OUTER_BRACES):
-        if not text.startswith("{") or _find_closing_brace(text) != len(text) - 1:
+        if not text.startswith("{") or find_closing_brace(text) != len(text) - 1:
             break
         text = text[1:-1].strip()
     return to_plain_text(text)
-
-
-def _find_closing_brace(text: str) -> int:
-    """Find the brace that closes the first one. -1 if none does."""
-    depth = 0
-    for place, sign in enumerate(text):
-        depth += (sign == "{") - (sign == "}")
-        if depth == 0:
-            return place
-    return -1
 
 
 def _find_arxiv_id(text: str) -> str | None:

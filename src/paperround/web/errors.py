@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from http import HTTPStatus
@@ -31,7 +32,8 @@ logger = structlog.get_logger(__name__)
 
 
 PROBLEM: Final = "application/problem+json"
-FILES: Final = (".md", ".bib", ".ris")  # read by programs
+# Read by programs.
+FILE_ADDRESS: Final = re.compile(r"\.(?:md|bib|ris)$|^/(?:papers|organizations|saved|topics)\b.*\.json$")
 
 
 class Problem(BaseModel):
@@ -92,7 +94,7 @@ def wants_page(request: Request) -> bool:
     Addresses of the API answer programs whatever they accept, and so do files that the hub's client reads.
     """
     path = request.url.path
-    return not (path.startswith(("/api/", "/feeds/", "/healthz", "/readyz")) or path.endswith(FILES))
+    return not (path.startswith(("/api/", "/feeds/", "/healthz", "/readyz")) or FILE_ADDRESS.search(path))
 
 
 def build_problem(status: int, title: str, detail: str) -> JSONResponse:

@@ -264,6 +264,10 @@ def test_a_broken_query_is_no_fault_of_ours(library: httpx.Client, query: str) -
 # --- The description -------------------------------------------------------------------------------------
 
 
+CITED = [
+    *("/papers", "/papers/trending", "/papers/date/{key}", "/papers/week/{key}", "/papers/month/{key}"),
+    *("/papers/{paper_id}", "/organizations/{name}", "/saved", "/topics/{topic_id}"),
+]
 DESCRIBED = [
     "/api/v1/papers",
     "/api/v1/papers/{paper_id}",
@@ -277,8 +281,7 @@ DESCRIBED = [
     "/api/papers/search",
     "/api/papers/{paper_id}",
     "/papers/{paper_id}.md",
-    "/papers/{paper_id}.bib",
-    "/papers/{paper_id}.ris",
+    *(f"{address}.{form}" for address in CITED for form in ("bib", "ris", "json")),
     "/healthz",
     "/readyz",
     *(f"/feeds/{name}.{{form}}" for name in ("daily", "trending", "search", "topics/{topic_id}")),

@@ -49,7 +49,7 @@ async def test_every_address_shows_the_letters(pages: httpx.AsyncClient) -> None
     markdown = (await pages.get(f"/papers/{PAPER}.md")).text
     assert SHOWN in markdown
     assert (
-        r"Schrödinger Bridges, Erdős–Rényi Priors and $\beta$-Nets for \$5"
+        r"Schrödinger Bridges, {Erdős}–{Rényi} Priors and $\beta$-Nets for \$5"
         in (await pages.get(f"/papers/{PAPER}.bib")).text
     )
 

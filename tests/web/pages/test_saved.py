@@ -116,6 +116,7 @@ async def test_the_list_goes_to_reference_managers_with_keys_that_differ(
         record["primary_title" if "primary_title" in record else "title"] for record in rispy.loads(ris.text)
     } >= {"Rivers of Meaning"}
     assert len(rispy.loads(ris.text)) == 3
+    assert len({item["id"] for item in (await browser.get("/saved.json")).json()}) == 3
 
 
 # Submitting

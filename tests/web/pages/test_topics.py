@@ -311,6 +311,22 @@ async def test_a_feed_has_a_key_of_its_own_that_is_shown_once(
     await sign_in_browser(browser, database, ADA, now=utc(TODAY))
 
 
+@pytest.mark.parametrize(("form", "start"), [("bib", "@misc{"), ("ris", "TY  - "), ("json", "[")])
+async def test_the_matches_go_to_reference_managers_of_their_reader_alone(
+    browser: httpx.AsyncClient, ada: Person, form: str, start: str
+) -> None:
+    topic = await follow(browser, ada, words="honey bees")
+    page = Page(await browser.get(f"/topics/{topic}?days=7"))
+    assert f"/topics/{topic}.{form}?days=7" in page.links()
+    answer = await browser.get(f"/topics/{topic}.{form}?days=7")
+    assert answer.text.startswith(start)
+    assert "On honey bees" in answer.text.replace("{", "").replace("}", "")
+    assert "private" in answer.headers["Cache-Control"]
+    assert (await browser.get(f"/topics/{topic + 1}.{form}")).status_code == 404
+    browser.cookies.clear()
+    assert (await browser.get(f"/topics/{topic}.{form}")).status_code == 401
+
+
 # Reasons
 
 

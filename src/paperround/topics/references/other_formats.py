@@ -10,11 +10,12 @@ from typing import Any, Final
 
 from paperround.papers import arxiv_id, doi
 
+MAX_VALUES: Final = 1000  # of one variable, such as authors
 MAX_CELL: Final = 1_000_000  # characters of one cell
 TITLE_COLUMNS: Final = ("title", "article title", "document title")
 
 
-def read_csl(text: str) -> Iterator[Mapping[str, str]]:
+def read_csl(text: str) -> Iterator[Mapping[str, list[str]]]:
     """Read the items of CSL JSON, which are a list or stand under `items`. Nothing if it is not JSON."""
     try:
         content = json.loads(text)
@@ -23,12 +24,26 @@ def read_csl(text: str) -> Iterator[Mapping[str, str]]:
     items = content.get("items") if isinstance(content, dict) else content
     for item in items if isinstance(items, list) else ():
         if isinstance(item, dict):
-            yield {str(key).lower(): _to_text(value) for key, value in item.items()}
+            yield {str(key).lower(): _to_texts(value) for key, value in item.items()}
+
+
+def _to_texts(value: Any) -> list[str]:
+    """Write a value as texts: one for each of several, whether texts, names or dates."""
+    values = value[:MAX_VALUES] if isinstance(value, list) else [value]
+    return [text for one in values if (text := _to_text(one))]
 
 
 def _to_text(value: Any) -> str:
-    first = value[0] if isinstance(value, list) and value else value
-    return first if isinstance(first, str) else ""
+    if not isinstance(value, dict):
+        return str(value) if isinstance(value, str | int) else ""
+    dates = value.get("date-parts")
+    if isinstance(dates, list) and dates and isinstance(dates[0], list):
+        return "-".join(str(part) for part in dates[0][:3])
+    parts = {str(name): part for name, part in value.items() if isinstance(part, str)}
+    particle = f"{parts.get('dropping-particle', '')} {parts.get('non-dropping-particle', '')}"
+    family = f"{particle} {parts.get('family', '')}".strip()
+    person = ", ".join(filter(None, (family, parts.get("given"), parts.get("suffix"))))
+    return parts.get("literal") or person or parts.get("raw", "")
 
 
 def read_csv(text: str) -> Iterator[Mapping[str, str]]:

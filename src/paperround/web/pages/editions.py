@@ -15,6 +15,7 @@ from paperround import sample
 from paperround.feeds import status
 from paperround.papers import editions
 from paperround.papers.arxiv_id import strip_version
+from paperround.papers.citations.formats import CitationFormat, render_citations
 from paperround.papers.editions import EditionQuery, Sort
 from paperround.papers.period import EditionPeriod, Period
 from paperround.papers.readings import read_abstract, read_title
@@ -30,7 +31,6 @@ from paperround.web.pages import search
 from paperround.web.pages.subscribe import build_subscribe_box
 from paperround.web.params import MAX_SIGNALS, Category, get_paper_or_404
 from paperround.web.search_params import Filters, PreparedSearch
-from paperround.web.syndication.citations import bibtex
 from paperround.web.viewer import load_viewer_state
 from paperround.web.views import charts, presenters
 from paperround.web.views.linked_data import build_scholarly_article
@@ -252,7 +252,7 @@ async def show_paper(request: Request, session: Read, settings: Config, now: Now
             url=f"{settings.address}/papers/{paper.id}",
             on_arxiv=not await sample.is_shown(session),
         ),
-        bibtex=bibtex(paper, settings),
+        bibtex=render_citations([paper], CitationFormat.bib, site=settings.address),
         signals=signals,
         chart=charts.build_chart(signals, until=paper.seen_at),
         similar=[

@@ -1,8 +1,8 @@
-"""`/saved`: the reading list, also as BibTeX and RIS."""
+"""`/saved`: the reading list."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Final
@@ -12,23 +12,18 @@ from fastapi.responses import HTMLResponse
 from markupsafe import escape
 from starlette.responses import Response
 
-from paperround import sample
 from paperround.accounts.tables import Reader
 from paperround.database import ReadSession
 from paperround.library import reading_list
 from paperround.library.tables import SavedPaper
-from paperround.papers import citations
 from paperround.papers.editions import Sort
 from paperround.papers.readings import read_title
-from paperround.papers.tables import Paper
 from paperround.search.filters import SearchFilters
-from paperround.settings import Settings
 from paperround.text.reading import page_budget
 from paperround.web import cursor as cursors
-from paperround.web.dependencies import Config, NotFound, Now, Read, SignedIn, Write, render_page
+from paperround.web.dependencies import NotFound, Now, Read, SignedIn, Write, render_page
 from paperround.web.params import PaperId, get_paper_or_404
 from paperround.web.search_params import OptionalSearch, SearchRequest
-from paperround.web.syndication.citations import BIBTEX, RIS
 from paperround.web.viewer import load_viewer_state, redirect_to_paper
 from paperround.web.views import presenters
 from paperround.web.views.page_size import measure, shorten_text
@@ -146,51 +141,3 @@ async def set_note(
     if not await reading_list.set_note(session, reader.id, paper.id, text):
         raise NotFound("This paper is not on your reading list.")
     return redirect_to_paper(request, paper.id)
-
-
-@router.get("/saved.bib", response_class=Response)
-async def download_bibtex(session: Read, reader: SignedIn, settings: Config) -> Response:
-    on_arxiv = not await sample.is_shown(session)
-    papers = [
-        (paper, _citation_url(paper, settings, on_arxiv))
-        async for paper in _stream_saved_papers(session, reader)
-    ]
-    return _build_download(
-        "\n".join(citations.render_bibliography(papers, on_arxiv=on_arxiv)), "saved.bib", BIBTEX
-    )
-
-
-@router.get("/saved.ris", response_class=Response)
-async def download_ris(session: Read, reader: SignedIn, settings: Config) -> Response:
-    on_arxiv = not await sample.is_shown(session)
-    records = [
-        citations.render_ris(paper, url=_citation_url(paper, settings, on_arxiv))
-        async for paper in _stream_saved_papers(session, reader)
-    ]
-    return _build_download("\r\n".join(records), "saved.ris", RIS)
-
-
-async def _stream_saved_papers(session: ReadSession, reader: Reader) -> AsyncIterator[Paper]:
-    """Yield the whole reading list, which is bounded, part by part."""
-    after = None
-    while True:
-        part = await reading_list.list_saved_papers(session, reader.id, limit=500, after=after)
-        for row in part.rows:
-            yield row.paper
-        after = part.next_position
-        if after is None:
-            return
-
-
-def _citation_url(paper: Paper, settings: Settings, on_arxiv: bool) -> str:
-    return citations.arxiv_url(paper) if on_arxiv else f"{settings.address}/papers/{paper.id}"
-
-
-def _build_download(body: str, name: str, media_type: str) -> Response:
-    return Response(
-        body,
-        headers={
-            "Content-Type": f"{media_type}; charset=utf-8",
-            "Content-Disposition": f'attachment; filename="{name}"',
-        },
-    )

@@ -1,63 +1,208 @@
-"""Serves a paper as a file for reference managers: /papers/{id}.bib and .ris."""
+"""Serves papers for reference managers: addresses of papers followed by `.bib`, `.ris` or `.json`."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Annotated, Any, Final, TypeVar
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
-from paperround.papers import citations
+from paperround.accounts.tables import Reader
+from paperround.database import ReadSession
+from paperround.library import reading_list
+from paperround.papers import editions
+from paperround.papers.citations.formats import MEDIA_TYPES, CitationFormat, render_citations
+from paperround.papers.editions import EditionQuery, Sort
+from paperround.papers.period import EditionPeriod, Period
 from paperround.papers.tables import Paper
+from paperround.search.engine import MAX_RESULTS
+from paperround.search.results import load_result_papers
 from paperround.settings import Settings
-from paperround.web.dependencies import Config, Read
-from paperround.web.params import PaperId, get_paper_or_404
+from paperround.topics import reader_topics
+from paperround.web.dependencies import BadRequest, Config, NotFound, Read, SignedIn, database_of
+from paperround.web.params import Category, PaperId, TopicId, get_paper_or_404
+from paperround.web.search_params import Filters, OptionalSearch
+from paperround.web.security.costs import count_costly_request
+from paperround.web.topic_matches import encode_texts, match_days
 
-BIBTEX: Final = "application/x-bibtex"
-RIS: Final = "application/x-research-info-systems"
+MAX_PAPERS: Final = 1000  # of an edition, those with the most votes
+MAX_TRENDING_PAPERS: Final = 100
+SAVED_BATCH_SIZE: Final = 500
+NAMES: Final = {CitationFormat.bib: "BibTeX", CitationFormat.ris: "RIS", CitationFormat.json: "CSL JSON"}
 
-router = APIRouter(tags=["papers"])
+DayKey = Annotated[str, Path(description="A day.", examples=["2025-10-29"])]
+WeekKey = Annotated[str, Path(description="An ISO week.", examples=["2025-W44"])]
+MonthKey = Annotated[str, Path(description="A month.", examples=["2025-10"])]
 
-
-# Old ids have a slash, so ids are paths.
-@router.get(
-    "/papers/{paper_id:path}.bib",
-    response_class=Response,
-    responses={200: {"content": {BIBTEX: {}}, "description": "One @misc entry."}},
-    summary="One paper in BibTeX",
-)
-async def paper_bibtex(session: Read, settings: Config, paper_id: PaperId) -> Response:
-    paper = await get_paper_or_404(session, paper_id)
-    return _file(bibtex(paper, settings), paper, "bib", BIBTEX)
+router = APIRouter(tags=["reference managers"], default_response_class=Response)
 
 
-@router.get(
-    "/papers/{paper_id:path}.ris",
-    response_class=Response,
-    responses={200: {"content": {RIS: {}}, "description": "One record."}},
-    summary="One paper in RIS",
-)
-async def paper_ris(session: Read, settings: Config, paper_id: PaperId) -> Response:
-    paper = await get_paper_or_404(session, paper_id)
-    body = citations.render_ris(paper, url=_url(paper, settings))
-    return _file(body, paper, "ris", RIS)
+def get_form(request: Request) -> CitationFormat:
+    """Get the format that the address ends with."""
+    return CitationFormat(request.url.path.rpartition(".")[2])
 
 
-def bibtex(paper: Paper, settings: Settings) -> str:
-    """Return the paper's BibTeX entry, for the file and for the paper's page."""
-    return citations.render_bibtex(paper, url=_url(paper, settings), on_arxiv=not paper.invented)
+FormOf = Annotated[CitationFormat, Depends(get_form)]
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 
-def _url(paper: Paper, settings: Settings) -> str:
-    return f"{settings.address}/papers/{paper.id}" if paper.invented else citations.arxiv_url(paper)
+def files(path: str, summary: str, *, is_costly: bool = False) -> Callable[[Endpoint], Endpoint]:
+    """Serve an address with each ending. Other endings are left to other routes."""
+
+    def register(endpoint: Endpoint) -> Endpoint:
+        for form, name in NAMES.items():
+            router.add_api_route(
+                f"{path}.{form}",
+                endpoint,
+                summary=f"{summary} in {name}",
+                dependencies=[Depends(count_costly_request)] if is_costly else [],
+                responses={200: {"content": {MEDIA_TYPES[form]: {}}, "description": f"{name}."}},
+            )
+        return endpoint
+
+    return register
 
 
-def _file(body: str, paper: Paper, suffix: str, media_type: str) -> Response:
-    name = f"{paper.id.replace('/', '-')}.{suffix}"
+def build_citations(papers: Iterable[Paper], form: CitationFormat, name: str, settings: Settings) -> Response:
+    """Build the response with a file of this name."""
     return Response(
-        body,
+        render_citations(papers, form, site=settings.address),
         headers={
-            "Content-Type": f"{media_type}; charset=utf-8",
-            "Content-Disposition": f'attachment; filename="{name}"',
+            "Content-Type": f"{MEDIA_TYPES[form]}; charset=utf-8",
+            "Content-Disposition": f'attachment; filename="{name}.{form}"',
         },
     )
+
+
+@files("/papers", "The latest edition or a search")
+async def latest_or_found(
+    asking: OptionalSearch,
+    filters: Filters,
+    session: Read,
+    settings: Config,
+    form: FormOf,
+    category: Category = None,
+) -> Response:
+    """Serve the latest edition that has papers; with `q`, what a search finds, the best first.
+
+    Parameters are those of /api/v1/search.
+    """
+    if asking is None:
+        day = await editions.find_newest_day(session)
+        if day is None:
+            raise NotFound("There are no papers yet.")
+        return await _edition(session, settings, EditionPeriod.containing(Period.day, day), form, category)
+    if not asking.query.words and not asking.paper_id:
+        raise BadRequest("Say what to look for: ?q=…")
+    if asking.paper_id:
+        papers = [await get_paper_or_404(session, asking.paper_id)]
+    else:
+        found = await asking.search(session, filters=filters, limit=MAX_RESULTS)
+        papers = [paper for _, paper in await load_result_papers(session, found.results)]
+    return build_citations(papers, form, "search", settings)
+
+
+@files("/papers/trending", "What is trending")
+async def trending(session: Read, settings: Config, form: FormOf) -> Response:
+    """Serve the 100 papers that trend most, in that order."""
+    part = await editions.list_papers(session, EditionQuery(), sort=Sort.trending, limit=MAX_TRENDING_PAPERS)
+    return build_citations(part.papers, form, "trending", settings)
+
+
+@files("/papers/date/{key}", "A day's edition", is_costly=True)
+async def day_edition(
+    session: Read, settings: Config, key: DayKey, form: FormOf, category: Category = None
+) -> Response:
+    """Serve a day's papers, those with the most votes first, at most 1,000."""
+    return await _edition(session, settings, EditionPeriod.parse(Period.day, key), form, category)
+
+
+@files("/papers/week/{key}", "A week's edition", is_costly=True)
+async def week_edition(
+    session: Read, settings: Config, key: WeekKey, form: FormOf, category: Category = None
+) -> Response:
+    """Serve a week's papers, those with the most votes first, at most 1,000."""
+    return await _edition(session, settings, EditionPeriod.parse(Period.week, key), form, category)
+
+
+@files("/papers/month/{key}", "A month's edition", is_costly=True)
+async def month_edition(
+    session: Read, settings: Config, key: MonthKey, form: FormOf, category: Category = None
+) -> Response:
+    """Serve a month's papers, those with the most votes first, at most 1,000."""
+    return await _edition(session, settings, EditionPeriod.parse(Period.month, key), form, category)
+
+
+async def _edition(
+    session: ReadSession,
+    settings: Settings,
+    period: EditionPeriod,
+    form: CitationFormat,
+    category: str | None,
+) -> Response:
+    query = EditionQuery.for_period(period, category)
+    part = await editions.list_papers(session, query, sort=Sort.upvotes, limit=MAX_PAPERS)
+    return build_citations(part.papers, form, f"papers-{period.key}", settings)
+
+
+@files("/organizations/{name:path}", "An organization's papers", is_costly=True)
+async def organization_file(
+    session: Read,
+    settings: Config,
+    name: Annotated[str, Path(max_length=500, description="Its name on the hub.", examples=["tide-lab"])],
+    form: FormOf,
+) -> Response:
+    """Serve the newest papers of an organization, at most 1,000."""
+    if await editions.find_organization(session, name) is None:
+        raise NotFound(f"There is no organization {name[:60]} here.")
+    query = EditionQuery(organization=name)
+    part = await editions.list_papers(session, query, sort=Sort.published, limit=MAX_PAPERS)
+    return build_citations(part.papers, form, "organization", settings)
+
+
+# Old ids have a slash, so ids are paths, and the addresses of lists come before.
+@files("/papers/{paper_id:path}", "One paper")
+async def paper_file(session: Read, settings: Config, paper_id: PaperId, form: FormOf) -> Response:
+    paper = await get_paper_or_404(session, paper_id)
+    return build_citations([paper], form, paper.id.replace("/", "-"), settings)
+
+
+@files("/saved", "Your reading list")
+async def saved(session: Read, reader: SignedIn, settings: Config, form: FormOf) -> Response:
+    """Serve the reader's whole reading list, the latest first. A browser must be signed in."""
+    papers = [paper async for paper in _stream_saved_papers(session, reader)]
+    return build_citations(papers, form, "saved", settings)
+
+
+async def _stream_saved_papers(session: ReadSession, reader: Reader) -> AsyncIterator[Paper]:
+    """Yield the whole reading list, which is bounded, part by part."""
+    after = None
+    while True:
+        part = await reading_list.list_saved_papers(session, reader.id, limit=SAVED_BATCH_SIZE, after=after)
+        for row in part.rows:
+            yield row.paper
+        after = part.next_position
+        if after is None:
+            return
+
+
+@files("/topics/{topic_id}", "What a topic of yours matches")
+async def topic_file(
+    request: Request,
+    reader: SignedIn,
+    settings: Config,
+    topic_id: TopicId,
+    form: FormOf,
+    days: Annotated[int, Query(ge=1, le=7, description="The latest so many days.")] = 1,
+) -> Response:
+    """Serve the papers that match the topic, the best first. A browser must be signed in."""
+    async with database_of(request).read_session() as session:
+        topic = await reader_topics.get_topic(session, reader.id, topic_id)
+    vectors = await encode_texts(request, {topic.id: topic.words})
+    async with database_of(request).read_session() as session:
+        day = await editions.find_newest_day(session)
+        matches = await match_days(session, topic, day, vectors.get(topic.id), days=days) if day else []
+        by_id = await editions.load_papers(session, [match.paper_id for match in matches])
+    papers = [by_id[match.paper_id] for match in matches if match.paper_id in by_id]
+    return build_citations(papers, form, f"topic-{topic.id}", settings)

@@ -6,7 +6,7 @@ from datetime import UTC
 from typing import Any, Final
 
 from paperround.papers import doi
-from paperround.papers.citations import arxiv_url
+from paperround.papers.citations.work import arxiv_url
 from paperround.papers.readings import read_abstract, read_title
 from paperround.papers.tables import Paper
 from paperround.text.links import normalise_http_url

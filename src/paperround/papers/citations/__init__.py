@@ -1,0 +1,1 @@
+"""Papers as reference managers read them: BibTeX, RIS and CSL JSON."""
