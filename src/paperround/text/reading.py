@@ -10,7 +10,7 @@ These are pure functions, and none of them raises an error for any text.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -126,8 +126,3 @@ def _place(pieces: list[Piece]) -> Reading:
         formulas.append(PlacedFormula(len(text), len(text) + len(piece.line), piece.latex, piece.mathml))
         text += piece.line
     return Reading(text, tuple(formulas))
-
-
-def map_formulas(reading: Reading, text: Callable[[str], str], formula: Callable[[str], str]) -> str:
-    """Write a reading with a function for its text and another for the LaTeX of its formulas."""
-    return "".join(text(part) if isinstance(part, str) else formula(part.latex) for part in reading.split())
