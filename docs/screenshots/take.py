@@ -89,7 +89,7 @@ def signed_in(browser: Browser, settings: dict[str, str]) -> StorageState:
     page.goto(f"{ADDRESS}/sign-in")
     page.get_by_label("Your address").fill(READER)
     page.get_by_role("button", name="Send me a link").click()
-    page.get_by_role("heading", name="Look at your mail").wait_for()
+    page.get_by_role("heading", name="Check your email").wait_for()
     letter = page.get_by_role("link", name="Sign in to")
     page.goto(outbox_link(settings))
     while not letter.count():

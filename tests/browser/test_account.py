@@ -28,7 +28,7 @@ def own(server: str, tmp_path: Path) -> Iterator[Site]:
 def sign_in(page: Page, own: Site, email: str = "ada@example.org") -> None:
     page.get_by_label("Your address").fill(email)
     click_through(page.get_by_role("button", name="Send me a link"))
-    expect(page.get_by_role("heading", level=1)).to_have_text("Look at your mail")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Check your email")
     page.goto(own.address + own.send_mail())
     click_through(page.get_by_role("main").get_by_role("button", name="Sign in"))
 
@@ -58,11 +58,11 @@ def test_it_works_without_scripts(own: Site, open_page: Opener) -> None:
 def test_this_devices_time_zone_is_offered_where_it_is_another(own: Site, open_page: Opener) -> None:
     page = open_page(f"{own.address}/sign-in?next=/settings", timezone_id="Europe/Stockholm")
     sign_in(page, own)
-    offer = page.get_by_text("Take this device's:")
+    offer = page.get_by_text("Use this device's:")
     expect(offer).to_be_hidden()
     page.get_by_label("Time zone").select_option("UTC")
     click_through(page.get_by_role("button", name="Save"))
-    expect(offer).to_have_text("Take this device's: Europe/Stockholm")
+    expect(offer).to_have_text("Use this device's: Europe/Stockholm")
     offer.click()
 
     expect(page.get_by_label("Time zone")).to_have_value("Europe/Stockholm")
@@ -77,7 +77,7 @@ def test_a_key_is_made_shown_once_and_taken_back(own: Site, open_page: Opener) -
     expect(page.get_by_role("status")).to_contain_text("pr_")
     page.goto(f"{own.address}/settings")
     expect(page.get_by_role("status")).to_have_count(0)
-    click_through(page.get_by_role("button", name="Take back the key my script"))
+    click_through(page.get_by_role("button", name="Revoke the key my script"))
 
     expect(page.get_by_role("status")).to_have_text("That key opens nothing any more.")
 
@@ -133,7 +133,7 @@ def test_forms_work_over_plain_http_in_a_local_network(browser: Browser, own: Si
         click_through(page.get_by_role("button", name="Send me a link"))
     headers = sent.value.all_headers()
 
-    expect(page.get_by_role("heading", level=1)).to_have_text("Look at your mail")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Check your email")
     page.close()
     assert headers["origin"] == address
     assert "sec-fetch-site" not in headers

@@ -99,8 +99,8 @@ def test_from_the_box_to_a_digest_and_out_again(opened: Callable[[str], Page], p
     expect(page.get_by_label("On which day")).to_have_value("4")
     click_through(page.get_by_role("button", name="Pause"))
     expect(page.locator(".head")).to_contain_text("are paused")
-    click_through(page.get_by_role("button", name="Send them again"))
-    expect(page.get_by_role("status")).to_have_text("Digests come again.")
+    click_through(page.get_by_role("button", name="Resume"))
+    expect(page.get_by_role("status")).to_have_text("Digests are on again.")
     assert fits(page)
 
     page.goto(unsubscribe)
@@ -120,10 +120,10 @@ def test_a_mail_program_s_one_click_ends_it_at_once(opened: Callable[[str], Page
     answer = page.request.post(post.address + path, form={"List-Unsubscribe": "One-Click"})
     assert answer.ok
     page.goto(post.address + find_link(newest.get_body(("plain",)).get_content(), "/preferences"))
-    expect(page.locator(".head")).to_contain_text("No digest goes to bea@example.org any more.")
+    expect(page.locator(".head")).to_contain_text("bea@example.org no longer receives digests.")
     page.get_by_text("Delete everything", exact=True).click()
     click_through(page.get_by_role("button", name="Send me the link"))
-    expect(page.get_by_role("heading", level=1)).to_have_text("Look at your mail")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Check your email")
     page.goto(post.address + post.send_mail())
     click_through(page.get_by_role("main").get_by_role("button", name="Sign in"))
     page.get_by_label("To confirm, type your address").fill("bea@example.org")

@@ -125,7 +125,7 @@ def test_votes_and_saving_stay_where_they_are(opened: Callable[[str], Page], bee
     expect(page.locator("li.paper h2")).to_have_text([title])
     page.get_by_text("Note", exact=True).click()
     page.get_by_label("Your note on").fill("Read this one on the train.")
-    click_through(page.get_by_role("button", name="Keep the note"))
+    click_through(page.get_by_role("button", name="Save note"))
     click_through(page.get_by_role("button", name="Mark as read"))
     expect(page.locator(".head")).to_contain_text("1 paper, 0 to read.")
     expect(page.get_by_label("Your note on")).to_have_value("Read this one on the train.")

@@ -137,7 +137,7 @@ async def test_the_status_does_not_depend_on_other_feeds(
     [
         (None, None, 0, "Nothing has been read yet"),
         (None, None, 35, "Nothing has been read yet, and 35 days are failing"),
-        ("2026-03-02 11:00", DAY, 0, "All is fresh"),
+        ("2026-03-02 11:00", DAY, 0, "Everything is up to date"),
         ("2026-03-02 11:00", DAY, 1, "1 day is failing"),
         ("2026-02-20 11:00", DAY, 35, "The papers are stale, and 35 days are failing"),
         ("2026-02-20 11:00", DAY, 0, "The papers are stale"),

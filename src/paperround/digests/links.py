@@ -116,7 +116,7 @@ class DigestLinks:
         Raises `BadToken`.
         """
         if not SEALED_ID.fullmatch(token):
-            raise BadToken("This link is not whole. Copy all of it from the message.")
+            raise BadToken("This link is incomplete. Copy all of it from the message.")
         number, _, nonce = self.signer.unseal(purpose, token).partition("-")
         return SealedId(purpose, int(number), nonce)
 

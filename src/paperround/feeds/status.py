@@ -67,7 +67,7 @@ def describe_feeds(feeds: Collection[FeedStatus]) -> str:
     elif any(feed.stale for feed in feeds):
         state = "The papers are stale"
     else:
-        state = "" if failing else "All is fresh"
+        state = "" if failing else "Everything is up to date"
     trouble = f"{failing} {'day is' if failing == 1 else 'days are'} failing" if failing else ""
     return ", and ".join(filter(None, (state, trouble)))
 

@@ -59,7 +59,7 @@ async def test_asking_keeps_a_link_to_send_and_queues_the_mail(
 ) -> None:
     answer = await browser.post("/sign-in", data={"email": " Ada@Example.ORG", "next": "/topics?x=1"})
 
-    assert "Look at your mail" in Page(answer).text
+    assert "Check your email" in Page(answer).text
     async with database.read_session() as session:
         link = (await session.scalars(select(SignInLink))).one()
         jobs = (await session.scalars(text("SELECT task_name FROM jobs.procrastinate_jobs"))).all()

@@ -52,7 +52,7 @@ class TopicFields(RequestBody):
 class TopicIn(TopicFields):
     words: Words = ""
     name: Annotated[str, StringConstraints(max_length=MAX_NAME_LENGTH)] = Field(
-        "", description="Without one it is called by its words."
+        "", description="If empty, its words are its name."
     )
     daily: Daily = 5
     min_band: MinBand = DEFAULT_MIN_BAND

@@ -88,7 +88,7 @@ async def resume_subscription(
 ) -> HTMLResponse:
     subscription = await find_subscription(session, links, "preferences", token)
     await subscriptions.resume(session, subscription.id, now=now)
-    return await _render_preferences(request, session, subscription, token, now, "Digests come again.")
+    return await _render_preferences(request, session, subscription, token, now, "Digests are on again.")
 
 
 @router.post("/preferences/{token}/delete")
