@@ -24,7 +24,7 @@ from torture.invariants import find_violations, list_leftovers, settle
 from torture.readers import Readers
 from torture.world import World
 
-FAULTS_A_ROUND = (20, 30)
+FAULTS_A_ROUND = (45, 60)
 PAUSE_SECONDS = (0.1, 1.6)
 DIGESTS_A_ROUND = 40
 

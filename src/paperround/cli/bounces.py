@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sys
@@ -13,6 +12,7 @@ from typing import Annotated, Final
 
 import typer
 
+from paperround import event_loop
 from paperround.cli.context import console, load_settings
 from paperround.cli.mail import open_links
 from paperround.database import Database, utc_now
@@ -46,8 +46,8 @@ def bounces(
     """
     settings = load_settings("bounces")
     if folder is not None:
-        asyncio.run(_process_folder(settings, folder))
-    elif not asyncio.run(_process_input(settings)):
+        event_loop.run(_process_folder, settings, folder)
+    elif not event_loop.run(_process_input, settings):
         raise typer.Exit(os.EX_DATAERR)
 
 

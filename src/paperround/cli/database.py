@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from paperround import backups, schema, tokens
+from paperround import backups, event_loop, schema, tokens
 from paperround.cli.context import CommandNotPossible, attach_database, console, load_settings, open_database
 from paperround.postgres import EmbeddedPostgres
 from paperround.security_events import SecurityEvent, record_security_event
@@ -65,7 +64,7 @@ def rotate_key(
             "The key is in PAPERROUND_SECRET_KEY, not in the database.",
             advice="Put a new one before it, with a comma between them, and restart Paperround.",
         )
-    count = asyncio.run(_rotate_key(settings, drop_old))
+    count = event_loop.run(_rotate_key, settings, drop_old)
     record_security_event(SecurityEvent.keys_dropped if drop_old else SecurityEvent.key_rotated)
     done = "The earlier keys are forgotten." if drop_old else f"A new key signs. {count} keys verify."
     console.print(f"{done} Restart Paperround, so that every process knows it.")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 import typer
 
+from paperround import event_loop
 from paperround.cli.checks import run_checks
 from paperround.cli.context import attach_database, load_settings, output
 from paperround.settings import Settings
@@ -31,7 +31,7 @@ def doctor(
         return
     for name, value in settings:
         output.print(f"PAPERROUND_{name.upper()} = {value}", markup=False, soft_wrap=True)
-    if not asyncio.run(_report_checks(settings)):
+    if not event_loop.run(_report_checks, settings):
         raise SystemExit(1)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 import typer
 
+from paperround import event_loop
 from paperround.cli.context import console, encoder_socket, fail, load_settings, open_database
 from paperround.database import utc_now
 from paperround.embeddings import backfill, models
@@ -34,8 +34,8 @@ def embed(
     if model:
         settings = settings.model_copy(update={"embedding_model": model})
     if drop:
-        asyncio.run(_drop_model(settings, drop))
-    elif not asyncio.run(_embed(settings, activate=activate)):
+        event_loop.run(_drop_model, settings, drop)
+    elif not event_loop.run(_embed, settings, activate=activate):
         raise SystemExit(1)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from paperround import event_loop
 from paperround.cli.context import console, encoder_socket, load_settings, open_database
 from paperround.embeddings.encoder_process import connect_encoder
 from paperround.resources import use_one_thread_for_products
@@ -38,7 +38,7 @@ def fit(
     """
     settings = load_settings("fit")
     use_one_thread_for_products()
-    done = asyncio.run(_calibrate(settings, judgments))
+    done = event_loop.run(_calibrate, settings, judgments)
     console.print(
         f"{done.model} was calibrated on {len(done.after.grades):,} pairs of {done.topics:,} topics"
         + (f"; {done.unknown_papers:,} name papers that are not here." if done.unknown_papers else "."),

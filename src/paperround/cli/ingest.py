@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Annotated, Final
@@ -10,6 +9,7 @@ from typing import Annotated, Final
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from paperround import event_loop
 from paperround.cli.context import CommandNotPossible, console, load_settings, open_database
 from paperround.database import Database, utc_now
 from paperround.feeds import backfill, schedule
@@ -40,7 +40,7 @@ def ingest(
 ) -> None:
     """Read days of a feed now. Without a day: those that are due."""
     settings = load_settings("ingest")
-    missing = asyncio.run(_ingest(settings, feed, list_days(date, from_, to)))
+    missing = event_loop.run(_ingest, settings, feed, list_days(date, from_, to))
     if missing:
         raise SystemExit(1)
 
@@ -57,9 +57,11 @@ def list_days(day: datetime | None, first: datetime | None, last: datetime | Non
         raise CommandNotPossible("Give --from too: the first day to read.")
     until = last.date() if last else utc_now().date()
     count = (until - first.date()).days + 1
-    if not 1 <= count <= MAX_DAYS:
+    if count < 1:
+        raise CommandNotPossible(f"--to ({until}) must not be before --from ({first:%Y-%m-%d}).")
+    if count > MAX_DAYS:
         raise CommandNotPossible(
-            f"From {first:%Y-%m-%d} to {until} are {count} days; between 1 and {MAX_DAYS} can be read."
+            f"{first:%Y-%m-%d} to {until} is {count} days; at most {MAX_DAYS} can be read at once."
         )
     return [first.date() + timedelta(days=n) for n in range(count)]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from paperround import mail
+from paperround import event_loop, mail
 from paperround.cli.context import CommandNotPossible, console, fail, load_settings, open_database, output
 from paperround.cli.status import format_time
 from paperround.database import Database, utc_now
@@ -35,7 +34,7 @@ def preview_digest(
     folder: Annotated[Path, typer.Option(help="Where digest.eml and digest.html are written.")] = Path(),
 ) -> None:
     """Write the digest that an address would get now, as a message and as a page. Nothing is sent."""
-    asyncio.run(_preview(load_settings("digest"), normalise_email_address(address), folder))
+    event_loop.run(_preview, load_settings("digest"), normalise_email_address(address), folder)
 
 
 async def _preview(settings: Settings, address: str, folder: Path) -> None:
@@ -66,7 +65,7 @@ def _write_private(file: Path, content: bytes) -> None:
 @digest_app.command("send-due", epilog="Example: paperround digest send-due")
 def send_due() -> None:
     """Send every digest that is due now. Workers do so by themselves; several at once share the work."""
-    asyncio.run(_send_due(load_settings("digest")))
+    event_loop.run(_send_due, load_settings("digest"))
 
 
 async def _send_due(settings: Settings) -> None:
@@ -89,9 +88,9 @@ def resend(
         fail("Give the number of one digest or --all, not both.")
     settings = load_settings("digest")
     if delivery is None and not send_all:
-        asyncio.run(_list_uncertain(settings))
+        event_loop.run(_list_uncertain, settings)
     else:
-        asyncio.run(_resend(settings, delivery))
+        event_loop.run(_resend, settings, delivery)
 
 
 async def _resend(settings: Settings, delivery_id: int | None) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 import typer
 
+from paperround import event_loop
 from paperround.cli.context import console, fail, load_settings, open_database
 from paperround.database import utc_now
 from paperround.papers import arxiv_id, removal
@@ -25,7 +25,7 @@ def remove(
     parsed_id = arxiv_id.parse_id_or_url(paper_id)
     if parsed_id is None:
         fail(f"{paper_id[:60]!r} is no arXiv id and no address of a paper.")
-    asyncio.run(_remove_paper(load_settings("remove"), parsed_id, undo=undo))
+    event_loop.run(_remove_paper, load_settings("remove"), parsed_id, undo=undo)
 
 
 async def _remove_paper(settings: Settings, paper_id: str, *, undo: bool) -> None:

@@ -16,7 +16,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from paperround import clock as timetable
-from paperround import privileges, schema, supervisor
+from paperround import event_loop, privileges, schema, supervisor
 from paperround.cli.context import (
     CommandNotPossible,
     attach_database,
@@ -54,11 +54,11 @@ def up() -> None:
         _require_permitted_ports(settings)
         _require_free_port(settings)
         if settings.database_url:
-            asyncio.run(_supervise(settings, settings.database_url.get_secret_value(), None))
+            event_loop.run(_supervise, settings, settings.database_url.get_secret_value(), None)
             return
         server = EmbeddedPostgres(settings.data_dir)
         try:
-            asyncio.run(_supervise(settings, server.url, server))
+            event_loop.run(_supervise, settings, server.url, server)
         finally:
             server.stop()
 
@@ -91,7 +91,7 @@ def worker(lifeline: Lifeline = False) -> None:
     if _runs_as_root(lifeline):
         _require_permitted_ports(settings)
         _run_as_service_account(settings, "worker")
-    asyncio.run(_work(settings))
+    event_loop.run(_work, settings)
 
 
 async def _work(settings: Settings) -> None:
@@ -106,7 +106,7 @@ def clock(lifeline: Lifeline = False) -> None:
     settings = load_settings("clock", lifeline=lifeline)
     if _runs_as_root(lifeline):
         _run_as_service_account(settings, "clock")
-    asyncio.run(_tick(settings))
+    event_loop.run(_tick, settings)
 
 
 async def _tick(settings: Settings) -> None:
@@ -158,7 +158,7 @@ def _run_as_service_account(settings: Settings, *arguments: str, needs_database:
         else:
             launch = plan_launch(settings, arguments)
         privileges.prepare_data_folder(settings)
-        code = asyncio.run(_run_to_the_end(launch, arguments[0]))
+        code = event_loop.run(_run_to_the_end, launch, arguments[0])
     raise SystemExit(code if code >= 0 else 128 - code)
 
 

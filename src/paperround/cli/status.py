@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
 
 import typer
 from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
-from paperround import queue, sample
+from paperround import event_loop, queue, sample
 from paperround.cli.context import load_settings, open_database, output
 from paperround.database import Database, utc_now
 from paperround.digests import ledger
@@ -24,7 +23,7 @@ app = typer.Typer()
 @app.command(epilog="Example: paperround status")
 def status() -> None:
     """How reading, embedding and the queue go."""
-    asyncio.run(_show_status(load_settings("status")))
+    event_loop.run(_show_status, load_settings("status"))
 
 
 async def _show_status(settings: Settings) -> None:

@@ -24,6 +24,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from paperround import event_loop
 from paperround.asgi import answer_stopped_requests
 from paperround.embeddings import bundled_model
 from paperround.embeddings.protocol import (
@@ -258,4 +259,4 @@ def serve(
             ws="none",
             timeout_graceful_shutdown=1,
         )
-        uvicorn.Server(config).run(sockets=[listener])
+        event_loop.run(uvicorn.Server(config).serve, sockets=[listener])
