@@ -119,6 +119,14 @@ class Settings(BaseSettings):
         "0: no limit.",
     )
 
+    cache_megabytes: int = Field(
+        32,
+        ge=0,
+        le=100_000,
+        description="Memory in which each web process keeps the pages, lists and feeds that everybody gets, "
+        "in megabytes; 0: each is made anew.",
+    )
+
     # What it is called
     site_name: Annotated[str, StringConstraints(min_length=1, max_length=60)] = Field(
         "Paperround", description="The site's name, on every page."

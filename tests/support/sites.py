@@ -50,14 +50,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def web_app(settings: Settings, url: str) -> Iterator[FastAPI]:
-    """The application of the web process, not yet started.
+def web_app(settings: Settings, url: str, max_version_age: timedelta = timedelta(0)) -> Iterator[FastAPI]:
+    """The application of the web process, not yet started. It knows at once what was committed.
 
     An application that another test no longer uses is used again, since making the routes and templates of a
     new one at its first requests takes a sixth of a second.
     """
     app = _idle_apps.pop() if _idle_apps else create_app(settings, url)
-    app.state.settings, app.state.database_url = settings, url
+    app.state.settings, app.state.database_url, app.state.max_version_age = settings, url, max_version_age
     original_routes = [*app.routes]
     yield app
     app.dependency_overrides.clear()
@@ -66,9 +66,9 @@ def web_app(settings: Settings, url: str) -> Iterator[FastAPI]:
 
 
 @contextmanager
-def running_site(settings: Settings, url: str) -> Iterator[str]:
+def running_site(settings: Settings, url: str, max_version_age: timedelta = timedelta(0)) -> Iterator[str]:
     """Run the web process's application on a loopback port; its address."""
-    with web_app(settings, url) as app:
+    with web_app(settings, url, max_version_age) as app:
         protocol = bounded_protocol(ConnectionLimits(), settings.trusted_proxies)
         web = uvicorn.Server(
             uvicorn.Config(app, port=0, http=protocol, log_config=None, access_log=False, proxy_headers=False)

@@ -17,6 +17,7 @@ from psycopg.rows import TupleRow
 from paperround import queue, schema
 from paperround.backups.pg_tools import SCHEMAS, BackupError, Programs, words
 from paperround.papers.catalogue import SAMPLE_FEED
+from paperround.papers.tables import TRIGGER_FUNCTIONS
 
 # What nobody wants to lose, by table. The sample edition's papers are no loss.
 WORTH: Final[Mapping[str, sql.SQL]] = {
@@ -165,12 +166,14 @@ def _feed(reading: subprocess.Popen[bytes], psql: IO[bytes], tables: list[str]) 
 def _before(tables: list[str]) -> str:
     names = [sql.Identifier("public", name).as_string() for name in tables]
     away = f"DROP TABLE {', '.join(names)} CASCADE;" if names else ""
+    functions = ", ".join(f"public.{name}()" for name in TRIGGER_FUNCTIONS)
     return f"""
         BEGIN;
         SET LOCAL lock_timeout = '10s';
         SET client_min_messages = warning;
         DROP SCHEMA IF EXISTS jobs CASCADE;
         {away}
+        DROP FUNCTION IF EXISTS {functions} CASCADE;
         CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public;
         CREATE SCHEMA jobs;
         """

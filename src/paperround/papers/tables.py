@@ -7,11 +7,13 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     ColumnElement,
     Computed,
     Double,
     ForeignKey,
+    Identity,
     Index,
     Integer,
     SmallInteger,
@@ -304,3 +306,29 @@ class TrendingState(Base):
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, default=1)
     half_life_hours: Mapped[float] = mapped_column(Double)
+
+
+# The functions of the triggers that count the versions below. Every table that a page for anybody shows has
+# the trigger `note_change`, so that whoever writes there, in whatever way, can't forget to tell of it.
+TRIGGER_FUNCTIONS: Final = ("note_catalogue_change", "tell_catalogue_change")
+
+
+class CatalogueVersion(Base):
+    """How often what pages show has changed. The table has one row. `papers/versions.py` reads it."""
+
+    __tablename__ = "catalogue_version"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, default=1)
+    papers: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    vectors: Mapped[int] = mapped_column(BigInteger, server_default="0")
+
+
+class CatalogueChange(Base):
+    """What a transaction under way has changed. Its commit counts the version up and empties the table."""
+
+    __tablename__ = "catalogue_changes"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    scope: Mapped[str] = mapped_column(Text)
+
+    __table_args__ = ({"prefixes": ["UNLOGGED"]},)

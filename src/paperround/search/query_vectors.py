@@ -46,6 +46,11 @@ class QueryEncoder:
         self._vectors: LRUCache[tuple[str, str], Numbers] = LRUCache(VECTOR_CACHE_SIZE)
         self._cooldown_ends = 0.0
 
+    @property
+    def has_encoder(self) -> bool:
+        """Whether there should be vectors: without an encoder, search is for words alone."""
+        return self._encoder is not None
+
     def is_immediate(self, text: str) -> bool:
         """Tell whether `encode` returns without waiting: the vector is cached, or none is available now."""
         key = self._cache_key(text)

@@ -15,6 +15,7 @@ from paperround import __version__, schema, traces
 from paperround.database import Database
 from paperround.embeddings.client import EncoderClient
 from paperround.papers import doi
+from paperround.papers.versions import MAX_AGE
 from paperround.resources import use_one_thread_for_products
 from paperround.search.query_vectors import QUERY_ENCODING_TIMEOUT, QueryEncoder
 from paperround.settings import Settings
@@ -22,6 +23,7 @@ from paperround.text.links import list_public_links
 from paperround.text.markup import render_html
 from paperround.tokens import load_signer
 from paperround.web import errors, metrics
+from paperround.web.answers.layer import Answers, open_cache
 from paperround.web.api import feeds, me, papers, search, subscriptions
 from paperround.web.api import topics as topics_api
 from paperround.web.assets import Assets, fingerprint
@@ -90,6 +92,9 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         )
         app.state.database = database
         app.state.costly_requests = CostlyRequests()
+        app.state.answers = await stack.enter_async_context(
+            open_cache(settings, app.state.database_url, max_age=app.state.max_version_age)
+        )
         async with database.read_session() as session:
             await schema.require_usable(session)
         app.state.signer = await load_signer(database, settings)
@@ -103,10 +108,17 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
 
 
-def create_app(settings: Settings, database_url: str, encoder_socket: Path | None = None) -> FastAPI:
+def create_app(
+    settings: Settings,
+    database_url: str,
+    encoder_socket: Path | None = None,
+    *,
+    max_version_age: timedelta = MAX_AGE,
+) -> FastAPI:
     """Build the app.
 
-    Without `encoder_socket` or an encoder's address in the settings, search is full text only.
+    Without `encoder_socket` or an encoder's address in the settings, search is full text only. What the app
+    knows of the catalogue's version is at most `max_version_age` old.
     """
     app = FastAPI(
         title=f"{settings.site_name} API",
@@ -122,6 +134,7 @@ def create_app(settings: Settings, database_url: str, encoder_socket: Path | Non
     app.state.settings = settings
     app.state.database_url = database_url
     app.state.encoder_socket = encoder_socket
+    app.state.max_version_age = max_version_age
     app.state.templates = templates()
     for api in APIS:
         app.include_router(api.router)
@@ -142,6 +155,7 @@ def create_app(settings: Settings, database_url: str, encoder_socket: Path | Non
         HeadAsGet,
         SecurityHeaders,
         RequestIds,
+        Answers,
     ):
         app.add_middleware(middleware)
     return app

@@ -60,9 +60,17 @@ async def encode_search(request: Request, text: str) -> SearchRequest:
     """Parse and encode a search. Raises `TooMany`."""
     await count_costly_request(request)
     search_request = SearchRequest.parse(text)
-    return replace(
-        search_request, vector=await query_encoder_of(request).encode(search_request.text_to_encode)
-    )
+    vector = await _encode(request, search_request)
+    return replace(search_request, vector=vector)
+
+
+async def _encode(request: Request, search_request: SearchRequest) -> QueryVector | None:
+    """Encode the text. An answer without the vector that there should be is kept for nobody else."""
+    vectors = query_encoder_of(request)
+    vector = await vectors.encode(search_request.text_to_encode)
+    if vector is None and vectors.has_encoder and search_request.text_to_encode:
+        request.state.is_provisional = True
+    return vector
 
 
 Q = Annotated[
@@ -123,9 +131,9 @@ async def parse_and_look_up(request: Request, filters: Filters, q: Q = None) -> 
     await count_costly_request(request)
     search_request, vectors = SearchRequest.parse(q), query_encoder_of(request)
     if vectors.is_immediate(search_request.text_to_encode):
-        return replace(search_request, vector=await vectors.encode(search_request.text_to_encode))
+        return replace(search_request, vector=await _encode(request, search_request))
     vector, lookup = await gather(
-        vectors.encode(search_request.text_to_encode), _look_up_words(request, search_request.query, filters)
+        _encode(request, search_request), _look_up_words(request, search_request.query, filters)
     )
     return replace(search_request, vector=vector, text_lookup=lookup)
 

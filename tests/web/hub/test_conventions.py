@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from paperround.database import Database
-from paperround.web.pages.editions import prefers_markdown
+from paperround.web.negotiation import prefers_markdown
 
 from support.factories import feed_record, store_listing
 from support.pages import opened

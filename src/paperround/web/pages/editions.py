@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Annotated, Any, Final
@@ -27,6 +26,7 @@ from paperround.text.markup import render_html
 from paperround.text.reading import page_budget
 from paperround.web import cursor as cursors
 from paperround.web.dependencies import Config, Now, Read, render_page, settings_of
+from paperround.web.negotiation import prefers_markdown
 from paperround.web.pages import search
 from paperround.web.pages.subscribe import build_subscribe_box
 from paperround.web.params import MAX_SIGNALS, Category, get_paper_or_404
@@ -40,8 +40,6 @@ PAGE_SIZE: Final = 30  # papers with whole abstracts; a page stays below 100 kB
 MAX_SIMILAR: Final = 8
 MAX_SUMMARY: Final = 8_000  # bytes
 
-MAX_ACCEPTED_TYPES: Final = 30
-QUALITY: Final = re.compile(r"\bq=\s*([01](?:\.\d{0,3})?)")
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 After = Annotated[str | None, Query(max_length=500)]
 
@@ -199,18 +197,6 @@ async def show_trending(
         more=cursors.encode(Sort.trending, part.next_position),
         half_life=presenters.format_hours(settings.trending_half_life_hours),
     )
-
-
-def prefers_markdown(accept: str) -> bool:
-    """Tell whether a client wants Markdown rather than a page: it names it, weighing no less than HTML."""
-    weights = {"text/markdown": 0.0, "text/html": 0.0}
-    for entry in accept.split(",")[:MAX_ACCEPTED_TYPES]:
-        media_type, _, parameters = entry.partition(";")
-        weight = QUALITY.search(parameters)
-        name = media_type.strip().lower()
-        if name in weights:
-            weights[name] = float(weight[1]) if weight else 1.0
-    return weights["text/markdown"] > 0 and weights["text/markdown"] >= weights["text/html"]
 
 
 @router.get("/papers/{paper_id:path}")

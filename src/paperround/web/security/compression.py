@@ -6,6 +6,7 @@ from starlette.datastructures import Headers
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+MIN_COMPRESSED_SIZE = 1000  # bytes; less doesn't shrink enough to be worth it
 COMPRESSION_LEVEL = 4  # the next takes half as much time again for a thirtieth of the bytes
 
 
@@ -18,7 +19,7 @@ class AnonymousCompression:
 
     def __init__(self, app: ASGIApp) -> None:
         self.plain = app
-        self.small = GZipMiddleware(app, minimum_size=1000, compresslevel=COMPRESSION_LEVEL)
+        self.small = GZipMiddleware(app, minimum_size=MIN_COMPRESSED_SIZE, compresslevel=COMPRESSION_LEVEL)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         secret = scope["type"] == "http" and "cookie" in Headers(scope=scope)

@@ -19,6 +19,7 @@ from paperround.web.dependencies import TooMany, settings_of
 from paperround.web.security.client_ip import find_source_network
 
 WINDOW: Final = timedelta(minutes=1)
+COSTLY: Final = "is_costly"  # set in a request's state
 MAX_NETWORKS: Final = 10_000  # that are counted at once
 
 
@@ -37,6 +38,7 @@ class CostlyRequests:
 
 async def count_costly_request(request: Request) -> None:
     """Count a search, a match or a preview for the network that it comes from. Raises `TooMany`."""
+    setattr(request.state, COSTLY, True)
     most = settings_of(request).search_rate
     counts = cast(CostlyRequests, request.app.state.costly_requests)
     if most and counts.count(find_source_network(request)) > most:

@@ -29,6 +29,13 @@ def choose_request_id(request: Request) -> str:
     return uuid.uuid4().hex
 
 
+def make_request_id(scope: Scope) -> bytes:
+    """Make the id of a request that no route is asked for."""
+    if any(name == b"x-request-id" for name, _ in scope["headers"]):
+        return choose_request_id(Request(scope)).encode()
+    return uuid.uuid4().hex.encode()
+
+
 def find_trace_parent(request: Request) -> str | None:
     """Return the `traceparent` that a trusted proxy gave. OpenTelemetry ignores a malformed one."""
     return request.headers.get("traceparent") if comes_from_proxy(request) else None

@@ -23,10 +23,10 @@ from paperround.papers.heat import listing_time
 from paperround.papers.readings import read_abstract, read_title
 from paperround.papers.tables import Paper
 from paperround.settings import Settings
-from paperround.text.http_date import parse_http_date
 from paperround.text.markup import render_unicode
 from paperround.text.plain import to_plain_text
 from paperround.text.reading import FormulaBudget, page_budget
+from paperround.web.negotiation import is_known
 
 MAX_AUTHORS: Final = 50
 CACHE_CONTROL: Final = "max-age=300"  # what asks more often than that is answered by whoever keeps copies
@@ -81,7 +81,12 @@ def build_response(
         "Last-Modified": format_datetime(feed.updated.astimezone(UTC).replace(microsecond=0), usegmt=True),
         "Cache-Control": f"{'private' if private else 'public'}, {CACHE_CONTROL}",
     }
-    if _is_known(request, headers["ETag"], feed.updated):
+    if is_known(
+        headers["ETag"],
+        feed.updated,
+        if_none_match=request.headers.get("If-None-Match"),
+        if_modified_since=request.headers.get("If-Modified-Since"),
+    ):
         return Response(status_code=304, headers=headers)
     media_type = f"{MEDIA_TYPES[form]}; charset=utf-8"
     if form is FeedFormat.json:
@@ -104,17 +109,6 @@ def _mark(feed: FeedDocument, form: FeedFormat) -> str:
     ]
     content = repr((__version__, form, feed.title, feed.address, feed.site, told))
     return f'W/"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'
-
-
-def _is_known(request: Request, mark: str, updated: datetime) -> bool:
-    """Tell whether the client has this version. An ETag precedes a time (RFC 9110, 13.2.2)."""
-    marks = request.headers.get("If-None-Match")
-    if marks is not None:
-        return marks.strip() == "*" or mark.removeprefix("W/") in [
-            one.strip().removeprefix("W/") for one in marks.split(",")
-        ]
-    since = parse_http_date(request.headers.get("If-Modified-Since", ""))
-    return since is not None and updated.replace(microsecond=0) <= since
 
 
 def atom_feed(feed: FeedDocument) -> bytes:

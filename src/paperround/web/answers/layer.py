@@ -1,0 +1,212 @@
+"""Keeps the answers that everybody gets, and gives them ahead of routing.
+
+What a visitor without a cookie or a key gets depends on the address alone (`request.py`): a miss is rendered
+from a scope that holds nothing else, so nothing else can change what is kept. Settings and release are those
+of the process, whose memory the answers are in.
+
+A kept answer is given while the catalogue has the version under which it was rendered (`papers/versions.py`),
+and for a minute at most, so that "3 minutes ago" and "today" stay true. Errors, redirects, and what sets a
+cookie or is private are never kept. Whoever misses an answer that is being rendered waits for it.
+
+Without room (`PAPERROUND_CACHE_MEGABYTES=0`), or while the version can't be known, everything goes the same
+way, and only nothing is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Final
+
+from cachetools import LRUCache
+from fastapi import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from paperround import metrics
+from paperround.database import utc_now
+from paperround.papers.versions import Version, VersionWatch, watching
+from paperround.settings import Settings
+from paperround.web.answers.answer import Answer, Recording, Reply
+from paperround.web.answers.request import AnswerRequest, ClientRequest, build_scope, read_request
+from paperround.web.dependencies import TooMany
+from paperround.web.instrumentation import find_route
+from paperround.web.security.costs import COSTLY, count_costly_request
+from paperround.web.security.hosts import is_allowed_host
+from paperround.web.security.request_ids import HEADER, make_request_id
+
+LIFE: Final = 60.0  # seconds
+LIVES: Final = {"/status": 1.0}  # it also shows what no version counts: jobs, digests, subscriptions
+MAX_BYTES: Final = 2_000_000  # of one answer
+QUERY_SHARE: Final = 4  # a fourth of the room is for addresses with parameters, which anybody can make up
+MAX_WAITS: Final = 2  # for others' renderings; then a request is rendered by itself
+REQUEST_ID: Final = HEADER.lower().encode()
+
+MAX_HOSTS: Final = 100
+PROVISIONAL: Final = "is_provisional"  # set in a request's state: the answer would be better in a moment
+
+
+class AnswerCache:
+    """The answers that a process keeps. Those used longest ago make room for new ones."""
+
+    def __init__(self, settings: Settings, watch: VersionWatch | None) -> None:
+        """Make room for `size` bytes. Without a watch nothing is kept."""
+        self.site = settings
+        size = settings.cache_megabytes * 1_000_000
+        self._plain: LRUCache[AnswerRequest, Answer] = LRUCache(size - size // QUERY_SHARE, getsizeof=len)
+        self._queries: LRUCache[AnswerRequest, Answer] = LRUCache(size // QUERY_SHARE, getsizeof=len)
+        self._watch = watch
+        self._hosts: set[bytes] = set()  # names of this site that were asked for
+        self.renderings: dict[tuple[AnswerRequest, Version], asyncio.Future[None]] = {}
+
+    @property
+    def size(self) -> int:
+        """The bytes that are kept."""
+        return int(self._plain.currsize + self._queries.currsize)
+
+    def answers_to(self, host: bytes) -> bool:
+        """Tell whether `host` is a name of this site."""
+        if host in self._hosts:
+            return True
+        is_ours = is_allowed_host(host.decode("latin-1"), self.site)
+        if is_ours and len(self._hosts) < MAX_HOSTS:
+            self._hosts.add(host)
+        return is_ours
+
+    async def find_version(self) -> Version | None:
+        """Return the version that a kept answer must have. None: nothing may be kept now."""
+        return (self._watch.recall() or await self._watch.confirm()) if self._watch else None
+
+    def find(self, request: AnswerRequest, version: Version) -> Answer | None:
+        answer = self._share(request).get(request)
+        if answer is None or answer.version != version or answer.expires_at <= time.monotonic():
+            return None
+        return answer
+
+    def keep(self, request: AnswerRequest, answer: Answer) -> None:
+        share = self._share(request)
+        if answer.version is not None and len(answer) <= min(MAX_BYTES, share.maxsize):
+            share[request] = answer
+
+    def clear(self) -> None:
+        self._plain.clear()
+        self._queries.clear()
+
+    def _share(self, request: AnswerRequest) -> LRUCache[AnswerRequest, Answer]:
+        return self._queries if request.query else self._plain
+
+
+@asynccontextmanager
+async def open_cache(settings: Settings, url: str, *, max_age: timedelta) -> AsyncIterator[AnswerCache]:
+    """Open a web process's cache. What it knows of the catalogue's version is at most `max_age` old."""
+    if not settings.cache_megabytes:
+        yield AnswerCache(settings, None)
+        return
+    async with watching(url, max_age=max_age) as watch:
+        yield AnswerCache(settings, watch)
+
+
+class Answers:
+    """A middleware that gives answers from `app.state.answers`, and keeps what it has rendered there."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        client = read_request(scope) if scope["type"] == "http" else None
+        if client is None or not scope["app"].state.answers.answers_to(client.host):
+            await self.app(scope, receive, send)
+            return
+        cache: AnswerCache = scope["app"].state.answers
+        began = time.perf_counter()
+        for _ in range(MAX_WAITS):
+            version = await cache.find_version()
+            if version is None:
+                break
+            answer = cache.find(client.request, version)
+            if answer is not None:
+                if answer.is_costly and not await _may_search(scope):
+                    await self.app(scope, receive, send)
+                    return
+                reply = answer.reply_to(client)
+                await _send(scope, send, reply, make_request_id(scope))
+                labels = (scope["method"], answer.route, str(reply.status))
+                metrics.HTTP_DURATION.labels(*labels).observe(time.perf_counter() - began)
+                return
+            rendering = cache.renderings.get((client.request, version))
+            if rendering is None:
+                await self._render_for_all(client, scope, send, cache, version)
+                return
+            await asyncio.shield(rendering)
+        recording, answer = await self._render(client, scope, cache, None)
+        await _send_rendered(scope, send, client, recording, answer)
+
+    async def _render_for_all(
+        self, client: ClientRequest, scope: Scope, send: Send, cache: AnswerCache, version: Version
+    ) -> None:
+        """Render an answer, keep it, and only then send it. Whoever waits for it looks again then."""
+        key, rendering = (client.request, version), asyncio.get_running_loop().create_future()
+        cache.renderings[key] = rendering
+        try:
+            recording, answer = await self._render(client, scope, cache, version)
+            if answer is not None:
+                cache.keep(client.request, answer)
+        finally:
+            del cache.renderings[key]
+            rendering.set_result(None)
+        await _send_rendered(scope, send, client, recording, answer)
+
+    async def _render(
+        self, client: ClientRequest, scope: Scope, cache: AnswerCache, version: Version | None
+    ) -> tuple[Recording, Answer | None]:
+        """Let the application answer. There is an `Answer` if anybody may get it."""
+        recording, inner = Recording(), build_scope(scope, client.request, cache.site)
+        expires_at = time.monotonic() + min(LIVES.get(client.request.path, LIFE), _seconds_to_midnight())
+        await self.app(inner, _receive_nothing, recording.record)
+        if not recording.is_for_everybody:
+            return recording, None
+        is_provisional = inner["state"].get(PROVISIONAL, False)
+        return recording, Answer(
+            recording.headers,
+            recording.body,
+            version=None if is_provisional else version,
+            expires_at=expires_at,
+            route=find_route(inner),
+            is_costly=inner["state"].get(COSTLY, False),
+        )
+
+
+async def _may_search(scope: Scope) -> bool:
+    """Count a search for its network, as for one that isn't kept."""
+    try:
+        await count_costly_request(Request(scope))
+    except TooMany:
+        return False
+    return True
+
+
+async def _send_rendered(
+    scope: Scope, send: Send, client: ClientRequest, recording: Recording, answer: Answer | None
+) -> None:
+    if answer is not None:
+        await _send(scope, send, answer.reply_to(client), recording.find(REQUEST_ID))
+    else:
+        await _send(scope, send, Reply(recording.status, recording.headers, recording.body), b"")
+
+
+async def _send(scope: Scope, send: Send, reply: Reply, request_id: bytes) -> None:
+    headers = [*reply.headers, (REQUEST_ID, request_id)] if request_id else reply.headers
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body if scope["method"] == "GET" else b""})
+
+
+async def _receive_nothing() -> Message:
+    """Tell of an empty body, and never of a client that has gone: others may wait for the answer."""
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
+def _seconds_to_midnight() -> float:
+    now = utc_now()
+    return 86_400 - (now.hour * 3600 + now.minute * 60 + now.second + now.microsecond / 1e6)
