@@ -199,6 +199,11 @@ class Settings(BaseSettings):
         description="Where bounces go, such as `bounces@example.org`: each message then names its own as "
         "`bounces+…@example.org`. Empty: `MAIL_FROM`.",
     )
+    mail_domains: Annotated[tuple[HostName, ...], NoDecode] = Field(
+        (),
+        description="Domains of your own network that readers' addresses may be in, such as `lab.internal` "
+        "or `localhost`, with commas between them. A mail server on such a network says so by itself.",
+    )
     send_rate: int = Field(0, ge=0, description="Most messages a minute, over all workers; 0: no limit.")
 
     # Processes
@@ -216,10 +221,17 @@ class Settings(BaseSettings):
         "auto", description="`auto`: text on a terminal, JSON elsewhere."
     )
 
-    @field_validator("feeds", "arxiv_categories", "trusted_proxies", "allowed_hosts", mode="before")
+    @field_validator(
+        "feeds", "arxiv_categories", "trusted_proxies", "allowed_hosts", "mail_domains", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(v.strip() for v in value.split(",") if v.strip()) if isinstance(value, str) else value
+
+    @field_validator("mail_domains")
+    @classmethod
+    def _in_small_letters(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name.lower().strip(".") for name in value)
 
     @field_validator("public_url")
     @classmethod

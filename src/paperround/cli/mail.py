@@ -18,10 +18,10 @@ from paperround.database import Database, utc_now
 from paperround.digests import delivery, ledger, preview
 from paperround.digests.links import DigestLinks
 from paperround.mail import outbox_keys
+from paperround.mail.recipients import normalise_recipient
 from paperround.private_files import Purpose, open_private_file
 from paperround.security_events import SecurityEvent, record_security_event
 from paperround.settings import Settings
-from paperround.text.email_address import normalise_email_address
 from paperround.tokens import load_signer
 
 app = typer.Typer()
@@ -34,7 +34,8 @@ def preview_digest(
     folder: Annotated[Path, typer.Option(help="Where digest.eml and digest.html are written.")] = Path(),
 ) -> None:
     """Write the digest that an address would get now, as a message and as a page. Nothing is sent."""
-    event_loop.run(_preview, load_settings("digest"), normalise_email_address(address), folder)
+    settings = load_settings("digest")
+    event_loop.run(_preview, settings, normalise_recipient(address, settings), folder)
 
 
 async def _preview(settings: Settings, address: str, folder: Path) -> None:

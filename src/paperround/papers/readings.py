@@ -20,7 +20,7 @@ from paperround.papers.search_column import SearchableText, fill_search_column
 from paperround.papers.tables import Author, Paper
 from paperround.text.reading import FormulaBudget, PlacedFormula, Reading, read_latex
 
-READER_VERSION: Final = 1  # of how LaTeX is read; whoever changes that makes it one more
+READER_VERSION: Final = 2  # of how LaTeX is read; whoever changes that makes it one more
 BATCH_SIZE: Final = 100
 
 Part = Literal["title", "abstract"]

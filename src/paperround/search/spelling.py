@@ -7,9 +7,11 @@ from collections import Counter
 from typing import Any, Final
 
 from rapidfuzz.distance import OSA
-from sqlalchemy import text
+from sqlalchemy import bindparam, cast, select, text
+from sqlalchemy.dialects.postgresql import TSQUERY
 
 from paperround.database import ReadSession
+from paperround.papers.tables import ABSTRACT_TEXT, TITLE_TEXT, Paper
 from paperround.search.analysis import AnalyzedQuery
 from paperround.search.query_syntax import ParsedQuery
 from paperround.text.words import normalise_words, split_words
@@ -26,10 +28,11 @@ STEMS_OF_LENGTH: Final = text("""
     SELECT lexeme, documents FROM lexemes
     WHERE length(lexeme) BETWEEN :shortest AND :longest AND NOT starts_with(lexeme, '=')
 """)
-PAPERS_WITH_STEM: Final = text("""
-    SELECT title || ' ' || abstract FROM papers
-    WHERE search @@ CAST(:lexeme AS tsquery) LIMIT 20
-""")
+TEXTS_WITH_STEM: Final = (
+    select(TITLE_TEXT + " " + ABSTRACT_TEXT)
+    .where(Paper.search.bool_op("@@")(cast(bindparam("lexeme"), TSQUERY)))
+    .limit(20)
+)
 WORDS_OF_STEM: Final = text("""
     SELECT word FROM unnest(CAST(:words AS text[])) AS word
     WHERE :lexeme = ANY(tsvector_to_array(to_tsvector('english', word)))
@@ -71,7 +74,7 @@ async def _find_nearest_stem(session: ReadSession, stem: str) -> str | None:
 
 async def _find_word(session: ReadSession, stem: str, *, like: str) -> str | None:
     """Find the word with a stem that is most like another one, and of several the most frequent."""
-    texts = (await session.scalars(PAPERS_WITH_STEM, {"lexeme": f"'{stem}'"})).all()
+    texts = (await session.scalars(TEXTS_WITH_STEM, {"lexeme": f"'{stem}'"})).all()
     counts = Counter(word for each in texts for word in split_words(each) if word[0] == stem[0])
     words = await session.scalars(WORDS_OF_STEM, {"words": sorted(counts), "lexeme": stem})
     return min(words, key=lambda word: (OSA.distance(word, like), -counts[word], word), default=None)

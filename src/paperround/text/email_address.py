@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
 from email_validator import EmailNotValidError, validate_email
 
 from paperround.errors import PaperroundError
+
+STAND_IN: Final = "example.com"  # a domain that is no longer than any of ours
+MAX_DOMAIN_LENGTH: Final = 189  # with 64 characters before the @ that makes an address of 254
+HOST_NAME: Final = re.compile(
+    r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII
+)
+INTRANET: Final = re.compile(
+    r"(?:.+\.)?(?:localhost|localdomain|local|internal|intranet|lan|home|corp|private|home\.arpa)|[^.]+"
+)
 
 
 class EmailAddressInvalid(PaperroundError):
@@ -14,13 +28,42 @@ class EmailAddressInvalid(PaperroundError):
     status = 400
 
 
-def normalise_email_address(text: str) -> str:
+@dataclass(frozen=True)
+class OwnDomains:
+    """Domains that only networks of the operator's know, whose addresses are accepted as they are.
+
+    `names` are such domains, with all below them. With `any_intranet` these are all that no public name can
+    be: `localhost`, `.local`, `.internal`, `.home.arpa` and the like, and names without a dot.
+    """
+
+    names: Sequence[str] = ()
+    any_intranet: bool = False
+
+    def __contains__(self, domain: str) -> bool:
+        if not HOST_NAME.fullmatch(domain) or len(domain) > MAX_DOMAIN_LENGTH:
+            return False
+        if any(domain == name or domain.endswith(f".{name}") for name in self.names):
+            return True
+        return self.any_intranet and INTRANET.fullmatch(domain) is not None
+
+
+NO_DOMAINS: Final = OwnDomains()
+
+
+def normalise_email_address(text: str, own: OwnDomains = NO_DOMAINS) -> str:
     """Normalise an address to lower case, with its domain in ASCII. Raises `EmailAddressInvalid`.
 
     By the standard the part before the @ is case-sensitive, but no common provider treats it so, and phones
     like to write `Ada@`. Letters beyond ASCII are rejected there, since few servers accept them.
     """
+    local, _, domain = text.strip().rpartition("@")
+    domain = domain.lower().removesuffix(".")
     try:
+        if domain in own:  # `email-validator` knows no such domains, so it looks at the rest
+            stand_in = validate_email(
+                f"{local}@{STAND_IN}", check_deliverability=False, allow_smtputf8=False, strict=True
+            )
+            return f"{stand_in.local_part.lower()}@{domain}"
         address = validate_email(text.strip(), check_deliverability=False, allow_smtputf8=False)
     except EmailNotValidError as error:
         raise EmailAddressInvalid(str(error)) from error

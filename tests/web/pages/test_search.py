@@ -251,6 +251,15 @@ async def test_another_spelling_is_suggested(
     assert found["suggestion"] == meant
 
 
+async def test_a_suggested_word_is_spelled_as_it_was_read(client: AppClient, database: Database) -> None:
+    title = r"Bridges of an Erd\H{o}sian kind"
+    listed = (titled(f"2603.{n:05}", f"{title} {n}") for n in range(100, 130))
+    await store_listing(database, "2026-03-02", *listed)
+    await word_counts.refresh_word_counts(database)
+    found = (await client.get("/api/v1/search", params={"q": "erdosiam bridges"})).json()
+    assert found["suggestion"] == "erdosian bridges"
+
+
 @pytest.mark.parametrize("typed", ["bridges", "xqzvwk", "brd", "cat", "stone -brigdes"])
 async def test_no_spelling_is_suggested_without_need_or_far_from_any_word(
     client: AppClient, database: Database, typed: str

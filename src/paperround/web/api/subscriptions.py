@@ -10,11 +10,11 @@ from pydantic import BaseModel, Field
 from paperround.digests import subscriptions
 from paperround.digests.subscriptions import SubscriptionPreferences
 from paperround.digests.tables import Cadence
-from paperround.text.email_address import normalise_email_address
+from paperround.mail.recipients import normalise_recipient
 from paperround.topics.reader_topics import MAX_WORDS_LENGTH
 from paperround.web.api.schemas import RequestBody
 from paperround.web.confirmation_limits import may_send_letter
-from paperround.web.dependencies import Now, Write
+from paperround.web.dependencies import Now, Write, settings_of
 from paperround.web.params import MAX_EMAIL_LENGTH
 
 router = APIRouter(prefix="/api/v1/subscriptions", tags=["subscriptions"])
@@ -36,7 +36,7 @@ class SubscriptionAccepted(BaseModel):
 @router.post("", status_code=202, summary="Ask for digests; a letter asks the address to confirm")
 async def ask(request: Request, session: Write, now: Now, body: SubscriptionIn) -> SubscriptionAccepted:
     """Request a subscription. The response is the same whether or not the address is known."""
-    email = normalise_email_address(body.email)
+    email = normalise_recipient(body.email, settings_of(request))
     preferences = SubscriptionPreferences(body.cadence, body.weekday, body.hour, body.time_zone)
     if await may_send_letter(request, email, now):
         await subscriptions.request(session, email, preferences, topic_words=body.words, now=now)

@@ -12,9 +12,9 @@ from starlette.responses import Response
 from paperround import rate_limits
 from paperround.accounts import address_changes, sign_in
 from paperround.digests import subscriber_accounts
+from paperround.mail.recipients import normalise_recipient
 from paperround.rate_limits import RateLimit
 from paperround.security_events import SecurityEvent
-from paperround.text.email_address import normalise_email_address
 from paperround.web.dependencies import (
     Config,
     FreshVisit,
@@ -26,6 +26,7 @@ from paperround.web.dependencies import (
     Write,
     database_of,
     render_page,
+    settings_of,
 )
 from paperround.web.pages.sign_in import EmailField, check_link_limits, show_link_sent, sign_out_response
 from paperround.web.security.events import record_event
@@ -66,7 +67,7 @@ async def request_confirmation(
 async def request_address_change(
     request: Request, session: Write, visit: FreshVisit, now: Now, email: EmailField = ""
 ) -> Response:
-    address = normalise_email_address(email)
+    address = normalise_recipient(email, settings_of(request))
     await check_link_limits(request, address, now)
     await sign_in.request_link(session, address, now=now, reader_id=visit.reader.id)
     return RedirectResponse("/settings?done=link", 303)

@@ -14,10 +14,11 @@ from paperround.accounts import sessions
 from paperround.accounts import sign_in as accounts_sign_in
 from paperround.database import ReadSession
 from paperround.digests import subscriber_accounts
+from paperround.mail.recipients import normalise_recipient
 from paperround.rate_limits import RateLimit
 from paperround.security_events import SecurityEvent
 from paperround.settings import Settings
-from paperround.text.email_address import EmailAddressInvalid, normalise_email_address
+from paperround.text.email_address import EmailAddressInvalid
 from paperround.text.mailbox import identify_mailbox
 from paperround.tokens import hash_token
 from paperround.web.dependencies import (
@@ -81,7 +82,7 @@ async def request_link(
 ) -> HTMLResponse:
     next_page = keep_local(next_)
     try:
-        address = normalise_email_address(email)
+        address = normalise_recipient(email, settings_of(request))
     except EmailAddressInvalid as error:
         return await render_page(
             request,

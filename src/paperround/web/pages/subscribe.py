@@ -15,7 +15,8 @@ from paperround.digests.calendar import find_next_due
 from paperround.digests.consent import CONFIRMATION_WORDING, SUBSCRIPTION_WORDING
 from paperround.digests.subscriptions import SubscriptionPreferences, schedule_of
 from paperround.digests.tables import Cadence, Subscription, SubscriptionState, WhenEmpty
-from paperround.text.email_address import EmailAddressInvalid, normalise_email_address
+from paperround.mail.recipients import normalise_recipient
+from paperround.text.email_address import EmailAddressInvalid
 from paperround.topics import reader_topics
 from paperround.web.confirmation_limits import may_send_letter
 from paperround.web.dependencies import (
@@ -114,7 +115,7 @@ async def request_subscription(
 ) -> HTMLResponse:
     """Ask for a confirmation by mail. A signed-in reader's own address is confirmed already."""
     try:
-        address = normalise_email_address(email)
+        address = normalise_recipient(email, settings)
     except EmailAddressInvalid as error:
         return await _show_form(
             request, session, status=400, email=email, words=words, error=str(error), preferences=preferences
