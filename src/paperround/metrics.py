@@ -5,17 +5,24 @@ Every label has few values, all known beforehand: route templates instead of pat
 
 from __future__ import annotations
 
+import os
+import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from socketserver import ThreadingMixIn
 from typing import Final
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, make_wsgi_app
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 logger = structlog.get_logger(__name__)
 
+MULTIPLE_PROCESSES_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client reads it itself
 REGISTRY: Final = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
 
@@ -80,16 +87,37 @@ def measure(histogram: Histogram, *labels: str) -> Iterator[None]:
         histogram.labels(*labels, outcome).observe(time.perf_counter() - started)
 
 
+class MetricsServer(ThreadingMixIn, WSGIServer):
+    """Answers Prometheus in threads of its own."""
+
+    daemon_threads = True
+
+
+class QuietHandler(WSGIRequestHandler):
+    """Logs no requests."""
+
+    def log_message(self, *_: object) -> None: ...
+
+
 @contextmanager
 def serve(host: str, port: int, *collectors: Collector) -> Iterator[None]:
-    """Serve `/metrics`: this process's own and what `collectors` give. Nothing is served on port 0."""
+    """Serve `/metrics`: this process's own and what `collectors` give. Nothing is served on port 0.
+
+    Where several web processes share a folder of counts (`PROMETHEUS_MULTIPROC_DIR`), they share the port
+    too, and whichever answers tells of all of them.
+    """
     if not port:
         yield
         return
     registry = CollectorRegistry()
-    for collector in (REGISTRY, *collectors):
+    are_several = MULTIPLE_PROCESSES_FOLDER in os.environ
+    own = MultiProcessCollector(None) if are_several else REGISTRY  # type: ignore[no-untyped-call]
+    for collector in (own, *collectors):
         registry.register(collector)
-    server, thread = start_http_server(port, host, registry)
+    server = _open_server(host, port, is_shared=are_several)
+    server.set_app(make_wsgi_app(registry))
+    thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
+    thread.start()
     logger.info("metrics", address=f"http://{host}:{port}/metrics")
     try:
         yield
@@ -97,3 +125,11 @@ def serve(host: str, port: int, *collectors: Collector) -> Iterator[None]:
         server.shutdown()
         server.server_close()
         thread.join(2)
+
+
+def _open_server(host: str, port: int, *, is_shared: bool) -> MetricsServer:
+    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    variables = {"address_family": family, "allow_reuse_port": is_shared}
+    server_class = type("MetricsServer", (MetricsServer,), variables)
+    server: MetricsServer = server_class((host, port), QuietHandler)
+    return server

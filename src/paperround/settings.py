@@ -115,8 +115,8 @@ class Settings(BaseSettings):
     search_rate: int = Field(
         120,
         ge=0,
-        description="Most searches, matches and previews a minute from one network, in each web process; "
-        "0: no limit.",
+        description="Most searches, matches and previews a minute from one network, on each machine that "
+        "serves; 0: no limit.",
     )
 
     cache_megabytes: int = Field(
@@ -207,6 +207,13 @@ class Settings(BaseSettings):
     send_rate: int = Field(0, ge=0, description="Most messages a minute, over all workers; 0: no limit.")
 
     # Processes
+    web_processes: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="How many web processes share the port, for `up` and for `web`. Empty: one a core for "
+        "`up`, one for `web`.",
+    )
     metrics_host: str = Field("127.0.0.1", description="The address for Prometheus, with `METRICS_PORT`.")
     metrics_port: int = Field(
         0, ge=0, le=65535, description="The port on which the web process serves `/metrics`; 0: none."

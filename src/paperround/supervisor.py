@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import structlog
@@ -35,14 +35,19 @@ async def keep_running(name: str, launch: Launch, stop: asyncio.Event) -> None:
         code = await run_once(name, launch, stop)
         if stop.is_set():
             return
-        wait = (
-            FIRST_RESTART_DELAY
-            if time.monotonic() - started > STEADY_AFTER
-            else min(wait * 2, MAX_RESTART_DELAY)
-        )
+        wait = next_delay(wait, since=started)
         if code is not None:
             logger.error("ended by itself; starting it again", child=name, code=code, wait=wait)
-        await _sleep_unless_stopped(wait, stop)
+        await sleep_unless_stopped(wait, stop)
+
+
+def next_delay(delay: float, *, since: float) -> float:
+    """Return how long to wait before a process that ended is started again, given the last such delay.
+
+    `since` is when it was started, by the monotonic clock.
+    """
+    is_steady = time.monotonic() - since > STEADY_AFTER
+    return FIRST_RESTART_DELAY if is_steady else min(delay * 2, MAX_RESTART_DELAY)
 
 
 async def run_once(name: str, launch: Launch, stop: asyncio.Event) -> int | None:
@@ -54,14 +59,14 @@ async def run_once(name: str, launch: Launch, stop: asyncio.Event) -> int | None
         return None
     ended = asyncio.create_task(child.wait())
     try:
-        await _wait_for_first(ended, stop)
+        await wait_for_first(ended, stop)
     finally:
         await stop_process(child, ended)
     return child.returncode
 
 
-async def spawn(launch: Launch) -> asyncio.subprocess.Process:
-    """Start a child process.
+async def spawn(launch: Launch, inherited: Sequence[int] = ()) -> asyncio.subprocess.Process:
+    """Start a child process, which inherits these descriptors.
 
     It has a session of its own, so that Ctrl-C reaches only us, and a lifeline, so that it ends with us.
     """
@@ -71,6 +76,7 @@ async def spawn(launch: Launch) -> asyncio.subprocess.Process:
         "--lifeline",
         stdin=asyncio.subprocess.PIPE,
         env=dict(launch.environment),
+        pass_fds=inherited,
         start_new_session=True,
         user=account.uid if account else None,
         group=account.gid if account else None,
@@ -78,7 +84,8 @@ async def spawn(launch: Launch) -> asyncio.subprocess.Process:
     )
 
 
-async def _wait_for_first(ended: asyncio.Task[int], stop: asyncio.Event) -> None:
+async def wait_for_first(ended: asyncio.Task[int], stop: asyncio.Event) -> None:
+    """Wait until the process has ended or `stop` is set."""
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
@@ -108,7 +115,7 @@ def hold_lifeline(stream: int = 0) -> None:
 async def keep_postgres(server: EmbeddedPostgres, stop: asyncio.Event, *, every: float = 1.0) -> None:
     """Start the database again whenever it no longer answers."""
     while not stop.is_set():
-        await _sleep_unless_stopped(every, stop)
+        await sleep_unless_stopped(every, stop)
         if stop.is_set() or await _is_alive(server):
             continue
         logger.error("the database died; starting it again")
@@ -152,7 +159,7 @@ async def persist(
             if told:
                 logger.warning("it works again", after=problem)
             return True
-        await _sleep_unless_stopped(wait, stop)
+        await sleep_unless_stopped(wait, stop)
         wait = min(wait * 2, MAX_OUTAGE_DELAY)
     return False
 
@@ -165,13 +172,14 @@ async def keep_going(name: str, run: Callable[[], Awaitable[None]], stop: asynci
             return await run()
         except Exception:
             logger.exception("interrupted; going on soon", task=name)
-        await _sleep_unless_stopped(wait, stop)
+        await sleep_unless_stopped(wait, stop)
         wait = min(wait * 2, MAX_RESTART_DELAY)
         if stop.is_set():
             return None
 
 
-async def _sleep_unless_stopped(seconds: float, stop: asyncio.Event) -> None:
+async def sleep_unless_stopped(seconds: float, stop: asyncio.Event) -> None:
+    """Sleep, at most until `stop` is set."""
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(stop.wait(), seconds)
 
@@ -185,3 +193,24 @@ def stop_on_signals(stop: asyncio.Event, also: Callable[[], None] = lambda: None
 
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stopping)
+
+
+def reload_on_hangup(reload: Callable[[], None], stop: asyncio.Event) -> None:
+    """Call `reload` on SIGHUP. If it came because our terminal was closed, set `stop` instead."""
+    had_terminal = _has_terminal()
+
+    def hung_up() -> None:
+        if had_terminal and not _has_terminal():
+            stop.set()
+        else:
+            reload()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hung_up)
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True

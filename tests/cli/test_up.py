@@ -64,6 +64,7 @@ class Up:
             port=str(self.port),
             public_url=f"http://127.0.0.1:{self.port}",
             catch_up_days="2",
+            web_processes="2",
             encoder_url=self.encoder_url,
         )
 
@@ -149,7 +150,12 @@ def test_one_command_serves_todays_papers_and_stops_without_a_trace(up: Up, feed
     arguments = [name.replace(" ", "\0") for name in names]
     users = {Path(f"/proc/{pid}").stat().st_uid for name in arguments for pid in up.processes(name)}
     assert users == {server_account().uid}  # ourselves, unless we are root
+    before = set(up.processes("--handover"))
+    assert up.command("reload").returncode == 0
+    until(lambda: not before & set(up.processes("--handover")))
+    assert up.get("/papers").status_code == 200
     up.interrupt()
+    assert "not running" in up.command("reload").stderr
     assert up.processes() == []
 
     up.encoder_url = missing_encoder()

@@ -30,7 +30,7 @@ from paperround.settings import Settings
 from paperround.tokens import load_signer
 from paperround.topics import edition_matches
 from paperround.web.app import create_app
-from paperround.web.server import ConnectionLimits, bounded_protocol
+from paperround.web.connections import ConnectionLimits, bounded_protocol
 
 from support.databases import new_database
 

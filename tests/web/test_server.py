@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import threading
 import time
@@ -15,8 +16,10 @@ from typing import Any
 import pytest
 import uvicorn
 
+from paperround import shared_counts
 from paperround.asgi import answer_stopped_requests
-from paperround.web.server import (
+from paperround.web.connections import (
+    ALL_CONNECTIONS,
     BoundedProtocol,
     ConnectionLimits,
     bounded_protocol,
@@ -327,7 +330,23 @@ async def test_one_network_has_a_bounded_number_of_connections(hosts: list[str],
     assert sum(b" 503 " in answer for answer in answers) == refused
     for connection in open_connections:
         connection.connection_lost(None)
-    assert not protocol.connections_by_network
+    assert not protocol.counts.total(ALL_CONNECTIONS)
+    assert not protocol.counts.total("198.51.100.0/24")
+
+
+async def test_the_processes_of_a_machine_share_the_bounds_of_connections() -> None:
+    file = shared_counts.create_file(2)
+    state, answers = uvicorn.server.ServerState(), []
+    protocols = [bounded_protocol(LIMITS, [], shared_counts.open_file(file, n, 2)) for n in range(2)]
+    for number in range(LIMITS.per_network + 1):
+        protocol = protocols[number % 2]
+        config = uvicorn.Config(echo, http=protocol, log_config=None, lifespan="off")
+        config.load()
+        connection = protocol(config=config, server_state=state, app_state={})
+        connection.connection_made(FakeTransport(f"198.51.100.{number}"))
+        answers.append(connection.transport.written)  # type: ignore[attr-defined]
+    os.close(file)
+    assert [b" 503 " in answer for answer in answers] == [False, False, False, True]
 
 
 @pytest.mark.parametrize("has_started", [False, True])

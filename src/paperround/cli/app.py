@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from paperround.cli import bounces, database, doctor, embed, fit, ingest, mail, papers, processes, status
+from paperround.cli import bounces, database, doctor, embed, fit, ingest, mail, papers, processes, status, up
 from paperround.cli.bugs import report_bug
 from paperround.cli.context import fail
 from paperround.failures import explain
@@ -16,7 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for group in (processes, ingest, embed, fit, mail, bounces, papers, status, doctor):
+for group in (up, processes, ingest, embed, fit, mail, bounces, papers, status, doctor):
     app.add_typer(group.app)
 app.add_typer(database.app, name="db")
 app.add_typer(mail.digest_app, name="digest")

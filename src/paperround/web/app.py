@@ -11,7 +11,7 @@ from typing import Final
 from fastapi import Depends, FastAPI
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from paperround import __version__, schema, traces
+from paperround import __version__, schema, shared_counts, traces
 from paperround.database import Database
 from paperround.embeddings.client import EncoderClient
 from paperround.papers import doi
@@ -19,6 +19,7 @@ from paperround.papers.versions import MAX_AGE
 from paperround.resources import use_one_thread_for_products
 from paperround.search.query_vectors import QUERY_ENCODING_TIMEOUT, QueryEncoder
 from paperround.settings import Settings
+from paperround.shared_counts import SharedCounts
 from paperround.text.links import list_public_links
 from paperround.text.markup import render_html
 from paperround.tokens import load_signer
@@ -91,7 +92,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             )
         )
         app.state.database = database
-        app.state.costly_requests = CostlyRequests()
+        app.state.costly_requests = CostlyRequests(app.state.cost_counts or shared_counts.open_alone())
         app.state.answers = await stack.enter_async_context(
             open_cache(settings, app.state.database_url, max_age=app.state.max_version_age)
         )
@@ -112,13 +113,15 @@ def create_app(
     settings: Settings,
     database_url: str,
     encoder_socket: Path | None = None,
+    cost_counts: SharedCounts | None = None,
     *,
     max_version_age: timedelta = MAX_AGE,
 ) -> FastAPI:
     """Build the app.
 
-    Without `encoder_socket` or an encoder's address in the settings, search is full text only. What the app
-    knows of the catalogue's version is at most `max_version_age` old.
+    Without `encoder_socket` or an encoder's address in the settings, search is full text only. `cost_counts`
+    are those that it shares with other web processes of the machine, if there are any. What the app knows of
+    the catalogue's version is at most `max_version_age` old.
     """
     app = FastAPI(
         title=f"{settings.site_name} API",
@@ -135,6 +138,7 @@ def create_app(
     app.state.database_url = database_url
     app.state.encoder_socket = encoder_socket
     app.state.max_version_age = max_version_age
+    app.state.cost_counts = cost_counts
     app.state.templates = templates()
     for api in APIS:
         app.include_router(api.router)

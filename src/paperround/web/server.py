@@ -1,207 +1,62 @@
-"""The HTTP server: uvicorn, with bounds on what a client may send before a route is reached.
-
-uvicorn bounds neither the size of a request's head nor the time that it takes. Here a connection that sends
-too much or too slowly is refused and closed, and so is one connection too many, of one network or in all.
-`security/middleware.py` bounds the size of bodies; their time is bounded here.
-"""
+"""The HTTP server: uvicorn, alone on its address or as one of several processes that share it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address, ip_network
-from typing import Any, ClassVar, Final
+import signal
+import socket
+import time
+from contextlib import suppress
+from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
-from pydantic import IPvAnyNetwork
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from paperround.asgi import answer_stopped_requests
+from paperround.handover import Handover
 from paperround.settings import Settings
+from paperround.web.connections import ConnectionLimits, bounded_protocol
 
-MAX_PIPELINED_REQUESTS: Final = 16
 STOP_TIMEOUT: Final = 3  # seconds that requests have to end once the server is told to stop
+MAX_DRAINING_TIME: Final = 5.0  # seconds in which clients may still use the connections that they have
+STARTUP_FAILURE: Final = 3  # uvicorn's own exit code
 
 
-@dataclass(frozen=True)
-class ConnectionLimits:
-    """Bounds of a connection. Sizes are in bytes, times in seconds.
+class ReplaceableServer(uvicorn.Server):
+    """A server that tells when it answers, and that a successor may replace without a request lost."""
 
-    `head_timeout` runs from the connection, or from the first byte of a later request, to the end of the
-    head. `body_timeout` runs from there to the end of the body. Within each `write_timeout` a client must
-    read `write_progress` of what waits for it, or the rest. `per_network` counts a /24 of IPv4 and a /64 of
-    IPv6, `per_wide_network` a /16 and a /48, so that nobody has all of `total`. Trusted proxies and this
-    machine itself stand for many clients and are bounded by `total` alone.
-    """
+    def __init__(self, config: uvicorn.Config, handover: Handover) -> None:
+        super().__init__(config)
+        self._handover = handover
+        self._is_replaced = False
 
-    head_bytes: int = 32_768
-    headers: int = 100
-    head_timeout: float = 10
-    body_timeout: float = 60
-    write_timeout: float = 20
-    write_progress: int = 32_768
-    per_network: int = 100
-    per_wide_network: int = 400
-    total: int = 1_000
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if not self.should_exit:
+            self._handover.tell_ready()
 
+    def retire(self, *_: object) -> None:
+        """Leave new connections to others, and end once those that are open are done."""
+        self._is_replaced = self.should_exit = True
 
-class BoundedProtocol(HttpToolsProtocol):
-    """A connection within `limits`. Subclassed by `bounded_protocol`, which sets the class variables."""
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._is_replaced:
+            await self._drain()
+        await super().shutdown(sockets)
 
-    limits: ClassVar[ConnectionLimits] = ConnectionLimits()
-    exempt_networks: ClassVar[Sequence[IPvAnyNetwork]] = ()
-    connections_by_network: ClassVar[Counter[str]] = Counter()
+    async def _drain(self) -> None:
+        """Close each connection with its next answer, which says so.
 
-    _deadline: asyncio.TimerHandle | None = None
-    _write_deadline: asyncio.TimerHandle | None = None
-    _networks: Sequence[str] = ()
-    _body_bytes = 0  # of the present message
-    _other_bytes = 0  # of the present message: its head, the sizes of chunks, trailers
-    _is_in_head = True
-    _is_refused = False
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        transport.set_write_buffer_limits(0)  # `pause_writing` then tells of every byte that waits
-        if len(self.connections) > self.limits.total:
-            self._refuse(503, "Too many connections.")
-            return
-        self._networks = self._list_counted_networks()
-        self.connections_by_network.update(self._networks)
-        most = (self.limits.per_network, self.limits.per_wide_network)
-        if any(self.connections_by_network[name] > n for name, n in zip(self._networks, most, strict=False)):
-            self._refuse(503, "Too many connections from your network.")
-            return
-        self._expect_head()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._cancel_deadline()
-        self._cancel_write_deadline()
-        for network in self._networks:
-            self.connections_by_network[network] -= 1
-            if not self.connections_by_network[network]:
-                del self.connections_by_network[network]
-        self._networks = ()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        if self._is_refused or self.transport.is_closing():
-            return
-        if self._is_in_head and self._deadline is None:
-            self._expect_head()
-        self._other_bytes += len(data)
-        super().data_received(data)
-        # The parser tells of a header or a trailer only when it is whole, so what came without an end is
-        # counted here. Chunks may have as much around them as in them.
-        if self._other_bytes > self.limits.head_bytes + self._body_bytes and not self._is_refused:
-            self._refuse(431, "The request's headers are too large.")
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._is_in_head, self._other_bytes, self._body_bytes = True, 0, 0
-
-    def on_headers_complete(self) -> None:
-        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-        if size > self.limits.head_bytes or len(self.headers) > self.limits.headers:
-            self._refuse(431, "The request has too many headers, or too large ones.")
-        if self._is_refused:
-            return
-        self._is_in_head = False
-        self._set_deadline(self.limits.body_timeout, 408, "The request's body took too long.")
-        super().on_headers_complete()
-        if len(self.pipeline) > MAX_PIPELINED_REQUESTS:
-            self._refuse(503, "Too many requests at once on one connection.")
-
-    def on_body(self, body: bytes) -> None:
-        self._body_bytes += len(body)
-        self._other_bytes = max(self._other_bytes - len(body), 0)
-        if not self._is_refused:
-            super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        if not self._is_refused:
-            self._cancel_deadline()
-            self._is_in_head, self._other_bytes, self._body_bytes = True, 0, 0
-            super().on_message_complete()
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._await_reader()
-
-    def resume_writing(self) -> None:
-        self._cancel_write_deadline()
-        super().resume_writing()
-
-    def _await_reader(self, waiting: int | None = None) -> None:
-        """Abort the connection if the client reads too little. `waiting` is how much waited at first."""
-        left = self.transport.get_write_buffer_size()
-        if waiting is not None and left > waiting - self.limits.write_progress:
-            self.transport.abort()
-            return
-        self._cancel_write_deadline()
-        self._write_deadline = self.loop.call_later(self.limits.write_timeout, self._await_reader, left)
-
-    def _list_counted_networks(self) -> Sequence[str]:
-        """List the networks that the connection counts for, the narrow one first. None if it is exempt."""
-        try:
-            address = ip_address(self.client[0].split("%")[0] if self.client else "")
-        except ValueError:  # a Unix socket
-            return ()
-        if isinstance(address, IPv6Address) and address.ipv4_mapped:
-            address = address.ipv4_mapped
-        if address.is_loopback or any(address in network for network in self.exempt_networks):
-            return ()
-        prefixes = (64, 48) if isinstance(address, IPv6Address) else (24, 16)
-        return [str(ip_network((address, prefix), strict=False)) for prefix in prefixes]
-
-    def _expect_head(self) -> None:
-        self._set_deadline(self.limits.head_timeout, 408, "The request's headers took too long.")
-
-    def _set_deadline(self, seconds: float, status: int, text: str) -> None:
-        self._cancel_deadline()
-        self._deadline = self.loop.call_later(seconds, self._refuse, status, text)
-
-    def _cancel_deadline(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _cancel_write_deadline(self) -> None:
-        if self._write_deadline is not None:
-            self._write_deadline.cancel()
-            self._write_deadline = None
-
-    def _refuse(self, status: int, text: str) -> None:
-        """Send the reason, unless a response has begun, and close.
-
-        A request under way sees its client disconnect.
+        A client that sends a request just when its idle connection is closed could not tell whether it was
+        heard. So those are left open a while, as long as browsers and proxies take to use them again.
         """
-        self._is_refused = True
-        self._cancel_deadline()
-        if self.transport.is_closing():
-            return
-        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
-            body = text.encode()
-            head = f"content-type: text/plain\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
-            self.transport.write(STATUS_LINE[status] + head.encode() + body)
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
-        self.transport.close()
-
-
-def bounded_protocol(limits: ConnectionLimits, exempt: Sequence[IPvAnyNetwork]) -> type[BoundedProtocol]:
-    """Make a protocol class for uvicorn that has its own counts."""
-    variables: dict[str, Any] = {
-        "limits": limits,
-        "exempt_networks": tuple(exempt),
-        "connections_by_network": Counter(),
-    }
-    return type("BoundedProtocol", (BoundedProtocol,), variables)
+        for server in self.servers:
+            server.close()
+        self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
+        deadline = time.monotonic() + MAX_DRAINING_TIME
+        while self.server_state.connections and time.monotonic() < deadline:  # noqa: ASYNC110 (uvicorn's set)
+            await asyncio.sleep(0.02)
 
 
 class StartupObserver:
@@ -225,26 +80,18 @@ class StartupObserver:
             raise
 
 
-def serve(app: FastAPI, settings: Settings, limits: ConnectionLimits | None = None) -> None:
-    """Serve `app` on the address of the settings until SIGTERM or SIGINT.
+def serve(app: FastAPI, settings: Settings, handover: Handover | None = None) -> None:
+    """Serve `app` on the address of the settings, or on what was handed over, until SIGTERM or SIGINT.
 
     Raises the error with which the app failed to start.
     """
     observer = StartupObserver(app)
-    try:
-        _run_server(observer, settings, limits)
-    except SystemExit:
-        if observer.error is not None:
-            raise observer.error from None
-        raise
-
-
-def _run_server(app: ASGIApp, settings: Settings, limits: ConnectionLimits | None) -> None:
-    uvicorn.run(
-        answer_stopped_requests(app),
+    counts = handover.open_connection_counts() if handover else None
+    config = uvicorn.Config(
+        answer_stopped_requests(observer),
         host=settings.host,
         port=settings.port,
-        http=bounded_protocol(limits or ConnectionLimits(), settings.trusted_proxies),
+        http=bounded_protocol(ConnectionLimits(), settings.trusted_proxies, counts),
         ws="none",
         log_config=None,
         access_log=False,
@@ -252,3 +99,21 @@ def _run_server(app: ASGIApp, settings: Settings, limits: ConnectionLimits | Non
         proxy_headers=False,  # uvicorn believes whoever is on loopback; security/client_ip.py knows better
         timeout_graceful_shutdown=STOP_TIMEOUT,
     )
+    try:
+        if handover is None:
+            _run(uvicorn.Server(config))
+            return
+        server = ReplaceableServer(config, handover)
+        signal.signal(signal.SIGHUP, server.retire)
+        _run(server, handover.open_sockets())
+    except SystemExit:
+        if observer.error is not None:
+            raise observer.error from None
+        raise
+
+
+def _run(server: uvicorn.Server, sockets: list[socket.socket] | None = None) -> None:
+    with suppress(KeyboardInterrupt):  # uvicorn raises the signal again when it is done
+        server.run(sockets)
+    if not server.started:
+        raise SystemExit(STARTUP_FAILURE)

@@ -1,8 +1,9 @@
 """Limits how often one network may ask for what is costly: searches, matches and previews.
 
-These are counted in the process, not in PostgreSQL like sign-in links: a count there is a transaction with a
-write, as dear as many a search, and a flood would pay for each request that is refused. So each web process
-has its own counts. What the limit is to spare is that process's own time, and its share of the database.
+These are counted in memory, not in PostgreSQL like sign-in links: a count there is a transaction with a
+write, as dear as many a search, and a flood would pay for each request that is refused. The web processes of
+one machine share the counts, since what the limit is to spare is that machine's time, and its share of the
+database.
 """
 
 from __future__ import annotations
@@ -12,28 +13,29 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final, cast
 
-from cachetools import TTLCache
 from fastapi import Request
 
+from paperround.shared_counts import SharedCounts
 from paperround.web.dependencies import TooMany, settings_of
 from paperround.web.security.client_ip import find_source_network
 
 WINDOW: Final = timedelta(minutes=1)
 COSTLY: Final = "is_costly"  # set in a request's state
-MAX_NETWORKS: Final = 10_000  # that are counted at once
 
 
 class CostlyRequests:
-    """Counts of a minute by network. The minute begins with a network's first request."""
+    """Counts of the present minute by network. All processes of a machine have the same minutes."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._counts: TTLCache[str, list[int]] = TTLCache(MAX_NETWORKS, WINDOW.total_seconds(), clock)
+    def __init__(self, counts: SharedCounts, clock: Callable[[], float] = time.monotonic) -> None:
+        self._counts, self._clock = counts, clock
 
     def count(self, network: str) -> int:
         """Count a request and return how many there were within the minute."""
-        counter: list[int] = self._counts.setdefault(network, [0])
-        counter[0] += 1
-        return counter[0]
+        minute = 1 + int(self._clock() // WINDOW.total_seconds())
+        if self._counts.period != minute:
+            self._counts.begin(minute)
+        self._counts.add(network)
+        return self._counts.total(network)
 
 
 async def count_costly_request(request: Request) -> None:

@@ -1,0 +1,243 @@
+"""The commands for all processes of one machine: `up` runs them, `reload` replaces those of the web."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import signal
+import socket
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import typer
+
+from paperround import event_loop, privileges, schema, supervisor
+from paperround.cli.context import CommandNotPossible, console, load_settings, require_usable_network
+from paperround.cli.mail import make_outbox_link
+from paperround.cli.status import describe_first_reading
+from paperround.database import Database, DatabaseUnavailable
+from paperround.errors import PaperroundError
+from paperround.failures import is_out_of_room
+from paperround.handover import bound_sockets
+from paperround.metrics import MULTIPLE_PROCESSES_FOLDER
+from paperround.postgres import EmbeddedPostgres
+from paperround.postgres.folders import make_folder, must_be_ours
+from paperround.private_files import Purpose, open_private_file
+from paperround.privileges import Launch, plan_launch
+from paperround.resources import usable_cores
+from paperround.settings import Settings
+from paperround.web_processes import WebProcesses
+
+LOCK_NAME: Final = "up.lock"  # in the data folder; it has the process id of its holder
+CHILDREN: Final = ("clock", "worker", "encoder")  # and the web processes
+ANNOUNCEMENT_TIMEOUT: Final = 600  # seconds after which `up` no longer waits for the first reading
+WEB_HEAD_START: Final = 5  # seconds in which the web processes have the machine for themselves
+
+app = typer.Typer()
+
+
+@app.command(epilog="Example: PAPERROUND_PORT=9000 paperround up")
+def up() -> None:
+    """Run everything on this machine: database, encoder, worker, clock and web."""
+    settings = load_settings("up")
+    require_usable_network(settings)
+    with _hold_data_folder(settings.data_dir):
+        require_permitted_ports(settings)
+        with bound_listeners(settings) as listeners:
+            _run(settings, listeners)
+
+
+def _run(settings: Settings, listeners: Sequence[socket.socket]) -> None:
+    if settings.database_url:
+        event_loop.run(_supervise, settings, settings.database_url.get_secret_value(), None, listeners)
+        return
+    server = EmbeddedPostgres(settings.data_dir)
+    try:
+        event_loop.run(_supervise, settings, server.url, server, listeners)
+    finally:
+        server.stop()
+
+
+@app.command(epilog="Example: paperround reload")
+def reload() -> None:
+    """Replace the web processes of a running `up`, one after the other; no request is refused meanwhile.
+
+    They read the settings again, of which the address and the number of processes stay.
+    """
+    settings = load_settings("reload")
+    with suppress(ProcessLookupError):
+        if (process := _find_holder(settings.data_dir)) is not None:
+            os.kill(process, signal.SIGHUP)
+            return
+    raise CommandNotPossible(
+        f"Paperround is not running on the data folder {settings.data_dir}.",
+        advice="Send SIGHUP to a `paperround web` that runs by itself, or set PAPERROUND_DATA_DIR.",
+    )
+
+
+async def _supervise(
+    settings: Settings, url: str, server: EmbeddedPostgres | None, listeners: Sequence[socket.socket]
+) -> None:
+    """Start the database, bring its schema up to date, and run the processes until Ctrl-C or SIGTERM.
+
+    A database that can't be reached or has no room is waited for; what waiting doesn't mend is raised.
+    """
+    stop = asyncio.Event()
+    supervisor.stop_on_signals(stop, lambda: console.print("Stopping …"))
+
+    def prepare() -> None:
+        if server is not None:
+            server.start()
+        schema.upgrade(url)
+
+    problem = "the database can't be used"
+    if not await supervisor.persist(problem, prepare, stop, is_passing=_may_pass):
+        return
+    privileges.prepare_data_folder(settings)
+    names = [name for name in CHILDREN if name != "encoder" or not settings.encoder_url]
+    with web_processes(settings, url, listeners, settings.web_processes or usable_cores()) as web:
+        supervisor.reload_on_hangup(web.reload, stop)
+        async with asyncio.TaskGroup() as group:
+
+            def keep(name: str, run: Callable[[], Awaitable[None]]) -> None:
+                group.create_task(supervisor.keep_going(name, run, stop))
+
+            keep("web", partial(web.run, stop))
+            if server is not None:
+                keep("postgres", partial(supervisor.keep_postgres, server, stop))
+            keep("announcement", partial(_announce, settings, url, web.are_served, stop))
+            await _wait_for_event(web.are_served, stop, WEB_HEAD_START)
+            for name in names:
+                launch = plan_launch(settings, [name], database_url=url)
+                keep(name, partial(supervisor.keep_running, name, launch, stop))
+
+
+@contextmanager
+def web_processes(
+    settings: Settings, url: str, listeners: Sequence[socket.socket], count: int
+) -> Iterator[WebProcesses]:
+    """Give what runs `count` web processes. Their metrics are counted in one folder, so that they add up."""
+    with ExitStack() as stack:
+        environment = {}
+        if settings.metrics_port and count > 1:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="paperround-metrics-"))
+            privileges.hand_over_folder(Path(folder))
+            environment[MULTIPLE_PROCESSES_FOLDER] = folder
+
+        def plan(arguments: Sequence[str]) -> Launch:
+            launch = plan_launch(settings, arguments, database_url=url)
+            return replace(launch, environment={**launch.environment, **environment})
+
+        yield WebProcesses(plan, listeners, count)
+
+
+async def _wait_for_event(event: asyncio.Event, stop: asyncio.Event, seconds: float) -> None:
+    """Wait until one of the two is set, at most so many seconds."""
+    waiting = [asyncio.create_task(one.wait()) for one in (event, stop)]
+    await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
+
+
+def _may_pass(error: PaperroundError) -> bool:
+    """Tell whether a database that can't be started or used at first may be usable soon."""
+    return isinstance(error, DatabaseUnavailable) or is_out_of_room(error)
+
+
+async def _announce(settings: Settings, url: str, are_served: asyncio.Event, stop: asyncio.Event) -> None:
+    """Say where the pages are once they are served, and then what the first reading brought."""
+    await are_served.wait()
+    console.print(f"Paperround is at [bold]{settings.address}[/]  (Ctrl-C stops it)")
+    if settings.smtp_url is None:
+        _announce_outbox(settings)
+    deadline = time.monotonic() + ANNOUNCEMENT_TIMEOUT
+    async with Database(url, pool_size=1, application="paperround up") as database:
+        while not stop.is_set() and time.monotonic() < deadline:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), 2)
+            description = await describe_first_reading(settings, database)
+            if description:
+                console.print(description)
+                return
+
+
+def _announce_outbox(settings: Settings) -> None:
+    """Say where mail is to be read. That this fails is no reason to stop."""
+    try:
+        console.print(f"Its mail is at {make_outbox_link(settings)}  (this link works once)", soft_wrap=True)
+    except CommandNotPossible as error:
+        console.print(error.detail, soft_wrap=True)
+
+
+@contextmanager
+def _hold_data_folder(folder: Path) -> Iterator[None]:
+    """Keep a second `up` away from the data folder.
+
+    Raises `CommandNotPossible` if one runs there, and `PostgresError` if the folder is somebody else's.
+    """
+    must_be_ours(folder / "postgres")  # before we leave a file of ours in somebody else's folder
+    make_folder(folder)
+    file = folder / LOCK_NAME
+    try:
+        descriptor = open_private_file(file, Purpose.lock)
+    except OSError as error:
+        raise CommandNotPossible(
+            f"The data folder {folder} can't be written to ({error.strerror}).",
+            advice="Run Paperround as the user that owns it, or set PAPERROUND_DATA_DIR to another folder.",
+        ) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise CommandNotPossible(
+            f"Paperround is already running on the data folder {folder}.",
+            advice="Stop it first, or set PAPERROUND_DATA_DIR and PAPERROUND_PORT to others.",
+        ) from error
+    try:
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _find_holder(folder: Path) -> int | None:
+    """Return the process id of the `up` that runs on the data folder, if one does."""
+    try:
+        with (folder / LOCK_NAME).open(encoding="ascii") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return int((folder / LOCK_NAME).read_text(encoding="ascii") or 0) or None
+    except FileNotFoundError:
+        return None
+    return None
+
+
+@contextmanager
+def bound_listeners(settings: Settings) -> Iterator[Sequence[socket.socket]]:
+    """Bind the address of the settings, before a web process dies of it.
+
+    Raises `CommandNotPossible` where it can't be had.
+    """
+    with ExitStack() as stack:
+        try:
+            listeners = stack.enter_context(bound_sockets(settings.host, settings.port))
+        except OSError as error:
+            raise CommandNotPossible(
+                f"{settings.host} port {settings.port} can't be used ({error.strerror}).",
+                advice="Stop what uses it, or set PAPERROUND_PORT to another.",
+            ) from error
+        yield listeners
+
+
+def require_permitted_ports(settings: Settings) -> None:
+    """Raise `PrivilegesNeeded` for a port that the processes may not listen on."""
+    for name in ("port", "metrics_port", "worker_metrics_port"):
+        privileges.require_unprivileged_port(getattr(settings, name), f"PAPERROUND_{name.upper()}")
