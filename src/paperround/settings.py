@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from email.utils import getaddresses
 from pathlib import Path
 from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, HttpUrl, IPvAnyNetwork, SecretStr, StringConstraints, field_validator
 from pydantic_settings import (
@@ -299,6 +300,12 @@ class Settings(BaseSettings):
         """Return what is set as texts by name, from which the same settings can be read again."""
         given = {name: getattr(self, name) for name in self.model_fields_set}
         return {name: _to_text(value) for name, value in given.items() if value is not None}
+
+    @property
+    def links_stay_here(self) -> bool:
+        """Whether links lead whoever opens them to their own machine, so that only this one's users can."""
+        host = urlsplit(self.address).hostname or ""
+        return host == "localhost" or host.endswith(".localhost") or host == "::1" or host.startswith("127.")
 
     @classmethod
     def settings_customise_sources(

@@ -51,7 +51,8 @@ def dead_address(scheme: str) -> str:
 async def test_everything_that_works_is_said_to_work(settings: Settings, feed: FeedServer) -> None:
     feed.days[utc_now().date().isoformat()] = [feed_record()]
     findings = await examine(settings)
-    assert list(findings) == ["disk", "network", "database", "feed huggingface", "clock", "encoder", "mail"]
+    feed_and_clock = ["feed huggingface", "clock"]
+    assert list(findings) == ["disk", "network", "database", *feed_and_clock, "links", "encoder", "mail"]
     assert all(finding.is_good for finding in findings.values()), findings
     assert "list: 1." in findings["feed huggingface"].sentence
     assert "3 dimensions" in findings["encoder"].sentence
@@ -90,6 +91,17 @@ async def test_a_database_without_a_schema_and_one_of_another_release_say_what_t
     run_sql(database_url, "UPDATE alembic_version SET version_num = 'feedc0ffee00'")
     findings = await examine(settings)
     assert "newer release" in findings["database"].sentence
+
+
+async def test_links_to_this_machine_are_told_where_readers_come_through_a_proxy(settings: Settings) -> None:
+    for changes, is_good in (
+        ({"trusted_proxies": "10.0.0.0/8", "public_url": "http://localhost:8000"}, False),
+        ({"allowed_hosts": "papers.example.org", "host": "0.0.0.0"}, False),
+        ({"allowed_hosts": "papers.example.org", "public_url": "https://papers.example.org"}, True),
+    ):
+        finding = (await examine(settings, **changes))["links"]
+        assert finding.is_good is is_good
+        assert is_good or "PAPERROUND_PUBLIC_URL" in finding.sentence
 
 
 @pytest.mark.parametrize("hours", [-2, 2])

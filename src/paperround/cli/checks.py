@@ -34,6 +34,7 @@ from paperround.feeds.registry import open_feed
 from paperround.mail import MailServerUnreachable
 from paperround.mail.smtp import open_smtp
 from paperround.mail.smtp_url import SmtpServer
+from paperround.outbound.addresses import is_public_host
 from paperround.outbound.client import describe_routes, open_transport
 from paperround.settings import FeedName, Settings
 
@@ -75,6 +76,7 @@ async def run_checks(settings: Settings) -> AsyncIterator[Finding]:
     if not has_database:
         yield Finding("feeds", False, "They weren't tried, because that needs the database.")
     yield await _try("clock", lambda: _try_clock(settings))
+    yield await _try("links", lambda: _try_links(settings))
     yield await _try("encoder", lambda: _try_encoder(settings))
     yield await _try("mail", lambda: _try_mail(settings))
 
@@ -153,6 +155,18 @@ async def _try_clock(settings: Settings) -> str:
         return f"It is {utc_now():%Y-%m-%d %H:%M} UTC; nobody else could be asked."
     _compare_clocks(f"that of {feed.host}", moment.replace(tzinfo=moment.tzinfo or UTC))
     return f"It is {utc_now():%Y-%m-%d %H:%M} UTC, as {feed.host} says too."
+
+
+async def _try_links(settings: Settings) -> str:
+    """Look at the address that links start with."""
+    if not settings.links_stay_here:
+        return f"They start with {settings.address}."
+    advice = "Set PAPERROUND_PUBLIC_URL to the address that readers use."
+    if settings.trusted_proxies or any(map(is_public_host, settings.allowed_hosts)):
+        raise TrialFailed(
+            f"Readers come through a proxy, and links start with {settings.address}.", advice=advice
+        )
+    return f"They start with {settings.address}, for this machine alone."
 
 
 def _compare_clocks(other: str, moment: datetime) -> None:

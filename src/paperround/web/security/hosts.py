@@ -7,14 +7,19 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
+import structlog
 from fastapi import Request
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from paperround.mail.smtp_url import is_loopback
+from paperround.outbound.addresses import is_public_host
 from paperround.settings import Settings
 from paperround.web import errors
 from paperround.web.dependencies import settings_of
+from paperround.web.security.client_ip import find_client, is_trusted_proxy
+
+logger = structlog.get_logger(__name__)
 
 PROBES: Final = ("/healthz", "/readyz")  # asked by programs that know only our address; they tell nothing
 ANY_ADDRESS: Final = ("0.0.0.0", "::")  # noqa: S104 (compared, not bound)
@@ -70,11 +75,21 @@ def _is_ip_address(name: str) -> bool:
     return True
 
 
+def comes_from_outside(request: Request, host: str) -> bool:
+    """Tell whether somebody elsewhere made the request: by a public `Host`, or through a trusted proxy."""
+    peer, settings = request.client.host if request.client else "", settings_of(request)
+    if is_public_host(_parse_host_name(host)):
+        return True
+    client = find_client(peer, request.headers, settings.trusted_proxies)
+    return is_trusted_proxy(peer, settings) and client is not None and not client.is_loopback
+
+
 class HostGuard:
     """A middleware that answers for the site's own names alone."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
+        self._has_warned = False  # that links lead nowhere; once is enough
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] not in PROBES:
@@ -82,11 +97,23 @@ class HostGuard:
             hosts = Headers(scope=scope).getlist("host")
             if len(hosts) != 1:
                 response = await errors.build_error_response(request, 400, NO_HOST)
-            elif not is_allowed_host(hosts[0], settings_of(request)):
-                response = await errors.build_error_response(request, 421, OTHER_HOST)
-            else:
-                await self.app(scope, receive, send)
+                await response(scope, receive, send)
                 return
-            await response(scope, receive, send)
-            return
+            self._warn_of_local_links(request, hosts[0])
+            if not is_allowed_host(hosts[0], settings_of(request)):
+                response = await errors.build_error_response(request, 421, OTHER_HOST)
+                await response(scope, receive, send)
+                return
         await self.app(scope, receive, send)
+
+    def _warn_of_local_links(self, request: Request, host: str) -> None:
+        """Log once that readers elsewhere get links to their own machine."""
+        settings = settings_of(request)
+        if self._has_warned or not settings.links_stay_here or not comes_from_outside(request, host):
+            return
+        self._has_warned = True
+        logger.warning(
+            "requests come from outside, but links lead to this machine",
+            links=settings.address,
+            advice="Set PAPERROUND_PUBLIC_URL to the address that readers use.",
+        )
