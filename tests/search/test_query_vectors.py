@@ -9,7 +9,7 @@ import pytest
 
 from paperround.embeddings.client import EncoderUnavailable
 from paperround.search import query_vectors
-from paperround.search.query_vectors import QueryEncoder
+from paperround.search.query_vectors import PREFIX_LIFETIME, QueryEncoder
 
 
 class Encoder:
@@ -88,3 +88,21 @@ async def test_an_encoder_that_rests_is_not_waited_for() -> None:
     vectors = QueryEncoder(encoder, clock=lambda: 0.0)
     assert await vectors.encode("rivers") is None
     assert vectors.is_immediate("lakes")
+
+
+async def test_the_models_prefix_goes_before_a_question_and_a_new_one_after_a_while() -> None:
+    now, prefix, encoder = [0.0], ["query: "], Encoder()
+
+    async def load_prefix(model: str) -> str:
+        assert model == encoder.name
+        return prefix[0]
+
+    vectors = QueryEncoder(encoder, load_prefix=load_prefix, clock=lambda: now[0])
+    await vectors.encode("rivers")
+    prefix[0] = "find: "
+    await vectors.encode("rivers")
+    assert encoder.asked == ["query: rivers"]
+    now[0] += PREFIX_LIFETIME
+    await vectors.encode("lakes")
+    await vectors.encode("rivers")
+    assert encoder.asked == ["query: rivers", "find: lakes", "find: rivers"]

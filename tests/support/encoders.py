@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socket import AF_UNIX
 from socket import socket as Socket  # noqa: N812 - a type here; `socket` is a path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import pytest
@@ -155,8 +155,11 @@ def wait_for_encoder(socket: Path, running: subprocess.Popen[bytes], seconds: fl
 class Inference(BaseHTTPRequestHandler):
     """Speaks OpenAI's embeddings protocol: a text's vector tells how long it is."""
 
+    received: ClassVar[list[str]]
+
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.received.extend(request["input"])
         rows = [
             {"object": "embedding", "index": n, "embedding": [1.0, float(len(text)), 2.0]}
             for n, text in enumerate(request["input"])
@@ -173,9 +176,13 @@ class Inference(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def running_inference_server() -> Iterator[str]:
-    """The address of a server with the OpenAI embeddings protocol that isn't ours."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Inference)
+def running_inference_server(received: list[str] | None = None) -> Iterator[str]:
+    """The address of a server with the OpenAI embeddings protocol that isn't ours.
+
+    `received` gets the texts that it is sent.
+    """
+    handler = type("RecordingInference", (Inference,), {"received": [] if received is None else received})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()

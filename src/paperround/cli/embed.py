@@ -11,6 +11,7 @@ from paperround.cli.context import console, encoder_socket, fail, load_settings,
 from paperround.database import utc_now
 from paperround.embeddings import backfill, models
 from paperround.embeddings.encoder_process import connect_encoder
+from paperround.embeddings.prefixes import MAX_PREFIX_LENGTH
 from paperround.embeddings.progress import EmbeddingProgress
 from paperround.settings import Settings
 
@@ -23,23 +24,31 @@ def embed(
         str | None, typer.Option(help="A model by name or folder; else that of PAPERROUND_EMBEDDING_MODEL.")
     ] = None,
     activate: Annotated[bool, typer.Option(help="Switch to it when it is complete.")] = False,
+    query_prefix: Annotated[
+        str | None,
+        typer.Option(
+            help="What the model wants to read before a question, where it isn't a known one; kept with it."
+        ),
+    ] = None,
     drop: Annotated[
         str | None, typer.Option(metavar="MODEL", help="Remove a model's vectors and index instead.")
     ] = None,
 ) -> None:
     """Fill a model's vectors beside the current one's. Interrupted, it goes on where it was."""
-    if drop and (model or activate):
+    if drop and (model or activate or query_prefix is not None):
         fail("Give --drop alone.")
+    if query_prefix is not None and len(query_prefix) > MAX_PREFIX_LENGTH:
+        fail(f"--query-prefix has at most {MAX_PREFIX_LENGTH} characters.")
     settings = load_settings("embed")
     if model:
         settings = settings.model_copy(update={"embedding_model": model})
     if drop:
         event_loop.run(_drop_model, settings, drop)
-    elif not event_loop.run(_embed, settings, activate=activate):
+    elif not event_loop.run(_embed, settings, activate=activate, query_prefix=query_prefix):
         raise SystemExit(1)
 
 
-async def _embed(settings: Settings, *, activate: bool) -> bool:
+async def _embed(settings: Settings, *, activate: bool, query_prefix: str | None) -> bool:
     """Fill the vectors of the settings' model. Returns False where it could not be activated."""
     async with (
         open_database(settings, "paperround embed", pool_size=2, schema_rule="upgrade") as database,
@@ -47,6 +56,8 @@ async def _embed(settings: Settings, *, activate: bool) -> bool:
     ):
         with EmbeddingProgress(console) as progress:
             model_id = await models.register(database, await encoder.describe_model(), now=utc_now())
+            if query_prefix is not None:
+                await models.set_query_prefix(database, encoder.name, query_prefix)
             async with database.read_session() as session:
                 progress.total = await backfill.count_missing_vectors(session, model_id, now=utc_now())
             embedded = await backfill.backfill_vectors(database, encoder, on_progress=progress.update)

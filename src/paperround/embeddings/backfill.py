@@ -49,12 +49,14 @@ async def backfill_vectors(
     `EncoderError`; finished batches stay.
     """
     model_id = await models.register(database, await encoder.describe_model(), now=clock())
-    done = 0
+    done, prefix = 0, ""
     while chunk := await _find_missing(database, model_id, now=clock()):
         if not done:
-            await _check_model_is_unchanged(database, encoder, model_id)
+            async with database.read_session() as session:
+                prefix = (await models.load_prefixes(session, encoder.name)).paper
+            await _check_model_is_unchanged(database, encoder, model_id, prefix)
         filled = 0
-        async for count in _fill_chunk(database, encoder, model_id, chunk, clock):
+        async for count in _fill_chunk(database, encoder, model_id, chunk, prefix, clock):
             filled += count
             if on_progress:
                 on_progress(done + filled)
@@ -65,7 +67,9 @@ async def backfill_vectors(
     return done
 
 
-async def _check_model_is_unchanged(database: Database, encoder: EncoderClient, model_id: int) -> None:
+async def _check_model_is_unchanged(
+    database: Database, encoder: EncoderClient, model_id: int, prefix: str
+) -> None:
     """Raise EncoderError if a paper's vector is now very different from the stored one.
 
     A server with a single model may answer with it whatever the name is, and the vectors of two models can
@@ -81,7 +85,7 @@ async def _check_model_is_unchanged(database: Database, encoder: EncoderClient, 
     if before is None:
         return
     try:
-        [now] = await encoder.encode([embedding_text(before.title, before.abstract)])
+        [now] = await encoder.encode([prefix + embedding_text(before.title, before.abstract)])
     except EncoderRefused:  # stricter than before, which must not hold up the other papers
         return
     cosine = float(np.array(before.vector, np.float32) @ now)
@@ -97,6 +101,7 @@ async def _fill_chunk(
     encoder: EncoderClient,
     model_id: int,
     ids: Sequence[str],
+    prefix: str,
     clock: Callable[[], datetime],
 ) -> AsyncIterator[int]:
     """Yield how many papers of each batch were embedded.
@@ -106,7 +111,7 @@ async def _fill_chunk(
     previous_error: EncoderError | None = None
     for batch in _batches(ids):
         try:
-            yield await _fill_batch(database, encoder, model_id, batch, now=clock())
+            yield await _fill_batch(database, encoder, model_id, batch, prefix, now=clock())
             previous_error = None
         except EncoderError as error:
             if previous_error:
@@ -186,7 +191,13 @@ def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 async def _fill_batch(
-    database: Database, encoder: EncoderClient, model_id: int, ids: Sequence[str], *, now: datetime
+    database: Database,
+    encoder: EncoderClient,
+    model_id: int,
+    ids: Sequence[str],
+    prefix: str,
+    *,
+    now: datetime,
 ) -> int:
     """Embed those of `ids` that lack a vector and that no other process holds. Returns their number.
 
@@ -200,7 +211,7 @@ async def _fill_batch(
         ).where(Paper.id.in_(locked_ids), _lacks_vector(model_id, now))
         papers = (await session.execute(missing)).all()
         if papers:
-            await _embed_papers(session, encoder, model_id, papers, now)
+            await _embed_papers(session, encoder, model_id, papers, prefix, now)
     return len(papers)
 
 
@@ -211,11 +222,18 @@ async def _lock_papers(session: WriteSession, model_id: int, ids: Sequence[str])
 
 
 async def _embed_papers(
-    session: WriteSession, encoder: EncoderClient, model_id: int, papers: Sequence[PaperText], now: datetime
+    session: WriteSession,
+    encoder: EncoderClient,
+    model_id: int,
+    papers: Sequence[PaperText],
+    prefix: str,
+    now: datetime,
 ) -> None:
     """Embed the papers together, or one by one if the encoder refuses one of them."""
     try:
-        vectors = await encoder.encode([embedding_text(paper.title, paper.abstract) for paper in papers])
+        vectors = await encoder.encode(
+            [prefix + embedding_text(paper.title, paper.abstract) for paper in papers]
+        )
         await _store_vectors(session, model_id, papers, list(vectors), now)
         metrics.PAPERS_EMBEDDED.inc(len(papers))
     except EncoderRefused as error:
@@ -223,7 +241,7 @@ async def _embed_papers(
             await _record_refusal(session, model_id, papers[0], str(error), now)
             return
         for paper in papers:
-            await _embed_papers(session, encoder, model_id, [paper], now)
+            await _embed_papers(session, encoder, model_id, [paper], prefix, now)
 
 
 async def _store_vectors(

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from paperround.database import Database, ReadSession
 from paperround.embeddings import index
 from paperround.embeddings.client import EncoderError, ModelInfo
+from paperround.embeddings.prefixes import TextPrefixes, find_prefixes
 from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
 from paperround.errors import PaperroundError
 
@@ -28,10 +29,19 @@ class ModelNotDroppable(PaperroundError):
 
 
 async def register(database: Database, info: ModelInfo, *, now: datetime) -> int:
-    """Store the model if it is new and return its id. The first model ever becomes the current one."""
+    """Store the model if it is new and return its id. The first model ever becomes the current one.
+
+    A new one gets the prefixes that it is known to want.
+    """
+    prefixes = find_prefixes(info.name)
     async with database.write_session() as session:
         new = insert(EmbeddingModel).values(
-            name=info.name, dimensions=info.dimensions, state=ModelState.filling, created_at=now
+            name=info.name,
+            dimensions=info.dimensions,
+            state=ModelState.filling,
+            created_at=now,
+            query_prefix=prefixes.query,
+            paper_prefix=prefixes.paper,
         )
         await session.execute(new.on_conflict_do_nothing())
         result = await session.scalars(
@@ -50,6 +60,20 @@ async def register(database: Database, info: ModelInfo, *, now: datetime) -> int
 
 async def find_state(session: ReadSession, name: str) -> ModelState | None:
     return await session.scalar(select(EmbeddingModel.state).where(EmbeddingModel.name == name))
+
+
+async def load_prefixes(session: ReadSession, name: str) -> TextPrefixes:
+    """Load what goes before texts under the model of this name."""
+    query = select(EmbeddingModel.query_prefix, EmbeddingModel.paper_prefix)
+    row = (await session.execute(query.where(EmbeddingModel.name == name))).one_or_none()
+    return TextPrefixes(*row) if row else find_prefixes(name)
+
+
+async def set_query_prefix(database: Database, name: str, prefix: str) -> None:
+    """Set what goes before questions and topics' words under a model that is registered."""
+    async with database.write_session() as session:
+        model = update(EmbeddingModel).where(EmbeddingModel.name == name)
+        await session.execute(model.values(query_prefix=prefix))
 
 
 async def activate(database: Database, model_id: int) -> None:

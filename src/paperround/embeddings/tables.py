@@ -41,6 +41,12 @@ class EmbeddingModel(Base):
         Enum(ModelState, native_enum=False, length=16, name="state", create_constraint=False)
     )
     created_at: Mapped[datetime]
+    query_prefix: Mapped[str] = mapped_column(
+        Text, server_default="", comment="goes before what somebody asks or follows"
+    )
+    paper_prefix: Mapped[str] = mapped_column(
+        Text, server_default="", comment="goes before the text of a paper"
+    )
     fit_constants: Mapped[dict[str, Any] | None] = mapped_column(
         JSONB(none_as_null=True),
         comment="made by `paperround fit`; NULL: what we ship for the model, if anything",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple, Protocol
 
 import numpy as np
@@ -20,6 +21,7 @@ Numbers = np.ndarray[tuple[int], np.dtype[np.float32]]
 QUERY_ENCODING_TIMEOUT: Final = 3.0  # seconds
 VECTOR_CACHE_SIZE: Final = 2000  # vectors, about 3 MB
 FAILURE_COOLDOWN: Final = 10.0  # seconds without requests after the encoder failed
+PREFIX_LIFETIME: Final = 300.0  # seconds until a model's prefix is looked up again
 
 
 class VectorEncoder(Protocol):
@@ -40,8 +42,18 @@ class QueryVector(NamedTuple):
 class QueryEncoder:
     """Shared by a process's requests. Encode before taking a database connection: it may take seconds."""
 
-    def __init__(self, encoder: VectorEncoder | None, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        encoder: VectorEncoder | None,
+        *,
+        load_prefix: Callable[[str], Awaitable[str]] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`load_prefix` says what goes before questions under the model of a name; without it, nothing."""
         self._encoder = encoder
+        self._load_prefix = load_prefix
+        self._prefix = ""
+        self._prefix_ends = -math.inf
         self._clock = clock
         self._vectors: LRUCache[tuple[str, str], Numbers] = LRUCache(VECTOR_CACHE_SIZE)
         self._cooldown_ends = 0.0
@@ -68,13 +80,23 @@ class QueryEncoder:
             if self._is_cooling_down:
                 return None
             try:
-                values = (await encoder.encode([normalized_text]))[0]
+                prefix = await self._find_prefix(model)
+                values = (await encoder.encode([prefix + normalized_text]))[0]
             except EncoderError as error:
                 logger.warning("search goes on without vectors", error=str(error))
                 self._cooldown_ends = self._clock() + FAILURE_COOLDOWN
                 return None
             self._vectors[key] = values
         return QueryVector(model, values)
+
+    async def _find_prefix(self, model: str) -> str:
+        """Look the model's prefix up. Where it has changed, earlier vectors are forgotten."""
+        if self._load_prefix and self._clock() >= self._prefix_ends:
+            prefix = await self._load_prefix(model)
+            if prefix != self._prefix:
+                self._vectors.clear()
+            self._prefix, self._prefix_ends = prefix, self._clock() + PREFIX_LIFETIME
+        return self._prefix
 
     def _cache_key(self, text: str) -> tuple[str, str] | None:
         normalized_text = " ".join(text.split())

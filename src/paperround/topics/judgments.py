@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, StringConstraints, ValidationError
 from sqlalchemy import select, update
 
 from paperround.database import Database
+from paperround.embeddings.models import load_prefixes
 from paperround.embeddings.tables import EmbeddingModel
 from paperround.errors import PaperroundError
 from paperround.papers import arxiv_id
@@ -129,7 +130,8 @@ async def _load_topics(
     async with database.read_session() as session:
         views = await load_views(session, version, ids)
         titles = await load_titles(session, views)
-    vectors = await encoder.encode(list(by_topic))
+        prefixes = await load_prefixes(session, encoder.name)
+    vectors = await encoder.encode([prefixes.query + topic for topic in by_topic])
     return [
         JudgedTopic(
             text,

@@ -88,9 +88,7 @@ async def update_models(
     Older ones are built anew and stored.
     While the encoder does not answer, words count by the letter, until the next time.
     """
-    model = await session.scalar(
-        select(EmbeddingModel.name).where(EmbeddingModel.id == version.statistics.model_id)
-    )
+    model, prefix = await _load_model(session, version)
     digest = version.constants.digest
     fresh = {
         topic.id: stored
@@ -98,7 +96,7 @@ async def update_models(
         if _is_fresh(topic, version, model) and (stored := decode_model(topic.packed or b"", digest))
     }
     old = [topic for topic in topics if topic.id not in fresh]
-    vectors = await _load_or_encode(old, queries, model, encoder)
+    vectors = await _load_or_encode(old, queries, model, prefix, encoder)
     built = await _build_directions(session, version, old, queries, vectors)
     if built:
         await _store_directions(session, version, old, built, vectors)
@@ -110,6 +108,14 @@ async def update_models(
         )
         for topic in topics
     }
+
+
+async def _load_model(session: WriteSession, version: StatisticsVersion) -> tuple[str | None, str]:
+    """Load the name of the version's model and what goes before topics' words under it."""
+    query = select(EmbeddingModel.name, EmbeddingModel.query_prefix)
+    found = await session.execute(query.where(EmbeddingModel.id == version.statistics.model_id))
+    row = found.one_or_none()
+    return (row.name, row.query_prefix) if row else (None, "")
 
 
 def _has_vector(words: str, model: str | None) -> bool:
@@ -129,13 +135,14 @@ async def _load_or_encode(
     topics: Sequence[DueTopic],
     queries: Mapping[int, TopicQuery],
     model: str | None,
+    prefix: str,
     encoder: TextEncoder | None,
 ) -> dict[int, StoredTextVector]:
     """Load the vectors of topics' words where they are stored, and encode the others."""
     words = {
         topic.id: queries[topic.id].words for topic in topics if _has_vector(queries[topic.id].words, model)
     }
-    hashes = {topic_id: _hash_text(text, model) for topic_id, text in words.items()}
+    hashes = {topic_id: _hash_text(prefix + text, model) for topic_id, text in words.items()}
     found = {
         topic.id: StoredTextVector(topic.text_hash, np.frombuffer(topic.text_vector, HALF).astype(np.float32))
         for topic in topics
@@ -145,7 +152,7 @@ async def _load_or_encode(
     if not new or encoder is None or encoder.name != model:
         return found
     try:
-        rows = await encoder.encode([" ".join(words[key].split()) for key in new])
+        rows = await encoder.encode([prefix + " ".join(words[key].split()) for key in new])
     except EncoderError as error:
         logger.warning("topics are matched by their words alone for now", error=str(error))
         return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from paperround import __version__, schema, shared_counts, traces
 from paperround.database import Database
 from paperround.embeddings.client import EncoderClient
+from paperround.embeddings.models import load_prefixes
 from paperround.papers import doi
 from paperround.papers.versions import MAX_AGE
 from paperround.resources import use_one_thread_for_products
@@ -103,10 +105,15 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         if encoder_socket or settings.encoder_url:
             encoder = EncoderClient(settings, encoder_socket, timeout=QUERY_ENCODING_TIMEOUT)
             await stack.enter_async_context(encoder)
-        app.state.query_vectors = QueryEncoder(encoder)
+        app.state.query_vectors = QueryEncoder(encoder, load_prefix=partial(_load_query_prefix, database))
         stack.enter_context(metrics.serve_metrics(database, settings))
         stack.enter_context(traces.exported("web"))
         yield
+
+
+async def _load_query_prefix(database: Database, model: str) -> str:
+    async with database.read_session() as session:
+        return (await load_prefixes(session, model)).query
 
 
 def create_app(
