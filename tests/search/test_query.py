@@ -99,7 +99,7 @@ async def test_only_exclusions_nothing_or_signs_find_nothing(library: Database) 
 async def test_the_total_counts_papers_with_all_words_others_follow(library: Database) -> None:
     found = await ask(library, "rivers bend salt")
     assert found.total == 0
-    assert {match.paper_id for match in found.results} == {RIVERS, LAKES, SEAS}
+    assert {match.paper_id for match in found.results} == {RIVERS, LAKES}, "two of three words, not one"
     assert (await ask(library, "rivers")).total == 2
 
 
@@ -212,13 +212,36 @@ def asked(x: float, y: float, model: str = "m") -> QueryVector:
 async def test_what_is_near_in_meaning_is_found_without_a_shared_word(library: Database) -> None:
     await embedded(library, {RIVERS: [1, 0], LAKES: [0.8, 0.6], SEAS: [0.4, 0.9]})
     found = await ask(library, "streams", asked(1, 0))
-    assert [match.paper_id for match in found.results] == [RIVERS, LAKES, SEAS]
-    assert [round(match.similarity, 1) for match in found.results] == [1.0, 0.8, 0.4]
+    assert [match.paper_id for match in found.results] == [RIVERS, LAKES], "the seas are too far"
+    assert [round(match.similarity, 1) for match in found.results] == [1.0, 0.8]
+    assert [match.kind for match in found.results] == ["meaning", "meaning"]
+    assert all(0.5 <= match.relevance <= 1 for match in found.results)
     assert (found.used_vectors, found.total) == (True, 0)
 
 
+async def test_results_end_where_papers_are_not_likely_relevant(library: Database) -> None:
+    await embedded(library, {RIVERS: [1, 0], LAKES: [0.8, 0.6], SEAS: [0.3, 0.95]})
+    far = asked(-0.5, -0.8)
+    for words in ("florble wugs", "best recipe for sourdough bread", "川と湖", "flights to the salt desert"):
+        assert not (await ask(library, words, far)).results, words
+    [literal] = (await ask(library, "salt", far)).results
+    assert (literal.paper_id, literal.kind) == (SEAS, "words"), "the letter counts however far it is"
+
+
+async def test_a_result_says_how_it_matches(library: Database) -> None:
+    await embedded(library, {RIVERS: [1, 0], LAKES: [0.8, 0.6]})
+    found = await ask(library, "slow rivers", asked(1, 0))
+    assert {match.paper_id: match.kind for match in found.results} == {RIVERS: "words", LAKES: "meaning"}
+    found = await ask(library, "fast rivers", asked(1, 0))
+    assert {match.paper_id: match.kind for match in found.results} == {RIVERS: "meaning", LAKES: "meaning"}
+    found = await ask(library, "deep salt water seas", asked(1, 0))
+    assert {match.paper_id: match.kind for match in found.results}[SEAS] == "some words"
+    found = await ask(library, "Cyn Ray", asked(1, 0))
+    assert [(match.paper_id, match.kind) for match in found.results] == [(SEAS, "author")]
+
+
 async def test_exclusions_phrases_and_filters_bind_vectors_too(library: Database) -> None:
-    await embedded(library, {RIVERS: [1, 0], LAKES: [0.8, 0.6], SEAS: [0.4, 0.9]})
+    await embedded(library, {RIVERS: [1, 0], LAKES: [0.8, 0.6], SEAS: [0.6, 0.8]})
     for words, filters, left in (
         ("streams -water", {}, [LAKES, SEAS]),
         ('"still lakes"', {}, [LAKES]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 from sqlalchemy import ColumnElement, select
@@ -18,6 +18,7 @@ from paperround.search.filters import NO_FILTERS, SearchFilters
 from paperround.search.full_text import TextMatches, find_text_matches
 from paperround.search.query_syntax import ParsedQuery
 from paperround.search.query_vectors import QueryVector
+from paperround.search.relevance import MatchKind, estimate_relevance, is_relevant
 from paperround.search.retrieval import NEAREST_LIMIT, Candidates, retrieve_candidates
 from paperround.search.spelling import suggest_spelling
 from paperround.search.vectors import apply_scan_settings
@@ -25,15 +26,12 @@ from paperround.search.vectors import apply_scan_settings
 MAX_RESULTS: Final = 50
 MAX_REASONS: Final = 5
 AUTHOR_MATCH_BONUS: Final = 1000.0  # more than any score, so that these papers come first
-MIN_SIMILARITY: Final = 0.35  # cosine of a paper that shares no word with the query (docs/relevance.md)
-SHARED_WORDS_CREDIT: Final = 0.2  # how much less similar a paper may be that has all words
-MIN_SHARED_WITHOUT_VECTORS: Final = 0.25  # share of the words, by rarity, where words alone rank
-MIN_SHARED_WORDS: Final = 0.5  # share of the words, by rarity, that is enough however dissimilar the paper is
 
 
 class SearchResult(NamedTuple):
     """A paper with what ranked it.
 
+    `relevance`, from 0 to 1, says how probable it is that the paper belongs to the query, for any alike.
     `similarity` is the cosine, −1 to 1, or None without vectors. `reasons` are the words that the paper
     shares with the query, the weightiest first.
     """
@@ -42,6 +40,13 @@ class SearchResult(NamedTuple):
     score: float
     similarity: float | None
     reasons: tuple[str, ...]
+    relevance: float
+    kind: MatchKind
+
+    @classmethod
+    def of_id(cls, paper_id: str) -> Self:
+        """Build the result of a query that is a paper's id."""
+        return cls(paper_id, 1.0, None, (), 1.0, MatchKind.words)
 
 
 @dataclass(frozen=True)
@@ -111,8 +116,11 @@ async def search(
     )
     has_phrases = await _check_phrases(session, analyzed_query, papers)
     total = papers.total - int((papers.is_full_match & ~has_phrases).sum())
+    shared = _share_words(analyzed_query, papers)
+    relevance = estimate_relevance(papers.cosines, shared, papers.is_full_match)
+    shown = has_phrases & _is_shown(analyzed_query, papers, relevance)
     return SearchResults(
-        results=_rank(analyzed_query, papers, has_phrases & _is_relevant(analyzed_query, papers), limit),
+        results=_rank(analyzed_query, papers, shown, relevance, limit),
         total=total,
         suggestion=None if total else await suggest_spelling(session, query, analyzed_query),
         has_only_common_words=not analyzed_query.terms,
@@ -144,27 +152,23 @@ async def _check_phrases(session: ReadSession, query: AnalyzedQuery, papers: Can
     return flags
 
 
-def _is_relevant(query: AnalyzedQuery, papers: Candidates) -> Flags:
-    """Find the papers that belong into the results: they share words, are similar, or are by the author.
+def _has_name(query: AnalyzedQuery, papers: Candidates) -> Flags:
+    """Find the papers whose author has the name that the query may be, rather than its words."""
+    named: Flags = papers.is_author_match & (
+        ~_has_all_words(query, papers) | _is_author_search(query, papers)
+    )
+    return named
+
+
+def _is_shown(query: AnalyzedQuery, papers: Candidates, relevance: Numbers) -> Flags:
+    """Find the papers that belong into the results: they match by the letter, or are likely relevant.
 
     Where the query is a name, words of it that belong to different people are nothing.
     """
     if len(query.typed_terms) > 1 and _is_author_search(query, papers):
         named: Flags = papers.is_author_match | _has_all_words(query, papers)
         return named
-    shared = _share_words(query, papers)
-    if not papers.has_vectors:
-        by_words: Flags = (
-            papers.is_author_match | papers.is_full_match | (shared >= MIN_SHARED_WITHOUT_VECTORS)
-        )
-        return by_words
-    similarity = np.nan_to_num(papers.cosines, nan=0.0) + SHARED_WORDS_CREDIT * shared
-    flags: Flags = (
-        papers.is_author_match
-        | papers.is_full_match
-        | (shared >= MIN_SHARED_WORDS)
-        | (similarity >= MIN_SIMILARITY)
-    )
+    flags: Flags = papers.is_author_match | papers.is_full_match | is_relevant(relevance, papers.cosines)
     return flags
 
 
@@ -190,7 +194,9 @@ def _has_all_words(query: AnalyzedQuery, papers: Candidates) -> Flags:
     return has_all
 
 
-def _rank(query: AnalyzedQuery, papers: Candidates, shown: Flags, limit: int) -> list[SearchResult]:
+def _rank(
+    query: AnalyzedQuery, papers: Candidates, shown: Flags, relevance: Numbers, limit: int
+) -> list[SearchResult]:
     """Order the papers that are shown. Those of the author come first, then one with just this title."""
     if not papers.ids:
         return []
@@ -202,15 +208,26 @@ def _rank(query: AnalyzedQuery, papers: Candidates, shown: Flags, limit: int) ->
     if _is_author_search(query, papers):
         scores = scores + AUTHOR_MATCH_BONUS * (papers.is_author_match + 1.0 * papers.is_exact_name)
     order = [row for row in np.argsort(-scores, kind="stable") if shown[row]]
+    has_name = _has_name(query, papers)
     return [
         SearchResult(
             paper_id=papers.ids[row],
             score=float(scores[row]),
             similarity=None if np.isnan(papers.cosines[row]) else float(papers.cosines[row]),
             reasons=_find_reasons(text_scores.term_scores[row], query),
+            relevance=float(relevance[row]),
+            kind=_find_kind(papers, row, has_name=bool(has_name[row])),
         )
         for row in order[:limit]
     ]
+
+
+def _find_kind(papers: Candidates, row: int, *, has_name: bool) -> MatchKind:
+    if has_name:
+        return MatchKind.author
+    if papers.is_full_match[row]:
+        return MatchKind.words
+    return MatchKind.some_words if np.isnan(papers.cosines[row]) else MatchKind.meaning
 
 
 def _is_author_search(query: AnalyzedQuery, papers: Candidates) -> bool:

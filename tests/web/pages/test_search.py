@@ -121,13 +121,20 @@ async def test_without_vectors_the_page_and_the_json_say_so(client: AppClient) -
     assert (await client.get("/api/v1/search?q=rivers")).json()["vectors"] is False
 
 
-async def test_with_vectors_similarity_is_shown(client: AppClient, database: Database) -> None:
+async def test_literal_results_and_those_by_meaning_are_told_apart(
+    client: AppClient, database: Database
+) -> None:
     await give_vectors(database, client)
     page = (await client.get("/papers?q=streams")).text
     assert "No exact results for “streams”" in page
-    assert "100% similar" in page
-    assert "60% similar" in page
+    assert page.count("Related by meaning") == 2
+    assert "Has your words" not in page
+    assert "Related by meaning" not in (await client.get("/papers?q=rivers")).text
+    [first, *_] = (await client.get("/api/v1/search?q=streams")).json()["papers"]
+    assert first["match"] == "meaning"
+    assert 0.5 <= first["relevance"] <= 1
     found = (await client.get("/api/v1/search?q=rivers")).json()
+    assert found["papers"][0]["match"] == "words"
     assert found["vectors"] is True
     assert found["papers"][0]["paper"]["id"] == RIVERS
     assert found["papers"][0]["similarity"] == pytest.approx(1, abs=1e-3)

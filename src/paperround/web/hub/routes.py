@@ -102,7 +102,7 @@ async def search_papers(
             return JSONResponse([item(listing, paper) for listing, paper in rows])
         on_lists = editions.select_listed_ids(FEEDS)
         found = await asking.search(session, filters=SearchFilters(paper_ids=on_lists), limit=count)
-        named = [SearchResult(asking.paper_id, 1.0, None, ())] if asking.paper_id else []
+        named = [SearchResult.of_id(asking.paper_id)] if asking.paper_id else []
         matched = await load_result_papers(session, named or found.results, load=WITH_AUTHORS)
         papers = [paper for _, paper in matched]
         return JSONResponse(await _build_items(session, papers))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Final
@@ -13,9 +14,10 @@ from starlette.responses import Response
 from paperround.papers import editions
 from paperround.papers.merge import READERS_FEED
 from paperround.search.analysis import MAX_POSTINGS_PER_TERM
-from paperround.search.engine import MAX_RESULTS, SearchResult, SearchResults
+from paperround.search.engine import MAX_RESULTS, SearchResults
 from paperround.search.filters import NO_FILTERS, SearchFilters
 from paperround.search.query_syntax import is_foreign_script
+from paperround.search.relevance import MatchKind
 from paperround.search.results import find_highlighted_words, load_result_papers
 from paperround.web.dependencies import BadRequest, Read, render_page, settings_of
 from paperround.web.pages.subscribe import build_subscribe_box
@@ -25,6 +27,12 @@ from paperround.web.views import presenters
 from paperround.web.views.highlight import Highlighter
 
 PAGE_SIZE: Final = 25  # the second page ends the list
+MATCH_LABELS: Final[Mapping[MatchKind, str]] = {
+    MatchKind.author: "By an author of this name",
+    MatchKind.words: "Has your words",
+    MatchKind.some_words: "Has some of your words",
+    MatchKind.meaning: "Related by meaning",
+}
 VOTE_CHOICES: Final = (0, 5, 10, 25, 50, 100)
 
 
@@ -82,7 +90,7 @@ async def _show_page(
         marks=await load_viewer_state(request, session, papers),
         box=await build_subscribe_box(request, session),
         entries=[
-            (card, describe_similarity(match))
+            (card, MATCH_LABELS[match.kind])
             for (match, _), card in zip(
                 rows, presenters.build_paper_cards(papers, today=today, mark_words=highlight), strict=True
             )
@@ -97,14 +105,6 @@ async def _show_page(
         if filters.min_upvotes in VOTE_CHOICES
         else sorted({*VOTE_CHOICES, filters.min_upvotes}),
     )
-
-
-def describe_similarity(result: SearchResult) -> str:
-    """Describe a result as `83% similar`.
-
-    It is empty where words alone ranked it, since they are highlighted.
-    """
-    return f"{round(100 * result.similarity)}% similar" if result.similarity is not None else ""
 
 
 def write_heading(search_request: SearchRequest, results: SearchResults) -> str:
