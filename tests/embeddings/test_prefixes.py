@@ -113,7 +113,7 @@ async def test_an_operator_says_what_a_model_of_their_own_wants(database: Databa
 
 async def test_models_that_were_there_before_get_theirs(database: Database, database_url: str) -> None:
     await database.close()
-    await asyncio.to_thread(schema.downgrade, database_url, "c3f1a7e08d54")
+    await asyncio.to_thread(schema.downgrade, database_url, "d4b82f6a1c93")
     names = ("BAAI/bge-base-en-v1.5", "all-MiniLM-L6-v2", "Snowflake/snowflake-arctic-embed-m-v2.0")
     async with database.write_session() as session:
         for name in names:

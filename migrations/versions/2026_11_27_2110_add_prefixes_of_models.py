@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "a7c24e91d3b5"
-down_revision = "c3f1a7e08d54"
+down_revision = "d4b82f6a1c93"
 branch_labels = None
 depends_on = None
 
@@ -34,6 +34,7 @@ works_with: tuple[str, ...] = (
     "e4b81d6f20c3",
     "f0a92c7e51d8",
     "c3f1a7e08d54",
+    "d4b82f6a1c93",
 )
 
 
