@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -278,3 +279,32 @@ def test_a_reader_of_mail_that_fails_is_told_apart(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(bounces, "list_parts", lambda message: 1 / 0)
     with pytest.raises(ReportTooComplex, match="ZeroDivisionError"):
         bounces.parse_report(build_report(), LINKS)
+
+
+FILES = Path(__file__).parent / "returned_files"
+OUTCOMES = {
+    "apple-unsubscribe": None,  # a request, though it calls itself automatic
+    "dsn-500-diag-511": Bounce.hard,
+    "dsn-500-nouser": Bounce.hard,
+    "dsn-500-quota": Bounce.soft,
+    "dsn-511": Bounce.hard,
+    "dsn-522": Bounce.soft,
+    "dsn-550": Bounce.hard,
+    "dsn-571": Bounce.content,
+    "dsn-delayed": ReportUnreadable,
+    "ooo-from-postmaster": ReportUnreadable,
+    "ooo-m365": ReportUnreadable,
+    "ooo-subject-unsubscribe-word": ReportUnreadable,
+}
+
+
+@pytest.mark.parametrize("name", sorted(file.stem for file in FILES.iterdir()))
+def test_a_whole_message_that_comes_back_is_judged_by_all_that_it_says(name: str) -> None:
+    body = (FILES / f"{name}.eml").read_bytes().replace(b"TOKEN", MARK.strip("<").encode())
+    outcome = OUTCOMES[name]
+    if outcome is ReportUnreadable:
+        with pytest.raises(ReportUnreadable):
+            bounces.parse_report(body, LINKS)
+        return
+    report = bounces.parse_report(body, LINKS)
+    assert (report.delivery.id, report.bounce) == (7, outcome)
