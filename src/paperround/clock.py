@@ -31,6 +31,7 @@ TIMETABLE: Final = {
     "match_topics": 60,
     "reread_papers": 60,
     "fetch_submissions": 60,
+    "fetch_library_entries": 60,
 }
 MISFIRE_GRACE_TIME: Final = None  # late is better than never: what is due stands in the tables
 STOP_TIMEOUT: Final = 5  # seconds

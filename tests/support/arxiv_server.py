@@ -157,8 +157,8 @@ class ArxivServer:
         return 404, {}, b""
 
     def _query(self, query: dict[str, str]) -> bytes:
-        if paper_id := query.get("id_list"):
-            matches = [paper for paper in self.papers if paper.id == paper_id]
+        if ids := query.get("id_list"):
+            matches = [paper for paper in self.papers if paper.id in ids.split(",")]
             return query_response(len(matches), 0, *map(query_entry, matches))
         pattern = r"cat:(\S+) AND submittedDate:\[(\d{12}) TO (\d{12})\]"
         terms = search(pattern, query["search_query"])

@@ -352,4 +352,5 @@ async def test_a_published_paper_is_found_by_its_doi_before_its_title(database: 
     ]
     async with database.read_session() as session:
         found = await seeds.resolve_references(session, library)
-    assert found == ([THREE, ONE], ["10.1000/none"])
+    assert (found.paper_ids, found.missing) == ([THREE, ONE], ["10.1000/none"])
+    assert found.unfound == library[-1:]

@@ -23,8 +23,10 @@ from paperround.topics.model.scorer import TopicProfile
 from paperround.topics.model.sparse import Floats
 from paperround.topics.model.statistics import PaperViews, Statistics
 from paperround.topics.model.topic_model import build_model
-from paperround.topics.paper_features import load_candidates, load_views
+from paperround.topics.paper_features import build_text_views, load_candidates, load_views
+from paperround.topics.queries import load_example_texts
 
+TEXT_KEY: Final = "#"  # what keys of works outside of the catalogue begin with; they are no reasons
 MAX_LIKED: Final = 200  # papers, and as many disliked ones, that make a direction
 
 
@@ -61,7 +63,11 @@ def _match(
     min_band: Band,
 ) -> list[Match]:
     matrix = build_matrix(version.statistics, papers)
-    vectors = {paper_id: view.vector for paper_id, view in profile.liked.items() if view.vector is not None}
+    vectors = {
+        paper_id: view.vector
+        for paper_id, view in profile.liked.items()
+        if view.vector is not None and not paper_id.startswith(TEXT_KEY)
+    }
     model = build_model(version.statistics, profile, version.constants)
     topic = BatchTopic(model, rules, daily, min_band, LikedVectors.select(vectors, vectors))
     return match_topics(version.statistics, papers, matrix, [topic])[0]
@@ -82,7 +88,10 @@ async def load_profile(
 ) -> TopicProfile:
     """Load the papers of a topic and build its profile."""
     liked, disliked = list_liked(topic_query), list_disliked(topic_query)
-    views = await load_views(session, version, {*liked, *disliked})
+    examples = topic_query.texts or await load_example_texts(session, topic_query.library_of)
+    texts = await build_text_views(version, examples)
+    views = {**await load_views(session, version, {*liked, *disliked}), **texts}
+    liked = [*liked, *texts][:MAX_LIKED]
     numbers = (
         text_vector.numbers if text_vector and await _is_of_version(session, version, text_vector) else None
     )

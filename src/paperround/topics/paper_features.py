@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
+import numpy as np
 from cachetools import LRUCache
 from sqlalchemy import ColumnElement, Row, Select, Text, any_, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -18,6 +19,8 @@ from paperround.embeddings.tables import Embedding
 from paperround.papers.tables import ABSTRACT_TEXT, FRESH_LISTING, TITLE_TEXT, Listing, Paper
 from paperround.topics.corpus import VECTOR_BYTES, StatisticsVersion, decode_vector, decode_vectors
 from paperround.topics.model.batch import CandidatePaper
+from paperround.topics.model.codec import HALF
+from paperround.topics.model.match import ExampleText
 from paperround.topics.model.rules import PaperPhrases
 from paperround.topics.model.sparse import Floats
 from paperround.topics.model.sparse import Row as WordsRow
@@ -83,6 +86,21 @@ async def load_vectors(
     return dict(zip([row.paper_id for row in rows], vectors, strict=True))
 
 
+async def build_text_views(version: StatisticsVersion, texts: Sequence[ExampleText]) -> dict[str, PaperViews]:
+    """Build the views of works outside of the catalogue, by key."""
+    rows = await _load_word_rows(version, [join_text(example.title, example.abstract) for example in texts])
+    return {
+        example.key: version.statistics.view_of_row(row, _decode_half(example, version))
+        for example, row in zip(texts, rows, strict=True)
+    }
+
+
+def _decode_half(example: ExampleText, version: StatisticsVersion) -> Floats | None:
+    if not example.vector or example.model_id != version.statistics.model_id:
+        return None
+    return np.frombuffer(example.vector, HALF).astype(np.float32)
+
+
 def _select_texts(
     version: StatisticsVersion, *where: ColumnElement[bool], names: bool = True
 ) -> Select[*tuple[Any, ...]]:
@@ -98,8 +116,19 @@ def _select_texts(
 
 
 async def _build_views(version: StatisticsVersion, rows: Sequence[Row[Any]]) -> list[PaperViews]:
-    """Build the views of rows. New texts are read in a thread: some hundreds take a tenth of a second."""
-    texts = [join_text(row.title, row.abstract) for row in rows]
+    """Build the views of rows."""
+    words = await _load_word_rows(version, [join_text(row.title, row.abstract) for row in rows])
+    return [
+        version.statistics.view_of_row(found, decode_vector(row.sent) if row.sent else None)
+        for found, row in zip(words, rows, strict=True)
+    ]
+
+
+async def _load_word_rows(version: StatisticsVersion, texts: Sequence[str]) -> list[WordsRow]:
+    """Read texts, or find what was read.
+
+    New ones are read in a thread: some hundreds take a tenth of a second.
+    """
     keys = [hashlib.md5(f"{version.key}\n{text}".encode(), usedforsecurity=False).digest() for text in texts]
     rows_of_texts = {key: _rows[key] for key in keys if key in _rows}
     metrics.count_lookups("topic features", hits=len(rows_of_texts), misses=len(keys) - len(rows_of_texts))
@@ -108,7 +137,4 @@ async def _build_views(version: StatisticsVersion, rows: Sequence[Row[Any]]) -> 
     read = await asyncio.to_thread(lambda: [vocabulary.tf_idf_row(text) for text in new.values()])
     rows_of_texts |= dict(zip(new, read, strict=True))
     _rows.update(rows_of_texts)
-    return [
-        version.statistics.view_of_row(rows_of_texts[key], decode_vector(row.sent) if row.sent else None)
-        for key, row in zip(keys, rows, strict=True)
-    ]
+    return [rows_of_texts[key] for key in keys]

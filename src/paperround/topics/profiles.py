@@ -16,12 +16,14 @@ from paperround.database import WriteSession
 from paperround.embeddings.client import EncoderError, Vectors
 from paperround.embeddings.tables import EmbeddingModel
 from paperround.topics.corpus import StatisticsVersion
-from paperround.topics.matcher import build_profile, list_disliked, list_liked
+from paperround.topics.matcher import MAX_LIKED, build_profile, list_disliked, list_liked
 from paperround.topics.model.codec import HALF, decode_model, encode_model
 from paperround.topics.model.match import TopicQuery
 from paperround.topics.model.sparse import Floats
+from paperround.topics.model.statistics import PaperViews
 from paperround.topics.model.topic_model import TopicModel, build_model
-from paperround.topics.paper_features import load_views
+from paperround.topics.paper_features import build_text_views, load_views
+from paperround.topics.queries import list_topics_with_texts, load_example_texts
 
 logger = structlog.get_logger(__name__)
 
@@ -170,15 +172,28 @@ async def _build_directions(
         key for topic in topics for key in (*list_liked(queries[topic.id]), *list_disliked(queries[topic.id]))
     }
     views = await load_views(session, version, ids)
+    texts = await _load_text_views(session, version, [topic.id for topic in topics])
 
     def build(topic_id: int) -> TopicModel:
         query = queries[topic_id]
         vector = vectors[topic_id].numbers if topic_id in vectors else None
-        liked, disliked = list_liked(query), list_disliked(query)
-        profile = build_profile(version.statistics, query.words, vector, liked, disliked, views)
+        own = texts.get(topic_id, {})
+        liked, disliked = [*list_liked(query), *own][:MAX_LIKED], list_disliked(query)
+        known = {**views, **own} if own else views
+        profile = build_profile(version.statistics, query.words, vector, liked, disliked, known)
         return build_model(version.statistics, profile, version.constants)
 
     return await asyncio.to_thread(lambda: {topic.id: build(topic.id) for topic in topics})
+
+
+async def _load_text_views(
+    session: WriteSession, version: StatisticsVersion, topic_ids: Sequence[int]
+) -> dict[int, dict[str, PaperViews]]:
+    """Load the works outside of the catalogue that are examples, topic by topic: their texts are many."""
+    return {
+        topic_id: await build_text_views(version, await load_example_texts(session, topic_id))
+        for topic_id in await list_topics_with_texts(session, topic_ids)
+    }
 
 
 async def _store_directions(

@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Integer, any_, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from paperround.database import ReadSession
-from paperround.topics.model.match import CLOSE_IN_MEANING, Match, Reason, ReasonKind, TopicQuery
-from paperround.topics.tables import MATCHES_ARE_CURRENT, Rating, Topic, TopicDay, TopicExample
+from paperround.topics.model.match import CLOSE_IN_MEANING, ExampleText, Match, Reason, ReasonKind, TopicQuery
+from paperround.topics.tables import (
+    MATCHES_ARE_CURRENT,
+    USED_STATES,
+    LibraryEntry,
+    Rating,
+    Topic,
+    TopicDay,
+    TopicExample,
+)
+
+MAX_EXAMPLE_TEXTS: Final = 300  # of a topic
 
 
 async def load_topic_queries(session: ReadSession, topic_ids: Collection[int]) -> Mapping[int, TopicQuery]:
@@ -42,6 +52,7 @@ async def load_topic_queries(session: ReadSession, topic_ids: Collection[int]) -
     return {
         topic.id: TopicQuery(
             words=topic.words,
+            library_of=topic.id,
             examples=tuple(examples[topic.id]),
             liked=tuple(rated[topic.id, 1]),
             disliked=tuple(rated[topic.id, -1]),
@@ -51,6 +62,29 @@ async def load_topic_queries(session: ReadSession, topic_ids: Collection[int]) -
         )
         for topic in topics
     }
+
+
+async def list_topics_with_texts(session: ReadSession, topic_ids: Collection[int]) -> Sequence[int]:
+    """List those of these topics that have works outside of the catalogue as examples."""
+    ids = literal(list(topic_ids), ARRAY(Integer))
+    query = select(LibraryEntry.topic_id).where(
+        LibraryEntry.topic_id == any_(ids), LibraryEntry.state.in_(USED_STATES)
+    )
+    return (await session.scalars(query.distinct())).all()
+
+
+async def load_example_texts(session: ReadSession, topic_id: int) -> tuple[ExampleText, ...]:
+    """Load the entries of a topic that are examples."""
+    query = (
+        select(LibraryEntry)
+        .where(LibraryEntry.topic_id == topic_id, LibraryEntry.state.in_(USED_STATES))
+        .order_by(LibraryEntry.number)
+        .limit(MAX_EXAMPLE_TEXTS)
+    )
+    return tuple(
+        ExampleText(f"#{row.number}", row.title, row.abstract, row.model_id, row.vector or b"")
+        for row in await session.scalars(query)
+    )
 
 
 async def load_matches(

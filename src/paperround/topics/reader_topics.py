@@ -21,6 +21,7 @@ from paperround.errors import PaperroundError
 from paperround.papers.tables import TITLE_TEXT, Paper
 from paperround.text.plain import to_plain_text
 from paperround.topics import seeds
+from paperround.topics.library_entries import LibraryDraft, store_library
 from paperround.topics.model.bands import DEFAULT_MIN_BAND, Band
 from paperround.topics.model.match import TopicQuery
 from paperround.topics.tables import Topic, TopicExample
@@ -62,6 +63,8 @@ class TopicDraft:
     authors: tuple[str, ...] = ()
     daily: int = 5
     min_band: Band = DEFAULT_MIN_BAND
+    library: LibraryDraft | None = None  # one that was given just now
+    library_of: int = 0  # the topic whose library, given before, stays
 
     @property
     def to_query(self) -> TopicQuery:
@@ -69,6 +72,8 @@ class TopicDraft:
         return TopicQuery(
             words=self.words,
             examples=self.examples,
+            texts=self.library.texts if self.library else (),
+            library_of=0 if self.library else self.library_of,
             must=self.must,
             must_not=self.must_not,
             authors=self.authors,
@@ -86,7 +91,8 @@ def check_draft(draft: TopicDraft) -> TopicDraft:
         must_not=_unique_texts(draft.must_not),
         authors=_unique_texts(draft.authors),
     )
-    if not (checked.words or checked.examples or checked.authors):
+    has_library = checked.library.is_useful if checked.library else checked.library_of
+    if not (checked.words or checked.examples or checked.authors or has_library):
         raise TopicInvalid("Say what it is about: some words, a paper or an author.")
     _check_length("The name", checked.name, MAX_NAME_LENGTH)
     _check_length("The words", checked.words, MAX_WORDS_LENGTH)
@@ -121,7 +127,9 @@ def _default_name(draft: TopicDraft) -> str:
         return (
             draft.words if len(short) <= DEFAULT_NAME_LENGTH else f"{short.rpartition(' ')[0] or short[:-1]}…"
         )
-    return f"Like {draft.examples[0]}" if draft.examples else f"By {draft.authors[0]}"
+    if draft.examples:
+        return f"Like {draft.examples[0]}"
+    return f"By {draft.authors[0]}" if draft.authors else "Like a library"
 
 
 async def create_topic(session: WriteSession, reader_id: int, draft: TopicDraft, *, now: datetime) -> Topic:
@@ -140,14 +148,19 @@ async def create_topic(session: WriteSession, reader_id: int, draft: TopicDraft,
     await _apply_draft(session, topic, draft, now=now)
     session.add(topic)
     await session.flush()
+    if draft.library:
+        await store_library(session, topic, draft.library, now=now)
     await request_matching(session)
     return topic
 
 
 async def change_topic(session: WriteSession, topic: Topic, draft: TopicDraft, *, now: datetime) -> None:
     """Change a topic to what the draft says. Its position and its ratings stay. Raises `TopicInvalid`."""
-    await _apply_draft(session, topic, check_draft(draft), now=now)
+    library_of = topic.id if topic.library_report is not None else 0
+    await _apply_draft(session, topic, check_draft(replace(draft, library_of=library_of)), now=now)
     await session.flush()
+    if draft.library:
+        await store_library(session, topic, draft.library, now=now)
     await request_matching(session)
 
 
@@ -176,6 +189,7 @@ def draft_of(topic: Topic) -> TopicDraft:
         authors=tuple(topic.authors),
         daily=topic.daily,
         min_band=Band(topic.min_band),
+        library_of=topic.id if topic.library_report is not None else 0,
     )
 
 

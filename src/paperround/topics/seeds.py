@@ -44,6 +44,7 @@ class ResolvedExamples(NamedTuple):
 
     paper_ids: Sequence[str]
     missing: Sequence[str]
+    unfound: Sequence[Reference] = ()  # of a library, as its file has them
 
 
 def parse_ids(text: str) -> ParsedIds:
@@ -83,6 +84,7 @@ async def resolve_references(session: ReadSession, references: Sequence[Referenc
     return ResolvedExamples(
         list(dict.fromkeys(paper_id for paper_id in by_reference.values() if paper_id)),
         [reference.label for reference, paper_id in by_reference.items() if paper_id is None],
+        [reference for reference, paper_id in by_reference.items() if paper_id is None],
     )
 
 

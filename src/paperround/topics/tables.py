@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import enum
 from datetime import date, datetime
 from typing import Any, Final
 
 from sqlalchemy import (
     REAL,
     CheckConstraint,
+    Enum,
     ForeignKey,
     Identity,
     Index,
@@ -54,6 +56,9 @@ class Topic(Base):
     position: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
     paused: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     feed_key_hash: Mapped[str | None] = mapped_column(Text, unique=True, comment="opens its Atom feed")
+    library_report: Mapped[dict[str, int] | None] = mapped_column(
+        JSONB(none_as_null=True), comment="what became of the last library that was given: counts"
+    )
     created_at: Mapped[datetime]
     changed_at: Mapped[datetime] = mapped_column(
         comment="of anything that changes what it matches, ratings too"
@@ -82,6 +87,53 @@ class TopicExample(Base):
     paper_id: Mapped[str] = mapped_column(ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True)
 
     __table_args__ = (Index("topic_examples_paper_id_idx", "paper_id"),)
+
+
+class EntryState(enum.StrEnum):
+    """What became of a library's entry that the catalogue does not have."""
+
+    text = "text"  # its own title and abstract are the example
+    waiting = "waiting"  # to be fetched from arXiv
+    fetched = "fetched"  # title and abstract came from arXiv
+    missing = "missing"  # not used; the reason says why
+
+
+USED_STATES: Final = (EntryState.text, EntryState.fetched)
+
+
+class LibraryEntry(Base):
+    """An entry of the library that a reader gave, which the catalogue does not have."""
+
+    __tablename__ = "topic_library_entries"
+
+    topic_id: Mapped[int] = mapped_column(ForeignKey("topics.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(
+        Integer, primary_key=True, autoincrement=False, comment="in the order of the file"
+    )
+    state: Mapped[EntryState] = mapped_column(
+        Enum(EntryState, native_enum=False, length=8, create_constraint=False)
+    )
+    label: Mapped[str] = mapped_column(Text, comment="what the reader would know it by")
+    arxiv_id: Mapped[str] = mapped_column(String(40), default="", server_default="")
+    title: Mapped[str] = mapped_column(Text, default="", server_default="")
+    abstract: Mapped[str] = mapped_column(Text, default="", server_default="")
+    reason: Mapped[str] = mapped_column(Text, default="", server_default="", comment="why it is not used")
+    tries: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
+    next_try_at: Mapped[datetime | None]
+    model_id: Mapped[int | None] = mapped_column(Integer, comment="whose vector it is")
+    vector: Mapped[bytes | None] = mapped_column(LargeBinary, comment="half precision; NULL: refused")
+
+    __table_args__ = (
+        Index(
+            "topic_library_entries_due_idx", "next_try_at", postgresql_where=text("next_try_at IS NOT NULL")
+        ),
+        Index(
+            "topic_library_entries_model_id_idx",
+            "model_id",
+            postgresql_where=text("state IN ('text', 'fetched')"),
+        ),
+        CheckConstraint("state IN ('text', 'waiting', 'fetched', 'missing')", name="state"),
+    )
 
 
 class Rating(Base):

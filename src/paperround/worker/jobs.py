@@ -34,7 +34,8 @@ from paperround.resources import use_one_thread_for_products
 from paperround.search import word_counts
 from paperround.settings import FeedName, Settings
 from paperround.tokens import load_signer
-from paperround.topics import corpus, edition_matches
+from paperround.topics import corpus, edition_matches, library_fetcher
+from paperround.topics.library_entries import FETCH_JOB, embed_entries
 from paperround.worker.registry import CONTEXT_KEY, WorkerContext, job
 
 logger = structlog.get_logger(__name__)
@@ -103,6 +104,13 @@ async def fetch_submissions(context: WorkerContext) -> None:
         )
 
 
+@job(FETCH_JOB, exclusive=True)
+async def fetch_library_entries(context: WorkerContext) -> None:
+    """Fetch from arXiv what readers' libraries name and the catalogue lacks."""
+    async with open_arxiv(context.settings, context.database) as source:
+        await library_fetcher.fetch_due_entries(context.database, source)
+
+
 @job("reread_papers", exclusive=True)
 async def reread_papers(context: WorkerContext) -> None:
     """Read the titles and abstracts that another version stored, or read."""
@@ -164,8 +172,9 @@ async def tidy_accounts(context: WorkerContext) -> None:
 
 @job("match_topics", exclusive=True)
 async def match_topics(context: WorkerContext) -> None:
-    """Match the topics that are due with the latest editions."""
+    """Match the topics that are due with the latest editions, once their libraries are embedded."""
     async with EncoderClient(context.settings, context.encoder_socket) as encoder:
+        await embed_entries(context.database, encoder, now=utc_now())
         await edition_matches.match_latest(context.database, encoder)
 
 

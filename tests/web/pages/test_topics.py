@@ -119,6 +119,41 @@ async def test_a_library_is_looked_at_first_then_followed_by_its_papers(
     assert answer.status_code == 303
 
 
+async def test_what_the_catalogue_lacks_of_a_library_is_an_example_and_told_on_the_topics_page(
+    browser: httpx.AsyncClient, database: Database, ada: Person
+) -> None:
+    text = "honey bees gather nectar from clover and dance for their hive"
+    bibtex = (
+        f"@misc{{a, eprint={{{paper_id(1)}}}}}\n@misc{{b, title={{Own Bees}}, abstract={{{text}}}}}\n"
+        "@misc{c, eprint={2611.00999}}\n@misc{d, title={Lost One}}"
+    )
+    files = {"library": ("mine.bib", bibtex.encode())}
+    preview = Page(await browser.post("/topics/new", data=ada.form(do="preview"), files=files))
+    assert "1 work outside of the catalogue is an example" in preview.text
+    answer = await browser.post("/topics/new", data=ada.form(words=""), files=files)
+    assert answer.status_code == 303
+    address = answer.headers["Location"]
+    page = Page(await browser.get(address))
+    for told in (
+        *(
+            "It names 4 papers. 1 paper is in the catalogue",
+            "Used by title and abstract of your file: 1 paper",
+        ),
+        *("Own Bees", "Being fetched from arXiv: 1 paper", "2611.00999"),
+        *("Not found: 1 paper", "Lost One", "the file has no abstract of it"),
+    ):
+        assert told in page.text, told
+    export = (await browser.get("/settings/export.json")).json()["topic_library_entries"]
+    assert [(row["state"], row["title"]) for row in export if row["state"] == "text"] == [
+        ("text", "Own Bees")
+    ]
+    edit = address.partition("?")[0] + "/edit"
+    assert (await send(browser, ada, edit, words="bees")).status_code == 303
+    assert "Own Bees" in Page(await browser.get(address)).text, "a change without a file keeps the library"
+    await send(browser, ada, address.partition("?")[0] + "/delete")
+    assert (await browser.get("/settings/export.json")).json()["topic_library_entries"] == []
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [(b"%PDF-1.7", "No entry of a library was found"), (b"x" * 30_000_001, "at most 30 MB")],

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import date, datetime
 from typing import Final, TypeVar
 
@@ -31,7 +31,7 @@ from paperround.feeds.http import (
     open_feed_client,
 )
 from paperround.feeds.quarantine import hash_content
-from paperround.papers.record import FeedPaper
+from paperround.papers.record import FeedPaper, RecordUnreadable
 from paperround.settings import Settings
 from paperround.throttle import Throttle
 
@@ -84,6 +84,17 @@ class ArxivClient:
         page = await self._fetch(paper_id, self._query, parameters, xml.parse_query_page)
         matches = [entry for entry in page.entries if self.guess_paper_id(entry) == paper_id]
         return self.parse_record(matches[0]) if matches else None
+
+    async def fetch_papers(self, paper_ids: Sequence[str]) -> dict[str, FeedPaper]:
+        """Fetch papers by their ids in one request. Others are left out. Raises `FeedError`."""
+        parameters: dict[str, str | int] = {"id_list": ",".join(paper_ids), "max_results": len(paper_ids)}
+        page = await self._fetch(f"{len(paper_ids)} papers", self._query, parameters, xml.parse_query_page)
+        papers: dict[str, FeedPaper] = {}
+        for entry in page.entries:
+            with suppress(RecordUnreadable):
+                paper = self.parse_record(entry)
+                papers[paper.id] = paper
+        return {paper_id: papers[paper_id] for paper_id in paper_ids if paper_id in papers}
 
     async def _fetch_announcements(self, day: date) -> FetchedList | None:
         """Fetch the day's announcements, or None when a category already shows a later day.

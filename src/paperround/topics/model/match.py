@@ -10,6 +10,19 @@ from paperround.topics.model.bands import Band, find_band, rank_band
 from paperround.topics.model.sparse import Floats
 
 
+class ExampleText(NamedTuple):
+    """A work outside of the catalogue that a reader gave as what they mean.
+
+    `key` is no paper's id. `vector` is under the model of that id, at half precision, and empty if unknown.
+    """
+
+    key: str
+    title: str
+    abstract: str
+    model_id: int | None = None
+    vector: bytes = b""
+
+
 @dataclass(frozen=True)
 class TopicQuery:
     """A topic as a query: what its reader wants to follow.
@@ -20,6 +33,8 @@ class TopicQuery:
 
     words: str = ""  # the reader's own words
     examples: tuple[str, ...] = ()
+    texts: tuple[ExampleText, ...] = ()  # of a library that was given just now; as good as examples
+    library_of: int = 0  # else the topic whose library counts
     liked: tuple[str, ...] = ()  # rated +1
     disliked: tuple[str, ...] = ()  # rated −1; they never match
     must: tuple[str, ...] = ()

@@ -58,8 +58,16 @@ class TopicIn(TopicFields):
     min_band: MinBand = DEFAULT_MIN_BAND
 
     def wish(self) -> TopicDraft:
-        lists = {name: tuple(getattr(self, name)) for name in ("examples", "must", "must_not", "authors")}
-        return TopicDraft(name=self.name, words=self.words, daily=self.daily, min_band=self.min_band, **lists)
+        return TopicDraft(
+            name=self.name,
+            words=self.words,
+            examples=tuple(self.examples),
+            must=tuple(self.must),
+            must_not=tuple(self.must_not),
+            authors=tuple(self.authors),
+            daily=self.daily,
+            min_band=self.min_band,
+        )
 
 
 class TopicChange(RequestBody):

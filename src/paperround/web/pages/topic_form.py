@@ -19,6 +19,7 @@ from paperround.papers import editions
 from paperround.search.query_vectors import QueryVector
 from paperround.topics import bibliography, corpus, reader_topics, seeds
 from paperround.topics.bibliography import BibliographyInvalid, Reference
+from paperround.topics.library_entries import LibraryDraft, draft_entries
 from paperround.topics.matcher import match_papers
 from paperround.topics.model.bands import DEFAULT_MIN_BAND, Band
 from paperround.topics.reader_topics import MAX_EXAMPLES, TopicDraft, TopicInvalid
@@ -102,14 +103,23 @@ class ParsedForm:
     known: int = 0
 
 
-async def parse_form(session: ReadSession, form: TopicForm) -> ParsedForm:
-    """Parse a form, whose library is parsed already. Raises `TopicInvalid`."""
+async def parse_form(session: ReadSession, form: TopicForm, library_of: int) -> ParsedForm:
+    """Parse a form, whose library is parsed already.
+
+    `library_of` is the topic that is changed, if it has a library. Raises `TopicInvalid`.
+    """
     parsed_ids = seeds.parse_ids(form.papers)
     resolved = await seeds.resolve_ids(session, parsed_ids.ids)
     ids, unknown = [*resolved.paper_ids], [*parsed_ids.unrecognised, *resolved.missing]
+    library = None
     if form.references:
         resolved_references = await seeds.resolve_references(session, form.references)
-        ids, unknown = [*ids, *resolved_references.paper_ids], [*unknown, *resolved_references.missing]
+        ids = [*ids, *resolved_references.paper_ids]
+        library = LibraryDraft(
+            len(form.references),
+            len(resolved_references.paper_ids),
+            await asyncio.to_thread(draft_entries, resolved_references.unfound),
+        )
     examples = tuple(dict.fromkeys(ids))
     draft = TopicDraft(
         form.name,
@@ -120,6 +130,8 @@ async def parse_form(session: ReadSession, form: TopicForm) -> ParsedForm:
         _split_list(form.authors),
         int(form.daily) if form.daily.isdecimal() else 0,
         _parse_band(form.min_band),
+        library,
+        library_of,
     )
     return ParsedForm(draft, unknown, max(len(examples) - MAX_EXAMPLES, 0), known=len(examples))
 
@@ -177,8 +189,8 @@ async def change_topic(
     request: Request, reader: SignedIn, now: Now, topic_id: TopicId, sent: SentForm, do: Line = "keep"
 ) -> Response:
     async with database_of(request).read_session() as session:
-        await reader_topics.get_topic(session, reader.id, topic_id)
-    preview = await _preview_form(request, reader, sent, now)
+        topic = await reader_topics.get_topic(session, reader.id, topic_id)
+    preview = await _preview_form(request, reader, sent, now, reader_topics.draft_of(topic).library_of)
     if _needs_review(sent, preview, do):
         return await _show_form_again(request, sent, topic_id, preview)
     async with database_of(request).write_session() as session:
@@ -188,9 +200,15 @@ async def change_topic(
 
 
 def _needs_review(form: TopicForm, preview: dict[str, Any], do: str) -> bool:
-    """Tell whether the form is shown again: on request, for an error, or for papers that were not found."""
-    partly = form.library and (preview["unknown"] or preview["left_out"])
-    return bool(preview["draft"] is None or do == "preview" or partly)
+    """Tell whether the form is shown again: on request, for an error, or for papers that were not found.
+
+    A library with works that are examples in themselves is kept at once, for browsers send no file again. The
+    topic's page tells what became of it.
+    """
+    library = preview["library"]
+    partly = form.library and (preview["unknown"] or preview["left_out"] or (library and library.missing))
+    is_kept = library is not None and library.is_useful
+    return bool(preview["draft"] is None or do == "preview" or (partly and not is_kept))
 
 
 async def _show_form_again(
@@ -207,7 +225,9 @@ async def _show_form_again(
         return await _show_form(request, session, sent_again, topic_id, status=status, **preview)
 
 
-async def _preview_form(request: Request, reader: Reader, form: TopicForm, now: datetime) -> dict[str, Any]:
+async def _preview_form(
+    request: Request, reader: Reader, form: TopicForm, now: datetime, library_of: int = 0
+) -> dict[str, Any]:
     """Preview a form: its matches of the last days, or what is wrong with it."""
     vectors = await encode_texts(request, {NEW_TOPIC: form.words[: reader_topics.MAX_WORDS_LENGTH]})
     try:
@@ -215,7 +235,7 @@ async def _preview_form(request: Request, reader: Reader, form: TopicForm, now: 
             references = await asyncio.to_thread(bibliography.parse_bibliography, form.library)
             form = replace(form, references=references)
         async with database_of(request).read_session() as session:
-            parsed = await parse_form(session, form)
+            parsed = await parse_form(session, form, library_of)
             draft = reader_topics.check_draft(parsed.draft)
             matches = await _match_draft(session, reader, draft, vectors.get(NEW_TOPIC), now)
     except (TopicInvalid, BibliographyInvalid) as error:
@@ -227,7 +247,7 @@ async def _preview_form(request: Request, reader: Reader, form: TopicForm, now: 
         "unknown": parsed.unknown,
         "left_out": parsed.left_out,
         "known": parsed.known,
-        "entries": len(form.references),
+        "library": draft.library,
     }
 
 
@@ -236,7 +256,7 @@ EMPTY_PREVIEW: Final[dict[str, Any]] = {
     "unknown": (),
     "left_out": 0,
     "known": 0,
-    "entries": 0,
+    "library": None,
     "error": "",
     "matches": None,
     "words_alone": "",

@@ -18,6 +18,7 @@ from paperround.papers.editions import EditionQuery, Sort
 from paperround.papers.tables import Paper
 from paperround.search.query_vectors import QueryVector
 from paperround.topics import corpus, overview, queries, reader_topics
+from paperround.topics.library_entries import list_entries
 from paperround.topics.model.bands import Band
 from paperround.topics.model.match import Match
 from paperround.topics.tables import Topic
@@ -162,6 +163,8 @@ async def render_topic(
         session,
         "topics/one.html",
         topic=topic,
+        library=await list_entries(session, topic.id) if topic.library_report else (),
+        max_examples=reader_topics.MAX_EXAMPLES,
         matches=[cards.build_match_card(match) for match in matches],
         marks=keep_ratings_of_topic(state, topic.id),
         examples=[(key, titles[key]) for key in examples if key in titles],
