@@ -39,6 +39,8 @@ def person(family: str, given_name: str, particle: str = "", suffix: str = "") -
         ("Martin Luther King, Jr.", person("King", "Martin Luther", "", "Jr.")),
         ("King, Martin Luther, Jr.", person("King", "Martin Luther", "", "Jr.")),
         ("King, Jr., Martin Luther", person("King", "Martin Luther", "", "Jr.")),
+        ("King Jr, Martin", person("King", "Martin", "", "Jr")),
+        ("King, Martin Jr.", person("King", "Martin", "", "Jr.")),
         ("Henry Fjord III", person("Fjord", "Henry", "", "III")),
         ("Ada van Berg, Ph.D.", person("Berg", "Ada", "van", "Ph.D.")),
         ("Malcolm, X", person("Malcolm", "X")),

@@ -128,6 +128,9 @@ def _split_family_first(parts: list[str]) -> PersonName:
     if len(others) > 1:
         return PersonName(literal=", ".join(parts))
     given_words, family_words = others[0].split(), family.split()
+    suffixes += [  # `King Jr, Martin` and `King, Martin Jr`
+        words.pop() for words in (family_words, given_words) if len(words) > 1 and SUFFIX.fullmatch(words[-1])
+    ]
     start = _count_leading_particles(family_words)
     particle = family_words[:start]
     end = len(given_words)

@@ -88,7 +88,9 @@ async def load_profile(
 ) -> TopicProfile:
     """Load the papers of a topic and build its profile."""
     liked, disliked = list_liked(topic_query), list_disliked(topic_query)
-    examples = topic_query.texts or await load_example_texts(session, topic_query.library_of)
+    examples = topic_query.texts
+    if topic_query.library_of:
+        examples = await load_example_texts(session, topic_query.library_of)
     texts = await build_text_views(version, examples)
     views = {**await load_views(session, version, {*liked, *disliked}), **texts}
     liked = [*liked, *texts][:MAX_LIKED]

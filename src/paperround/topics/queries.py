@@ -34,7 +34,8 @@ async def load_topic_queries(session: ReadSession, topic_ids: Collection[int]) -
         list(topic_ids), ARRAY(Integer)
     )  # one value: writing a thousand into a statement takes longer than finding them
     columns = Topic.id, Topic.words, Topic.must, Topic.must_not, Topic.authors
-    topics = (await session.execute(select(*columns).where(Topic.id == any_(ids)))).all()
+    has_library = Topic.library_report.is_not(None).label("has_library")
+    topics = (await session.execute(select(*columns, has_library).where(Topic.id == any_(ids)))).all()
     examples: dict[int, list[str]] = defaultdict(list)
     for topic_id, paper_id in await session.execute(
         select(TopicExample.topic_id, TopicExample.paper_id)
@@ -52,7 +53,7 @@ async def load_topic_queries(session: ReadSession, topic_ids: Collection[int]) -
     return {
         topic.id: TopicQuery(
             words=topic.words,
-            library_of=topic.id,
+            library_of=topic.id if topic.has_library else 0,
             examples=tuple(examples[topic.id]),
             liked=tuple(rated[topic.id, 1]),
             disliked=tuple(rated[topic.id, -1]),

@@ -89,7 +89,13 @@ class TopicChange(RequestBody):
     def said(self, topic: Topic) -> TopicDraft | None:
         """The topic's wish with these changes; None where it says nothing new of what it matches."""
         given = self.model_dump(exclude_none=True, exclude={"paused", "place"})
-        known = TopicIn.model_validate({name: _plain(value) for name, value in vars(draft_of(topic)).items()})
+        known = TopicIn.model_validate(
+            {
+                name: _plain(value)
+                for name, value in vars(draft_of(topic)).items()
+                if name in TopicIn.model_fields
+            }
+        )
         return known.model_copy(update=given).wish() if given else None
 
 
