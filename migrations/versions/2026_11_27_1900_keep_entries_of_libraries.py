@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "b90d4e7c15fa"
-down_revision = "c3f1a7e08d54"
+down_revision = "a7c24e91d3b5"
 branch_labels = None
 depends_on = None
 
@@ -35,6 +35,8 @@ works_with: tuple[str, ...] = (
     "e4b81d6f20c3",
     "f0a92c7e51d8",
     "c3f1a7e08d54",
+    "d4b82f6a1c93",
+    "a7c24e91d3b5",
 )
 
 
