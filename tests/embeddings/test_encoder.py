@@ -11,7 +11,7 @@ import stat
 import sys
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
@@ -42,7 +42,7 @@ import time
 def encode(texts):
     time.sleep(.05 * len(texts) if texts[0].startswith("slow") else 0)
     return np.ones((len(texts), 2), np.float32)
-encoder.load_model = lambda settings: encoder.LoadedModel("toy", 2, encode)
+encoder.load_model = lambda settings: encoder.LoadedModel("toy", 2, encode, encode)
 """
 PLAIN_FIRST = """
 import json
@@ -157,9 +157,8 @@ async def busy(http: httpx.AsyncClient) -> None:
 
 
 def toy(encode: Callable[..., Any] | None = None, key: str | None = None) -> httpx.AsyncClient:
-    model = LoadedModel(
-        "toy", 2, encode or (lambda texts: np.array([[len(t), 1] for t in texts], np.float32))
-    )
+    encode = encode or (lambda texts: np.array([[len(t), 1] for t in texts], np.float32))
+    model = LoadedModel("toy", 2, encode, encode)
     transport = httpx.ASGITransport(create_app(model, key=key), raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://encoder")
 
@@ -203,6 +202,25 @@ async def test_the_limits_themselves_are_taken() -> None:
 
     assert [row["embedding"][0] for row in rows] == [len(text) for text in texts]
     assert long.status_code == 200
+
+
+async def test_a_question_is_answered_while_a_batch_is_encoded() -> None:
+    go_on = threading.Event()
+
+    def encode(texts: Sequence[str]) -> Any:
+        if len(texts) > 1:
+            go_on.wait(60)
+        return np.ones((len(texts), 2), np.float32)
+
+    async with toy(encode) as http:
+        batch = asyncio.create_task(
+            http.post("/v1/embeddings", json={"model": "toy", "input": ["a paper", "another"]})
+        )
+        await busy(http)
+        question = await http.post("/v1/embeddings", json={"model": "toy", "input": "why?"})
+        assert (question.status_code, batch.done()) == (200, False)
+        go_on.set()
+        assert (await batch).status_code == 200
 
 
 async def test_too_many_waiting_requests_are_told_to_come_back() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -55,8 +56,27 @@ async def test_a_failing_encoder_is_left_alone_for_a_while_and_what_is_kept_stay
     assert encoder.asked == ["rivers", "lakes"]
     assert await vectors.encode("rivers") is not None
     encoder.down = False
-    now[0] += query_vectors.FAILURE_COOLDOWN
+    now[0] += query_vectors.MIN_COOLDOWN
     assert await vectors.encode("seas") is not None
+
+
+async def test_an_encoder_that_makes_searches_wait_is_left_alone_for_longer() -> None:
+    now = [0.0]
+
+    class SlowEncoder(Encoder):
+        async def encode(self, texts: Sequence[str]) -> Any:
+            now[0] += 2
+            return await super().encode(texts)
+
+    encoder = SlowEncoder()
+    vectors = QueryEncoder(encoder, clock=lambda: now[0])
+    encoder.down = True
+    assert await vectors.encode("lakes") is None
+    encoder.down = False
+    now[0] += 4
+    assert await vectors.encode("lakes") is None
+    now[0] += 6
+    assert await vectors.encode("lakes") is not None
 
 
 async def test_only_so_many_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:

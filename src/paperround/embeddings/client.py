@@ -78,7 +78,8 @@ class EncoderClient:
     """A connection to the encoder; use it as `async with Encoder(settings, socket) as encoder`.
 
     `settings.encoder_url` has precedence over `socket` (a Unix socket's path, at most 107 bytes).
-    `timeout` is in seconds, for each request of up to 32 texts. A page that waits needs a shorter one.
+    `timeout` is in seconds, for each request of up to 32 texts, which is tried `attempts` times. A page that
+    waits needs fewer of both.
     """
 
     def __init__(
@@ -87,10 +88,12 @@ class EncoderClient:
         socket: Path | None = None,
         *,
         timeout: float = REQUEST_TIMEOUT,
+        attempts: int = MAX_ATTEMPTS,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.name = settings.embedding_model or bundled_model.NAME
         self.timeout = timeout
+        self._attempts = attempts
         self._dimensions: int | None = None
         if settings.encoder_url is None and transport is None:
             if socket is None:
@@ -158,7 +161,7 @@ class EncoderClient:
             async with asyncio.timeout(self.timeout):
                 async for attempt in stamina.retry_context(
                     on=compute_retry_delay,
-                    attempts=MAX_ATTEMPTS,
+                    attempts=self._attempts,
                     timeout=None,
                     wait_initial=0.2,
                     wait_jitter=0.2,

@@ -11,10 +11,13 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from socket import AF_INET, AF_INET6, AF_UNIX, SOCK_STREAM, create_server
 from socket import socket as Socket  # noqa: N812 - a type here; `socket` is the path that callers give
+from typing import TYPE_CHECKING
 
 import numpy as np
 import uvicorn
@@ -40,8 +43,11 @@ from paperround.private_files import Purpose, open_private_file
 from paperround.resources import usable_cores
 from paperround.settings import Settings
 
-FORWARD_BATCH_SIZE = 16  # texts in one forward pass: on a CPU as fast as 32, and a search waits half as long
-MAX_SINGLE_CORE_LENGTH = 500  # characters; a single text up to this length is encoded on one core
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+FORWARD_BATCH_SIZE = 16  # texts in one forward pass: on a CPU as fast as 32
+MAX_QUESTION_LENGTH = 500  # characters; a single text up to this length may be a reader's question
 MAX_CONCURRENT_REQUESTS = 32  # further requests get 503
 RETRY_AFTER_SECONDS = 2  # seconds
 MAX_REASON_LENGTH = 300  # characters
@@ -56,11 +62,15 @@ class ModelUnusable(PaperroundError):
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A loaded model. `encode` takes up to BATCH texts and gives one unit row each."""
+    """A loaded model. `encode` takes up to FORWARD_BATCH_SIZE texts and gives one unit row each.
+
+    `encode_question` does the same for one short text, and may be called meanwhile in another thread.
+    """
 
     name: str
     dimensions: int
     encode: Callable[[Sequence[str]], Vectors]
+    encode_question: Callable[[Sequence[str]], Vectors]
 
 
 # --- The model -------------------------------------------------------------------------------------------
@@ -78,7 +88,6 @@ def load_model(settings: Settings) -> LoadedModel:
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     # oneDNN keeps code for each length of text it met, 1,024 of them unless told: 300 MB more.
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32")
-    import torch
     from sentence_transformers import SentenceTransformer
 
     cores = usable_cores()
@@ -89,18 +98,29 @@ def load_model(settings: Settings) -> LoadedModel:
         raise ModelUnusable(
             f"The model {name} can't be loaded ({type(error).__name__}: {reason})."
         ) from error
+    encode, encode_question = (
+        partial(_encode, model, cores=number)
+        for model, number in ((transformer, cores), (_share_weights(transformer), 1))
+    )
+    return LoadedModel(name, encode(["warm-up"]).shape[1], encode, encode_question)
+
+
+def _share_weights(transformer: SentenceTransformer) -> SentenceTransformer:
+    """Copy a model for another thread, all but its weights: its tokenizer can't be used by two at once."""
+    weights = (*transformer.parameters(), *transformer.buffers())
+    return deepcopy(transformer, {id(tensor): tensor for tensor in weights})
+
+
+def _encode(transformer: SentenceTransformer, texts: Sequence[str], *, cores: int) -> Vectors:
+    import torch
+
+    torch.set_num_threads(cores)  # of the thread that calls
     bf16 = transformer.device.type == "cpu" and supports_bfloat16()
-
-    def encode(texts: Sequence[str]) -> Vectors:
-        # Threads wait for each other longer than they save on a question, and leave no core to the others.
-        torch.set_num_threads(1 if len(texts) == 1 and len(texts[0]) <= MAX_SINGLE_CORE_LENGTH else cores)
-        with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
-            rows = transformer.encode(
-                list(texts), batch_size=FORWARD_BATCH_SIZE, normalize_embeddings=True, show_progress_bar=False
-            )
-        return np.asarray(rows, np.float32)
-
-    return LoadedModel(name, encode(["warm-up"]).shape[1], encode)
+    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
+        rows = transformer.encode(
+            list(texts), batch_size=FORWARD_BATCH_SIZE, normalize_embeddings=True, show_progress_bar=False
+        )
+    return np.asarray(rows, np.float32)
 
 
 def find_verified_model_folder() -> Path:
@@ -117,17 +137,21 @@ def supports_bfloat16() -> bool:
     return bool(has.get("amx_bf16") or has.get("avx512_bf16"))
 
 
-# --- One thread, many requests ---------------------------------------------------------------------------
+# --- Two threads, many requests --------------------------------------------------------------------------
 
 
 class EncodingQueue:
-    """One thread that encodes. Requests take turns after each forward pass, so a reader's search
-    waits for one pass of a big batch and not for all of it."""
+    """One thread encodes batches and one encodes questions, so no reader waits for a batch.
+
+    Requests with many texts take turns after each forward pass. A question is encoded on one core: threads
+    would wait for each other longer than they save, and leave no core to the others.
+    """
 
     def __init__(self, model: LoadedModel) -> None:
         self.model = model
         self.waiting = 0
         self.thread = ThreadPoolExecutor(1, "encoder")
+        self.question_thread = ThreadPoolExecutor(1, "questions")
 
     @contextmanager
     def slot(self) -> Iterator[None]:
@@ -142,6 +166,8 @@ class EncodingQueue:
 
     async def encode(self, texts: Sequence[str], is_disconnected: Callable[[], Awaitable[bool]]) -> Vectors:
         """Encode texts to rows in their order. Raises ClientDisconnect if the client is gone."""
+        if len(texts) == 1 and len(texts[0]) <= MAX_QUESTION_LENGTH:
+            return await self.encode_question(texts)
         by_length = sorted(
             range(len(texts)), key=lambda i: len(texts[i])
         )  # texts of similar length need little padding
@@ -155,6 +181,10 @@ class EncodingQueue:
 
     async def encode_batch(self, texts: Sequence[str]) -> Vectors:
         return await asyncio.get_running_loop().run_in_executor(self.thread, self.model.encode, texts)
+
+    async def encode_question(self, texts: Sequence[str]) -> Vectors:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.question_thread, self.model.encode_question, texts)
 
 
 # --- The server ------------------------------------------------------------------------------------------
@@ -185,9 +215,11 @@ def create_app(model: LoadedModel, *, key: str | None = None) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        await queue.encode_batch(["warm-up"])  # the thread starts its own helpers at its first pass
+        await queue.encode_batch(["warm-up"])  # the threads start their own helpers at their first pass
+        await queue.encode_question(["warm-up"])
         yield
-        queue.thread.shutdown(cancel_futures=True)
+        for thread in (queue.thread, queue.question_thread):
+            thread.shutdown(cancel_futures=True)
 
     return Starlette(
         routes=[

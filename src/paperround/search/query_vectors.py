@@ -20,8 +20,12 @@ Numbers = np.ndarray[tuple[int], np.dtype[np.float32]]
 
 QUERY_ENCODING_TIMEOUT: Final = 3.0  # seconds
 VECTOR_CACHE_SIZE: Final = 2000  # vectors, about 3 MB
-FAILURE_COOLDOWN: Final = 10.0  # seconds without requests after the encoder failed
 PREFIX_LIFETIME: Final = 300.0  # seconds until a model's prefix is looked up again
+# Seconds without requests after the encoder failed: some times as long as that took, within bounds. One that
+# is starting refuses at once and is soon there; one that is overloaded makes every search wait.
+COOLDOWN_FACTOR: Final = 4.0
+MIN_COOLDOWN: Final = 0.5
+MAX_COOLDOWN: Final = 10.0
 
 
 class VectorEncoder(Protocol):
@@ -79,12 +83,15 @@ class QueryEncoder:
         if values is None:
             if self._is_cooling_down:
                 return None
+            began = self._clock()
             try:
                 prefix = await self._find_prefix(model)
                 values = (await encoder.encode([prefix + normalized_text]))[0]
             except EncoderError as error:
                 logger.warning("search goes on without vectors", error=str(error))
-                self._cooldown_ends = self._clock() + FAILURE_COOLDOWN
+                now = self._clock()
+                cooldown = min(max(COOLDOWN_FACTOR * (now - began), MIN_COOLDOWN), MAX_COOLDOWN)
+                self._cooldown_ends = now + cooldown
                 return None
             self._vectors[key] = values
         return QueryVector(model, values)

@@ -54,7 +54,7 @@ from paperround.web.pages import (
 from paperround.web.pages import settings as pages_settings
 from paperround.web.security.bodies import BodyLimit, require_plain_text
 from paperround.web.security.compression import AnonymousCompression
-from paperround.web.security.costs import CostlyRequests
+from paperround.web.security.costs import CostlyRequests, CostlyWork, end_costly_requests
 from paperround.web.security.csrf import CrossSiteGuard, require_form_token
 from paperround.web.security.hosts import HostGuard
 from paperround.web.security.middleware import (
@@ -94,6 +94,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             )
         )
         app.state.database = database
+        app.state.costly_work = CostlyWork()
         app.state.costly_requests = CostlyRequests(app.state.cost_counts or shared_counts.open_alone())
         app.state.answers = await stack.enter_async_context(
             open_cache(settings, app.state.database_url, max_age=app.state.max_version_age)
@@ -103,7 +104,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.signer = await load_signer(database, settings)
         encoder = None
         if encoder_socket or settings.encoder_url:
-            encoder = EncoderClient(settings, encoder_socket, timeout=QUERY_ENCODING_TIMEOUT)
+            encoder = EncoderClient(settings, encoder_socket, timeout=QUERY_ENCODING_TIMEOUT, attempts=1)
             await stack.enter_async_context(encoder)
         app.state.query_vectors = QueryEncoder(encoder, load_prefix=partial(_load_query_prefix, database))
         stack.enter_context(metrics.serve_metrics(database, settings))
@@ -138,7 +139,7 @@ def create_app(
         docs_url=None,  # FastAPI loads its script and style from elsewhere; ours is pages/api_docs.py
         redoc_url=None,
         redirect_slashes=False,  # TrailingSlash redirects without the host that the client told
-        dependencies=[Depends(require_plain_text)],
+        dependencies=[Depends(require_plain_text), Depends(end_costly_requests, scope="function")],
         responses=errors.DOCUMENTED,
     )
     app.state.settings = settings

@@ -104,8 +104,11 @@ def build_problem(status: int, title: str, detail: str) -> JSONResponse:
 
 
 async def _handle_paperround_error(request: Request, error: PaperroundError) -> Response:
-    """Answer with the error's own status, title and advice. What is not the client's fault is logged."""
-    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    """Answer with the error's own status, title and advice.
+
+    What is not the client's fault is logged, unless it is told when to come back: that is no fault.
+    """
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and "Retry-After" not in error.headers:
         return await handle_unexpected(request, error)
     _record_refusal(request, error)
     response = await build_error_response(

@@ -21,7 +21,7 @@ from paperround.search.query_syntax import MAX_QUERY_LENGTH, ParsedQuery, parse_
 from paperround.search.query_vectors import QueryVector
 from paperround.web.dependencies import BadRequest, database_of, query_encoder_of
 from paperround.web.params import Category
-from paperround.web.security.costs import count_costly_request
+from paperround.web.security.costs import begin_costly_request
 
 MAX_VOTES: Final = 1_000_000
 
@@ -58,7 +58,7 @@ class SearchRequest:
 
 async def encode_search(request: Request, text: str) -> SearchRequest:
     """Parse and encode a search. Raises `TooMany`."""
-    await count_costly_request(request)
+    await begin_costly_request(request)
     search_request = SearchRequest.parse(text)
     vector = await _encode(request, search_request)
     return replace(search_request, vector=vector)
@@ -128,7 +128,7 @@ async def parse_and_look_up(request: Request, filters: Filters, q: Q = None) -> 
     """Parse a search under its filters. Its words are looked up while they are encoded."""
     if q is None:
         return None
-    await count_costly_request(request)
+    await begin_costly_request(request)
     search_request, vectors = SearchRequest.parse(q), query_encoder_of(request)
     if vectors.is_immediate(search_request.text_to_encode):
         return replace(search_request, vector=await _encode(request, search_request))

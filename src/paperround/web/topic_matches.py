@@ -17,7 +17,7 @@ from paperround.topics.model.batch import MAX_FOLLOWED_PAPERS
 from paperround.topics.model.match import Match
 from paperround.topics.tables import Topic
 from paperround.web.dependencies import query_encoder_of
-from paperround.web.security.costs import count_costly_request
+from paperround.web.security.costs import begin_costly_request
 
 MAX_MATCHES: Final = 100  # that are shown of one topic
 
@@ -28,7 +28,7 @@ async def encode_texts(request: Request, texts: Mapping[int, str]) -> dict[int, 
     Call it before a session is opened, so that encoding holds no database connection. Every matching begins
     here, so it is counted here. Raises `TooMany`.
     """
-    await count_costly_request(request)
+    await begin_costly_request(request)
     encoder = query_encoder_of(request)
     vectors = {topic_id: await encoder.encode(text) for topic_id, text in texts.items() if text}
     return {topic_id: vector for topic_id, vector in vectors.items() if vector}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -14,6 +15,7 @@ from paperround import shared_counts
 from paperround.database import Database
 from paperround.settings import Settings
 from paperround.web import app
+from paperround.web.security import costs
 from paperround.web.security.costs import WINDOW, CostlyRequests
 
 from support.api import assert_problem
@@ -119,3 +121,51 @@ async def test_no_session_of_the_web_waits_for_ever(database_url: str) -> None:
             ]
 
     assert shown == ["10s", "30s"]
+
+
+async def test_searches_beyond_a_few_wait_or_are_told_to_come_back_and_nothing_else_waits(
+    database_url: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody holds a lock on what searches read, as a heavy query would hold the database."""
+    await three_days(database)
+    monkeypatch.setattr(costs, "MAX_WAIT", 300)
+    number = costs.MAX_AT_ONCE + costs.MAX_WAITING + 3
+    async with opened(database_url, search_rate=0) as client:
+        async with database.write_session() as session:
+            await session.execute(text("LOCK TABLE papers"))
+            searches = [
+                asyncio.create_task(client.get(f"/api/v1/search?q=gradients+{n}")) for n in range(number)
+            ]
+            refused, under_way = await wait_for_refusals(searches, 3)
+            assert (await client.get("/healthz")).status_code == 200
+        answers = await asyncio.gather(*under_way)
+
+    assert {answer.status_code for answer in answers} == {200}
+    for answer in refused:
+        assert answer.headers["Retry-After"] == "5"
+        assert_problem(answer, 503, "Too many searches")
+
+
+async def wait_for_refusals(
+    searches: list[asyncio.Task[httpx.Response]], number: int
+) -> tuple[list[httpx.Response], set[asyncio.Task[httpx.Response]]]:
+    """Wait until so many searches were answered, and give their answers and the others."""
+    under_way, done = set(searches), set[asyncio.Task[httpx.Response]]()
+    async with asyncio.timeout(60):
+        while len(done) < number:
+            ended, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+            done |= ended
+    return [task.result() for task in done], under_way
+
+
+async def test_whoever_waited_too_long_gives_up_their_place_in_the_queue(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(costs, "MAX_WAIT", 0.01)
+    work = costs.CostlyWork(1)
+    await work.begin()
+    for _ in range(costs.MAX_WAITING + 1):
+        with pytest.raises(costs.CostlyWorkRefused):
+            await work.begin()
+    work.end()
+    await work.begin()

@@ -25,7 +25,7 @@ from paperround.web.api.schemas import (
 )
 from paperround.web.dependencies import BadRequest, Config, Read
 from paperround.web.params import MAX_SIGNALS, Category, Day, Limit, PaperId, get_paper_or_404
-from paperround.web.security.costs import count_costly_request
+from paperround.web.security.costs import begin_costly_request
 
 router = APIRouter(prefix="/api/v1/papers", tags=["papers"])
 
@@ -87,7 +87,7 @@ def _day(value: str | None) -> date | None:
 @router.get(
     "/{paper_id:path}/similar",
     summary="Papers like this one, nearest first",
-    dependencies=[Depends(count_costly_request)],
+    dependencies=[Depends(begin_costly_request)],
 )
 async def similar_papers(
     session: Read, settings: Config, paper_id: PaperId, limit: Limit = 10

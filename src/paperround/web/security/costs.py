@@ -1,6 +1,9 @@
-"""Limits how often one network may ask for what is costly: searches, matches and previews.
+"""Limits what is costly: how often one network may search, match and preview, and how many may at once.
 
-These are counted in memory, not in PostgreSQL like sign-in links: a count there is a transaction with a
+A few at once keep a processor and the database as busy as many, so the others wait their turn, in a short
+queue. Whoever would wait for long is told to come back.
+
+The counts are in memory, not in PostgreSQL like sign-in links: a count there is a transaction with a
 write, as dear as many a search, and a flood would pay for each request that is refused. The web processes of
 one machine share the counts, since what the limit is to spare is that machine's time, and its share of the
 database.
@@ -8,19 +11,62 @@ database.
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Final, cast
 
 from fastapi import Request
 
+from paperround.errors import PaperroundError
 from paperround.shared_counts import SharedCounts
 from paperround.web.dependencies import TooMany, settings_of
 from paperround.web.security.client_ip import find_source_network
 
 WINDOW: Final = timedelta(minutes=1)
 COSTLY: Final = "is_costly"  # set in a request's state
+AT_WORK: Final = "costly_work"  # set in the state of a request that has its turn
+MAX_AT_ONCE: Final = 3
+MAX_WAITING: Final = 24
+MAX_WAIT: Final = 4.0  # seconds
+RETRY_AFTER: Final = 5  # seconds
+
+
+class CostlyWorkRefused(PaperroundError):
+    """So many searches and matches wait that another one would wait too long."""
+
+    title = "Too busy"
+    status = 503
+    advice = f"Try again in {RETRY_AFTER} seconds."
+
+    def __init__(self) -> None:
+        super().__init__("Too many searches and matches are under way.")
+        self.headers = {"Retry-After": str(RETRY_AFTER)}
+
+
+class CostlyWork:
+    """The costly requests that are under way in this process, and those that wait for one to end."""
+
+    def __init__(self, at_once: int = MAX_AT_ONCE) -> None:
+        self._places = asyncio.Semaphore(at_once)
+        self._waiting = 0
+
+    async def begin(self) -> None:
+        """Wait for a turn. Raises `CostlyWorkRefused` where too many wait, or it does not come in time."""
+        if self._waiting >= MAX_WAITING:
+            raise CostlyWorkRefused
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(MAX_WAIT):
+                await self._places.acquire()
+        except TimeoutError:
+            raise CostlyWorkRefused from None
+        finally:
+            self._waiting -= 1
+
+    def end(self) -> None:
+        self._places.release()
 
 
 class CostlyRequests:
@@ -45,3 +91,25 @@ async def count_costly_request(request: Request) -> None:
     counts = cast(CostlyRequests, request.app.state.costly_requests)
     if most and counts.count(find_source_network(request)) > most:
         raise TooMany(f"At most {most} searches and matches a minute come from one network.", wait=WINDOW)
+
+
+async def begin_costly_request(request: Request) -> None:
+    """Count a request as costly and wait for its turn, which lasts until its route returns.
+
+    Raises `TooMany` and `CostlyWorkRefused`.
+    """
+    await count_costly_request(request)
+    if not getattr(request.state, AT_WORK, None):
+        work = cast(CostlyWork, request.app.state.costly_work)
+        await work.begin()
+        setattr(request.state, AT_WORK, work)
+
+
+async def end_costly_requests(request: Request) -> AsyncIterator[None]:
+    """End a request's turn when its route has returned, if it had one. Every route depends on this."""
+    try:
+        yield
+    finally:
+        work: CostlyWork | None = getattr(request.state, AT_WORK, None)
+        if work is not None:
+            work.end()

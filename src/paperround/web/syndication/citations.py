@@ -23,7 +23,7 @@ from paperround.topics import reader_topics
 from paperround.web.dependencies import BadRequest, Config, NotFound, Read, SignedIn, database_of
 from paperround.web.params import Category, PaperId, TopicId, get_paper_or_404
 from paperround.web.search_params import Filters, OptionalSearch
-from paperround.web.security.costs import count_costly_request
+from paperround.web.security.costs import begin_costly_request
 from paperround.web.topic_matches import encode_texts, match_days
 
 MAX_PAPERS: Final = 1000  # of an edition, those with the most votes
@@ -56,7 +56,7 @@ def files(path: str, summary: str, *, is_costly: bool = False) -> Callable[[Endp
                 f"{path}.{form}",
                 endpoint,
                 summary=f"{summary} in {name}",
-                dependencies=[Depends(count_costly_request)] if is_costly else [],
+                dependencies=[Depends(begin_costly_request)] if is_costly else [],
                 responses={200: {"content": {MEDIA_TYPES[form]: {}}, "description": f"{name}."}},
             )
         return endpoint
