@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from paperround.text.latex_commands import read_prose
-from paperround.text.latex_reader import Formula
+from paperround.text.latex_pieces import Formula
 from paperround.text.mathml import render_formula
 from paperround.text.plain import to_plain_paragraphs
 

@@ -35,11 +35,12 @@ from paperround.database import Database, build_conninfo
 from paperround.embeddings import bundled_model, index
 from paperround.embeddings.client import EncoderClient
 from paperround.embeddings.tables import Embedding
+from paperround.environment import environment_with
 from paperround.papers.tables import Paper
 from paperround.postgres import EmbeddedPostgres
 from paperround.search.similar import find_similar_papers
 from paperround.search.vectors import find_nearest
-from paperround.settings import Settings, environment_with
+from paperround.settings import Settings
 
 QUESTIONS = 200
 RESULTS = 50

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from typer.models import CommandInfo
 
 from paperround.cli import app
-from paperround.settings import Settings, environment_with
+from paperround.environment import environment_with
+from paperround.settings import Settings
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 

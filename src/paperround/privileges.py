@@ -17,12 +17,13 @@ from typing import Final
 
 import structlog
 
+from paperround.environment import PREFIX, environment_with
 from paperround.errors import PaperroundError
 from paperround.postgres import PostgresError, socket_folder
 from paperround.postgres.account import Account, server_account
 from paperround.postgres.folders import make_folder
 from paperround.private_files import Purpose, open_private_file
-from paperround.settings import PREFIX, Settings, environment_with
+from paperround.settings import Settings
 
 logger = structlog.get_logger(__name__)
 

@@ -6,7 +6,6 @@ Besides, `outbound/` reads the variables that programs share: `HTTPS_PROXY` and 
 from __future__ import annotations
 
 import os
-import pwd
 import re
 from datetime import timedelta
 from difflib import get_close_matches
@@ -19,58 +18,18 @@ from pydantic import Field, HttpUrl, IPvAnyNetwork, SecretStr, StringConstraints
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
-    EnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
 
-from paperround.errors import PaperroundError
+from paperround.environment import DEFAULT_ENV_FILE, PREFIX, SecretFiles, default_data_dir, find_env_file
 
-PREFIX = "PAPERROUND_"
 MAIL_ADDRESS: Final = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[a-z0-9-]+(\.[a-z0-9-]+)*", re.I | re.A)
 HostName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:\[\]_-]+$", max_length=253)]
 FeedName = Literal["huggingface", "arxiv"]
 Category = Annotated[str, StringConstraints(pattern=r"^[a-z-]+(\.[A-Za-z-]+)?$", max_length=30)]
-
-
-class HomeMissing(PaperroundError):
-    """There is no home folder to keep the data in, and no other folder is set."""
-
-    title = "No data folder"
-
-
-def default_data_dir() -> Path:
-    """Choose the data folder. As root, PostgreSQL runs as another user, which cannot enter root's home."""
-    if os.geteuid() == 0:
-        return Path("/var/lib/paperround")
-    try:
-        home = Path(pwd.getpwuid(os.geteuid()).pw_dir)
-    except KeyError as error:  # such as `--user 12345` of a container
-        raise HomeMissing(
-            f"User id {os.geteuid()} has no entry in /etc/passwd, and so no home for the data folder.",
-            advice="Set PAPERROUND_DATA_DIR to a folder that it may write to.",
-        ) from error
-    return home / ".local/share/paperround"
-
-
-class SecretFiles(EnvSettingsSource):
-    """Reads `PAPERROUND_NAME_FILE` for every secret `NAME`. The value is the file's text, stripped.
-
-    An empty file is as if it were not set, like an empty variable: orchestrators mount all files or none.
-    """
-
-    def __call__(self) -> dict[str, object]:
-        found: dict[str, object] = {}
-        for name, field in self.settings_cls.model_fields.items():
-            path = os.environ.get(f"{PREFIX}{name.upper()}_FILE")
-            if path and "SecretStr" in repr(field.annotation):
-                found[name] = Path(path).read_text(encoding="utf-8").strip()
-        return {name: value for name, value in found.items() if value}
-
-
 MIN_KEY_LENGTH: Final = 32
-DEFAULT_ENV_FILE: Final = ".env"
 
 
 class Settings(BaseSettings):
@@ -106,13 +65,11 @@ class Settings(BaseSettings):
         (),
         description="Networks whose `X-Forwarded-For` or `Forwarded` is believed, with commas between them.",
     )
-
     allowed_hosts: Annotated[tuple[HostName, ...], NoDecode] = Field(
         (),
         description="Other names in `Host` that are answered to, with commas between them, besides that of "
         "`PUBLIC_URL`, `HOST` and this machine's own.",
     )
-
     search_rate: int = Field(
         120,
         ge=0,
@@ -328,26 +285,6 @@ def _to_text(value: object) -> str:
     if isinstance(value, timedelta):
         return f"PT{value.total_seconds()}S"
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-def environment_with(**settings: str) -> dict[str, str]:
-    """Build a child's environment: that of this process with some settings replaced."""
-    return {**os.environ, **{f"{PREFIX}{name.upper()}": value for name, value in settings.items()}}
-
-
-def find_env_file() -> Path | None:
-    """Find the file of settings: the one that `PAPERROUND_ENV_FILE` names, else `.env` in the data folder.
-
-    Never one of the working directory, which may be anybody's. None where there is no data folder to look in.
-    """
-    named = os.environ.get(f"{PREFIX}ENV_FILE")
-    if named:
-        return Path(named)
-    folder = os.environ.get(f"{PREFIX}DATA_DIR")
-    try:
-        return (Path(folder).expanduser() if folder else default_data_dir()) / DEFAULT_ENV_FILE
-    except (RuntimeError, HomeMissing):  # the settings themselves say so, with advice
-        return None
 
 
 def find_unknown_settings() -> list[tuple[str, str | None]]:

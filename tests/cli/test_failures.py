@@ -14,8 +14,8 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from paperround.cli import app
+from paperround.environment import PREFIX
 from paperround.errors import PaperroundError
-from paperround.settings import PREFIX
 
 from support.commands import command_environment, run_command, run_commands
 from support.databases import run_sql

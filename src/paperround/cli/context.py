@@ -13,10 +13,11 @@ from rich.markup import escape
 
 from paperround import logs, privileges, schema, supervisor
 from paperround.database import Database
+from paperround.environment import PREFIX
 from paperround.errors import PaperroundError
 from paperround.outbound.client import describe_routes
 from paperround.postgres import EmbeddedPostgres
-from paperround.settings import PREFIX, Settings, find_unknown_settings
+from paperround.settings import Settings, find_unknown_settings
 
 console = Console(stderr=True, highlight=False)  # what commands say about their work
 output = Console(highlight=False)  # what they were asked for

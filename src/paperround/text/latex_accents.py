@@ -7,7 +7,8 @@ import unicodedata
 from typing import Final
 
 from paperround.text import latex_symbols as symbols
-from paperround.text.latex_reader import MAX_DEPTH, Command, Reader, to_line
+from paperround.text.latex_pieces import Command, to_line
+from paperround.text.latex_reader import MAX_DEPTH, Reader
 
 ACCENTS: Final = symbols.SIGN_ACCENTS | symbols.WORD_ACCENTS
 APOSTROPHE: Final = re.compile(r"'(?=(?:s|t|re|ve|ll|d|m)(?![A-Za-z]))")

@@ -13,16 +13,8 @@ from typing import Final
 from paperround.text import latex_symbols as symbols
 from paperround.text.latex_accents import ACCENTS, read_accent
 from paperround.text.latex_environments import read_begin, read_definition, read_end, read_item
-from paperround.text.latex_reader import (
-    Argument,
-    Command,
-    Handler,
-    Piece,
-    Reader,
-    RenderFormula,
-    to_line,
-    unescape_address,
-)
+from paperround.text.latex_pieces import Argument, Command, Piece, RenderFormula, to_line, unescape_address
+from paperround.text.latex_reader import Handler, Reader
 
 LINE_BREAK: Final = re.compile(r"\*?(?:\s*\[-?[\d.]+\s*[a-z]{2}\])?\s*")
 JOINING: Final = frozenset("–—“‘„‚«‹")

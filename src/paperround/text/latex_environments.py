@@ -6,7 +6,8 @@ import re
 from typing import Final
 
 from paperround.text import latex_symbols as symbols
-from paperround.text.latex_reader import Command, Reader, to_line
+from paperround.text.latex_pieces import Command, to_line
+from paperround.text.latex_reader import Reader
 
 MAX_DEFINITION: Final = 40  # characters that a command of the author's own prints
 MAX_DEFINITIONS: Final = 20

@@ -8,9 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from paperround.text.dollars import LOOK_BACK, find_formula, measure_run
+from paperround.text.latex_pieces import (
+    Argument,
+    Command,
+    Piece,
+    RenderFormula,
+    match_braces,
+    unescape_address,
+)
 
 MAX_DEPTH: Final = 30  # of groups within groups; deeper ones stay as they were written
 
@@ -18,40 +26,8 @@ COMMAND_DEPTH: Final = 9  # what a command without braces counts for, of which h
 STEPS: Final = 4  # for each character, after which the rest stays as it was written
 
 
-class Formula(NamedTuple):
-    """A formula that was read: its LaTeX, its MathML, and the line of Unicode that stands for it."""
-
-    latex: str
-    mathml: str
-    line: str
-
-
-class Command(NamedTuple):
-    """A command in the source: its name without backslash, where it starts and where the name ends."""
-
-    name: str
-    start: int
-    stop: int
-
-
-class Argument(NamedTuple):
-    """What stands between the braces of an argument, and where the text goes on after them."""
-
-    start: int
-    end: int
-
-    @property
-    def after(self) -> int:
-        """The position after the closing brace."""
-        return self.end + 1
-
-
-Piece = str | Formula
-RenderFormula = Callable[[str, bool], Formula | None]
-
 SPECIAL: Final = re.compile(r"[\\{}$~`'\"-]|https?://")
 URL: Final = re.compile(r"https?://(?:[^\s{}$\\]|\\[_#%&~$](?:\{\})?)+")
-ESCAPED: Final = re.compile(r"\\([_#%&~$])(?:\{\})?")
 COMMAND: Final = re.compile(r"\\(?:([A-Za-z]+)|(.))", re.DOTALL)
 OPTIONS: Final = re.compile(r"(?:\s?\[[^\[\]]{0,200}\])*\s*")
 DASHES: Final = re.compile(r"-{2,}")
@@ -84,7 +60,7 @@ class Reader:
         self.definitions: dict[str, str] = parent.definitions if parent else {}
         self._commands = commands
         self._render = render
-        self._braces: dict[int, int] = parent._braces if parent else _match_braces(source)
+        self._braces: dict[int, int] = parent._braces if parent else match_braces(source)
         # What is read within something that is then kept as it was would be read twice at each depth.
         self._steps: Iterator[int] = parent._steps if parent else iter(range(STEPS * len(source)))
         self._closing_quotes: dict[int, str] = parent._closing_quotes if parent else {}
@@ -300,25 +276,3 @@ class Reader:
 
 
 Handler = Callable[[Reader, Command], int | None]
-
-
-def _match_braces(source: str) -> dict[int, int]:
-    """Map the position of each opening brace to that of the one that closes it."""
-    pairs: dict[int, int] = {}
-    waiting: list[int] = []
-    for brace in re.finditer(r"\\.|[{}]", source):
-        if brace[0] == "{":
-            waiting.append(brace.start())
-        elif brace[0] == "}" and waiting:
-            pairs[waiting.pop()] = brace.start()
-    return pairs
-
-
-def to_line(pieces: list[Piece]) -> str:
-    """Write pieces as plain text."""
-    return "".join(piece if isinstance(piece, str) else piece.line for piece in pieces)
-
-
-def unescape_address(address: str) -> str:
-    r"""Unescape the signs of a URL, such as `\_`."""
-    return ESCAPED.sub(r"\1", address)

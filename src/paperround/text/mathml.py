@@ -20,7 +20,7 @@ from pylatexenc.latex2text import fmt_math_text_style
 
 from paperround.text.formula_line import RELATIONS, render_line
 from paperround.text.formula_source import prepare_source
-from paperround.text.latex_reader import Formula
+from paperround.text.latex_pieces import Formula
 from paperround.text.latex_symbols import SYMBOLS
 from paperround.text.plain import INVISIBLE
 

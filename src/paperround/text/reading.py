@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from paperround.text.latex_commands import read_prose
-from paperround.text.latex_reader import Formula, Piece
+from paperround.text.latex_pieces import Formula, Piece
 from paperround.text.mathml import render_formula
 from paperround.text.plain import to_plain_paragraphs
 

@@ -12,7 +12,7 @@ from paperround.accounts.tables import Reader
 from paperround.database import Database
 from paperround.library import reading_list
 from paperround.text import mathml, reading
-from paperround.text.latex_reader import Formula
+from paperround.text.latex_pieces import Formula
 
 from support.factories import feed_record, store_listing, utc
 from support.pages import TODAY, Page
