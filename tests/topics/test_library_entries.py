@@ -57,6 +57,8 @@ class InventedEncoder:
         if self.failure:
             raise self.failure
         assert isinstance(texts, list)
+        if any("refused" in text for text in texts):
+            raise EncoderRefused("one of these")
         return np.stack([subject_vector(text) for text in texts])
 
 
@@ -140,10 +142,15 @@ async def test_an_entrys_own_text_is_an_example_before_and_after_it_is_embedded(
     assert await stored_matches(catalogue, topic)
 
 
-async def test_a_text_that_the_encoder_refuses_counts_by_its_words(catalogue: Database) -> None:
-    topic = await follow(catalogue, BEES)
-    assert await embed_entries(catalogue, InventedEncoder(EncoderRefused("too long")), now=NOW) == 1
+async def test_a_text_that_the_encoder_refuses_counts_by_its_words_and_costs_no_other(
+    catalogue: Database,
+) -> None:
+    topic = await follow(catalogue, BEES, BEES._replace(title="Bees refused"))
+    assert await embed_entries(catalogue, InventedEncoder(), now=NOW) == 2
     assert await embed_entries(catalogue, InventedEncoder(), now=NOW) == 0
+    async with catalogue.read_session() as session:
+        examples = await queries.load_example_texts(session, topic.id)
+    assert [bool(example.vector) for example in examples] == [True, False]
     assert await match(catalogue, topic)
 
 

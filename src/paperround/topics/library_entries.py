@@ -17,6 +17,7 @@ from sqlalchemy.orm import load_only
 
 from paperround import queue
 from paperround.database import Database, ReadSession, WriteSession
+from paperround.embeddings import models
 from paperround.embeddings.backfill import embedding_text
 from paperround.embeddings.client import EncoderError, EncoderRefused
 from paperround.embeddings.tables import EmbeddingModel, ModelState
@@ -151,33 +152,42 @@ async def embed_entries(database: Database, encoder: TextEncoder, *, now: dateti
             EmbeddingModel.state == ModelState.current, EmbeddingModel.name == encoder.name
         )
         model_id = await session.scalar(current)
+        prefix = (await models.load_prefixes(session, encoder.name)).paper if model_id is not None else ""
     while model_id is not None:
         async with database.write_session() as session:
             lacks_vector = LibraryEntry.model_id.is_distinct_from(model_id)
             query = select(LibraryEntry).where(LibraryEntry.state.in_(USED_STATES), lacks_vector)
             held = query.limit(ENCODING_BATCH_SIZE).with_for_update(skip_locked=True)
             entries = (await session.scalars(held)).all()
-            if not entries or not await _embed(entries, encoder, model_id):
+            if not entries or not await _embed(entries, encoder, model_id, prefix):
                 break
             await _touch_topics(session, entries, now=now)
             done += len(entries)
     return done
 
 
-async def _embed(entries: Sequence[LibraryEntry], encoder: TextEncoder, model_id: int) -> bool:
+async def _embed(entries: Sequence[LibraryEntry], encoder: TextEncoder, model_id: int, prefix: str) -> bool:
     """Give the entries their vectors. False while the encoder does not answer."""
-    texts = [embedding_text(entry.title, entry.abstract) for entry in entries]
-    vectors: list[bytes | None] = [None] * len(entries)
+    texts = [prefix + embedding_text(entry.title, entry.abstract) for entry in entries]
     try:
-        vectors = [row.astype(HALF).tobytes() for row in np.asarray(await encoder.encode(texts))]
-    except EncoderRefused as error:
-        logger.warning("entries of libraries count by their words alone", error=str(error))
+        vectors = await _encode(texts, encoder)
     except EncoderError as error:
         logger.warning("entries of libraries count by their words for now", error=str(error))
         return False
     for entry, vector in zip(entries, vectors, strict=True):
         entry.model_id, entry.vector = model_id, vector
     return True
+
+
+async def _encode(texts: Sequence[str], encoder: TextEncoder) -> list[bytes | None]:
+    """Encode texts at half precision. One that is refused has no vector and costs no other text its own."""
+    try:
+        return [row.astype(HALF).tobytes() for row in np.asarray(await encoder.encode(texts))]
+    except EncoderRefused as error:
+        if len(texts) == 1:
+            logger.warning("an entry of a library counts by its words alone", error=str(error))
+            return [None]
+    return [vector for text in texts for vector in await _encode([text], encoder)]
 
 
 async def _touch_topics(session: WriteSession, entries: Sequence[LibraryEntry], *, now: datetime) -> None:
