@@ -79,9 +79,9 @@ async def subjects_figures(
     figures: dict[str, list[float]] = defaultdict(list)
     dated = np.array(papers.days)
     for subject in subjects:
-        [vector] = await encoder.encode([" ".join(subject.words.split())])
-        by_words = {OURS: ours.by_words, **others.by_words}
-        for ranker, rank in by_words.items():
+        own, vector = await encoder.encode([ours.spell_out(subject.words), " ".join(subject.words.split())])
+        figures[OURS].append(subject_ndcg(ours.by_words(subject.words, own), subject, dated))
+        for ranker, rank in others.by_words.items():
             figures[ranker].append(subject_ndcg(rank(subject.words, vector), subject, dated))
     rows = {ranker: [float(np.mean(values))] for ranker, values in figures.items()}
     table(f"{name}: {len(subjects)} subjects in words", ["nDCG@10"], rows)

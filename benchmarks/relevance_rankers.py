@@ -69,6 +69,10 @@ class Ours:
         literal = scorer.is_phrase_in_catalogue(self.statistics, words)
         return self._match(TopicProfile(own, literal, own_text=words))
 
+    def spell_out(self, words: str) -> str:
+        """What is encoded of a topic's words."""
+        return " ".join(self.statistics.abbreviations.spell_out(words).split())
+
     def _views(self, known: Sequence[int]) -> Mapping[str, Any]:
         return {str(one): self.views[one] for one in known}
 

@@ -21,7 +21,7 @@ Numbers = np.ndarray[Any, Any]
 
 async def rating_figures(subjects: Sequence[Subject], papers: Pool, ours: Ours, encoder: KeptEncoder) -> None:
     """Each subject's papers are the good ones; what isn't labelled counts as bad, and some of it is not."""
-    vectors = await encoder.encode([" ".join(subject.words.split()) for subject in subjects])
+    vectors = await encoder.encode([ours.spell_out(subject.words) for subject in subjects])
     asked = list(zip(subjects, vectors, strict=True))
     lists = [rated_best(ours, subject, vector, np.array(papers.days)) for subject, vector in asked]
     said(f"later papers, {RATED} best of the earlier ones rated: nDCG@10", [one[0] for one in lists])

@@ -151,7 +151,7 @@ async def judged_figures(
             grades[record["topic"]][papers.places[record["id"]]] = record["grade"]
     rated = {}
     for topic in grades:
-        [vector] = await encoder.encode([" ".join(topic.split())])
+        [vector] = await encoder.encode([ours.spell_out(topic)])
         matched = ours.match_words(topic, vector)
         threshold = max(float(matched.direction.score_quantiles[BEST_TWENTIETH]), MIN_SCORE)
         rated[topic] = Rated(

@@ -88,3 +88,22 @@ async def test_a_dropped_model_takes_its_versions_along(database: Database) -> N
     async with database.read_session() as session:
         version = await corpus.load_current_version(session)
     assert (version.id, version.statistics.model_id) == (0, None)
+
+
+async def test_a_version_of_an_older_format_is_measured_again(database: Database) -> None:
+    await add_three_subjects(database)
+    await corpus.measure_if_grown(database, now=NOW)
+    async with database.write_session() as session:
+        await session.execute(text("UPDATE measured_catalogues SET format = 1"))
+    assert await corpus.measure_if_grown(database, now=NOW)
+    assert not await corpus.measure_if_grown(database, now=NOW)
+
+
+async def test_topics_words_are_spelled_out_as_the_catalogue_defines_them(database: Database) -> None:
+    defined = "Waggle dance decoding (WDD) tells where pollen is."
+    records = [subject_record(n, "bees", summary=defined, paper__summary=defined) for n in range(1, 9)]
+    await store_listing(database, "2026-03-02", *records)
+    for expected in (["WDD of bees"], ["WDD of bees (waggle dance decoding)"]):
+        async with database.read_session() as session:
+            assert await corpus.spell_out(session, ["WDD of bees"]) == expected
+        await corpus.measure_if_grown(database, now=NOW)

@@ -31,6 +31,7 @@ MAX_PAPERS: Final = 20_000  # the newest are measured; it takes some 300 MB
 PROVISIONAL_PAPERS: Final = 300  # measured on the spot while no version is stored; it takes half a second
 GROWTH_THRESHOLD: Final = 0.1  # by which share the number of papers must change for a new version
 RETAINED_VERSIONS: Final = 2  # stored directions are still of the older one
+FORMAT: Final = 2  # of packed statistics: with abbreviations
 CACHE_SIZE: Final = 2
 
 _cache: LRUCache[str, Statistics] = LRUCache(CACHE_SIZE)  # by digest, whichever database it comes from
@@ -76,6 +77,17 @@ async def load_current_version(session: ReadSession) -> StatisticsVersion:
     return StatisticsVersion(row.id, row.digest, statistics, constants)
 
 
+async def spell_out(session: ReadSession, texts: Sequence[str]) -> list[str]:
+    """Put behind topics' words what their abbreviations stand for, so that their vectors know of it.
+
+    While no version is stored they stay as they are.
+    """
+    if await session.scalar(_select_newest(MeasuredCatalogue.id)) is None:
+        return list(texts)
+    version = await load_current_version(session)
+    return [version.statistics.abbreviations.spell_out(text) for text in texts]
+
+
 async def load_fit_constants(session: ReadSession, model_id: int | None) -> FitConstants:
     """Load the constants of the fit under a model.
 
@@ -106,7 +118,7 @@ async def explain_words_alone(session: ReadSession) -> str:
 
 
 async def measure_if_grown(database: Database, *, now: datetime) -> bool:
-    """Store a new version when the catalogue has grown or another model is current.
+    """Store a new version when the catalogue has grown, another model is current, or the format is older.
 
     Returns whether it did.
     """
@@ -140,9 +152,9 @@ async def count_measurable(session: ReadSession) -> MeasurablePapers:
 
 
 async def _is_up_to_date(session: ReadSession, measurable: MeasurablePapers) -> bool:
-    columns = MeasuredCatalogue.papers, MeasuredCatalogue.model_id
+    columns = MeasuredCatalogue.papers, MeasuredCatalogue.model_id, MeasuredCatalogue.format
     last = (await session.execute(_select_newest(*columns))).one_or_none()
-    if last is None or last.model_id != measurable.model_id:
+    if last is None or last.model_id != measurable.model_id or last.format < FORMAT:
         return False
     return bool(abs(measurable.papers - last.papers) <= GROWTH_THRESHOLD * last.papers)
 
@@ -199,6 +211,7 @@ async def _store_version(
         "model_id": measurable.model_id,
         "digest": digest,
         "packed": packed,
+        "format": FORMAT,
     }
     await session.execute(insert(MeasuredCatalogue).values(measured_at=now, **values))
     retained = _select_newest(MeasuredCatalogue.id).limit(RETAINED_VERSIONS)

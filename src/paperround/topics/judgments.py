@@ -131,7 +131,8 @@ async def _load_topics(
         views = await load_views(session, version, ids)
         titles = await load_titles(session, views)
         prefixes = await load_prefixes(session, encoder.name)
-    vectors = await encoder.encode([prefixes.query + topic for topic in by_topic])
+    spell_out = version.statistics.abbreviations.spell_out
+    vectors = await encoder.encode([prefixes.query + spell_out(topic) for topic in by_topic])
     return [
         JudgedTopic(
             text,

@@ -98,7 +98,9 @@ async def update_models(
         if _is_fresh(topic, version, model) and (stored := decode_model(topic.packed or b"", digest))
     }
     old = [topic for topic in topics if topic.id not in fresh]
-    vectors = await _load_or_encode(old, queries, model, prefix, encoder)
+    spell_out = version.statistics.abbreviations.spell_out
+    words = {topic.id: spell_out(queries[topic.id].words) for topic in old}
+    vectors = await _load_or_encode(old, words, model, prefix, encoder)
     built = await _build_directions(session, version, old, queries, vectors)
     if built:
         await _store_directions(session, version, old, built, vectors)
@@ -135,15 +137,13 @@ def _is_fresh(topic: DueTopic, version: StatisticsVersion, model: str | None) ->
 
 async def _load_or_encode(
     topics: Sequence[DueTopic],
-    queries: Mapping[int, TopicQuery],
+    spelled: Mapping[int, str],
     model: str | None,
     prefix: str,
     encoder: TextEncoder | None,
 ) -> dict[int, StoredTextVector]:
     """Load the vectors of topics' words where they are stored, and encode the others."""
-    words = {
-        topic.id: queries[topic.id].words for topic in topics if _has_vector(queries[topic.id].words, model)
-    }
+    words = {topic_id: text for topic_id, text in spelled.items() if _has_vector(text, model)}
     hashes = {topic_id: _hash_text(prefix + text, model) for topic_id, text in words.items()}
     found = {
         topic.id: StoredTextVector(topic.text_hash, np.frombuffer(topic.text_vector, HALF).astype(np.float32))

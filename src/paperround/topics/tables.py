@@ -165,6 +165,9 @@ class MeasuredCatalogue(Base):
     model_id: Mapped[int | None] = mapped_column(ForeignKey("embedding_models.id", ondelete="CASCADE"))
     digest: Mapped[str] = mapped_column(Text, comment="SHA-256 of what is packed; processes keep it by this")
     packed: Mapped[bytes] = mapped_column(LargeBinary, deferred=True, deferred_raiseload=True)
+    format: Mapped[int] = mapped_column(
+        SmallInteger, server_default="1", comment="of what is packed; an older one is measured again"
+    )
 
     __table_args__ = (Index("measured_catalogues_model_id_idx", "model_id"),)
 

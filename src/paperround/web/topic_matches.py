@@ -10,7 +10,7 @@ from fastapi import Request
 
 from paperround.database import ReadSession
 from paperround.search.query_vectors import QueryVector
-from paperround.topics import queries
+from paperround.topics import corpus, queries
 from paperround.topics.matcher import match_papers
 from paperround.topics.model.bands import Band
 from paperround.topics.model.batch import MAX_FOLLOWED_PAPERS
@@ -25,12 +25,17 @@ MAX_MATCHES: Final = 100  # that are shown of one topic
 async def encode_texts(request: Request, texts: Mapping[int, str]) -> dict[int, QueryVector]:
     """Encode the topics' texts. Returns vectors by topic id, without those that cannot be computed now.
 
-    Call it before a session is opened, so that encoding holds no database connection. Every matching begins
-    here, so it is counted here. Raises `TooMany`.
+    Call it before a session is opened: it has one of its own, and encoding holds no connection. Every
+    matching begins here, so it is counted here. Raises `TooMany`.
     """
     await begin_costly_request(request)
     encoder = query_encoder_of(request)
-    vectors = {topic_id: await encoder.encode(text) for topic_id, text in texts.items() if text}
+    given = {topic_id: text for topic_id, text in texts.items() if text}
+    if not given:
+        return {}
+    async with request.app.state.database.read_session() as session:
+        spelled = await corpus.spell_out(session, list(given.values()))
+    vectors = {key: await encoder.encode(text) for key, text in zip(given, spelled, strict=True)}
     return {topic_id: vector for topic_id, vector in vectors.items() if vector}
 
 

@@ -14,9 +14,9 @@ from paperround.topics.model.expansion import sign_row
 from paperround.topics.model.fit import EMPTY_FIT
 from paperround.topics.model.fit_constants import SHIPPED_CONSTANTS, WORDS_ALONE, FitConstants
 from paperround.topics.model.fit_matrix import FitMatrix
+from paperround.topics.model.plurals import fold_phrase, fold_plural
 from paperround.topics.model.scorer import PaperMatrix, TopicProfile
 from paperround.topics.model.statistics import Statistics
-from paperround.topics.model.terms import fold_phrase, fold_plural
 from paperround.topics.model.topic_model import build_model
 
 CONSTANTS = SHIPPED_CONSTANTS["all-MiniLM-L6-v2"]

@@ -103,7 +103,7 @@ async def test_its_papers_come_with_reasons_and_a_rating_counts_at_once(
     }  # fmt: skip
     bands = [["strong", "good", "possible"].index(one["band"]) for one in found["papers"]]
     assert bands == sorted(bands)
-    assert all(0.5 <= one["fit"] <= 1 for one in found["papers"])
+    assert all(0.6 <= one["fit"] <= 1 for one in found["papers"])
     ratings = f"/api/v1/topics/{made['id']}/ratings"
     rated = await api.post(ratings, json={"paper": f"{ids[0]}v2", "value": -1}, headers=ada)
     assert [(one["paper"], one["value"]) for one in rated.json()["ratings"]] == [(ids[0], -1)]

@@ -15,7 +15,7 @@ class Band(StrEnum):
     possible = "possible"
 
 
-BAND_FLOORS: Final[Mapping[Band, float]] = {Band.strong: 0.75, Band.good: 0.5, Band.possible: 0.3}
+BAND_FLOORS: Final[Mapping[Band, float]] = {Band.strong: 0.75, Band.good: 0.6, Band.possible: 0.3}
 DEFAULT_MIN_BAND: Final = Band.good  # what a topic shows unless its reader chose otherwise
 
 

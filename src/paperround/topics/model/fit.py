@@ -29,11 +29,11 @@ from paperround.topics.model.expansion import (
     keep_heaviest,
 )
 from paperround.topics.model.fit_constants import FitConstants
+from paperround.topics.model.plurals import fold_phrase
 from paperround.topics.model.reason_phrases import list_reason_phrases
 from paperround.topics.model.scorer import TopicProfile
 from paperround.topics.model.sparse import EMPTY, Floats, Matrix, Row, weighted_sum
 from paperround.topics.model.statistics import Statistics
-from paperround.topics.model.terms import fold_phrase
 
 MAX_FIT_OF_ONE_PAPER: Final = 0.74  # what a single liked paper alone can tell: never a strong fit
 NO_CEILING: Final = 1.0

@@ -11,10 +11,10 @@ import numpy as np
 
 from paperround.topics.model.expansion import sign_row
 from paperround.topics.model.fit import FitDirection, sigmoid
+from paperround.topics.model.plurals import fold_phrase
 from paperround.topics.model.scorer import Direction, PaperMatrix
 from paperround.topics.model.sparse import Columns, Floats, Matrix, Rows
 from paperround.topics.model.statistics import Statistics
-from paperround.topics.model.terms import fold_phrase
 
 SCORE_WEIGHT_BESIDE_FIT: Final = 0.3  # of a score, beside the logit of the fit, in the order of papers
 
@@ -27,7 +27,7 @@ class FitMatrix:
     lengths: Floats  # shape (n,): of their vectors, centred, before they were brought to length 1
     term_places: Columns  # shape (terms,): the row of `said` of each term, the last one for terms of no paper
     said: Matrix  # shape (terms of any paper + 1, n): 1 where the paper has the term
-    titles: Sequence[str]  # folded, with spaces around
+    titles: Sequence[str]  # folded, with abbreviations and without, with spaces around
     places_by_signature: Mapping[int, int]
 
     @classmethod
@@ -45,7 +45,7 @@ class FitMatrix:
             statistics.original_lengths(papers.vectors.T),
             term_places,
             said,
-            [f" {fold_phrase(title)} " for title in titles],
+            [f" {' | '.join(statistics.abbreviations.list_forms(fold_phrase(title)))} " for title in titles],
             {sign_row(papers.rows[place]): place for place in range(len(papers.rows))},
         )
 

@@ -8,16 +8,20 @@ A score is standardised over a sample of the catalogue, so it is always computed
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, NamedTuple, Self
 
 import numpy as np
 
+from paperround.topics.model.abbreviations import NONE, Abbreviations, learn_abbreviations
 from paperround.topics.model.sparse import Floats, Matrix, Row, Rows
 from paperround.topics.model.terms import Terms
 from paperround.topics.model.vocabulary import Vocabulary
+
+Bytes = np.ndarray[tuple[int], np.dtype[np.uint8]]
 
 SAMPLE_SIZE: Final = 2000  # papers over which scores are standardised
 
@@ -50,6 +54,7 @@ class Statistics:
     model_id: int | None
     mean_vector: Floats  # shape (dimensions,)
     sample_vectors: Matrix  # shape (sample, dimensions), centred, length 1
+    abbreviations: Abbreviations = NONE
 
     @classmethod
     def measure(cls, texts: Sequence[str], model_id: int | None, vectors: Matrix) -> Self:
@@ -68,6 +73,7 @@ class Statistics:
             model_id,
             mean,
             centre_vectors(vectors[places], mean) if len(vectors) else np.empty((0, 0), np.float32),
+            learn_abbreviations(texts),
         )
 
     @cached_property
@@ -77,7 +83,7 @@ class Statistics:
 
     @cached_property
     def terms(self) -> Terms:
-        return Terms.of(self.vocabulary)
+        return Terms.of(self.vocabulary, self.abbreviations)
 
     @cached_property
     def sample_terms(self) -> Rows:
@@ -137,6 +143,7 @@ class Statistics:
             model_id=np.array(self.model_id or 0),
             mean_vector=self.mean_vector,
             sample_vectors=self.sample_vectors.astype(np.float16),
+            abbreviations=np.frombuffer(json.dumps(dict(self.abbreviations.words)).encode(), np.uint8),
         )
         return file.getvalue()
 
@@ -153,7 +160,15 @@ class Statistics:
                 int(arrays["model_id"]) or None,
                 arrays["mean_vector"],
                 arrays["sample_vectors"].astype(np.float32),
+                _decode_abbreviations(arrays),
             )
+
+
+def _decode_abbreviations(arrays: Mapping[str, Bytes]) -> Abbreviations:
+    """Decode the abbreviations. The release before stored none."""
+    if "abbreviations" not in arrays:
+        return NONE
+    return Abbreviations(json.loads(arrays["abbreviations"].tobytes()))
 
 
 def centre_vectors(vectors: Matrix, mean: Floats) -> Matrix:

@@ -5,35 +5,30 @@ says. Pure.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 from typing import Final, NamedTuple, Self
 
 import numpy as np
 
-from paperround.topics.model.phrases import split_content_words
+from paperround.topics.model.abbreviations import NONE, Abbreviations
+from paperround.topics.model.phrases import MAX_PHRASE_WORDS, split_content_words
+from paperround.topics.model.plurals import fold_plural
 from paperround.topics.model.sparse import EMPTY, Columns, Floats, Row
 from paperround.topics.model.vocabulary import MAX_PHRASES, Vocabulary
 
+Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
+
 COMMON_WORD_WEIGHT: Final = 0.7  # of a word that is in so many papers that the vocabulary leaves it out
 COMMON_WORD_GRANTED: Final = 0.5  # the share of it that every paper is taken to say
-MIN_PLURAL_LENGTH: Final = 4  # letters; shorter words, such as "gas", stay as they are
-PLURALS_IN_ES: Final = ("sses", "xes", "ches", "shes", "zes")
 
 
-@lru_cache(maxsize=100_000)
-def fold_plural(word: str) -> str:
-    """Bring an English plural to its singular, or to something that both have in common."""
-    if len(word) < MIN_PLURAL_LENGTH or not word.endswith("s") or word.endswith(("ss", "us", "is")):
-        return word
-    if word.endswith("ies") and len(word) > MIN_PLURAL_LENGTH:
-        return f"{word[:-3]}y"
-    return word[:-2] if word.endswith(PLURALS_IN_ES) else word[:-1]
+class ImpliedTerms(NamedTuple):
+    """Terms that a paper says in other words, where it has all of the `others` (columns) too."""
 
-
-def fold_phrase(text: str) -> str:
-    """Fold a text's content words, joined by single spaces."""
-    return " ".join(map(fold_plural, split_content_words(text)))
+    others: frozenset[int]
+    terms: Columns
 
 
 class SaidShare(NamedTuple):
@@ -54,9 +49,10 @@ class Terms:
     of_columns: Columns  # shape (phrases,): the term of a phrase of one word, −1 for longer ones
     weights: Floats  # shape (terms,): ln of how rare each is
     common_words: frozenset[str]  # words in so many papers that the vocabulary leaves them out
+    implied: Mapping[int, Sequence[ImpliedTerms]]  # by the first column that tells of them
 
     @classmethod
-    def of(cls, vocabulary: Vocabulary) -> Self:
+    def of(cls, vocabulary: Vocabulary, abbreviations: Abbreviations = NONE) -> Self:
         """Number a vocabulary's terms. A term is as rare as its more frequent form."""
         numbers: dict[str, int] = {}
         of_columns = np.full(len(vocabulary.phrases), -1, np.int32)
@@ -66,13 +62,30 @@ class Terms:
         weights = np.full(len(numbers), np.inf, np.float32)
         single = np.flatnonzero(of_columns >= 0)
         np.minimum.at(weights, of_columns[single], vocabulary.idf[single] - 1)
-        return cls(numbers, of_columns, weights, _find_common_words(vocabulary) - numbers.keys())
+        common = _find_common_words(vocabulary) - numbers.keys()
+        return cls(numbers, of_columns, weights, common, _list_implied(vocabulary, numbers, abbreviations))
 
     def of_row(self, row: Row) -> Columns:
-        """List the terms of a paper by its row, ascending."""
+        """List the terms of a paper by its row, ascending.
+
+        With them come those that its abbreviations stand for, and the abbreviations of what it spells out.
+        """
         terms = self.of_columns[row.columns]
-        said: Columns = np.unique(terms[terms >= 0])
+        held = row.columns[self._is_telling[row.columns]].tolist()
+        implied = [
+            rule.terms
+            for column in held
+            for rule in self.implied[column]
+            if rule.others <= set(row.columns.tolist() if rule.others else ())
+        ]
+        said: Columns = np.unique(np.concatenate([terms[terms >= 0], *implied])).astype(np.int32)
         return said
+
+    @cached_property
+    def _is_telling(self) -> Flags:
+        flags = np.zeros(len(self.of_columns), np.bool_)
+        flags[np.array(list(self.implied), np.intp)] = True
+        return flags
 
     def share_of(self, text: str) -> SaidShare:
         """Weigh the terms of a text by how rare they are. A word that no paper has counts as the rarest."""
@@ -94,6 +107,31 @@ class Terms:
         terms = np.array(sorted(weights), np.int32)
         shares = np.array([weights[term] / total for term in terms.tolist()], np.float32)
         return SaidShare(Row(terms, shares), granted / total)
+
+
+def _list_implied(
+    vocabulary: Vocabulary, numbers: Mapping[str, int], abbreviations: Abbreviations
+) -> Mapping[int, Sequence[ImpliedTerms]]:
+    """List what abbreviations say of the words that they stand for, and these of the abbreviations."""
+    implied: dict[int, list[ImpliedTerms]] = defaultdict(list)
+    columns = vocabulary.columns
+    for short, phrase in abbreviations.phrases.items():
+        words = phrase.split()
+        spelled_out = np.array([numbers[word] for word in words if word in numbers], np.int32)
+        for column in _find_columns(columns, short):
+            implied[column].append(ImpliedTerms(frozenset(), spelled_out))
+        if short in numbers:
+            runs = words[:MAX_PHRASE_WORDS], words[-MAX_PHRASE_WORDS:]
+            firsts, lasts = (_find_columns(columns, " ".join(run)) for run in runs)
+            for first in firsts:
+                for others in [frozenset[int]()] if runs[0] == runs[1] else [frozenset([n]) for n in lasts]:
+                    implied[first].append(ImpliedTerms(others, np.array([numbers[short]], np.int32)))
+    return implied
+
+
+def _find_columns(columns: Mapping[str, int], folded: str) -> list[int]:
+    """Find the columns of a folded phrase, of one and of many."""
+    return [columns[form] for form in (folded, f"{folded}s", f"{folded}es") if form in columns]
 
 
 def _find_common_words(vocabulary: Vocabulary) -> frozenset[str]:

@@ -166,7 +166,7 @@ class MatchOut(BaseModel):
         description="How probable it is that the paper belongs to the topic, for any topic alike.",
     )
     band: Band | None = Field(
-        description="What the fit is called: strong from 0.75, good from 0.5, possible from 0.3. Null: it is "
+        description="What the fit is called: strong from 0.75, good from 0.6, possible from 0.3. Null: it is "
         "lower, and only a followed author speaks for the paper."
     )
     score: float = Field(description="Orders the matches of one topic that are in one band.")
