@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import procrastinate
+import psycopg
 import structlog
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
 from procrastinate.jobs import Job, Status
@@ -129,6 +130,13 @@ async def rescue_stalled_jobs(worker_app: procrastinate.App, *, silence_seconds:
             rescued_count += 1
             logger.warning("rescued a job whose worker died", task=job.task_name, job=job.id)
     return rescued_count
+
+
+def is_about_lost_job(error: BaseException | None) -> bool:
+    """Tell whether a job could not be finished because it was given to another worker meanwhile."""
+    return isinstance(error, ConnectorException) and isinstance(
+        error.__cause__, psycopg.errors.RaiseException
+    )
 
 
 async def delete_failed_jobs(worker_app: procrastinate.App) -> None:

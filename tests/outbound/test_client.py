@@ -9,7 +9,7 @@ import httpcore
 import httpx
 import pytest
 
-from paperround.outbound.client import AddressRefused, GuardedBackend, open_client
+from paperround.outbound.client import AddressRefused, GuardedBackend, open_client, open_transport
 
 from support.feed_server import FeedServer
 
@@ -91,3 +91,14 @@ async def test_behind_a_proxy_numbers_are_still_refused(monkeypatch: pytest.Monk
                 await client.get(f"http://{host}/")
         with pytest.raises(httpx.ConnectError):  # the proxy is asked
             await client.get("http://hub.example/")
+
+
+async def test_a_host_that_vanished_is_given_up_however_long_its_answer_may_take(feed: FeedServer) -> None:
+    async with (
+        httpx.AsyncClient(transport=open_transport(), timeout=None) as client,
+        client.stream("GET", feed.url) as answer,
+    ):
+        connection = answer.extensions["network_stream"].get_extra_info("socket")
+        assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) <= 15
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) <= 30_000

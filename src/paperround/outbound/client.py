@@ -30,6 +30,15 @@ from paperround.outbound.proxies import ProxyRules
 
 MAX_CONNECTIONS: Final = 100  # of one client, as are httpx's own
 KEEP_ALIVE_SECONDS: Final = 5.0
+# A host that vanished answers no probe, a busy one does: after 30 s of silence the connection is given up,
+# however long an answer may take.
+LIVENESS: Final = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 15),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 30_000),
+)
 
 
 class AddressRefused(PaperroundError):
@@ -183,7 +192,8 @@ def open_client(
 def open_transport() -> httpx.AsyncBaseTransport:
     """Open a transport for a host that the operator chose, wherever it is. Raises `CertificatesUnusable`."""
     certificates = create_tls_context()
-    return RoutedTransport(httpx.AsyncHTTPTransport(verify=certificates), certificates)
+    direct = httpx.AsyncHTTPTransport(verify=certificates, socket_options=LIVENESS)
+    return RoutedTransport(direct, certificates)
 
 
 def describe_routes(addresses: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import procrastinate
 import stamina
@@ -185,6 +185,14 @@ async def rescue_jobs(context: WorkerContext) -> None:
     await queue.delete_failed_jobs(context.app)
 
 
+def tell_of_lost_job(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Handle what no task did. A worker that was cut off ends jobs that others have taken over."""
+    if queue.is_about_lost_job(context.get("exception")):
+        logger.warning("a job was given to another worker while this one could not be heard")
+    else:
+        loop.default_exception_handler(context)
+
+
 @asynccontextmanager
 async def _open_app(settings: Settings, database: Database) -> AsyncIterator[procrastinate.App]:
     """Open the queue, with the jobs that a clock would have added while no worker was running."""
@@ -211,6 +219,7 @@ async def work(
     """
     gc.set_threshold(*GC_THRESHOLDS)
     use_one_thread_for_products()
+    asyncio.get_running_loop().set_exception_handler(tell_of_lost_job)
     async with AsyncExitStack() as stack:
         app = await stack.enter_async_context(_open_app(settings, database))
         stack.enter_context(metrics.serve(settings.metrics_host, settings.worker_metrics_port))
