@@ -15,13 +15,11 @@ import asyncio
 import json
 import os
 import random
-import re
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -29,23 +27,21 @@ import psycopg
 import pytest
 
 from deploy.compose import Service, load_services
-from deploy.containers import VOLUME, Container, Host, run
+from deploy.containers import VOLUME, Container, Host, enter_own_mounts, run
+from deploy.visit import browsing, sign_in
 from paperround.database import Database
 
 from support.feed_server import running_http_server
-from support.proxies import NAME, running_nginx
-from support.sites import free_port
+from support.proxies import NAME
 from support.vectors import add_papers_with_vectors, random_directions
 from torture.feed import GrowingFeed
 from torture.sink import FaultySink
 
 ROOT = Path(__file__).parents[2]
 MAX_SIZE = 1_500_000_000  # bytes
-INSIDE = "PAPERROUND_CHECK_INSIDE"  # set where the name space of mounts is our own
 PAPERS_A_DAY = 40
 INDEXED_PAPERS = 6000  # enough for an index, and for PostgreSQL to build it in parallel
 DEADLINE = 120  # seconds
-LINK = re.compile(r"https://\S+(/sign-in/[A-Za-z0-9_.~-]+)")
 COUNTS = """
     SELECT (SELECT count(*) FROM papers), (SELECT count(*) FROM embeddings WHERE vector IS NOT NULL)
 """
@@ -72,8 +68,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="check_image", description=__doc__)
     parser.add_argument("--skip-build", action="store_true", help="run the image as it is")
     arguments = parser.parse_args()
-    if INSIDE not in os.environ:
-        _enter_own_mounts()
+    enter_own_mounts("deploy.check_image")
     if not arguments.skip_build:
         build()
     check_size()
@@ -92,14 +87,6 @@ def main() -> int:
 
 def say(sentence: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {sentence}", flush=True)
-
-
-def _enter_own_mounts() -> None:
-    """Start again without the second version of control groups: beside the first one, crun refuses it."""
-    hide = "mountpoint -q /sys/fs/cgroup/unified && umount /sys/fs/cgroup/unified; "
-    again = [sys.executable, "-m", "deploy.check_image", *sys.argv[1:]]
-    os.environ[INSIDE] = "1"
-    os.execvp("unshare", ["unshare", "--mount", "sh", "-c", f'{hide}exec "$@"', "sh", *again])
 
 
 def build() -> None:
@@ -141,9 +128,10 @@ class Check:
             self.services = self._load_services(hub)
             self._start()
             webs = [self.host.containers[name] for name in ("web-1", "web-2")]
-            with self._proxy(webs) as browser:
+            with browsing(self.folder, [f"{web.address}:8000" for web in webs]) as browser:
                 self._read(browser)
-                self._sign_in(browser)
+                sign_in(browser, self.sink)
+                say("a reader signed in by mail")
                 self._lose_a_web(browser, webs)
             self._build_index()
             for container in self.host.containers.values():
@@ -193,23 +181,6 @@ class Check:
         command = ["sh", "-c", STAND_IN]
         return self.host.start("database", service, *options, image="paperround", command=command)
 
-    @contextmanager
-    def _proxy(self, webs: list[Container]) -> Iterator[httpx.Client]:
-        """A client that speaks with nginx as a browser does."""
-        upstream = ";\n    server ".join(f"{web.address}:8000" for web in webs)
-        folder, secure = self.folder / "nginx", free_port()
-        folder.mkdir()
-        with running_nginx(folder, f"http://{upstream}", free_port(), secure):
-            browser = httpx.Client(
-                base_url=f"https://127.0.0.1:{secure}",
-                headers={"Host": NAME, "Origin": f"https://{NAME}"},
-                event_hooks={"request": [lambda request: request.extensions.update(sni_hostname=NAME)]},
-                verify=False,
-                timeout=30,
-            )
-            with browser:
-                yield browser
-
     def _read(self, browser: httpx.Client) -> None:
         expected = sum(len(records) for records in self.feed.truth.values())
 
@@ -226,20 +197,6 @@ class Check:
         assert found.status_code == 200, found.text
         assert found.json()["papers"], found.text
         say(f"{expected} papers were read, embedded, listed and found through nginx")
-
-    def _sign_in(self, browser: httpx.Client) -> None:
-        asked = browser.post("/sign-in", data={"email": "check@example.org"})
-        assert asked.status_code == 200, asked.text
-        await_true(lambda: bool(self.sink.taken), "the mail with the link arrives")
-        body = self.sink.taken[-1].get_body(("plain",))
-        path = LINK.search(body.get_content())[1]
-        answer = browser.post(path, data={})
-        assert answer.status_code in (302, 303), answer.text
-        cookie = {"Cookie": answer.headers["set-cookie"].split(";")[0]}
-        browser.cookies.clear()
-        pages = [browser.get("/saved", headers=headers).status_code for headers in (cookie, {})]
-        assert pages == [200, 303], pages
-        say("a reader signed in by mail")
 
     def _lose_a_web(self, browser: httpx.Client, webs: list[Container]) -> None:
         """Stop one web process: the other serves."""

@@ -60,8 +60,8 @@ class Service:
     @property
     def health_test(self) -> list[str]:
         """The command that is run in the container to ask for its health; empty without one."""
-        test: list[str] = self.options["healthcheck"].get("test", ["NONE"])
-        return test[1:]
+        kind, *command = self.options["healthcheck"].get("test", ["NONE"])
+        return ["sh", "-c", *command] if kind == "CMD-SHELL" else command
 
     @property
     def memory(self) -> int:

@@ -18,11 +18,12 @@ from typing import IO
 from paperround.database import MIN_POSTGRES_VERSION
 from paperround.postgres.account import Account, server_account
 
+from support.debian_packages import PackagesMissing, unpack
+
 SYSTEM, EXTENSIONS = Path("/usr/lib/postgresql"), Path("/usr/share/postgresql")
 LATER_RELEASE, LATER_VERSION = "trixie", 17
 UNPACKED = Path("/var/cache/paperround-hosts") / LATER_RELEASE
 PACKAGES = (f"postgresql-{LATER_VERSION}", f"postgresql-{LATER_VERSION}-pgvector", "dash")
-KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 ENTER = """
 root=$0 who=$1; shift
 mount --rbind /dev "$root/dev" && mount -t proc proc "$root/proc" &&
@@ -95,29 +96,10 @@ def find_programs(*, for_paperround: bool = True) -> Programs:
 
 
 def _unpack_later_release(account: Account) -> None:
-    """Get the packages of a later release and unpack them, once. No program of this system is replaced."""
-    if (UNPACKED / "complete").exists():
-        return
-    mirror = _find_mirror()
-    with tempfile.TemporaryDirectory(prefix="paperround-apt-") as name:
-        folder = Path(name)
-        (folder / "lists/partial").mkdir(parents=True)
-        (folder / "archives/partial").mkdir(parents=True)
-        (folder / "sources").write_text(f"deb [signed-by={KEYRING}] {mirror} {LATER_RELEASE} main\n")
-        options = {
-            "Dir::Etc::sourcelist": folder / "sources", "Dir::Etc::sourceparts": "-",
-            "Dir::State::lists": folder / "lists", "Dir::State::status": "/dev/null",
-            "Dir::Cache": folder, "APT::Sandbox::User": "root",
-        }  # fmt: skip
-        apt = ["apt-get", "-qq", "-y", *(f"-o{key}={value}" for key, value in options.items())]
-        install = [*apt, "--download-only", "--no-install-recommends", "install", *PACKAGES]
-        for command in ([*apt, "update"], install):
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise PostgresMissing(f"Debian's packages can't be had: {done.stderr.strip()[-300:]}")
-        UNPACKED.mkdir(parents=True, exist_ok=True)
-        for package in sorted((folder / "archives").glob("*.deb")):
-            subprocess.run(["dpkg-deb", "--extract", package, UNPACKED], check=True)
+    try:
+        unpack(LATER_RELEASE, PACKAGES, UNPACKED)
+    except PackagesMissing as reason:
+        raise PostgresMissing(str(reason)) from reason
     for link in ("bin", "sbin", "lib", "lib64"):
         if not (UNPACKED / link).exists():
             (UNPACKED / link).symlink_to(f"usr/{link}")
@@ -125,14 +107,3 @@ def _unpack_later_release(account: Account) -> None:
         (UNPACKED / mount).mkdir(exist_ok=True)
     (UNPACKED / "tmp").chmod(0o1777)
     (UNPACKED / "etc/passwd").write_text(f"{account.name}:x:{account.uid}:{account.gid}::/:/bin/sh\n")
-    (UNPACKED / "complete").touch()
-
-
-def _find_mirror() -> str:
-    """The address that this system's apt gets Debian's packages from."""
-    places = [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]
-    text = "\n".join(place.read_text() for place in places if place.is_file())
-    found = re.search(r"^(?:URIs:|deb(?: \[.*\])?) +(\S+/debian)/?(?:\s|$)", text, re.MULTILINE)
-    if found is None:
-        raise PostgresMissing("this system's apt has no source of Debian's packages")
-    return found[1]
