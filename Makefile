@@ -7,7 +7,7 @@ COMPILE := .venv-tools/bin/uv pip compile --quiet --universal --python-version 3
 	--custom-compile-command 'make lock' --constraint constraints.txt
 WORKERS ?= 2
 
-.PHONY: help run test test-infinity lint format lock sbom audit bench-ingest bench-search bench-digests torture torture-digests fuzz test-hosts check-image bench-relevance bench-matching bench-formulas bench-pages screenshots clean
+.PHONY: help run test test-infinity lint format lock sbom audit bench-ingest bench-search bench-digests torture torture-digests fuzz test-hosts bench-hosts check-image check-compose bench-relevance bench-matching bench-formulas bench-pages screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -82,8 +82,15 @@ audit: .venv-tools/.installed ## ask the public databases for known weaknesses o
 check-image: .venv/.installed-dev ## build the image and run it as docker-compose.yml says (as root, with podman and nginx)
 	PYTHONPATH=tests $(BIN)/python -m deploy.check_image
 
-test-hosts: .venv/.installed-dev ## hosts as network namespaces, PostgreSQL over TCP, one host cut off (as root)
+check-compose: .venv/.installed-dev ## docker-compose.yml by docker compose, with podman in place of Docker (as root, with podman and nginx)
+	PYTHONPATH=tests $(BIN)/python -m deploy.check_compose
+
+test-hosts: .venv/.installed-dev ## many hosts as network namespaces, one cut off in the middle of each kind of work (as root; ONLY=word)
 	HOSTS=1 $(BIN)/python -m pytest -s tests/hosts
+	PYTHONPATH=tests $(BIN)/python -m hosts $(if $(ONLY),--only "$(ONLY)")
+
+bench-hosts: .venv/.installed-dev ## how much one, two and three workers do, each on a host of its own (as root)
+	PYTHONPATH=tests $(BIN)/python -m hosts --throughput
 
 clean: ## remove the virtual environments; the data stay
 	rm -rf .venv .venv-infinity .venv-tools

@@ -1,6 +1,6 @@
 """Hosts as network namespaces on one bridge, and a PostgreSQL that they reach over TCP.
 
-Without TLS, which the bundled PostgreSQL is built without.
+This is the bundled one, without TLS; tls_server.py has another.
 """
 
 from __future__ import annotations
@@ -69,9 +69,12 @@ class Network:
         run("ip", "link", "add", outer, "type", "veth", "peer", "name", inner)
         run("ip", "link", "set", inner, "netns", name)
         run("ip", "link", "set", outer, "master", self.bridge, "up")
-        run("ip", "-n", name, "address", "add", f"{self.net}.{number + 10}/24", "dev", inner)
+        run("ip", "-n", name, "address", "add", f"{self.address(number)}/24", "dev", inner)
         run("ip", "-n", name, "link", "set", inner, "up")
         run("ip", "-n", name, "link", "set", "lo", "up")
+
+    def address(self, number: int) -> str:
+        return f"{self.net}.{number + 10}"
 
     def cut_off(self, number: int) -> None:
         """No packet passes to or from a host. Nobody is told."""
@@ -79,6 +82,17 @@ class Network:
 
     def heal(self, number: int) -> None:
         run("ip", "link", "set", f"{PREFIX}o{number}", "master", self.bridge)
+
+    def block(self, number: int, port: int) -> None:
+        """Drop what a host and one port of the gateway send each other; the rest passes. Nobody is told."""
+        inside = ("ip", "netns", "exec", f"{PREFIX}h{number}", "nft")
+        run(*inside, "add", "table", "ip", "cut")
+        for direction, hook in (("dport", "output"), ("sport", "input")):
+            run(*inside, "add", "chain", "ip", "cut", hook, f"{{ type filter hook {hook} priority 0; }}")
+            run(*inside, "add", "rule", "ip", "cut", hook, "tcp", direction, str(port), "drop")
+
+    def unblock(self, number: int) -> None:
+        run("ip", "netns", "exec", f"{PREFIX}h{number}", "nft", "delete", "table", "ip", "cut")
 
     def spawn(self, number: int, *command: str, **environment: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

@@ -35,6 +35,7 @@ class FaultySink:
     faults: Counter[str] = field(default_factory=Counter)
     host: str = "127.0.0.1"
     port: int = 0
+    seconds_a_message: float = 0
 
     def ids(self) -> Counter[str]:
         """How often each digest's Message-ID was taken."""
@@ -88,6 +89,7 @@ class FaultySink:
 
     async def _end(self, writer: asyncio.StreamWriter, body: bytes) -> bool:
         fault = self._fault("dot")
+        await asyncio.sleep(self.seconds_a_message)
         if fault == "slow":
             await asyncio.sleep(self.chance.random() * 2)
         if fault in (None, "slow", "taken, then hang up", "3xx"):
