@@ -144,6 +144,10 @@ class Settings(BaseSettings):
         None, description="A server with the OpenAI embeddings protocol. Empty: Paperround runs its own."
     )
     encoder_key: SecretStr | None = Field(None, description="The key that server asks for.")
+    judging: bool = Field(
+        False,
+        description="A page `/judge` on which readers say whether papers fit their topics, ten pairs a day.",
+    )
 
     # Mail
     smtp_url: SecretStr | None = Field(

@@ -1,4 +1,4 @@
-"""`paperround fit`: calibrate how well papers fit topics, from judged pairs."""
+"""`paperround fit` and `paperround judgments`: calibrate how well papers fit topics, from judged pairs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from paperround.cli.context import console, encoder_socket, load_settings, open_
 from paperround.embeddings.encoder_process import connect_encoder
 from paperround.resources import use_one_thread_for_products
 from paperround.settings import Settings
+from paperround.topics import judging
 from paperround.topics.judgments import Calibration, calibrate_model, parse_judgments
 from paperround.topics.model.bands import Band
 from paperround.topics.model.calibration import Prediction
@@ -46,6 +47,21 @@ def fit(
     )
     for label, prediction in (("before", done.before), ("after", done.after)):
         console.print(f"{label}: {_describe(prediction)}", markup=False)
+
+
+@app.command(epilog="Example: paperround judgments > judgments.jsonl")
+def judgments() -> None:
+    """Print what readers judged at /judge, as the lines that `paperround fit --judgments` reads."""
+    event_loop.run(_print_judgments, load_settings("judgments"))
+
+
+async def _print_judgments(settings: Settings) -> None:
+    async with (
+        open_database(settings, "paperround judgments", schema_rule="upgrade") as database,
+        database.read_session() as session,
+    ):
+        async for line in judging.export_judgments(session):
+            typer.echo(line)
 
 
 async def _calibrate(settings: Settings, path: Path) -> Calibration:

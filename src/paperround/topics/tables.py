@@ -152,6 +152,24 @@ class Rating(Base):
     )
 
 
+class ReaderJudgment(Base):
+    """Whether a paper fits a topic, as a reader said who was asked: 0 no, 1 partly, 2 it fits."""
+
+    __tablename__ = "judgments"
+
+    reader_id: Mapped[int] = mapped_column(ForeignKey("readers.id", ondelete="CASCADE"), primary_key=True)
+    paper_id: Mapped[str] = mapped_column(ForeignKey("papers.id", ondelete="CASCADE"), primary_key=True)
+    topic_hash: Mapped[str] = mapped_column(String(32), primary_key=True, comment="MD5 of the topic's words")
+    topic: Mapped[str] = mapped_column(Text, comment="its words as they were judged")
+    grade: Mapped[int] = mapped_column(SmallInteger)
+    judged_at: Mapped[datetime]
+
+    __table_args__ = (
+        CheckConstraint("grade BETWEEN 0 AND 2", name="grade"),
+        Index("judgments_paper_id_idx", "paper_id"),
+    )
+
+
 class MeasuredCatalogue(Base):
     """One version of the catalogue's statistics; `packed` is what `Statistics.unpacked` reads."""
 

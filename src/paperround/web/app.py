@@ -38,6 +38,7 @@ from paperround.web.pages import (
     api_docs,
     digests,
     editions,
+    judge,
     organizations,
     outbox,
     paper_actions,
@@ -79,7 +80,7 @@ APIS: Final = (
 # The pages of papers come last: any longer address below /papers is an id to them.
 PAGES: Final = (
     about, sign_in, account, pages_settings, saved, paper_actions, submit, subscribe, preferences, digests,
-    topic_form, topic_actions, topics, organizations, outbox, status, api_docs, editions,
+    topic_form, topic_actions, topics, judge, organizations, outbox, status, api_docs, editions,
 )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from paperround.topics.library_entries import list_entries
 from paperround.topics.model.bands import Band
 from paperround.topics.model.match import Match
 from paperround.topics.tables import Topic
-from paperround.web.dependencies import Now, SignedIn, database_of, render_page
+from paperround.web.dependencies import Now, SignedIn, database_of, render_page, settings_of
 from paperround.web.params import TopicId
 from paperround.web.topic_matches import encode_texts, match_days
 from paperround.web.viewer import load_viewer_state
@@ -88,6 +88,7 @@ async def _show_topics(
         session,
         "topics/all.html",
         last_days=await _describe_last_days(session, silent),
+        judging=settings_of(request).judging,
         words_alone=await corpus.explain_words_alone(session) if day and topics else "",
         topics=topics,
         groups=card_groups,
