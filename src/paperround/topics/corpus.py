@@ -77,12 +77,17 @@ async def load_current_version(session: ReadSession) -> StatisticsVersion:
     return StatisticsVersion(row.id, row.digest, statistics, constants)
 
 
+async def is_measured(session: ReadSession) -> bool:
+    """Tell whether a version is stored."""
+    return await session.scalar(_select_newest(MeasuredCatalogue.id)) is not None
+
+
 async def spell_out(session: ReadSession, texts: Sequence[str]) -> list[str]:
     """Put behind topics' words what their abbreviations stand for, so that their vectors know of it.
 
     While no version is stored they stay as they are.
     """
-    if await session.scalar(_select_newest(MeasuredCatalogue.id)) is None:
+    if not await is_measured(session):
         return list(texts)
     version = await load_current_version(session)
     return [version.statistics.abbreviations.spell_out(text) for text in texts]

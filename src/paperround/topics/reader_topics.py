@@ -109,7 +109,7 @@ def check_draft(draft: TopicDraft) -> TopicDraft:
         raise TopicInvalid(f"At most {MAX_EXAMPLES} example papers; there are {len(checked.examples)}.")
     if not 1 <= checked.daily <= MAX_DAILY:
         raise TopicInvalid(f"From 1 to {MAX_DAILY} papers a day.")
-    return replace(checked, name=checked.name or _default_name(checked))
+    return replace(checked, name=checked.name or default_name(checked))
 
 
 def _unique_texts(texts: Iterable[str]) -> tuple[str, ...]:
@@ -121,7 +121,8 @@ def _check_length(what: str, text: str, max_length: int) -> None:
         raise TopicInvalid(f"{what} is too long: {len(text):,} characters of at most {max_length:,}.")
 
 
-def _default_name(draft: TopicDraft) -> str:
+def default_name(draft: TopicDraft) -> str:
+    """Name a topic that got no name, by its words or by what it has instead."""
     if draft.words:
         short = draft.words[: DEFAULT_NAME_LENGTH + 1]
         return (

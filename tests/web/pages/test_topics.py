@@ -266,6 +266,32 @@ async def test_topics_are_renamed_moved_changed_and_deleted(browser: httpx.Async
     assert (await browser.get(f"/topics/{first}")).status_code == 404
 
 
+async def test_a_topic_with_two_interests_is_split_at_a_button(
+    browser: httpx.AsyncClient, ada: Person
+) -> None:
+    """What it learned stays with the first; one that reads like a single interest is offered nothing."""
+    both = await follow(browser, ada, words="honey bees and pendulum clocks", must_not="quartz", daily="3")
+    rated = papers(Page(await browser.get(f"/topics/{both}?days=7")))[:1]
+    for paper in rated:
+        await send(browser, ada, f"/papers/{paper}/mark", rate=f"{both}:1")
+    page = Page(await browser.get(f"/topics/{both}"))
+    assert "This looks like two topics; split it?" in page.text
+    assert (await send(browser, ada, f"/topics/{both}/split")).status_code == 303
+    overview = Page(await browser.get("/topics"))
+    [other] = {
+        int(link[1]) for address in overview.links() if (link := re.fullmatch(r"/topics/(\d+)", address))
+    } - {both}
+    for topic, words in ((both, "honey bees"), (other, "pendulum clocks")):
+        page = Page(await browser.get(f"/topics/{topic}"))
+        assert f"Your words: {words}" in page.text
+        assert "Must not appear: quartz" in page.text
+        assert "at most 3 a day" in page.text
+        assert "split it?" not in page.text
+    again = await send(browser, ada, f"/topics/{both}/split")
+    assert again.status_code == 400
+    assert "read like one topic" in Page(again).text
+
+
 async def test_another_readers_topic_is_not_there(
     browser: httpx.AsyncClient, database: Database, ada: Person
 ) -> None:
@@ -276,13 +302,13 @@ async def test_another_readers_topic_is_not_there(
         assert (await browser.get(address)).status_code == 404
     for what, fields in {
         "edit": {"words": "mine"}, "rename": {"name": "mine"}, "pause": {"on": "true"}, "move": {"to": "0"},
-        "delete": {}, "feed-key": {},
+        "delete": {}, "feed-key": {}, "split": {},
     }.items():  # fmt: skip
         assert (await send(browser, cyn, f"/topics/{topic}/{what}", **fields)).status_code == 404, what
     assert "honey bees" not in (await browser.get("/topics")).text
 
 
-@pytest.mark.parametrize("what", ["edit", "rename", "pause", "move", "delete", "feed-key"])
+@pytest.mark.parametrize("what", ["edit", "rename", "pause", "move", "delete", "feed-key", "split"])
 async def test_no_topic_changes_without_the_forms_token(
     browser: httpx.AsyncClient, ada: Person, what: str
 ) -> None:

@@ -114,24 +114,18 @@ def _list_implied(
 ) -> Mapping[int, Sequence[ImpliedTerms]]:
     """List what abbreviations say of the words that they stand for, and these of the abbreviations."""
     implied: dict[int, list[ImpliedTerms]] = defaultdict(list)
-    columns = vocabulary.columns
     for short, phrase in abbreviations.phrases.items():
         words = phrase.split()
         spelled_out = np.array([numbers[word] for word in words if word in numbers], np.int32)
-        for column in _find_columns(columns, short):
+        for column in vocabulary.find_columns(short):
             implied[column].append(ImpliedTerms(frozenset(), spelled_out))
         if short in numbers:
             runs = words[:MAX_PHRASE_WORDS], words[-MAX_PHRASE_WORDS:]
-            firsts, lasts = (_find_columns(columns, " ".join(run)) for run in runs)
+            firsts, lasts = (vocabulary.find_columns(" ".join(run)) for run in runs)
             for first in firsts:
                 for others in [frozenset[int]()] if runs[0] == runs[1] else [frozenset([n]) for n in lasts]:
                     implied[first].append(ImpliedTerms(others, np.array([numbers[short]], np.int32)))
     return implied
-
-
-def _find_columns(columns: Mapping[str, int], folded: str) -> list[int]:
-    """Find the columns of a folded phrase, of one and of many."""
-    return [columns[form] for form in (folded, f"{folded}s", f"{folded}es") if form in columns]
 
 
 def _find_common_words(vocabulary: Vocabulary) -> frozenset[str]:

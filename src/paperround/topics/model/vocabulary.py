@@ -72,6 +72,10 @@ class Vocabulary:
         weights = (1 + np.log(counts_of_columns)) * self.idf[columns]
         return Row(columns, (weights / np.linalg.norm(weights)).astype(np.float32))
 
+    def find_columns(self, folded: str) -> list[int]:
+        """Find the places of a folded phrase, of one and of many."""
+        return [self.columns[form] for form in (folded, f"{folded}s", f"{folded}es") if form in self.columns]
+
     def document_frequency(self, text: str) -> int:
         """Count the papers that have the whole text as one phrase. A phrase that is not known gives 0."""
         place = self.columns.get(" ".join(split_content_words(text)))

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
-from paperround.topics import reader_topics
+from paperround.topics import reader_topics, splits
 from paperround.web.dependencies import Config, Now, SignedIn, Write, database_of
 from paperround.web.pages.topics import render_topic
 from paperround.web.params import TopicId
@@ -33,6 +33,14 @@ async def pause_topic(
     topic = await reader_topics.get_topic(session, reader.id, topic_id)
     await reader_topics.set_paused(session, topic, on)
     return RedirectResponse(f"/topics/{topic_id}", 303)
+
+
+@router.post("/split")
+async def split_topic(session: Write, reader: SignedIn, now: Now, topic_id: TopicId) -> Response:
+    """Split a topic into its interests, as they are found in its words now."""
+    topic = await reader_topics.get_topic(session, reader.id, topic_id)
+    await splits.split_topic(session, topic, now=now)
+    return RedirectResponse("/topics#yours", 303)
 
 
 @router.post("/move")

@@ -17,7 +17,7 @@ from paperround.papers import editions
 from paperround.papers.editions import EditionQuery, Sort
 from paperround.papers.tables import Paper
 from paperround.search.query_vectors import QueryVector
-from paperround.topics import corpus, overview, queries, reader_topics
+from paperround.topics import corpus, overview, queries, reader_topics, splits
 from paperround.topics.library_entries import list_entries
 from paperround.topics.model.bands import Band
 from paperround.topics.model.match import Match
@@ -164,6 +164,7 @@ async def render_topic(
         session,
         "topics/one.html",
         topic=topic,
+        interests=await splits.find_interests(session, topic.words),
         library=await list_entries(session, topic.id) if topic.library_report else (),
         max_examples=reader_topics.MAX_EXAMPLES,
         matches=[cards.build_match_card(match) for match in matches],
