@@ -221,9 +221,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         with EmbeddedPostgres(Path(folder) / "data").attached() as server:
-            schema.upgrade(server.url)
+            schema.upgrade(server.owner_url)
             with sink() as port:
-                asyncio.run(measure(server.url, port, number))
+                asyncio.run(measure(server.owner_url, port, number))
 
 
 if __name__ == "__main__":

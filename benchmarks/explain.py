@@ -63,7 +63,7 @@ async def explain(database: Database, name: str, work: Work) -> None:
 
 async def main(kept: Path) -> None:
     with EmbeddedPostgres(kept / "data").attached() as server:
-        async with Database(server.url, pool_size=1) as database:
+        async with Database(server.owner_url, pool_size=1) as database:
             async with database.read_session() as session:
                 by_size = select(Listing.day).group_by(Listing.day).order_by(func.count().desc()).limit(1)
                 day = (await session.execute(by_size)).scalar_one()

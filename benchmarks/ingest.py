@@ -129,11 +129,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, serving(lists) as address:
         Path(folder).chmod(0o755)
         with EmbeddedPostgres(Path(folder) / "data").attached() as postgres:
-            schema.upgrade(postgres.url)
+            schema.upgrade(postgres.owner_url)
             settings = Settings(_env_file=None, huggingface_url=address, feed_rate=0)
             reading = asyncio.run(bare(address, days))
             for name in ("first time", "again, nothing new"):
-                seconds, papers = asyncio.run(taken_in(settings, postgres.url, days))
+                seconds, papers = asyncio.run(taken_in(settings, postgres.owner_url, days))
                 print(
                     f"{name}: {papers} listings of {len(days)} days in {seconds:.1f} s: "
                     f"{papers / seconds:.0f} a second, {seconds / reading:.1f} times the bare reading "

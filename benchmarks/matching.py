@@ -154,6 +154,6 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as place:
         Path(place).chmod(0o755)  # as root, PostgreSQL runs as another user
         with EmbeddedPostgres(Path(place) / "data").attached() as server:
-            schema.upgrade(server.url)
+            schema.upgrade(server.owner_url)
             count = int(sys.argv[2]) if len(sys.argv) > 2 else 100_000
-            asyncio.run(main(server.url, Path(sys.argv[1]), count))
+            asyncio.run(main(server.owner_url, Path(sys.argv[1]), count))

@@ -232,7 +232,7 @@ def main() -> None:
         Path(place).chmod(0o755)  # as root, PostgreSQL runs as another user
         with EmbeddedPostgres(Path(place) / "data").attached() as server:
             for name in sets:
-                url = new_database(server.url, name)
+                url = new_database(server.superuser_url, name)
                 if name == "pool":
                     asyncio.run(pool_figures(folder, url, encoder, tune=tune))
                 else:

@@ -264,15 +264,15 @@ def main() -> None:
         listening = ("--host", "127.0.0.1", "--port", str(port))
         stack.enter_context(process("encoder", *listening, health=f"{encoder_url}/health"))
         if not (home / "filled").exists():
-            schema.upgrade(server.url)
-            asyncio.run(fill(server.url, folder, count, encoder_url))
+            schema.upgrade(server.owner_url)
+            asyncio.run(fill(server.owner_url, folder, count, encoder_url))
             (home / "filled").touch()
-        asyncio.run(make_index(server.url))
-        asyncio.run(vectors(server.url))
+        asyncio.run(make_index(server.owner_url))
+        asyncio.run(vectors(server.owner_url))
         asyncio.run(encoding(encoder_url))
-        here = {"database_url": server.url, "port": str(own), "encoder_url": encoder_url}
+        here = {"database_url": server.owner_url, "port": str(own), "encoder_url": encoder_url}
         stack.enter_context(process("web", health=f"{site}/healthz", **here))
-        pages(server.url, site)
+        pages(server.owner_url, site)
 
 
 if __name__ == "__main__":

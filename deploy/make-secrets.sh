@@ -3,7 +3,7 @@
 #
 #     deploy/make-secrets.sh [folder]
 #
-# Values may be given in the environment: DATABASE_PASSWORD (of a database that exists), PAPERROUND_SECRET_KEY,
+# Values may be given in the environment: DATABASE_PASSWORD (of a database that exists with the one role `paperround`), PAPERROUND_SECRET_KEY,
 # PAPERROUND_ENCODER_KEY, PAPERROUND_SMTP_URL, PAPERROUND_HUGGINGFACE_TOKEN. Passwords and keys are made at random;
 # the mail server and the hub's token stay empty, which is as if they were not set.
 set -eu
@@ -24,6 +24,19 @@ random() {
     od -An -N32 -tx1 /dev/urandom | tr -d ' \n'
 }
 
+# A database that exists already keeps the one role that it was made with; a new one gets an owner and one that serves.
+if [ -n "${DATABASE_PASSWORD:-}" ] || [ -e "$folder/database_url" ] || [ -e "$folder/database_password" ]; then
+    has_one_role=yes
+else
+    has_one_role=
+fi
+keep owner_password "$(random)"
+keep serving_password "$(random)"
+if [ -z "$has_one_role" ]; then
+    keep database_url "postgresql://paperround_serving:$(cat "$folder/serving_password")@database/paperround"
+    keep owner_database_url "postgresql://paperround_owner:$(cat "$folder/owner_password")@database/paperround"
+fi
+keep owner_database_url ""
 keep database_password "${DATABASE_PASSWORD:-$(random)}"
 password=$(cat "$folder/database_password")
 case $password in

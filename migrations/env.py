@@ -76,7 +76,8 @@ def run(url: str) -> None:
 
 url = context.config.attributes.get("url")
 if url is None:
-    setting = Settings().database_url
+    settings = Settings()
+    setting = settings.owner_database_url or settings.database_url
     if setting is None:
         raise SystemExit("Set PAPERROUND_DATABASE_URL, or use `paperround db upgrade`.")
     url = setting.get_secret_value()

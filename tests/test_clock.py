@@ -129,11 +129,9 @@ async def test_a_clock_goes_on_when_the_database_comes_back(
 async def test_a_queue_that_cannot_be_written_to_is_told_and_tried_at_the_next_tick(
     database: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with database.write_session() as session:
-        await session.execute(text("ALTER TABLE jobs.procrastinate_jobs RENAME TO away"))
+    run_sql(database.owner_url, "ALTER TABLE jobs.procrastinate_jobs RENAME TO away")
     await clock.tick(database, "read_feeds")
-    async with database.write_session() as session:
-        await session.execute(text("ALTER TABLE jobs.away RENAME TO procrastinate_jobs"))
+    run_sql(database.owner_url, "ALTER TABLE jobs.away RENAME TO procrastinate_jobs")
     await clock.tick(database, "read_feeds")
     assert await waiting(database) == ["read_feeds"]
     assert "could not queue" in capsys.readouterr().out

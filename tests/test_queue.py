@@ -22,6 +22,7 @@ from paperround.feeds.tables import Feed, FeedDay, Reading
 from paperround.settings import Settings
 from paperround.worker import jobs as worker_jobs
 
+from support.databases import run_sql
 from support.factories import feed_record
 from support.feed_server import FeedServer, slow_answer
 from support.jobs import run_jobs, run_waiting_jobs
@@ -321,12 +322,10 @@ async def test_a_job_that_raises_has_failed_and_the_next_one_runs(
 ) -> None:
     """The job's own table is gone for a moment."""
     await defer(database)
-    async with database.write_session() as session:
-        await session.execute(text("ALTER TABLE feed_days RENAME TO away"))
+    run_sql(database.owner_url, "ALTER TABLE feed_days RENAME TO away")
     await run_waiting_jobs(database, settings)
     assert await list_jobs(database) == [("read_feeds", "failed")]
-    async with database.write_session() as session:
-        await session.execute(text("ALTER TABLE away RENAME TO feed_days"))
+    run_sql(database.owner_url, "ALTER TABLE away RENAME TO feed_days")
     await defer(database)
     await run_waiting_jobs(database, settings)
     assert feed.requests

@@ -150,24 +150,28 @@ class DatabaseUnavailable(PaperroundError):
 
 @dataclass(frozen=True)
 class ServerInfo:
-    """The server's versions and clock. `vector_version` is None where pgvector is not installed."""
+    """The server's versions and clock, and whether our role is its superuser.
+
+    `vector_version` is None where pgvector is not installed.
+    """
 
     version: str
     major_version: int
     vector_version: str | None
     now: datetime
+    is_superuser: bool
 
 
 async def load_server_info(session: ReadSession) -> ServerInfo:
-    """Load the versions of the server and of pgvector, and the server's time."""
+    """Load the versions of the server and of pgvector, the server's time and our role."""
     query = text(
         "SELECT current_setting('server_version') AS version,"
         " current_setting('server_version_num')::int / 10000 AS major_version,"
         " (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS vector_version,"
-        " clock_timestamp() AS now"
+        " clock_timestamp() AS now, rolsuper AS is_superuser FROM pg_roles WHERE rolname = current_user"
     )
     row = (await session.execute(query)).one()
-    return ServerInfo(row.version, row.major_version, row.vector_version, row.now)
+    return ServerInfo(row.version, row.major_version, row.vector_version, row.now, row.is_superuser)
 
 
 async def keeps_sessions(url: str) -> bool:
@@ -205,15 +209,19 @@ class Database:
         self,
         url: str,
         *,
+        owner_url: str | None = None,
         pool_size: int = 5,
         application: str = "paperround",
         statement_timeout: timedelta | None = None,
     ) -> None:
-        """Make the pool. `statement_timeout` is how long a statement may take; by default there is no limit.
+        """Make the pool. `owner_url` is for making indexes, where the role of `url` may not.
+
+        `statement_timeout` is how long a statement may take; by default there is no limit.
 
         Three times as long a transaction may wait for us.
         """
         self.url = url
+        self.owner_url = owner_url or url
         options = CONNECTION_OPTIONS
         if statement_timeout:
             milliseconds = int(statement_timeout.total_seconds() * 1000)

@@ -50,9 +50,12 @@ class SecretFiles(EnvSettingsSource):
         return {name: value for name, value in found.items() if value}
 
 
-def environment_with(**settings: str) -> dict[str, str]:
-    """Build a child's environment: that of this process with some settings replaced."""
-    return {**os.environ, **{f"{PREFIX}{name.upper()}": value for name, value in settings.items()}}
+def environment_with(**settings: str | None) -> dict[str, str]:
+    """Build a child's environment: that of this process with some settings replaced, or left out (None)."""
+    given = {f"{PREFIX}{name.upper()}": value for name, value in settings.items()}
+    replaced = {*given, *(f"{name}_FILE" for name in given)}
+    inherited = {name: value for name, value in os.environ.items() if name not in replaced}
+    return inherited | {name: value for name, value in given.items() if value is not None}
 
 
 def find_env_file() -> Path | None:

@@ -77,9 +77,9 @@ def own_socket_folder(settings: Settings) -> Path:
 
 
 def plan_launch(
-    settings: Settings, arguments: Iterable[str], *, home: Path | None = None, **replaced: str
+    settings: Settings, arguments: Iterable[str], *, home: Path | None = None, **replaced: str | None
 ) -> Launch:
-    """Plan the start of `paperround ARGUMENTS` with some settings replaced.
+    """Plan the start of `paperround ARGUMENTS` with some settings replaced, or left out (None).
 
     As another user it gets the settings that we read, since it may not be able to read their files. `home` is
     its home folder then, by default one in the data folder.
@@ -98,7 +98,7 @@ def plan_launch(
     }
     environment = {
         **inherited,
-        **{f"{PREFIX}{name.upper()}": value for name, value in given.items()},
+        **{f"{PREFIX}{name.upper()}": value for name, value in given.items() if value is not None},
         "HOME": str(home or settings.data_dir / "home"),
         "USER": account.name,
         "LOGNAME": account.name,

@@ -43,6 +43,11 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         None, description="A PostgreSQL 16+ with pgvector 0.8+. Empty: Paperround runs its own."
     )
+    owner_database_url: SecretStr | None = Field(
+        None,
+        description="The same database as the role that owns its schema, which changes it and makes indexes; "
+        "the role of `DATABASE_URL` then needs no such rights. Empty: one role does both.",
+    )
     data_dir: Path = Field(
         default_factory=default_data_dir,
         description="The embedded database, sockets and logs. Default: `~/.local/share/paperround`; "

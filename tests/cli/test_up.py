@@ -21,6 +21,7 @@ import pytest
 from paperround.database import utc_now
 from paperround.postgres import EmbeddedPostgres
 from paperround.postgres.account import server_account
+from paperround.postgres.roles import SERVING
 
 from support.commands import command_environment
 from support.factories import feed_record
@@ -108,7 +109,7 @@ class Up:
             os.kill(pid, signal.SIGKILL)
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
-        url = EmbeddedPostgres(self.data).url.replace("postgresql+psycopg://", "postgresql://")
+        url = EmbeddedPostgres(self.data).superuser_url.replace("postgresql+psycopg://", "postgresql://")
         with psycopg.connect(url) as connection:
             return connection.execute(query).fetchall()
 
@@ -150,6 +151,8 @@ def test_one_command_serves_todays_papers_and_stops_without_a_trace(up: Up, feed
     arguments = [name.replace(" ", "\0") for name in names]
     users = {Path(f"/proc/{pid}").stat().st_uid for name in arguments for pid in up.processes(name)}
     assert users == {server_account().uid}  # ourselves, unless we are root
+    roles = up.rows("SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name LIKE 'paperround%'")
+    assert roles == [(SERVING,)]
     before = set(up.processes("--handover"))
     assert up.command("reload").returncode == 0
     until(lambda: not before & set(up.processes("--handover")))

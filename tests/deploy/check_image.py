@@ -59,6 +59,8 @@ mkdir -p -m 0700 "$data"
 echo 'host all all all scram-sha-256' >> "$data/pg_hba.conf"
 "$programs/pg_ctl" -D "$data" -w -o '-k /tmp' start >&2
 PGPASSWORD=$(cat "$POSTGRES_PASSWORD_FILE") "$programs/createdb" -h /tmp -U "$POSTGRES_USER" "$POSTGRES_DB"
+export PGHOST=/tmp PGPASSWORD="$(cat "$POSTGRES_PASSWORD_FILE")"
+PATH="$programs:$PATH" sh /docker-entrypoint-initdb.d/create-roles.sh
 "$programs/pg_ctl" -D "$data" -w stop >&2
 exec "$programs/postgres" -D "$data" -c listen_addresses='*' -c shared_buffers=512MB -k /var/run/postgresql
 """
@@ -170,7 +172,8 @@ class Check:
 
     def _start_database(self) -> Container:
         service = self.services["database"]
-        options = ["--shm-size=64m", f"--volume={VOLUME}:/var/lib/postgresql:U"]
+        script = f"{ROOT}/deploy/create-roles.sh:/docker-entrypoint-initdb.d/create-roles.sh:ro"
+        options = ["--shm-size=64m", f"--volume={VOLUME}:/var/lib/postgresql:U", f"--volume={script}"]
         if subprocess.run(["podman", "image", "exists", service.image], check=False).returncode == 0:
             return self.host.start("database", service, f"--user={service.options['user']}", *options)
         say(f"{service.image} is not here: PostgreSQL of our image takes its place")
@@ -226,7 +229,7 @@ class Check:
         say(f"an index of {INDEXED_PAPERS} vectors was built in 64 MB of /dev/shm, by one process after all")
 
     def _database_url(self) -> str:
-        url = (self.folder / "secrets/database_url").read_text().strip()
+        url = (self.folder / "secrets/owner_database_url").read_text().strip()
         return url.replace("@database/", f"@{self.host.containers['database'].address}/")
 
     def _stop(self) -> None:

@@ -10,13 +10,20 @@ import subprocess
 from pathlib import Path
 from typing import Any, cast
 
+import psycopg
 import pytest
 import typer
 import yaml
 
 from deploy.compose import load_services
 from paperround.cli.app import app
+from paperround.database import to_psycopg_url
+from paperround.postgres.binaries import installed
+from paperround.postgres.roles import OWNER, SERVING, SUPERUSER
 from paperround.settings import Settings
+
+from support.commands import run_commands
+from support.databases import as_role, run_sql
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
@@ -70,6 +77,37 @@ def test_every_command_and_setting_exists(name: str) -> None:
     assert named <= {setting.upper() for setting in Settings.model_fields}
 
 
+def test_only_what_changes_the_schema_or_makes_indexes_knows_the_owner() -> None:
+    assert {name for name in OURS if "owner_database_url" in SERVICES[name]["secrets"]} == {
+        "migrate",
+        "worker",
+    }
+
+
+def test_the_roles_of_a_new_database_are_made_by_a_script_that_may_run_again(
+    bare_database_url: str, tmp_path: Path
+) -> None:
+    """Our own server has roles of these names already. It asks for no password."""
+    address = to_psycopg_url(bare_database_url)
+    (tmp_path / "password").write_text("it's a \\ password\n")
+    environment = {
+        "PATH": f"{installed(18) / 'bin'}:{os.environ['PATH']}",
+        "PGHOST": str(address.query["host"]),
+        "POSTGRES_USER": SUPERUSER,
+        "POSTGRES_DB": str(address.database),
+        "OWNER_PASSWORD_FILE": str(tmp_path / "password"),
+        "SERVING_PASSWORD_FILE": str(tmp_path / "password"),
+    }
+    for _ in range(2):
+        subprocess.run([ROOT / "deploy/create-roles.sh"], env=environment, check=True)
+    serving, owner = (as_role(bare_database_url, role) for role in (SERVING, OWNER))
+    commands = (["db", "upgrade"], ["status"])
+    results = run_commands(*commands, folder=tmp_path, database_url=serving, owner_database_url=owner)
+    assert [result.code for result in results] == [0, 0], results
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        run_sql(serving, "CREATE TEMPORARY TABLE mine (body text)")
+
+
 def test_every_container_that_listens_is_asked_for_its_health() -> None:
     asked = {name for name, service in SERVICES.items() if "test" in service["healthcheck"]}
     assert asked == set(SERVICES) - {"migrate", "clock"}
@@ -109,10 +147,11 @@ def test_secrets_are_made_once_and_are_what_the_settings_read(
         monkeypatch.setenv(f"PAPERROUND_{name.upper()}_FILE", str(folder / name))
     settings = Settings(_env_file=None)
     password = made["database_password"].strip()
-    assert len(password) == 64
-    assert (
-        settings.database_url.get_secret_value() == f"postgresql://paperround:{password}@database/paperround"
-    )
+    for role, url in (("serving", settings.database_url), ("owner", settings.owner_database_url)):
+        of_role = made[f"{role}_password"].strip()
+        assert url.get_secret_value() == f"postgresql://paperround_{role}:{of_role}@database/paperround"
+        assert len(of_role) == 64
+        assert of_role != password
     assert len(settings.secret_key.get_secret_value()) == 64
     assert settings.encoder_key.get_secret_value() not in (password, settings.secret_key.get_secret_value())
     assert settings.smtp_url is None
@@ -126,7 +165,10 @@ def test_secrets_that_exist_are_taken_from_the_environment(tmp_path: Path) -> No
         "PAPERROUND_SECRET_KEY": "new,old",
     }
     assert make_secrets(tmp_path, **given).returncode == 0
-    assert "of-a-database-that-exists@" in (tmp_path / "database_url").read_text(encoding="utf-8")
+    assert "//paperround:of-a-database-that-exists@" in (tmp_path / "database_url").read_text(
+        encoding="utf-8"
+    )
+    assert (tmp_path / "owner_database_url").read_text(encoding="utf-8") == "\n"
     assert (tmp_path / "smtp_url").read_text(encoding="utf-8") == "smtp://mail.example.org\n"
     assert (tmp_path / "secret_key").read_text(encoding="utf-8") == "new,old\n"
 

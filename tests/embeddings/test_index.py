@@ -47,7 +47,7 @@ async def test_each_model_has_its_own_whatever_the_length_of_its_vectors(databas
         assert await index.ensure(database, model)
 
     assert await indexes(database) == {index.build_index_name(model): True for model in models}
-    schema.compare_with_models(database.url)  # the tables still agree with the migrations
+    schema.compare_with_models(database.owner_url)  # the tables still agree with the migrations
 
 
 async def test_an_index_whose_making_was_interrupted_is_made_again(database: Database) -> None:
@@ -116,7 +116,7 @@ async def until(database: Database, condition: str) -> None:
     others = "datname = current_database() AND pid <> pg_backend_pid()"
     seen = f"SELECT 1 FROM pg_stat_activity WHERE {others} AND {condition}"
     async with await psycopg.AsyncConnection.connect(
-        build_conninfo(database.url), autocommit=True
+        build_conninfo(database.owner_url), autocommit=True
     ) as connection:
         async with asyncio.timeout(60):
             while not await (await connection.execute(seen)).fetchone():
@@ -124,7 +124,7 @@ async def until(database: Database, condition: str) -> None:
 
 
 def kill(database: Database, condition: str) -> None:
-    with psycopg.connect(build_conninfo(database.url), autocommit=True) as connection:
+    with psycopg.connect(build_conninfo(database.owner_url), autocommit=True) as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             f" WHERE datname = current_database() AND pid <> pg_backend_pid() AND {condition}"

@@ -14,6 +14,7 @@ from paperround.feeds.huggingface.feed import open_huggingface
 from paperround.feeds.tables import FeedRecord, Reading, ReadingOutcome
 from paperround.papers.tables import Author, Listing, Paper, Signal
 
+from support.databases import run_sql
 from support.factories import feed_record
 from support.feed_server import (
     FeedServer,
@@ -139,8 +140,7 @@ async def without_times(runner: IngestionRunner) -> tuple[object, ...]:
 
 
 async def wipe(database: Database) -> None:
-    async with database.write_session() as session:
-        await session.execute(text("TRUNCATE papers, feed_days, readings, quarantine CASCADE"))
+    run_sql(database.owner_url, "TRUNCATE papers, feed_days, readings, quarantine CASCADE")
 
 
 async def test_a_late_reading_adds_its_listing_but_does_not_change_the_paper(

@@ -21,6 +21,7 @@ from paperround.papers import half_life as papers_half_life
 from paperround.papers.heat import VoteCount, heat
 from paperround.papers.tables import Author, Listing, Organization, Paper, Signal
 
+from support.databases import run_sql
 from support.factories import HALF_LIFE, feed_record, store_listing, utc
 
 ID = "2603.00001"
@@ -134,8 +135,7 @@ async def test_one_changed_status_among_many_authors_writes_one_row(database: Da
 
 
 async def record_versions(database: Database) -> None:
-    async with database.write_session() as session:
-        await session.execute(text("CREATE TABLE before AS SELECT position, xmin AS version FROM authors"))
+    run_sql(database.owner_url, "CREATE TABLE before AS SELECT position, xmin AS version FROM authors")
 
 
 async def test_an_empty_list_of_authors_erases_none(database: Database) -> None:

@@ -19,6 +19,7 @@ from paperround.papers.editions import EditionQuery, Sort
 from paperround.papers.period import EditionPeriod, Period
 from paperround.papers.tables import Paper
 
+from support.databases import run_sql
 from support.factories import feed_record, store_listing, utc
 
 KEYS = {Sort.trending: "heat", Sort.published: "published_at", Sort.upvotes: "votes"}
@@ -296,7 +297,7 @@ async def bulk(database: Database) -> Database:
     async with database.write_session() as session:
         for statement in BULK.strip().split(";\n"):
             await session.execute(text(statement.rstrip(";")))
-        await session.execute(text("ANALYZE papers, listings, organizations"))
+    run_sql(database.owner_url, "ANALYZE papers, listings, organizations")
     return database
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import re
 import shutil
 import tempfile
 import uuid
@@ -15,9 +16,12 @@ import psycopg
 from psycopg import sql
 
 from paperround import schema
+from paperround.database_roles import DatabaseUrls, grant_access
 from paperround.postgres import EmbeddedPostgres
+from paperround.postgres.roles import OWNER, SERVING
 
 TEMPLATE = "paperround_template"
+EXTENSION = "CREATE EXTENSION vector"  # which the superuser alone may make
 MAX_UNDROPPED_DATABASES = 3
 
 _undropped_databases: deque[str] = deque()
@@ -36,9 +40,19 @@ def database_named(url: str, name: str) -> str:
     return url.replace("/paperround?", f"/{name}?")
 
 
+def as_role(url: str, role: str) -> str:
+    """The address `url` as another role."""
+    return re.sub("://paperround(_[a-z]+)?@", f"://{role}@", url)
+
+
+def serving_url(url: str) -> str:
+    """The address `url` as the role of the processes that serve."""
+    return as_role(url, SERVING)
+
+
 @contextmanager
 def new_database(server: str, template: str = TEMPLATE) -> Iterator[str]:
-    """The address of a new copy of `template`.
+    """The address of a new copy of `template`, as its owner.
 
     The copy is dropped some tests later, because PostgreSQL sleeps for a tenth of a second when a connection
     to the database that it drops is only just ending.
@@ -49,24 +63,30 @@ def new_database(server: str, template: str = TEMPLATE) -> Iterator[str]:
     run_sql(
         server,
         *(f"DROP DATABASE {old} WITH (FORCE)" for old in expired),
-        f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy",
+        f"CREATE DATABASE {name} TEMPLATE {template} OWNER {OWNER} STRATEGY file_copy",
     )
-    yield database_named(server, name)
+    if template != TEMPLATE:
+        run_sql(database_named(server, name), EXTENSION)
+    yield as_role(database_named(server, name), OWNER)
     _undropped_databases.append(name)
 
 
 @contextmanager
 def running_server(run: str) -> Iterator[str]:
-    """The address of a real server with a migrated template database, shared by the processes of a run."""
+    """The superuser's address of a real server with a migrated template, shared by the processes of a run."""
     folder = _run_folder(run)
     with EmbeddedPostgres(folder / "data").attached() as postgres:
         with _locked(folder / "template.lock"):
             if not (folder / "template.done").exists():
-                run_sql(postgres.url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
-                run_sql(postgres.url, f"CREATE DATABASE {TEMPLATE}")
-                schema.upgrade(database_named(postgres.url, TEMPLATE))
+                superuser = postgres.superuser_url
+                run_sql(superuser, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+                run_sql(superuser, f"CREATE DATABASE {TEMPLATE} OWNER {OWNER}")
+                run_sql(database_named(superuser, TEMPLATE), EXTENSION)
+                owner = database_named(postgres.owner_url, TEMPLATE)
+                schema.upgrade(owner)
+                grant_access(DatabaseUrls(serving_url(owner), owner))
                 (folder / "template.done").touch()
-        yield postgres.url
+        yield postgres.superuser_url
     with _locked(folder / "template.lock"):
         is_last_user = not _is_in_use(folder)
     if is_last_user:

@@ -83,7 +83,7 @@ def running(postgres: EmbeddedPostgres) -> int | None:
 
 
 def query(postgres: EmbeddedPostgres, text: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(postgres.url.replace("+psycopg", ""), autocommit=True) as connection:
+    with psycopg.connect(postgres.superuser_url.replace("+psycopg", ""), autocommit=True) as connection:
         cursor = connection.execute(text)
         return cursor.fetchall() if cursor.description else []
 

@@ -32,7 +32,7 @@ from paperround.topics import edition_matches
 from paperround.web.app import create_app
 from paperround.web.connections import ConnectionLimits, bounded_protocol
 
-from support.databases import new_database
+from support.databases import new_database, serving_url
 
 DatabaseWork = Callable[[Database], Coroutine[Any, Any, object]]
 
@@ -56,8 +56,12 @@ def web_app(settings: Settings, url: str, max_version_age: timedelta = timedelta
     An application that another test no longer uses is used again, since making the routes and templates of a
     new one at its first requests takes a sixth of a second.
     """
-    app = _idle_apps.pop() if _idle_apps else create_app(settings, url)
-    app.state.settings, app.state.database_url, app.state.max_version_age = settings, url, max_version_age
+    app = _idle_apps.pop() if _idle_apps else create_app(settings, serving_url(url))
+    app.state.settings, app.state.database_url, app.state.max_version_age = (
+        settings,
+        serving_url(url),
+        max_version_age,
+    )
     original_routes = [*app.routes]
     yield app
     app.dependency_overrides.clear()

@@ -104,7 +104,7 @@ class World(Site):
     def step_schema_back(self) -> None:
         """Take the newest migration back, with nothing running."""
         with EmbeddedPostgres(self.data).attached() as server:
-            schema.downgrade(server.url, "-1")
+            schema.downgrade(server.owner_url, "-1")
 
     def run(self, *arguments: str, timeout: float = 180) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -154,4 +154,4 @@ class World(Site):
 
     @property
     def database_url(self) -> str:
-        return EmbeddedPostgres(self.data).url.replace("postgresql+psycopg://", "postgresql://")
+        return EmbeddedPostgres(self.data).superuser_url.replace("postgresql+psycopg://", "postgresql://")

@@ -38,7 +38,7 @@ AND NOT EXISTS (
 """
 OTHERS = """
 SELECT coalesce(nullif(application_name, ''), 'a program without a name'), count(*) FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid()
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND usesysid IS NOT NULL
 AND coalesce(backend_type, 'client backend') = 'client backend'
 GROUP BY 1 ORDER BY 1
 """

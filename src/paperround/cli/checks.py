@@ -41,6 +41,10 @@ from paperround.settings import FeedName, Settings
 MIN_FREE_SPACE: Final = 500_000_000  # bytes
 MAX_CLOCK_DIFFERENCE: Final = timedelta(minutes=1)
 OUTSIDE_ERRORS: Final = (SQLAlchemyError, PaperroundError, OSError)
+SUPERUSER_ADVICE: Final = (
+    "But its role is a superuser, which could do anything there: give PAPERROUND_DATABASE_URL a role that "
+    "reads and writes rows, and PAPERROUND_OWNER_DATABASE_URL the owner's (docs/hardening.md)."
+)
 TRIAL_TIMEOUT: Final = 60.0  # seconds for one trial
 
 
@@ -134,7 +138,8 @@ async def _try_database(database: Database) -> str:
     if server.vector_version is None:
         raise TrialFailed(f"{name} has no pgvector.", advice="Run CREATE EXTENSION vector in the database.")
     _compare_clocks("the database's", server.now)
-    return f"{name} with pgvector {server.vector_version} has schema {state.revision}."
+    sentence = f"{name} with pgvector {server.vector_version} has schema {state.revision}."
+    return f"{sentence} {SUPERUSER_ADVICE}" if server.is_superuser else sentence
 
 
 async def _try_feed(name: FeedName, settings: Settings, database: Database) -> str:

@@ -13,10 +13,12 @@ from rich.markup import escape
 
 from paperround import logs, privileges, schema, supervisor
 from paperround.database import Database
+from paperround.database_roles import DatabaseUrls, grant_access
 from paperround.environment import PREFIX
 from paperround.errors import PaperroundError
 from paperround.outbound.client import describe_routes
 from paperround.postgres import EmbeddedPostgres
+from paperround.privileges import Launch, plan_launch
 from paperround.settings import Settings, find_unknown_settings
 
 console = Console(stderr=True, highlight=False)  # what commands say about their work
@@ -79,13 +81,41 @@ def require_usable_network(settings: Settings) -> None:
 
 
 @contextmanager
-def attach_database(settings: Settings) -> Iterator[str]:
-    """Give the database's URL: the one that is set, else our own server's, which is started if need be."""
-    if settings.database_url:
-        yield settings.database_url.get_secret_value()
+def attach_database(settings: Settings) -> Iterator[DatabaseUrls]:
+    """Give the database's addresses: those that are set, else those of our own server, which is started."""
+    urls = find_database(settings)
+    if urls:
+        yield urls
         return
     with EmbeddedPostgres(settings.data_dir).attached() as server:
-        yield server.url
+        yield DatabaseUrls(server.serving_url, server.owner_url)
+
+
+def find_database(settings: Settings) -> DatabaseUrls | None:
+    """Find the addresses of the operator's own database. Without one for its owner, one role does both."""
+    if settings.database_url is None:
+        return None
+    owner = settings.owner_database_url or settings.database_url
+    return DatabaseUrls(settings.database_url.get_secret_value(), owner.get_secret_value())
+
+
+def upgrade_database(urls: DatabaseUrls) -> None:
+    """Bring the schema up to date and let the serving role use it.
+
+    Raises `SchemaError` and `DatabaseUnavailable`.
+    """
+    schema.upgrade(urls.owner)
+    grant_access(urls)
+
+
+def plan_process(settings: Settings, urls: DatabaseUrls | None, name: str, *options: str) -> Launch:
+    """Plan the start of a process, which learns no more of the database than it needs.
+
+    Only the worker, which makes indexes, learns how to become the owner.
+    """
+    serving = urls.serving if urls and name != "encoder" else None
+    owner = urls.owner if urls and name == "worker" else None
+    return plan_launch(settings, [name, *options], database_url=serving, owner_database_url=owner)
 
 
 @asynccontextmanager
@@ -101,10 +131,12 @@ async def open_database(
     Its schema is brought up to date ("upgrade"), must be one that this release can use ("require"), or is not
     looked at ("accept"). Raises `SchemaError` and `PostgresError`.
     """
-    with attach_database(settings) as url:
+    with attach_database(settings) as urls:
         if schema_rule == "upgrade":
-            schema.upgrade(url)
-        async with Database(url, pool_size=pool_size, application=application) as database:
+            upgrade_database(urls)
+        async with Database(
+            urls.serving, owner_url=urls.owner, pool_size=pool_size, application=application
+        ) as database:
             if schema_rule != "accept":
                 async with database.read_session() as session:
                     await schema.require_usable(session)

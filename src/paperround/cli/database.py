@@ -10,7 +10,15 @@ from typing import Annotated
 import typer
 
 from paperround import backups, event_loop, schema, tokens
-from paperround.cli.context import CommandNotPossible, attach_database, console, load_settings, open_database
+from paperround.cli.context import (
+    CommandNotPossible,
+    attach_database,
+    console,
+    load_settings,
+    open_database,
+    upgrade_database,
+)
+from paperround.database_roles import DatabaseUrls, grant_access
 from paperround.postgres import EmbeddedPostgres
 from paperround.security_events import SecurityEvent, record_security_event
 from paperround.settings import Settings
@@ -21,8 +29,8 @@ app = typer.Typer(help="The database: its schema, backups.", no_args_is_help=Tru
 @app.command(epilog="Example: paperround db upgrade")
 def upgrade() -> None:
     """Bring the database's schema up to date. Several at once take turns."""
-    with attach_database(load_settings("db")) as url:
-        schema.upgrade(url)
+    with attach_database(load_settings("db")) as urls:
+        upgrade_database(urls)
     console.print(f"The schema is {schema.expected_revision()}.")
 
 
@@ -31,7 +39,7 @@ def backup(
     file: Annotated[Path, typer.Argument(help="A new file, in PostgreSQL's custom format.")],
 ) -> None:
     """Copy the whole database into a file, while everything runs. The file holds secrets: keep it safe."""
-    with _find_programs() as programs:
+    with _find_programs() as (_, programs):
         size = backups.save_backup(programs, file)
     console.print(
         f"{file} has {size / 1e6:,.1f} MB. `paperround db restore {file}` puts it into an empty database.",
@@ -45,8 +53,9 @@ def restore(
     file: Annotated[Path, typer.Argument(help="What `db backup` wrote, of this release or an older one.")],
 ) -> None:
     """Put a backup into an empty database: all of it, or nothing. Stop Paperround before."""
-    with _find_programs() as programs:
+    with _find_programs() as (urls, programs):
         backups.restore_backup(programs, file)
+        grant_access(urls)
     record_security_event(SecurityEvent.database_restored)
     console.print(f"{file} is restored. `paperround up` starts on it.", markup=False, soft_wrap=True)
 
@@ -79,9 +88,9 @@ async def _rotate_key(settings: Settings, drop_earlier: bool) -> int:
 
 
 @contextmanager
-def _find_programs() -> Iterator[backups.Programs]:
-    """Find PostgreSQL's programs: our own server's, or those on PATH for a server of the operator's."""
+def _find_programs() -> Iterator[tuple[DatabaseUrls, backups.Programs]]:
+    """Find PostgreSQL's programs for the owner: our own server's, or those on PATH for another server."""
     settings = load_settings("db")
-    with attach_database(settings) as url:
+    with attach_database(settings) as urls:
         folder = None if settings.database_url else EmbeddedPostgres(settings.data_dir).programs
-        yield backups.Programs(url, folder)
+        yield urls, backups.Programs(urls.owner, folder)

@@ -17,7 +17,10 @@ app = typer.Typer()
 @app.command(epilog="Example: paperround doctor")
 def doctor(
     database_address: Annotated[
-        bool, typer.Option("--database-address", help="Only the database's address, for pg_dump and psql.")
+        bool,
+        typer.Option(
+            "--database-address", help="Only the database's address as its owner, for pg_dump and psql."
+        ),
     ] = False,
 ) -> None:
     """The settings in force, secrets hidden, and a trial of the disk, database, feeds, clock, encoder, mail.
@@ -26,8 +29,10 @@ def doctor(
     """
     settings = load_settings("doctor")
     if database_address:
-        with attach_database(settings) as url:
-            output.print(url.replace("postgresql+psycopg:", "postgresql:"), markup=False, soft_wrap=True)
+        with attach_database(settings) as urls:
+            output.print(
+                urls.owner.replace("postgresql+psycopg:", "postgresql:"), markup=False, soft_wrap=True
+            )
         return
     for name, value in settings:
         output.print(f"PAPERROUND_{name.upper()} = {value}", markup=False, soft_wrap=True)

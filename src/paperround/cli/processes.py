@@ -17,11 +17,13 @@ from paperround.cli.context import (
     encoder_socket,
     load_settings,
     open_database,
+    plan_process,
     require_usable_network,
 )
 from paperround.cli.up import bound_listeners, require_permitted_ports, web_processes
+from paperround.database_roles import DatabaseUrls
 from paperround.handover import Handover
-from paperround.privileges import Launch, plan_launch
+from paperround.privileges import Launch
 from paperround.settings import Settings
 from paperround.worker import jobs
 
@@ -39,14 +41,14 @@ def web(
     require_usable_network(settings)
     if handover is None and settings.web_processes is not None:
         require_permitted_ports(settings)
-        with attach_database(settings) as url:
-            event_loop.run(_serve_by_several, settings, url, settings.web_processes)
+        with attach_database(settings) as urls:
+            event_loop.run(_serve_by_several, settings, urls, settings.web_processes)
         return
     if _runs_as_root(lifeline):
         require_permitted_ports(settings)
         _run_as_service_account(settings, "web")
-    with attach_database(settings) as url:
-        serve_web(settings, url, Handover.parse(handover) if handover else None)
+    with attach_database(settings) as urls:
+        serve_web(settings, urls.serving, Handover.parse(handover) if handover else None)
 
 
 def serve_web(settings: Settings, url: str, handover: Handover | None = None) -> None:
@@ -58,11 +60,11 @@ def serve_web(settings: Settings, url: str, handover: Handover | None = None) ->
     serve(create_app(settings, url, encoder_socket(settings), counts), settings, handover)
 
 
-async def _serve_by_several(settings: Settings, url: str, count: int) -> None:
+async def _serve_by_several(settings: Settings, urls: DatabaseUrls, count: int) -> None:
     stop = asyncio.Event()
     supervisor.stop_on_signals(stop)
     privileges.prepare_data_folder(settings)
-    with bound_listeners(settings) as listeners, web_processes(settings, url, listeners, count) as web:
+    with bound_listeners(settings) as listeners, web_processes(settings, urls, listeners, count) as web:
         supervisor.reload_on_hangup(web.reload, stop)
         await web.run(stop)
 
@@ -116,7 +118,7 @@ def encoder(
             privileges.require_unprivileged_port(port, "--port")
         given = {"--host": host, "--port": port if host else None, "--socket": socket}
         options = [f"{name}={value}" for name, value in given.items() if value is not None]
-        _run_as_service_account(settings, "encoder", *options, needs_database=False)
+        _run_as_service_account(settings, "encoder", *options)
     from paperround.embeddings import encoder as process  # imports torch
 
     if host:
@@ -130,17 +132,15 @@ def _runs_as_root(lifeline: bool) -> bool:
     return not lifeline and privileges.find_service_account() is not None
 
 
-def _run_as_service_account(settings: Settings, *arguments: str, needs_database: bool = True) -> NoReturn:
+def _run_as_service_account(settings: Settings, *arguments: str) -> NoReturn:
     """Run a command as the service account until it ends or we are told to stop, and exit with its code.
 
     The embedded database, which is root's to start and to stop, is used on its behalf.
     """
     with ExitStack() as stack:
-        if needs_database:
-            url = stack.enter_context(attach_database(settings))
-            launch = plan_launch(settings, arguments, database_url=url)
-        else:
-            launch = plan_launch(settings, arguments)
+        needs_database = arguments[0] != "encoder"
+        urls = stack.enter_context(attach_database(settings)) if needs_database else None
+        launch = plan_process(settings, urls, *arguments)
         privileges.prepare_data_folder(settings)
         code = event_loop.run(_run_to_the_end, launch, arguments[0])
     raise SystemExit(code if code >= 0 else 128 - code)

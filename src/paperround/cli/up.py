@@ -18,11 +18,20 @@ from typing import Final
 
 import typer
 
-from paperround import event_loop, privileges, schema, supervisor
-from paperround.cli.context import CommandNotPossible, console, load_settings, require_usable_network
+from paperround import event_loop, privileges, supervisor
+from paperround.cli.context import (
+    CommandNotPossible,
+    console,
+    find_database,
+    load_settings,
+    plan_process,
+    require_usable_network,
+    upgrade_database,
+)
 from paperround.cli.mail import make_outbox_link
 from paperround.cli.status import describe_first_reading
 from paperround.database import Database, DatabaseUnavailable
+from paperround.database_roles import DatabaseUrls
 from paperround.errors import PaperroundError
 from paperround.failures import is_out_of_room
 from paperround.handover import bound_sockets
@@ -30,7 +39,7 @@ from paperround.metrics import MULTIPLE_PROCESSES_FOLDER
 from paperround.postgres import EmbeddedPostgres
 from paperround.postgres.folders import make_folder, must_be_ours
 from paperround.private_files import Purpose, open_private_file
-from paperround.privileges import Launch, plan_launch
+from paperround.privileges import Launch
 from paperround.resources import usable_cores
 from paperround.settings import Settings
 from paperround.web_processes import WebProcesses
@@ -55,12 +64,14 @@ def up() -> None:
 
 
 def _run(settings: Settings, listeners: Sequence[socket.socket]) -> None:
-    if settings.database_url:
-        event_loop.run(_supervise, settings, settings.database_url.get_secret_value(), None, listeners)
+    urls = find_database(settings)
+    if urls:
+        event_loop.run(_supervise, settings, urls, None, listeners)
         return
     server = EmbeddedPostgres(settings.data_dir)
     try:
-        event_loop.run(_supervise, settings, server.url, server, listeners)
+        urls = DatabaseUrls(server.serving_url, server.owner_url)
+        event_loop.run(_supervise, settings, urls, server, listeners)
     finally:
         server.stop()
 
@@ -83,7 +94,10 @@ def reload() -> None:
 
 
 async def _supervise(
-    settings: Settings, url: str, server: EmbeddedPostgres | None, listeners: Sequence[socket.socket]
+    settings: Settings,
+    urls: DatabaseUrls,
+    server: EmbeddedPostgres | None,
+    listeners: Sequence[socket.socket],
 ) -> None:
     """Start the database, bring its schema up to date, and run the processes until Ctrl-C or SIGTERM.
 
@@ -95,14 +109,14 @@ async def _supervise(
     def prepare() -> None:
         if server is not None:
             server.start()
-        schema.upgrade(url)
+        upgrade_database(urls)
 
     problem = "the database can't be used"
     if not await supervisor.persist(problem, prepare, stop, is_passing=_may_pass):
         return
     privileges.prepare_data_folder(settings)
     names = [name for name in CHILDREN if name != "encoder" or not settings.encoder_url]
-    with web_processes(settings, url, listeners, settings.web_processes or usable_cores()) as web:
+    with web_processes(settings, urls, listeners, settings.web_processes or usable_cores()) as web:
         supervisor.reload_on_hangup(web.reload, stop)
         async with asyncio.TaskGroup() as group:
 
@@ -112,16 +126,16 @@ async def _supervise(
             keep("web", partial(web.run, stop))
             if server is not None:
                 keep("postgres", partial(supervisor.keep_postgres, server, stop))
-            keep("announcement", partial(_announce, settings, url, web.are_served, stop))
+            keep("announcement", partial(_announce, settings, urls.serving, web.are_served, stop))
             await _wait_for_event(web.are_served, stop, WEB_HEAD_START)
             for name in names:
-                launch = plan_launch(settings, [name], database_url=url)
+                launch = plan_process(settings, urls, name)
                 keep(name, partial(supervisor.keep_running, name, launch, stop))
 
 
 @contextmanager
 def web_processes(
-    settings: Settings, url: str, listeners: Sequence[socket.socket], count: int
+    settings: Settings, urls: DatabaseUrls, listeners: Sequence[socket.socket], count: int
 ) -> Iterator[WebProcesses]:
     """Give what runs `count` web processes. Their metrics are counted in one folder, so that they add up."""
     with ExitStack() as stack:
@@ -132,7 +146,7 @@ def web_processes(
             environment[MULTIPLE_PROCESSES_FOLDER] = folder
 
         def plan(arguments: Sequence[str]) -> Launch:
-            launch = plan_launch(settings, arguments, database_url=url)
+            launch = plan_process(settings, urls, *arguments)
             return replace(launch, environment={**launch.environment, **environment})
 
         yield WebProcesses(plan, listeners, count)

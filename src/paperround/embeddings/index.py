@@ -77,9 +77,9 @@ async def drop(database: Database, model_id: int) -> None:
 
 @asynccontextmanager
 async def _connect(database: Database) -> AsyncIterator[Connection]:
-    """A separate connection outside any transaction. Locks and settings end with it."""
+    """A separate connection of the owner's outside any transaction. Locks and settings end with it."""
     async with await psycopg.AsyncConnection.connect(
-        build_conninfo(database.url), autocommit=True
+        build_conninfo(database.owner_url), autocommit=True
     ) as connection:
         yield connection
 

@@ -6,15 +6,17 @@ import os
 import pwd
 import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from paperround.postgres.account import Account
 from paperround.postgres.errors import PostgresError
 from paperround.postgres.folders import sync
+from paperround.postgres.roles import OWNER, SERVING, SUPERUSER
 from paperround.resources import usable_memory
 
-ROLE = "paperround"
+IDENT_MAP = "paperround"
 PORT = 5432  # names the socket; nothing listens on TCP
 
 SETTINGS = f"""\
@@ -96,7 +98,7 @@ class Cluster:
         said = ""
         for locale in _locales(major):
             ok, said = self.account.run(
-                programs / "initdb", "-D", fresh, "-U", ROLE, "--auth=peer", "--encoding=UTF8", *locale
+                programs / "initdb", "-D", fresh, "-U", SUPERUSER, "--auth=peer", "--encoding=UTF8", *locale
             )
             if ok:
                 return
@@ -107,17 +109,40 @@ class Cluster:
 
         They lie in `home`, which is ours: in `folder` a link could lead root to another file.
         """
-        hba, ident = self.home / "pg_hba.conf", self.home / "pg_ident.conf"
-        us = pwd.getpwuid(os.geteuid()).pw_name
-        _write(hba, f"local all {ROLE} peer map={ROLE}\n")
-        _write(ident, "".join(f"{ROLE} {_listed(name)} {ROLE}\n" for name in sorted({us, self.account.name})))
+        self.write_access()
         _write(
             self.settings,
             f"{SETTINGS}shared_buffers = '{buffers(usable_memory())}MB'\n"
             f"{shared_memory_settings(SHARED_MEMORY)}"
             f"unix_socket_directories = {_quoted(_listed(str(socket)))}\n"
-            f"hba_file = {_quoted(str(hba))}\nident_file = {_quoted(str(ident))}\n",
+            f"hba_file = {_quoted(str(self._hba))}\nident_file = {_quoted(str(self._ident))}\n",
         )
+
+    @property
+    def _hba(self) -> Path:
+        return self.home / "pg_hba.conf"
+
+    @property
+    def _ident(self) -> Path:
+        return self.home / "pg_ident.conf"
+
+    def write_access(self) -> bool:
+        """Write which users may be which roles. Returns whether that has changed.
+
+        We may be each of them. Our processes, which root runs as the account, need not be the superuser.
+        """
+        us = pwd.getpwuid(os.geteuid()).pw_name
+        allowed = [(us, SUPERUSER)] + [
+            (user, role) for user in {us, self.account.name} for role in (OWNER, SERVING)
+        ]
+        changed = [
+            _write(self._hba, f"local all {SUPERUSER},{OWNER},{SERVING} peer map={IDENT_MAP}\n"),
+            _write(
+                self._ident,
+                "".join(f"{IDENT_MAP} {_listed(user)} {role}\n" for user, role in sorted(allowed)),
+            ),
+        ]
+        return any(changed)
 
 
 def buffers(memory: int) -> int:
@@ -157,9 +182,13 @@ def _listed(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 
-def _write(file: Path, text: str) -> None:
-    """Replace the file in one step, readable for the server's user."""
+def _write(file: Path, text: str) -> bool:
+    """Replace the file in one step, readable for the server's user. Returns whether that changed it."""
+    with suppress(FileNotFoundError):
+        if file.read_text(encoding="utf-8") == text:
+            return False
     fresh = file.with_suffix(".new")
     fresh.write_text(text, encoding="utf-8")
     fresh.chmod(0o644)
     fresh.replace(file)
+    return True

@@ -20,10 +20,11 @@ from sqlalchemy import URL
 
 from paperround.postgres.account import server_account
 from paperround.postgres.binaries import installed
-from paperround.postgres.cluster import PORT, ROLE, Cluster
+from paperround.postgres.cluster import PORT, Cluster
 from paperround.postgres.errors import PostgresError
 from paperround.postgres.folders import make_folder, must_be_ours, socket_folder, socket_path
-from paperround.postgres.server import DATABASE, Server
+from paperround.postgres.roles import DATABASE, OWNER, SERVING, SUPERUSER
+from paperround.postgres.server import Server
 from paperround.private_files import Purpose, open_private_file
 
 # Reads a word from whoever started it. When that one dies without a word, the server is told to stop.
@@ -44,12 +45,29 @@ class EmbeddedPostgres:
         self._watcher: subprocess.Popen[bytes] | None = None
 
     @property
-    def url(self) -> str:
-        """The address of our database for SQLAlchemy. Without `+psycopg` it is one for libpq."""
+    def serving_url(self) -> str:
+        """The address of our database for SQLAlchemy, as the role that may read and write rows.
+
+        Without `+psycopg` it is one for libpq.
+        """
+        return self._build_url(SERVING)
+
+    @property
+    def owner_url(self) -> str:
+        """The same as the role that owns the schema."""
+        return self._build_url(OWNER)
+
+    @property
+    def superuser_url(self) -> str:
+        """The same as the server's superuser, for what only an operator does."""
+        return self._build_url(SUPERUSER)
+
+    def _build_url(self, role: str) -> str:
         # The port is said because PGPORT would change it.
         query = {"host": str(socket_path(self._home)), "port": str(PORT)}
-        address = URL.create("postgresql+psycopg", username=ROLE, database=DATABASE, query=query)
-        return address.render_as_string(hide_password=False)
+        return URL.create(
+            "postgresql+psycopg", username=role, database=DATABASE, query=query
+        ).render_as_string()
 
     @property
     def programs(self) -> Path:

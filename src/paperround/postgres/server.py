@@ -16,14 +16,13 @@ from psycopg import pq
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
 
+from paperround.postgres import roles
 from paperround.postgres.account import Account
 from paperround.postgres.binaries import programs
-from paperround.postgres.cluster import PORT, ROLE, Cluster
+from paperround.postgres.cluster import PORT, Cluster
 from paperround.postgres.errors import PostgresError
 from paperround.private_files import Purpose, open_private_file
 
-DATABASE = "paperround"
-FIND_DATABASE = "SELECT 1 FROM pg_database WHERE datname = %s"
 # Seconds.
 RECOVERY = 600  # a server that says it is starting up, replaying what a crash left
 SILENCE = 30  # a server that is there and says nothing
@@ -50,7 +49,7 @@ class Server:
     def ping(self) -> pq.Ping:
         """Ping the server. OK means that it accepts connections, REJECT that it is starting or stopping."""
         address = make_conninfo(
-            host=str(self.socket), port=PORT, user=ROLE, dbname="postgres", connect_timeout=5
+            host=str(self.socket), port=PORT, user=roles.SUPERUSER, dbname="postgres", connect_timeout=5
         )
         return pq.Ping(pq.PGconn.ping(address.encode()))
 
@@ -148,23 +147,43 @@ class Server:
         raise self._error(f"PostgreSQL (process {pid}) does not stop", self._log_size() - 2000)
 
     def furnish(self) -> None:
-        """Create our database and its vector extension if they are missing."""
+        """Create the roles, our database and its vector extension if they are missing, and hand them over."""
         mark = self._log_size()
         try:
             with self._connect("postgres") as connection:
-                if not connection.execute(FIND_DATABASE, (DATABASE,)).fetchone():
-                    connection.execute(f"CREATE DATABASE {DATABASE}")
-            with self._connect(DATABASE) as connection:
+                roles.ensure_roles(connection)
+                roles.ensure_database(connection)
+                if self.cluster.write_access():  # by an earlier release, whose server still runs
+                    connection.execute("SELECT pg_reload_conf()")
+                    self._await_access()
+            with self._connect(roles.DATABASE) as connection:
                 connection.execute("SET client_min_messages = warning")
                 connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+                roles.hand_over(connection)
         except psycopg.Error as error:
             raise self._error(
                 f"PostgreSQL runs but our database can't be made or opened ({error})", mark
             ) from error
 
-    def _connect(self, database: str) -> psycopg.Connection[TupleRow]:
+    def _await_access(self) -> None:
+        """Wait until the server has read which roles we may be."""
+        give_up = time.monotonic() + SILENCE
+        while True:
+            try:
+                return self._connect(roles.DATABASE, roles.OWNER).close()
+            except psycopg.OperationalError:
+                if time.monotonic() > give_up:
+                    raise
+            time.sleep(0.05)
+
+    def _connect(self, database: str, role: str = roles.SUPERUSER) -> psycopg.Connection[TupleRow]:
         return psycopg.connect(
-            host=str(self.socket), port=PORT, user=ROLE, dbname=database, connect_timeout=10, autocommit=True
+            host=str(self.socket),
+            port=PORT,
+            user=role,
+            dbname=database,
+            connect_timeout=10,
+            autocommit=True,
         )
 
     def trim_log(self) -> None:

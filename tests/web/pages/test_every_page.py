@@ -168,8 +168,7 @@ async def test_a_fault_of_ours_is_a_page_without_a_traceback_logged_once(
     pages: httpx.AsyncClient, database: Database
 ) -> None:
     await store_listing(database, "2026-03-02", feed_record("2603.00001"))
-    async with database.write_session() as session:
-        await session.execute(text("ALTER TABLE listings RENAME TO gone"))
+    run_sql(database.owner_url, "ALTER TABLE listings RENAME TO gone")
     with capture_logs() as logs:
         answer = await pages.get("/papers")
         told = await pages.get("/api/daily_papers")
