@@ -18,7 +18,7 @@ from paperround.settings import Settings
 
 from support.commands import spare_data_folder
 from support.connections import ConnectionTracker
-from support.databases import new_database, running_server, serving_url
+from support.databases import new_database, running_server
 from support.factories import feed_record, store_listing
 from support.feed_server import FeedServer, running_feed_server
 from support.sites import running_site
@@ -96,8 +96,8 @@ def bare_database_url(server: str) -> Iterator[str]:
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    """The database of `database_url`, as the processes that serve use it."""
-    async with Database(serving_url(database_url), owner_url=database_url, pool_size=8) as database:
+    """The database of `database_url`, as its owner, since tests change tables too."""
+    async with Database(database_url, pool_size=8) as database:
         yield database
 
 

@@ -11,10 +11,11 @@ import pytest
 from paperround.cli import checks
 from paperround.cli.checks import Finding, run_checks
 from paperround.database import utc_now
+from paperround.postgres.roles import SUPERUSER
 from paperround.settings import Settings
 
 from support.commands import run_command
-from support.databases import run_sql
+from support.databases import as_role, run_sql
 from support.encoders import running_inference_server
 from support.factories import feed_record
 from support.feed_server import FeedServer, html_answer
@@ -102,6 +103,14 @@ async def test_links_to_this_machine_are_told_where_readers_come_through_a_proxy
         finding = (await examine(settings, **changes))["links"]
         assert finding.is_good is is_good
         assert is_good or "PAPERROUND_PUBLIC_URL" in finding.sentence
+
+
+async def test_a_role_that_serves_as_a_superuser_is_told(settings: Settings, database_url: str) -> None:
+    superuser = (await examine(settings, database_url=as_role(database_url, SUPERUSER)))["database"]
+    assert superuser.is_good
+    assert "its role is a superuser" in superuser.sentence
+    assert "PAPERROUND_OWNER_DATABASE_URL" in superuser.sentence
+    assert "superuser" not in (await examine(settings))["database"].sentence
 
 
 @pytest.mark.parametrize("hours", [-2, 2])

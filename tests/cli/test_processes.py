@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from paperround.cli.context import plan_process
+from paperround.database_roles import DatabaseUrls
 from paperround.postgres import EmbeddedPostgres
+from paperround.settings import Settings
 
 from support.commands import command_environment, run_command, run_commands
 from support.embedded_postgres import as_root, in_memory, running, scratch
@@ -117,3 +120,27 @@ for name, value in (("PAPERROUND_SITE_NAME", "Papers"), ("PAPERROUND_DATA_DIR", 
     without_folder, with_folder = process.stderr.splitlines()
     assert "Set PAPERROUND_DATA_DIR" in without_folder
     assert "set PAPERROUND_DATABASE_URL" in with_folder
+
+
+def test_each_process_learns_only_the_addresses_of_the_database_that_it_needs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "owner").write_text("postgresql://owner@db/papers")
+    monkeypatch.setenv("PAPERROUND_OWNER_DATABASE_URL_FILE", str(tmp_path / "owner"))
+    monkeypatch.setenv("PAPERROUND_DATABASE_URL", "postgresql://serving@db/papers")
+    urls = DatabaseUrls("postgresql://serving@db/papers", "postgresql://owner@db/papers")
+    learnt = {}
+    for user in {os.geteuid(), 1000}:
+        monkeypatch.setattr(os, "geteuid", lambda user=user: user)
+        for name in ("web", "clock", "worker", "encoder"):
+            environment = plan_process(Settings(), urls, name).environment
+            assert "PAPERROUND_OWNER_DATABASE_URL_FILE" not in environment
+            learnt[name] = [
+                environment.get(f"PAPERROUND_{which}") for which in ("DATABASE_URL", "OWNER_DATABASE_URL")
+            ]
+        assert learnt == {
+            "web": [urls.serving, None],
+            "clock": [urls.serving, None],
+            "worker": [urls.serving, urls.owner],
+            "encoder": [None, None],
+        }
