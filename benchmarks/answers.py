@@ -1,0 +1,293 @@
+"""Requests a second of the pages, lists and feeds, beside bare servers that send the same bytes.
+
+    python benchmarks/answers.py [--seconds 3] [--turns 3]
+
+Ours, and two baselines with the same server and flags: an ASGI application that sends the very same heads and
+bodies from memory, and a FastAPI route that renders a like template from objects in memory. All answer the
+same load (`wrk`, one thread, eight connections) in turns; the median of each counts. The ratio is the figure
+to quote. Papers are invented.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import pickle
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple, cast
+
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment
+
+from paperround import schema
+from paperround.accounts import sessions, sign_in
+from paperround.database import Database, utc_now
+from paperround.papers import catalogue
+from paperround.papers.record import FeedAuthor, FeedOrganization, FeedPaper
+from paperround.postgres import EmbeddedPostgres
+from paperround.settings import Settings
+from paperround.tokens import load_signer
+from paperround.web.app import create_app
+from paperround.web.security import cookies
+from paperround.web.server import serve
+
+PAPERS_A_DAY, DAYS = 40, 5
+ABSTRACT = (
+    "We wait for gradients and they come, sooner or later, with $p < 0.05$ and $\\alpha_{n} \\le 2^{k}$. "
+    "Nobody had asked them to hurry. "
+) * 10
+EDITION = "/papers"
+PAGES = {
+    "edition": EDITION,
+    "trending": "/papers/trending",
+    "paper page": "/papers/2603.00001",
+    "JSON list": "/api/v1/papers?limit=50",
+    "hub list": "/api/daily_papers?limit=50",
+    "Atom": "/feeds/daily.atom",
+}
+WARM_GOAL, COLD_GOAL = 0.7, 0.3
+TEMPLATE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{{ heading }}</title></head>
+<body><header><h1>{{ heading }}</h1><nav><a href="/papers">Daily</a></nav></header>
+<main><ol>
+{% for paper in papers %}
+<li id="paper-{{ paper.id }}"><article>
+  <h2><a href="/papers/{{ paper.id }}">{{ paper.title }}</a></h2>
+  <p>{% for author in paper.authors %}<span>{{ author }}</span>{% if not loop.last %}, {% endif %}{% endfor %}
+  <time datetime="{{ paper.published.isoformat() }}">{{ paper.published.strftime('%d %b') }}</time></p>
+  <details><summary>{{ paper.abstract }}</summary>
+  <p>Keywords: {{ paper.keywords|join(', ') }}</p></details>
+  {% if paper.code %}<a href="{{ paper.code }}">Code</a>{% endif %}
+  </article><form method="post" action="/papers/{{ paper.id }}/upvote">
+  <button>{{ paper.votes }} votes</button></form></li>
+{% endfor %}
+</ol></main></body></html>"""
+
+
+class Load(NamedTuple):
+    """A request, and who serves it: the name of a server."""
+
+    server: str
+    path: str
+    header: str = ""
+
+
+class Figure(NamedTuple):
+    name: str
+    ours: Load
+    baseline: Load
+    goal: float
+
+
+async def fill(url: str) -> str:
+    """Store the papers, and a reader. Returns the reader's cookie."""
+    now, settings = utc_now(), Settings(_env_file=None)
+    authors = tuple(FeedAuthor(name=f"{name} Lindqvist") for name in ("Ada", "Benedikt", "Cyn", "Dee", "Eve"))
+    async with Database(url) as database:
+        for days_ago in range(DAYS):
+            papers = [
+                FeedPaper(
+                    id=f"2603.{1 + days_ago * PAPERS_A_DAY + n:05}",
+                    title=f"Patient Gradients, Part {n}: On $\\alpha$-Waiting in Large Models",
+                    abstract=ABSTRACT,
+                    published_at=now - timedelta(days=days_ago + 1),
+                    upvotes=n,
+                    authors=authors,
+                    organization=FeedOrganization(name=f"lab{n % 9}", full_name=f"Lab {n % 9}"),
+                    ai_keywords=("waiting", "gradients", "large models"),
+                    github_url=f"https://github.com/lab/{n}",
+                )
+                for n in range(PAPERS_A_DAY)
+            ]
+            async with database.write_session() as session:
+                await catalogue.store_papers(
+                    session,
+                    papers,
+                    feed="huggingface",
+                    day=(now - timedelta(days=days_ago)).date(),
+                    seen_at=now,
+                    half_life=timedelta(days=1),
+                )
+        signer = await load_signer(database, settings)
+        async with database.write_session() as session:
+            reader = await sign_in.get_or_create_reader(session, "ada@example.org", now=now)
+            token = await sessions.begin_session(session, reader, agent="wrk", now=now)
+    return f"Cookie: {cookies.cookie_name(settings)}={signer.sign(cookies.PURPOSE, token)}"
+
+
+def serve_site(url: str, port: int, megabytes: int) -> None:
+    settings = Settings(_env_file=None, port=port, cache_megabytes=megabytes, search_rate=0)
+    serve(create_app(settings, url), settings)
+
+
+def serve_bytes(file: Path, port: int) -> None:
+    """Send what was sent before. An address with `known` in it is answered with 304."""
+    answers: dict[str, tuple[int, list[tuple[bytes, bytes]], bytes]] = pickle.loads(file.read_bytes())
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            while True:
+                kind = (await receive())["type"]
+                await send({"type": f"{kind}.complete"})
+                if kind == "lifespan.shutdown":
+                    return
+        status, headers, body = answers[scope["path"]]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    serve(cast(FastAPI, app), Settings(_env_file=None, port=port))
+
+
+def serve_template(port: int) -> None:
+    """Render as many papers as an edition shows, with texts of the same length."""
+    template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(TEMPLATE)
+    papers = [
+        SimpleNamespace(
+            id=f"2603.{n:05}",
+            title=f"Patient Gradients, Part {n}: On α-Waiting in Large Models",
+            authors=["Ada Lindqvist", "Benedikt Åström", "Cyn Doe", "Dee Roe", "Eve Poe"],
+            abstract=ABSTRACT,
+            published=datetime(2026, 3, 1, tzinfo=UTC),
+            keywords=["waiting", "gradients", "large models"],
+            code=f"https://github.com/lab/{n}",
+            votes=n,
+        )
+        for n in range(30)
+    ]
+    app = FastAPI()
+
+    @app.get(EDITION)
+    async def show() -> HTMLResponse:
+        return HTMLResponse(template.render(papers=papers, heading="Monday, 2 March"))
+
+    serve(app, Settings(_env_file=None, port=port))
+
+
+@contextmanager
+def running(*arguments: str | Path) -> Iterator[str]:
+    """Run a server in a process of its own. Yields its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen([sys.executable, __file__, "serve", *map(str, arguments), "--port", str(port)])
+    try:
+        for _ in range(600):
+            with socket.socket() as trial:
+                if trial.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def record(site: str, file: Path) -> str:
+    """Keep what the site answers, for the bare application. Returns the edition's ETag."""
+    answers: dict[str, tuple[int, list[tuple[bytes, bytes]], bytes]] = {}
+    for path in PAGES.values():
+        with urllib.request.urlopen(f"{site}{path}") as answer:
+            heads = [(n.lower().encode(), v.encode()) for n, v in answer.getheaders() if n.lower() != "date"]
+            answers[path.partition("?")[0]] = (200, heads, answer.read())
+    _, heads, _ = answers[EDITION]
+    small = [pair for pair in heads if pair[0] not in (b"content-type", b"content-length")]
+    answers["/known"] = (304, small, b"")
+    file.write_bytes(pickle.dumps(answers))
+    return dict(heads)[b"etag"].decode()
+
+
+def measure(address: str, load: Load, seconds: float) -> float:
+    """Return the requests a second that were answered. Errors end the benchmark."""
+    command = ["wrk", "-t1", "-c8", f"-d{seconds:g}s", *(["-H", load.header] if load.header else [])]
+    said = subprocess.run([*command, f"{address}{load.path}"], capture_output=True, text=True, check=True)
+    if "Non-2xx" in said.stdout and "304" not in load.header and "known" not in load.path:
+        raise SystemExit(f"{load.path} failed:\n{said.stdout}")
+    found = re.search(r"Requests/sec:\s+([\d.]+)", said.stdout)
+    return float(found[1]) if found else 0.0
+
+
+def list_figures(etag: str, cookie: str) -> Sequence[Figure]:
+    warm = [
+        Figure(f"{name}, warm", Load("site", path), Load("bytes", path), WARM_GOAL)
+        for name, path in PAGES.items()
+    ]
+    known = f"If-None-Match: {etag}"
+    template = Load("template", EDITION)
+    return [
+        *warm,
+        Figure("304", Load("site", EDITION, known), Load("bytes", "/known"), WARM_GOAL),
+        Figure("edition, first after a change", Load("cold", EDITION), template, COLD_GOAL),
+        Figure("edition, signed in", Load("site", EDITION, cookie), template, COLD_GOAL),
+        *(
+            Figure(f"{name}, first after a change", Load("cold", PAGES[name]), template, COLD_GOAL)
+            for name in ("trending", "paper page", "JSON list", "hub list", "Atom")
+        ),
+    ]
+
+
+def run(seconds: float, turns: int) -> None:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        Path(folder).chmod(0o755)  # as root, PostgreSQL runs as another user
+        url = stack.enter_context(EmbeddedPostgres(Path(folder) / "data").attached()).url
+        schema.upgrade(url)
+        cookie = asyncio.run(fill(url))
+        site = stack.enter_context(running("site", url, "32"))
+        file = Path(folder) / "answers"
+        etag = record(site, file)
+        addresses = {
+            "site": site,
+            "cold": stack.enter_context(running("site", url, "0")),
+            "bytes": stack.enter_context(running("bytes", file)),
+            "template": stack.enter_context(running("template")),
+        }
+        print(f"{'figure':<38}{'ours/s':>9}{'baseline/s':>12}{'ratio':>8}{'goal':>8}")
+        for figure in list_figures(etag, cookie):
+            rates: dict[Load, list[float]] = {figure.ours: [], figure.baseline: []}
+            for _ in range(turns):
+                for load, measured in rates.items():
+                    measured.append(measure(addresses[load.server], load, seconds))
+            ours, baseline = (statistics.median(measured) for measured in rates.values())
+            ratio = ours / baseline
+            verdict = "ok" if ratio >= figure.goal else "missed"
+            print(
+                f"{figure.name:<38}{ours:9.0f}{baseline:12.0f}{ratio:8.2f}  ≥ {figure.goal:.2f}  {verdict}",
+                flush=True,
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("arguments", nargs="*", help=argparse.SUPPRESS)
+    parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--seconds", type=float, default=3, help="of each measurement")
+    parser.add_argument("--turns", type=int, default=3, help="that ours and the baseline take")
+    given = parser.parse_args()
+    match given.arguments:
+        case ["serve", "site", url, megabytes]:
+            serve_site(url, given.port, int(megabytes))
+        case ["serve", "bytes", file]:
+            serve_bytes(Path(file), given.port)
+        case ["serve", "template"]:
+            serve_template(given.port)
+        case _:
+            if not shutil.which("wrk"):
+                raise SystemExit("This needs wrk, which Debian has as a package.")
+            run(given.seconds, given.turns)
+
+
+if __name__ == "__main__":
+    main()
