@@ -69,6 +69,7 @@ from paperround.web.security.request_ids import RequestIds
 from paperround.web.syndication import citations, lists, sitemap
 from paperround.web.syndication import topics as syndication_topics
 from paperround.web.views import presenters
+from paperround.web.views.article_writer import article_writer
 
 # A page takes milliseconds. What takes longer than this is refused, so that it keeps nobody else waiting.
 STATEMENT_TIMEOUT: Final = timedelta(seconds=10)
@@ -192,6 +193,7 @@ def templates() -> Environment:
         short_day=presenters.format_short_day,
         account_name=presenters.find_account_name,
         search_address=presenters.search_address,
+        article=article_writer(environment),
         doi_address=doi.doi_url,
         public_links=list_public_links,
         utc=lambda moment: f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from markupsafe import Markup
@@ -51,6 +52,11 @@ def measure_paragraphs(paragraphs: Sequence[Markup]) -> int:
 
 def shorten_paragraphs(paragraphs: Sequence[Markup], max_bytes: int) -> list[Markup]:
     """Cut paragraphs to a size together. Those beyond it are left out."""
+    return [*_shorten_paragraphs(tuple(paragraphs), max_bytes)]
+
+
+@lru_cache(maxsize=500)
+def _shorten_paragraphs(paragraphs: tuple[Markup, ...], max_bytes: int) -> tuple[Markup, ...]:
     kept: list[Markup] = []
     left = max_bytes
     for paragraph in paragraphs:
@@ -58,7 +64,7 @@ def shorten_paragraphs(paragraphs: Sequence[Markup], max_bytes: int) -> list[Mar
             break
         kept.append(shorten_html(paragraph, left - PARAGRAPH_MARKUP))
         left -= measure(paragraph) + PARAGRAPH_MARKUP
-    return kept
+    return tuple(kept)
 
 
 def share_room(sizes: Sequence[int], room: int) -> int:

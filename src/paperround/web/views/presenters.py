@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
 from markupsafe import Markup, escape
 
 from paperround.papers.period import EditionPeriod, Period
-from paperround.papers.readings import read_abstract, read_title
 from paperround.papers.tables import Organization, Paper
 from paperround.papers.vote_history import VoteHistory
 from paperround.text.links import normalise_http_url
-from paperround.text.markup import write_html, write_html_paragraphs
 from paperround.text.reading import FormulaBudget, page_budget
+from paperround.web.views.card_texts import write_card_texts
 from paperround.web.views.charts import build_sparkline
 from paperround.web.views.page_size import (
     measure,
@@ -39,9 +39,12 @@ MAX_KEYWORD: Final = 100  # characters
 MAX_KEYWORDS: Final = 20
 MIN_ABSTRACT: Final = 200
 MAX_ABSTRACT: Final = 30_000  # of a paper's own page
+BRIEF_LENGTH: Final = 140  # characters
+MAX_REMEMBERED: Final = 2_000  # results of a function for the same argument
 MAX_SEARCH_LENGTH: Final = 480  # characters, within what a search reads
 
 
+@lru_cache(maxsize=MAX_REMEMBERED)
 def format_short_day(day: date, *, today: date) -> str:
     """Format a day as `22 Nov`, with the year unless it is this year."""
     return f"{day.day} {day:%b}" if day.year == today.year else f"{day.day} {day:%b} {day.year}"
@@ -183,6 +186,16 @@ class PaperCard:
     withdrawn: bool = False
     is_shortened: bool = False
 
+    @property
+    def is_brief(self) -> bool:
+        """Whether the abstract is a line or two, which need not open."""
+        return len(self.paragraphs) == 1 and _is_brief(self.paragraphs[0])
+
+
+@lru_cache(maxsize=MAX_REMEMBERED)
+def _is_brief(paragraph: Markup) -> bool:
+    return len(paragraph.striptags()) < BRIEF_LENGTH
+
 
 def fold_authors(authors: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
     """Split authors into those shown at once and those that open in place. A handful more are not folded."""
@@ -198,21 +211,21 @@ def build_paper_card(
     by_people: bool = False,
     movement: VoteHistory | None = None,
     budget: FormulaBudget | None = None,
-    mark_words: Callable[[Markup], Markup] = Markup,
+    mark_words: Callable[[Markup], Markup] | None = None,
 ) -> PaperCard:
     """Build a card. `by_people` names the authors even where an organization would stand for them.
 
     Formulas are rendered as far as the page's `budget` goes. `mark_words` marks words in title and abstract.
     """
-    authors = paper.author_names
+    authors, texts = paper.author_names, write_card_texts(paper, budget)
     group = None if by_people else paper.organization
     who, others = _write_byline(group, authors)
     published = paper.published_at.astimezone(UTC).date()
     return PaperCard(
         id=paper.id,
         url=f"/papers/{paper.id}",
-        title=shorten_html(mark_words(write_html(read_title(paper, budget))), MAX_TITLE),
-        paragraphs=[*map(mark_words, write_html_paragraphs(read_abstract(paper, budget)))],
+        title=shorten_html(mark_words(texts.title) if mark_words else texts.title, MAX_TITLE),
+        paragraphs=[*map(mark_words, texts.paragraphs)] if mark_words else [*texts.paragraphs],
         who=shorten_text(who, MAX_NAME),
         who_url=organization_address(group.name) if group else None,
         others=others,
@@ -224,7 +237,7 @@ def build_paper_card(
         votes=paper.votes,
         comments=format_plural(paper.comments, "comment") if paper.comments else None,
         code_url=_keep_short(paper.github_url),
-        stars=(paper.github_stars or None) if normalise_http_url(paper.github_url) else None,
+        stars=(paper.github_stars or None) if _is_link(paper.github_url) else None,
         project_url=_keep_short(paper.project_url),
         keywords=list_keywords(paper)[:KEYWORDS],
         today=movement.today if movement else 0,
@@ -250,7 +263,7 @@ def build_paper_cards(
     today: date,
     moved: Mapping[str, VoteHistory] | None = None,
     by_people: bool = False,
-    mark_words: Callable[[Markup], Markup] = Markup,
+    mark_words: Callable[[Markup], Markup] | None = None,
     room: int = CARDS_ROOM,
 ) -> list[PaperCard]:
     """Build the cards of a page. Together they take `room` bytes, for which the longest abstracts are cut."""
@@ -284,15 +297,25 @@ def shorten_abstract(card: PaperCard, max_bytes: int) -> PaperCard:
 
 
 def _measure_all_but_abstract(card: PaperCard) -> int:
-    texts = (card.who, card.who_url, card.others, card.people, card.code_url, card.project_url, card.line)
-    escaped = (escape(text or "") for text in (*texts, *card.keywords))
-    return CARD_MARKUP + measure(card.title) + sum(map(measure, escaped))
+    texts = (card.who, card.who_url, card.others, card.people, card.code_url, card.project_url)
+    return CARD_MARKUP + measure(card.title) + len(card.line or "") + _measure_escaped(*texts, *card.keywords)
 
 
+@lru_cache(maxsize=MAX_REMEMBERED)
+def _measure_escaped(*texts: str | None) -> int:
+    return sum(measure(escape(text)) for text in texts if text)
+
+
+@lru_cache(maxsize=MAX_REMEMBERED)
 def _keep_short(url: str | None) -> str | None:
     """Keep a link to a public host for a card. A longer one stands on the paper's own page."""
     url = normalise_http_url(url)
     return url if url and len(url) <= MAX_LINK else None
+
+
+@lru_cache(maxsize=MAX_REMEMBERED)
+def _is_link(url: str | None) -> bool:
+    return normalise_http_url(url) is not None
 
 
 def explain_trending(entry: PaperCard) -> str:
