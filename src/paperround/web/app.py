@@ -7,10 +7,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fastapi import Depends, FastAPI
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.types import Receive, Scope, Send
 
 from paperround import __version__, schema, shared_counts, traces
 from paperround.database import Database
@@ -26,7 +27,8 @@ from paperround.text.links import list_public_links
 from paperround.text.markup import render_html
 from paperround.tokens import load_signer
 from paperround.web import errors, metrics
-from paperround.web.answers.layer import Answers, open_cache
+from paperround.web.answers.cache import open_cache
+from paperround.web.answers.layer import Answers
 from paperround.web.api import feeds, me, papers, search, subscriptions
 from paperround.web.api import topics as topics_api
 from paperround.web.assets import Assets, fingerprint
@@ -119,6 +121,18 @@ async def _load_query_prefix(database: Database, model: str) -> str:
         return (await load_prefixes(session, model)).query
 
 
+class Site(FastAPI):
+    """The application. What is kept is answered before FastAPI does anything."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._answers = Answers(super().__call__)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = self
+        await self._answers(scope, receive, send)
+
+
 def create_app(
     settings: Settings,
     database_url: str,
@@ -133,7 +147,7 @@ def create_app(
     are those that it shares with other web processes of the machine, if there are any. What the app knows of
     the catalogue's version is at most `max_version_age` old.
     """
-    app = FastAPI(
+    app = Site(
         title=f"{settings.site_name} API",
         version=__version__,
         description="The day's research papers: lists, trending, what is like what, and how numbers moved.",
@@ -169,7 +183,6 @@ def create_app(
         HeadAsGet,
         SecurityHeaders,
         RequestIds,
-        Answers,
     ):
         app.add_middleware(middleware)
     return app
@@ -194,6 +207,7 @@ def templates() -> Environment:
         account_name=presenters.find_account_name,
         search_address=presenters.search_address,
         article=article_writer(environment),
+        brief=presenters.is_brief,
         doi_address=doi.doi_url,
         public_links=list_public_links,
         utc=lambda moment: f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC",

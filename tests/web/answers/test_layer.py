@@ -15,7 +15,8 @@ from fastapi.dependencies.models import Dependant
 from paperround.database import Database, utc_now
 from paperround.papers.versions import MAX_AGE, Version
 from paperround.settings import Settings
-from paperround.web.answers.layer import LIFE, AnswerCache, Answers
+from paperround.web.answers.cache import AnswerCache
+from paperround.web.answers.layer import LIFE, Answers
 from paperround.web.answers.request import PARAMETERS, PATHS
 
 from support.factories import feed_record, store_listing
@@ -205,6 +206,7 @@ class Site:
         self._headers = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
         settings = Settings(_env_file=None, cache_megabytes=1)
         self.cache = AnswerCache(settings, self.watch)  # type: ignore[arg-type]
+        self.cache.learn_host(b"localhost")
         self._state = SimpleNamespace(answers=self.cache, settings=settings)
         transport = httpx.ASGITransport(self._with_state)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://localhost")
@@ -255,7 +257,7 @@ async def test_a_change_during_a_rendering_makes_whoever_comes_later_wait_for_an
 
 async def test_an_answer_lasts_a_minute_or_until_the_catalogue_changes(monkeypatch: Any) -> None:
     now, site = 1000.0, Site()
-    monkeypatch.setattr("paperround.web.answers.layer.time.monotonic", lambda: now)
+    monkeypatch.setattr("paperround.web.answers.layer.time.monotonic", lambda: now)  # and the cache's
     monkeypatch.setattr("paperround.web.answers.layer.utc_now", lambda: utc_now().replace(hour=12))
     assert [await site.get(), await site.get()] == [1, 1]
     now += LIFE

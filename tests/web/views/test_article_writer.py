@@ -20,7 +20,7 @@ DIFFERENT: dict[type, Any] = {
     Markup: Markup("another"),
     int: 7,
     bool: True,
-    list: ["another"],
+    list: [Markup("another")],
 }
 
 

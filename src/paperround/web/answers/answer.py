@@ -7,8 +7,10 @@ import hashlib
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from prometheus_client import Histogram
 from starlette.types import Message
 
+from paperround import metrics
 from paperround.papers.versions import Version
 from paperround.text.http_date import parse_http_date
 from paperround.web.answers.request import ClientRequest
@@ -59,6 +61,7 @@ class Answer:
         self._shared = shared
         self._plain = Reply(200, [*shared, _length(body)], body)
         self._packed: Reply | None = None
+        self._durations: dict[tuple[str, int], Histogram] = {}
 
     def __len__(self) -> int:
         """The bytes that it takes, with the compressed body whether it is made yet or not."""
@@ -72,6 +75,14 @@ class Answer:
         if b"accept-encoding" in headers and len(self._plain.body) >= MIN_COMPRESSED_SIZE:
             return self._pack() if client.accepts_gzip else self._plain
         return self._plain
+
+    def measure(self, method: str, status: int) -> Histogram:
+        """Return the metric of its durations, without looking for it each time."""
+        known = self._durations.get((method, status))
+        if known is None:
+            known = metrics.HTTP_DURATION.labels(method, self.route, str(status))
+            self._durations[method, status] = known
+        return known
 
     def _is_known(self, etags: bytes | None, since: bytes | None) -> bool:
         return is_known(

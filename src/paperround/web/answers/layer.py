@@ -16,96 +16,27 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import timedelta
 from typing import Final
+from urllib.parse import urlsplit
 
-from cachetools import LRUCache
 from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from paperround import metrics
 from paperround.database import utc_now
-from paperround.papers.versions import Version, VersionWatch, watching
-from paperround.settings import Settings
+from paperround.papers.versions import Version
 from paperround.web.answers.answer import Answer, Recording, Reply
-from paperround.web.answers.request import AnswerRequest, ClientRequest, build_scope, read_request
+from paperround.web.answers.cache import AnswerCache
+from paperround.web.answers.request import ClientRequest, build_scope, read_request
 from paperround.web.dependencies import TooMany
 from paperround.web.instrumentation import find_route
 from paperround.web.security.costs import COSTLY, count_costly_request
-from paperround.web.security.hosts import is_allowed_host
 from paperround.web.security.request_ids import HEADER, make_request_id
 
 LIFE: Final = 60.0  # seconds
 LIVES: Final = {"/status": 1.0}  # it also shows what no version counts: jobs, digests, subscriptions
-MAX_BYTES: Final = 2_000_000  # of one answer
-QUERY_SHARE: Final = 4  # a fourth of the room is for addresses with parameters, which anybody can make up
 MAX_WAITS: Final = 2  # for others' renderings; then a request is rendered by itself
 REQUEST_ID: Final = HEADER.lower().encode()
-
-MAX_HOSTS: Final = 100
 PROVISIONAL: Final = "is_provisional"  # set in a request's state: the answer would be better in a moment
-
-
-class AnswerCache:
-    """The answers that a process keeps. Those used longest ago make room for new ones."""
-
-    def __init__(self, settings: Settings, watch: VersionWatch | None) -> None:
-        """Make room for `size` bytes. Without a watch nothing is kept."""
-        self.site = settings
-        size = settings.cache_megabytes * 1_000_000
-        self._plain: LRUCache[AnswerRequest, Answer] = LRUCache(size - size // QUERY_SHARE, getsizeof=len)
-        self._queries: LRUCache[AnswerRequest, Answer] = LRUCache(size // QUERY_SHARE, getsizeof=len)
-        self._watch = watch
-        self._hosts: set[bytes] = set()  # names of this site that were asked for
-        self.renderings: dict[tuple[AnswerRequest, Version], asyncio.Future[None]] = {}
-
-    @property
-    def size(self) -> int:
-        """The bytes that are kept."""
-        return int(self._plain.currsize + self._queries.currsize)
-
-    def answers_to(self, host: bytes) -> bool:
-        """Tell whether `host` is a name of this site."""
-        if host in self._hosts:
-            return True
-        is_ours = is_allowed_host(host.decode("latin-1"), self.site)
-        if is_ours and len(self._hosts) < MAX_HOSTS:
-            self._hosts.add(host)
-        return is_ours
-
-    async def find_version(self) -> Version | None:
-        """Return the version that a kept answer must have. None: nothing may be kept now."""
-        return (self._watch.recall() or await self._watch.confirm()) if self._watch else None
-
-    def find(self, request: AnswerRequest, version: Version) -> Answer | None:
-        answer = self._share(request).get(request)
-        if answer is None or answer.version != version or answer.expires_at <= time.monotonic():
-            return None
-        return answer
-
-    def keep(self, request: AnswerRequest, answer: Answer) -> None:
-        share = self._share(request)
-        if answer.version is not None and len(answer) <= min(MAX_BYTES, share.maxsize):
-            share[request] = answer
-
-    def clear(self) -> None:
-        self._plain.clear()
-        self._queries.clear()
-
-    def _share(self, request: AnswerRequest) -> LRUCache[AnswerRequest, Answer]:
-        return self._queries if request.query else self._plain
-
-
-@asynccontextmanager
-async def open_cache(settings: Settings, url: str, *, max_age: timedelta) -> AsyncIterator[AnswerCache]:
-    """Open a web process's cache. What it knows of the catalogue's version is at most `max_age` old."""
-    if not settings.cache_megabytes:
-        yield AnswerCache(settings, None)
-        return
-    async with watching(url, max_age=max_age) as watch:
-        yield AnswerCache(settings, watch)
 
 
 class Answers:
@@ -116,13 +47,16 @@ class Answers:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         client = read_request(scope) if scope["type"] == "http" else None
-        if client is None or not scope["app"].state.answers.answers_to(client.host):
+        cache: AnswerCache | None = scope["app"].state.answers if client else None
+        if client is None or cache is None:
             await self.app(scope, receive, send)
             return
-        cache: AnswerCache = scope["app"].state.answers
         began = time.perf_counter()
+        if not cache.knows_host(client.host):
+            await self._introduce_host(client, scope, receive, send, cache)
+            return
         for _ in range(MAX_WAITS):
-            version = await cache.find_version()
+            version = cache.recall_version() or await cache.confirm_version()
             if version is None:
                 break
             answer = cache.find(client.request, version)
@@ -132,8 +66,8 @@ class Answers:
                     return
                 reply = answer.reply_to(client)
                 await _send(scope, send, reply, make_request_id(scope))
-                labels = (scope["method"], answer.route, str(reply.status))
-                metrics.HTTP_DURATION.labels(*labels).observe(time.perf_counter() - began)
+                measured = answer.measure(scope["method"], reply.status)
+                measured.observe(time.perf_counter() - began)
                 return
             rendering = cache.renderings.get((client.request, version))
             if rendering is None:
@@ -141,6 +75,16 @@ class Answers:
                 return
             await asyncio.shield(rendering)
         recording, answer = await self._render(client, scope, cache, None)
+        await _send_rendered(scope, send, client, recording, answer)
+
+    async def _introduce_host(
+        self, client: ClientRequest, scope: Scope, receive: Receive, send: Send, cache: AnswerCache
+    ) -> None:
+        """Let the guard of hosts see a name that nobody used before. It refuses it, or may warn of it."""
+        if not cache.learn_host(client.host):
+            await self.app(scope, receive, send)
+            return
+        recording, answer = await self._render(client, scope, cache, None, host=client.host)
         await _send_rendered(scope, send, client, recording, answer)
 
     async def _render_for_all(
@@ -159,10 +103,19 @@ class Answers:
         await _send_rendered(scope, send, client, recording, answer)
 
     async def _render(
-        self, client: ClientRequest, scope: Scope, cache: AnswerCache, version: Version | None
+        self,
+        client: ClientRequest,
+        scope: Scope,
+        cache: AnswerCache,
+        version: Version | None,
+        host: bytes = b"",
     ) -> tuple[Recording, Answer | None]:
-        """Let the application answer. There is an `Answer` if anybody may get it."""
-        recording, inner = Recording(), build_scope(scope, client.request, cache.site)
+        """Let the application answer. There is an `Answer` if anybody may get it.
+
+        It knows the site by its own name, unless by `host` for an answer that nobody else gets.
+        """
+        name = host or urlsplit(cache.site.address).netloc.encode()
+        recording, inner = Recording(), build_scope(scope, client.request, name)
         expires_at = time.monotonic() + min(LIVES.get(client.request.path, LIFE), _seconds_to_midnight())
         await self.app(inner, _receive_nothing, recording.record)
         if not recording.is_for_everybody:

@@ -8,11 +8,10 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from typing import Final, NamedTuple
-from urllib.parse import quote, unquote_plus, urlsplit
+from urllib.parse import quote, unquote_plus
 
 from starlette.types import Scope
 
-from paperround.settings import Settings
 from paperround.web.negotiation import accepts_gzip, prefers_markdown
 
 # Papers and lists of them, in every form. A `key` or a token opens none of these.
@@ -90,10 +89,10 @@ def _keep_known(query: bytes) -> bytes:
     return b"&".join(p for p in pieces if unquote_plus(p.partition(b"=")[0].decode("latin-1")) in PARAMETERS)
 
 
-def build_scope(scope: Scope, request: AnswerRequest, settings: Settings) -> Scope:
-    """Build the scope that an answer is rendered from. It knows the site by its own name, and no client."""
+def build_scope(scope: Scope, request: AnswerRequest, host: bytes) -> Scope:
+    """Build the scope that an answer is rendered from. It tells nothing that a client said."""
     headers = [
-        (b"host", urlsplit(settings.address).netloc.encode()),
+        (b"host", host),
         (b"accept", b"*/*"),
         *((name, value) for name, value in scope["headers"] if name in TRACED),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import uuid
 from typing import Final
@@ -31,9 +32,10 @@ def choose_request_id(request: Request) -> str:
 
 def make_request_id(scope: Scope) -> bytes:
     """Make the id of a request that no route is asked for."""
-    if any(name == b"x-request-id" for name, _ in scope["headers"]):
-        return choose_request_id(Request(scope)).encode()
-    return uuid.uuid4().hex.encode()
+    for name, _ in scope["headers"]:
+        if name == b"x-request-id":
+            return choose_request_id(Request(scope)).encode()
+    return b"%032x" % random.getrandbits(128)
 
 
 def find_trace_parent(request: Request) -> str | None:

@@ -186,15 +186,10 @@ class PaperCard:
     withdrawn: bool = False
     is_shortened: bool = False
 
-    @property
-    def is_brief(self) -> bool:
-        """Whether the abstract is a line or two, which need not open."""
-        return len(self.paragraphs) == 1 and _is_brief(self.paragraphs[0])
 
-
-@lru_cache(maxsize=MAX_REMEMBERED)
-def _is_brief(paragraph: Markup) -> bool:
-    return len(paragraph.striptags()) < BRIEF_LENGTH
+def is_brief(paragraphs: Sequence[Markup]) -> bool:
+    """Tell whether an abstract is a line or two, which need not open."""
+    return len(paragraphs) == 1 and len(paragraphs[0].striptags()) < BRIEF_LENGTH
 
 
 def fold_authors(authors: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
