@@ -272,7 +272,7 @@ def list_figures(etag: str, cookie: str) -> Sequence[Figure]:
 def run(seconds: int, turns: int, wanted: str) -> None:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         Path(folder).chmod(0o755)  # as root, PostgreSQL runs as another user
-        url = stack.enter_context(EmbeddedPostgres(Path(folder) / "data").attached()).url
+        url = stack.enter_context(EmbeddedPostgres(Path(folder) / "data").attached()).owner_url
         schema.upgrade(url)
         cookie = asyncio.run(fill(url))
         site = stack.enter_context(running("site", url, "32"))
