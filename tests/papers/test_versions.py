@@ -19,11 +19,10 @@ from support.factories import feed_record, store_listing
 NOT_SHOWN = frozenset(
     {
         "address_notices", "alembic_version", "api_keys", "attempts", "catalogue_changes",
-        "catalogue_version", "compatible_code", "deliveries", "measured_catalogues", "ratings", "readers",
-        "records", "removed_papers", "request_rates", "saved_papers", "sender_progress", "senders",
-        "sessions",
-        "sign_in_links", "signing_keys", "submissions", "subscriptions", "topic_days", "topic_directions",
-        "topic_examples", "topics",
+        "catalogue_version", "compatible_code", "deliveries", "judgments", "measured_catalogues", "ratings",
+        "readers", "records", "removed_papers", "request_rates", "saved_papers", "sender_progress", "senders",
+        "sessions", "sign_in_links", "signing_keys", "submissions", "subscriptions", "topic_days",
+        "topic_directions", "topic_examples", "topic_library_entries", "topics",
     }
 )  # fmt: skip
 
