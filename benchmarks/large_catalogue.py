@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import psycopg
 
-from paperround.database import Database, build_conninfo
+from paperround.conninfo import build_conninfo
+from paperround.database import Database
 from paperround.embeddings.client import EncoderClient, Vectors
 from paperround.papers import catalogue
 from paperround.papers.record import FeedAuthor, FeedOrganization, FeedPaper

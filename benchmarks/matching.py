@@ -26,7 +26,8 @@ import structlog
 from large_catalogue import keep, store
 
 from paperround import schema
-from paperround.database import Database, build_conninfo
+from paperround.conninfo import build_conninfo
+from paperround.database import Database
 from paperround.embeddings.client import Vectors
 from paperround.postgres import EmbeddedPostgres
 from paperround.resources import use_one_thread_for_products

@@ -31,7 +31,8 @@ import structlog
 from sqlalchemy import text
 
 from paperround import schema
-from paperround.database import Database, build_conninfo
+from paperround.conninfo import build_conninfo
+from paperround.database import Database
 from paperround.embeddings import bundled_model
 from paperround.embeddings.backfill import backfill_vectors
 from paperround.embeddings.client import ModelInfo, Vectors

@@ -31,7 +31,8 @@ from large_catalogue import keep, seeds, spread, store
 from sqlalchemy import select, text
 
 from paperround import schema
-from paperround.database import Database, build_conninfo
+from paperround.conninfo import build_conninfo
+from paperround.database import Database
 from paperround.embeddings import bundled_model, index
 from paperround.embeddings.client import EncoderClient
 from paperround.embeddings.tables import Embedding

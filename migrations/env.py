@@ -8,7 +8,8 @@ from alembic import context
 from sqlalchemy import Connection, NullPool, create_engine, text
 
 from paperround.database import to_psycopg_url
-from paperround.schema import COMPATIBLE_CODE, MIGRATION_LOCK, load_metadata
+from paperround.schema import MIGRATION_LOCK, load_metadata
+from paperround.schema_state import COMPATIBLE_CODE
 from paperround.settings import Settings
 
 logger = getLogger("paperround.migrations")

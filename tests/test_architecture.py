@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "paperround"
@@ -60,3 +64,31 @@ def test_every_file_that_the_docs_name_is_there() -> None:
     }
     assert named
     assert not {(page, name) for page, name in named if not any(path.endswith(f"/{name}") for path in tree)}
+
+
+# What a process must not load to stay as small as it can be: what each costs is tens of megabytes.
+HEAVY = {
+    "sqlalchemy",
+    "alembic",
+    "numpy",
+    "fastapi",
+    "starlette",
+    "uvicorn",
+    "httpx",
+    "prometheus_client",
+    "torch",
+}
+LOADED_BY = {
+    "paperround.cli.app": {*HEAVY, "pydantic", "structlog", "psycopg"},
+    "paperround.cli.up": {*HEAVY, "procrastinate", "apscheduler"},
+    "paperround.cli.processes, paperround.clock": HEAVY,
+    "paperround.worker.jobs": {"alembic", "fastapi", "starlette", "uvicorn", "torch", "sklearn", "scipy"},
+    "paperround.web.app, paperround.web.server": {"alembic", "apscheduler", "torch", "sklearn", "scipy"},
+}
+
+
+@pytest.mark.parametrize("modules", LOADED_BY)
+def test_a_process_loads_nothing_heavy_that_it_does_not_need(modules: str) -> None:
+    code = f"import sys, {modules}; print(*sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert LOADED_BY[modules] & set(result.stdout.split()) == set()

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from paperround import clock, queue
+from paperround.conninfo import build_conninfo
 from paperround.database import Database
 from paperround.worker import jobs
 
@@ -34,14 +35,16 @@ def run_for(monkeypatch: pytest.MonkeyPatch) -> Any:
         stop, left = asyncio.Event(), count(ticks - 1, -1)
         tick = clock.tick
 
-        async def counted(database: Database, task: str) -> None:
-            await tick(database, task)
+        async def counted(conninfo: str, task: str) -> None:
+            await tick(conninfo, task)
             if next(left) == 0:
                 stop.set()
 
         with monkeypatch.context() as patched:
             patched.setattr(clock, "tick", counted)
-            await asyncio.wait_for(asyncio.gather(*(clock.run(one, stop) for one in databases)), 60)
+            await asyncio.wait_for(
+                asyncio.gather(*(clock.run(build_conninfo(one.url), stop) for one in databases)), 60
+            )
 
     return run
 
@@ -102,10 +105,10 @@ def away(server: str, url: str) -> Iterator[None]:
 async def test_a_database_that_is_away_for_a_moment_is_got_over(
     database: Database, database_url: str, server: str
 ) -> None:
-    await clock.tick(database, "rescue_jobs")
+    await clock.tick(build_conninfo(database.url), "rescue_jobs")
     with away(server, database_url):
-        await clock.tick(database, "embed_papers")
-    await clock.tick(database, "read_feeds")
+        await clock.tick(build_conninfo(database.url), "embed_papers")
+    await clock.tick(build_conninfo(database.url), "read_feeds")
     assert await waiting(database) == ["read_feeds", "rescue_jobs"]
 
 
@@ -115,7 +118,7 @@ async def test_a_clock_goes_on_when_the_database_comes_back(
     monkeypatch.setattr(clock, "TIMETABLE", {"rescue_jobs": 0.1})
     stop = asyncio.Event()
     with away(server, database_url):
-        running = asyncio.create_task(clock.run(database, stop))
+        running = asyncio.create_task(clock.run(build_conninfo(database.url), stop))
         await asyncio.sleep(0.3)
         assert not running.done()
     async with asyncio.timeout(60):
@@ -130,16 +133,16 @@ async def test_a_queue_that_cannot_be_written_to_is_told_and_tried_at_the_next_t
     database: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_sql(database.owner_url, "ALTER TABLE jobs.procrastinate_jobs RENAME TO away")
-    await clock.tick(database, "read_feeds")
+    await clock.tick(build_conninfo(database.url), "read_feeds")
     run_sql(database.owner_url, "ALTER TABLE jobs.away RENAME TO procrastinate_jobs")
-    await clock.tick(database, "read_feeds")
+    await clock.tick(build_conninfo(database.url), "read_feeds")
     assert await waiting(database) == ["read_feeds"]
     assert "could not queue" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("task", list(clock.TIMETABLE))
 async def test_a_tick_queues_under_the_tasks_own_name(database: Database, task: str) -> None:
-    await clock.tick(database, task)
+    await clock.tick(build_conninfo(database.url), task)
     async with database.read_session() as session:
         row = (
             await session.execute(text("SELECT task_name, queueing_lock FROM jobs.procrastinate_jobs"))
@@ -152,13 +155,13 @@ async def test_a_tick_under_way_ends_before_its_clock_does(
 ) -> None:
     stop, tick = asyncio.Event(), clock.tick
 
-    async def slow_tick(database: Database, task: str) -> None:
+    async def slow_tick(conninfo: str, task: str) -> None:
         stop.set()
         await asyncio.sleep(0.3)
-        await tick(database, task)
+        await tick(conninfo, task)
 
     monkeypatch.setattr(clock, "tick", slow_tick)
-    await clock.run(database, stop)
+    await clock.run(build_conninfo(database.url), stop)
     assert "rescue_jobs" in await waiting(database)
     assert not caplog.records
 
@@ -168,11 +171,11 @@ async def test_a_clock_does_not_wait_for_a_tick_that_hangs_and_logs_no_traceback
 ) -> None:
     stop = asyncio.Event()
 
-    async def hanging_tick(database: Database, task: str) -> None:
+    async def hanging_tick(conninfo: str, task: str) -> None:
         stop.set()
         await asyncio.Event().wait()
 
     monkeypatch.setattr(clock, "tick", hanging_tick)
     monkeypatch.setattr(clock, "STOP_TIMEOUT", 0.1)
-    await asyncio.wait_for(clock.run(database, stop), 30)
+    await asyncio.wait_for(clock.run(build_conninfo(database.url), stop), 30)
     assert not caplog.records

@@ -10,7 +10,8 @@ from pathlib import Path
 TESTS = Path(__file__).parent
 LEAKY_TESTS = """
 import asyncio, os, psycopg
-from paperround.database import Database, build_conninfo
+from paperround.conninfo import build_conninfo
+from paperround.database import Database
 
 URL = os.environ["DATABASE_OF_THE_TESTS"]
 

@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import select, text
 
 from paperround import clock, queue
+from paperround.conninfo import build_conninfo
 from paperround.database import Database, utc_now
 from paperround.feeds import schedule
 from paperround.feeds.tables import Feed, FeedDay, Reading
@@ -146,7 +147,7 @@ async def test_rows_whose_job_ran_too_early_are_worked_on_at_the_next_tick(
         await run_waiting_jobs(database, settings)
         assert len(feed.requests) == request_count, "B's day was held by B: the job found nothing"
     assert ("read_feeds", "todo") not in await list_jobs(database)
-    await clock.tick(database, "read_feeds")
+    await clock.tick(build_conninfo(database.url), "read_feeds")
     await run_waiting_jobs(database, settings)
     assert len(feed.requests) > request_count
     async with database.read_session() as session:
@@ -169,7 +170,9 @@ async def test_superfluous_jobs_of_late_clocks_and_of_two_clocks_do_nothing(
 ) -> None:
     feed.days[str(utc_now().date())] = [feed_record()]
     for _ in range(3):
-        await asyncio.gather(*(clock.tick(process, "read_feeds") for process in (database, other)))
+        await asyncio.gather(
+            *(clock.tick(build_conninfo(process.url), "read_feeds") for process in (database, other))
+        )
         waiting = [job for job in await list_jobs(database) if job[0] == "read_feeds"]
         assert waiting == [("read_feeds", "todo")]
         await run_waiting_jobs(database, settings)
@@ -276,7 +279,7 @@ async def test_a_killed_workers_job_is_run_again_and_blocks_no_others(
     with running_worker(feed, database_url):
 
         async def done() -> bool:
-            await clock.tick(database, "rescue_jobs")
+            await clock.tick(build_conninfo(database.url), "rescue_jobs")
             async with database.read_session() as session:
                 read = list(await session.scalars(select(FeedDay.read_at)))
             return any(read) and not any(job[0] == "read_feeds" for job in await list_jobs(database))

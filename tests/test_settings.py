@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import typer
 from pydantic import ValidationError
-from typer.models import CommandInfo
+from typer.core import TyperGroup
 
 from paperround.cli import app
+from paperround.cli.app import CommandTree, LazyCommand
 from paperround.environment import environment_with
 from paperround.settings import Settings
 
@@ -56,27 +57,37 @@ def test_settings_are_read_from_the_data_folder_or_a_named_file_and_from_no_othe
     assert Settings().site_name == "Of the named file"
 
 
-def list_commands(group: typer.Typer) -> list[CommandInfo]:
-    """List the commands of a group and of the groups below it."""
-    below = [list_commands(child.typer_instance) for child in group.registered_groups if child.typer_instance]
-    return [*group.registered_commands, *itertools.chain.from_iterable(below)]
+def list_lazy_commands() -> list[LazyCommand]:
+    """The commands and groups at the root, hidden ones left out."""
+    tree = cast(CommandTree, typer.main.get_command(app.app))
+    return [one for one in cast(dict[str, LazyCommand], tree.commands).values() if not one.hidden]
+
+
+def list_commands() -> dict[str, Any]:
+    """All commands with their names, those of groups too."""
+    found: dict[str, Any] = {}
+    for command in list_lazy_commands():
+        loaded = command.load()
+        found |= loaded.commands if isinstance(loaded, TyperGroup) else {str(command.name): loaded}
+    return found
 
 
 def test_the_readme_names_every_command() -> None:
-    commands = {
-        command.name or command.callback.__name__ for command in list_commands(app.app) if command.callback
-    }
+    commands = list_commands()
     assert len(commands) > 15
     assert {name for name in commands if not re.search(rf"`[a-z -]*\b{name}\b", README)} == set()
 
 
 def test_every_command_has_help_with_an_example() -> None:
-    assert isinstance(app.app, typer.Typer)
-    for command in list_commands(app.app):
-        assert command.epilog
+    for command in list_commands().values():
         assert command.epilog.startswith("Example: ")
-        assert command.callback
-        assert command.callback.__doc__
+        assert command.help
+
+
+def test_the_list_of_commands_says_what_they_say_themselves() -> None:
+    for command in list_lazy_commands():
+        words = str(command.load().help).split("\n\n")[0]
+        assert command.help == " ".join(words.split())
 
 
 @pytest.mark.parametrize("name", ["mail_from", "bounce_address"])

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Final
 
+import psycopg
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
-from sqlalchemy.exc import SQLAlchemyError
 
-from paperround import queue
-from paperround.database import Database, utc_now
+from paperround import queue_app
 
 logger = structlog.get_logger(__name__)
 
@@ -35,14 +35,14 @@ TIMETABLE: Final = {
 }
 MISFIRE_GRACE_TIME: Final = None  # late is better than never: what is due stands in the tables
 STOP_TIMEOUT: Final = 5  # seconds
+MAX_CONNECTIONS: Final = 2  # at once
 
 
-async def tick(database: Database, task: str) -> None:
+async def tick(conninfo: str, task: str) -> None:
     """Put `task` on the queue, unless it waits there already."""
     try:
-        async with database.write_session() as session:
-            await queue.defer(session, task, queueing_lock=task)
-    except (SQLAlchemyError, OSError, queue.QueueError) as error:
+        await queue_app.add_once(conninfo, task)
+    except (psycopg.Error, OSError, queue_app.QueueError) as error:
         logger.warning("could not queue; next try at the next tick", task=task, exc_info=error)
 
 
@@ -57,20 +57,25 @@ def scheduler(start_tick: Callable[[str], Awaitable[None]]) -> AsyncIOScheduler:
     )
     for task, seconds in TIMETABLE.items():
         trigger = IntervalTrigger(seconds=seconds, timezone="UTC")
-        timetable.add_job(start_tick, trigger, args=[task], id=task, next_run_time=utc_now())
+        timetable.add_job(start_tick, trigger, args=[task], id=task, next_run_time=datetime.now(UTC))
     return timetable
 
 
-async def run(database: Database, stop: asyncio.Event) -> None:
+async def run(conninfo: str, stop: asyncio.Event) -> None:
     """Tick until `stop` is set. Ticks that are under way then have STOP_TIMEOUT to end.
 
     Ticks are tasks of ours, because APScheduler cancels its own when it stops and logs each with a traceback.
     """
     ticks: dict[str, asyncio.Task[None]] = {}
+    connections = asyncio.Semaphore(MAX_CONNECTIONS)
+
+    async def tick_in_turn(task: str) -> None:
+        async with connections:
+            await tick(conninfo, task)
 
     async def start_tick(task: str) -> None:
         if task not in ticks or ticks[task].done():
-            ticks[task] = asyncio.create_task(tick(database, task), name=f"tick {task}")
+            ticks[task] = asyncio.create_task(tick_in_turn(task), name=f"tick {task}")
 
     timetable = scheduler(start_tick)
     timetable.start()

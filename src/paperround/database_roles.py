@@ -13,7 +13,7 @@ import structlog
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from paperround.database import DatabaseUnavailable, build_conninfo
+from paperround.conninfo import DatabaseUnavailable, build_conninfo
 
 logger = structlog.get_logger(__name__)
 

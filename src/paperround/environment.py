@@ -71,3 +71,9 @@ def find_env_file() -> Path | None:
         return (Path(folder).expanduser() if folder else default_data_dir()) / DEFAULT_ENV_FILE
     except (RuntimeError, HomeMissing):  # the settings themselves say so, with advice
         return None
+
+
+def names_network() -> bool:
+    """Tell whether the environment names proxies or certificates for connections to others."""
+    endings = ("_proxy", "ssl_cert_file", "ssl_cert_dir")
+    return any(value and name.lower().endswith(endings) for name, value in os.environ.items())

@@ -11,10 +11,8 @@ from collections.abc import Iterator
 from typing import Final
 
 import psycopg
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from paperround.database import DatabaseUnavailable
+from paperround.conninfo import DatabaseUnavailable, find_driver_error
 from paperround.errors import PaperroundError
 
 ADVICE_BY_ERRNO: Final = {
@@ -68,16 +66,22 @@ def explain(error: BaseException) -> PaperroundError | None:
         return explanations[0] if all(explanations) else None
     if isinstance(error, PaperroundError):
         return error
-    if isinstance(error, DBAPIError | psycopg.Error):
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        return DatabaseUnavailable.from_driver(error) if _is_outage(cause) else None
-    if isinstance(error.__cause__, DBAPIError | psycopg.Error):  # libraries wrap the driver's errors
+    cause = find_driver_error(error)
+    if cause is not None:
+        return DatabaseUnavailable.from_driver(cause) if _is_outage(cause) else None
+    if error.__cause__ is not None and find_driver_error(error.__cause__):  # libraries wrap these
         return explain(error.__cause__)
-    if isinstance(error, PoolTimeout):
+    if _is_pool_timeout(error):
         return DatabaseUnavailable("All connections to the database are in use.", advice="Try again.")
     if isinstance(error, MemoryError):
         return SystemFailure("There is not enough memory.", advice="Free some, or raise the limit.")
     return SystemFailure.from_os_error(error) if isinstance(error, OSError) else None
+
+
+def _is_pool_timeout(error: BaseException) -> bool:
+    """Tell whether SQLAlchemy's pool had no connection left. Not all processes load SQLAlchemy."""
+    exceptions = sys.modules.get("sqlalchemy.exc")
+    return exceptions is not None and isinstance(error, exceptions.TimeoutError)
 
 
 def _is_outage(error: BaseException | None) -> bool:
@@ -112,7 +116,8 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     if isinstance(error, BaseExceptionGroup):
         for part in error.exceptions:
             yield from _chain(part)
-    cause = error.orig if isinstance(error, DBAPIError) else error.__cause__
+    driver_error = find_driver_error(error)
+    cause = driver_error if driver_error not in (None, error) else error.__cause__
     if cause is not None:
         yield from _chain(cause)
 

@@ -22,7 +22,7 @@ from prometheus_client.registry import Collector
 
 logger = structlog.get_logger(__name__)
 
-MULTIPLE_PROCESSES_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client reads it itself
+MULTIPLE_PROCESSES_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"  # as `handover.py` has it
 REGISTRY: Final = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
 

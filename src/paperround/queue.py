@@ -7,9 +7,6 @@ the same queueing lock is already waiting.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from copy import copy
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,13 +15,14 @@ import psycopg
 import structlog
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
 from procrastinate.jobs import Job, Status
-from procrastinate.manager import JobManager
 from sqlalchemy import text
 
-from paperround.database import ReadSession, WriteSession, build_conninfo
-from paperround.errors import PaperroundError
+from paperround.database import ReadSession, WriteSession
 from paperround.logs import current_request_id
+from paperround.queue_app import QueueError, app, open_app
 from paperround.traces import current_parent
+
+__all__ = ["QueueError", "app", "open_app"]
 
 logger = structlog.get_logger(__name__)
 
@@ -34,30 +32,6 @@ WAITING_JOB: Final = text(
     "SELECT id FROM jobs.procrastinate_jobs WHERE queueing_lock = :queueing_lock AND status = 'todo'"
 )
 JobArgument = str | int | float | bool | None
-app = procrastinate.App(connector=procrastinate.PsycopgConnector())
-
-
-class QueueError(PaperroundError):
-    """A job could not be added to the queue."""
-
-    title = "The queue can't be used"
-
-
-@asynccontextmanager
-async def open_app(url: str, *, connections: int = 4) -> AsyncIterator[procrastinate.App]:
-    """Open an app for a worker, with the same tasks but its own pool of connections.
-
-    Several apps may be open at once. Adding a job needs no open app: `defer` uses the session's connection.
-    """
-    pool = procrastinate.PsycopgConnector(conninfo=build_conninfo(url), min_size=1, max_size=connections)
-    # The shared tasks still point to `app`, which would matter only if a job were added through a task.
-    worker_app = copy(app)
-    worker_app.connector, worker_app.job_manager = pool, JobManager(connector=pool)
-    try:
-        async with worker_app.open_async():
-            yield worker_app
-    finally:
-        await pool.close_async()  # open_async itself doesn't close a pool that could not be opened
 
 
 def is_own_table(name: str) -> bool:

@@ -18,7 +18,8 @@ from psycopg import sql
 
 from paperround import backups, sample, schema
 from paperround.backups import BackupError, Programs
-from paperround.database import Database, build_conninfo
+from paperround.conninfo import build_conninfo
+from paperround.database import Database
 from paperround.embeddings import index
 from paperround.feeds import schedule
 from paperround.feeds.ingestion import IngestionPolicy

@@ -103,7 +103,8 @@ def test_a_user_id_without_a_name_is_told_what_to_set(tmp_path: Path) -> None:
     code = """
 import os, sys
 from contextlib import suppress
-from paperround.cli import app
+from paperround import schema
+from paperround.cli import app, bugs, status  # while the files may be read
 os.chdir("/")
 os.setuid(12345)
 del os.environ["PAPERROUND_DATA_DIR"]

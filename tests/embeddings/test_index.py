@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from paperround import schema
-from paperround.database import Database, build_conninfo
+from paperround.conninfo import build_conninfo
+from paperround.database import Database
 from paperround.embeddings import index
 
 from support.vectors import add_papers_with_vectors

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from paperround.database import MIN_POSTGRES_VERSION
+from paperround.conninfo import MIN_POSTGRES_VERSION
 from paperround.postgres.account import Account, server_account
 
 from support.debian_packages import PackagesMissing, unpack

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from paperround.database import Database, build_conninfo
+from paperround.conninfo import build_conninfo
+from paperround.database import Database
 
 from hosts.network import Network, missing, running_postgres
 
@@ -22,7 +23,7 @@ MAX_WAIT = 120  # seconds; 31 to 60 were seen
 
 HOLD_LOCK = """
 import sys, psycopg
-from paperround.database import build_conninfo
+from paperround.conninfo import build_conninfo
 with psycopg.connect(build_conninfo(sys.argv[1])) as held:
     held.execute("SELECT pg_advisory_xact_lock(7)")
     print("held", flush=True)

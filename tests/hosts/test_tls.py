@@ -12,7 +12,8 @@ import psycopg
 import pytest
 
 from paperround import queue
-from paperround.database import Database, build_conninfo
+from paperround.conninfo import build_conninfo
+from paperround.database import Database
 from paperround.failures import explain
 
 from hosts.debian_postgres import PostgresMissing, find_programs

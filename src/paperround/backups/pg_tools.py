@@ -16,7 +16,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 
-from paperround.database import build_conninfo
+from paperround.conninfo import build_conninfo
 from paperround.errors import PaperroundError
 
 SCHEMAS: Final = ("public", "jobs")

@@ -1,25 +1,114 @@
-"""`paperround`: the tree of commands. Each module beside this one has a group of them."""
+"""`paperround`: the tree of commands. Each module beside this one has a group of them.
+
+A command's module is imported when the command is run: together they take a second and 100 MB.
+"""
 
 from __future__ import annotations
 
-import typer
+from importlib import import_module
+from typing import Any, Final
 
-from paperround.cli import bounces, database, doctor, embed, fit, ingest, mail, papers, processes, status, up
-from paperround.cli.bugs import report_bug
-from paperround.cli.context import fail
-from paperround.failures import explain
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+# The module of each command, and what the list of commands says: a test compares it with the command's own.
+COMMANDS: Final = {
+    "up": ("up", "Run everything on this machine: database, encoder, worker, clock and web."),
+    "reload": (
+        "up",
+        "Replace the web processes of a running `up`, one after the other; no request is refused meanwhile.",
+    ),
+    "web": (
+        "processes",
+        "Serve the pages and the API. SIGHUP replaces the processes if PAPERROUND_WEB_PROCESSES is set.",
+    ),
+    "worker": (
+        "processes",
+        "Read feeds, embed papers, match topics and send mail. Any number may run, on any number of hosts.",
+    ),
+    "clock": (
+        "processes",
+        "Put jobs on the queue when they are due. One clock is enough, and two do no harm.",
+    ),
+    "encoder": (
+        "processes",
+        "Turn text into vectors: for this machine on a Unix socket, or for others on an address.",
+    ),
+    "ingest": ("ingest", "Read days of a feed now. Without a day: those that are due."),
+    "embed": (
+        "embed",
+        "Fill a model's vectors beside the current one's. Interrupted, it goes on where it was.",
+    ),
+    "fit": ("fit", "Calibrate how well papers fit topics under the current model, from judged pairs."),
+    "outbox": ("mail", "The mail that was written to the outbox folder, since no server is set."),
+    "bounces": (
+        "bounces",
+        "Read mail that came back: from the input, or all of a folder. What doesn't work is mailed no more.",
+    ),
+    "remove": (
+        "papers",
+        "Take a paper out with its votes, notes and ratings. No feed or reader brings it back.",
+    ),
+    "status": ("status", "How reading, embedding and the queue go."),
+    "doctor": (
+        "doctor",
+        "The settings in force, secrets hidden, and a trial of the disk, database, feeds, clock, encoder, "
+        "mail.",
+    ),
+}
+HIDDEN_COMMANDS: Final = {"announce": "status"}
+GROUPS: Final = {
+    "db": ("database", "app", "The database: its schema, backups."),
+    "digest": ("mail", "digest_app", "Digests by mail."),
+}
+
+
+class LazyCommand(TyperCommand):
+    """A command, or a group, that is imported when it is run."""
+
+    def __init__(self, name: str, module: str, words: str, *, group: str = "", hidden: bool = False) -> None:
+        super().__init__(name, help=words, hidden=hidden)
+        self._module, self._group = module, group
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """Return a context of the command itself, which click then runs."""
+        return self.load().make_context(info_name, args, parent, **extra)
+
+    def load(self) -> TyperCommand | TyperGroup:
+        """Import the command."""
+        module = import_module(f"paperround.cli.{self._module}")
+        if self._group:
+            return typer.main.get_group(getattr(module, self._group))
+        command: TyperCommand = typer.main.get_group(module.app).commands[str(self.name)]  # type: ignore[assignment]
+        return command
+
+
+class CommandTree(TyperGroup):
+    """The tree of commands, without what they need."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        commands = [LazyCommand(name, module, words) for name, (module, words) in COMMANDS.items()]
+        commands += [LazyCommand(name, module, "", hidden=True) for name, module in HIDDEN_COMMANDS.items()]
+        commands += [
+            LazyCommand(name, module, words, group=group) for name, (module, group, words) in GROUPS.items()
+        ]
+        self.commands = {str(command.name): command for command in commands}
+
 
 app = typer.Typer(
+    cls=CommandTree,
     help="The day's research papers, delivered.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for group in (up, processes, ingest, embed, fit, mail, bounces, papers, status, doctor):
-    app.add_typer(group.app)
-app.add_typer(database.app, name="db")
-app.add_typer(mail.digest_app, name="digest")
+
+
+@app.callback()
+def _root() -> None:
+    """Without a callback, Typer wants commands of its own."""
 
 
 def main() -> None:
@@ -31,5 +120,9 @@ def main() -> None:
     try:
         app()
     except Exception as error:  # noqa: BLE001 (nothing is swallowed: it is told, and recorded if it is a bug)
+        from paperround.cli.bugs import report_bug
+        from paperround.cli.context import fail
+        from paperround.failures import explain
+
         explanation = explain(error)
         fail(explanation.detail if explanation else report_bug(error))

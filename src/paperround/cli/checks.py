@@ -18,14 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from paperround import schema
 from paperround.cli.context import encoder_socket, list_addresses, open_database
-from paperround.database import (
-    MIN_POSTGRES_VERSION,
-    POOLER_ADVICE,
-    Database,
-    keeps_sessions,
-    load_server_info,
-    utc_now,
-)
+from paperround.conninfo import MIN_POSTGRES_VERSION, POOLER_ADVICE
+from paperround.database import Database, keeps_sessions, load_server_info, utc_now
 from paperround.embeddings import bundled_model
 from paperround.embeddings.client import EncoderClient, EncoderUnavailable
 from paperround.errors import PaperroundError

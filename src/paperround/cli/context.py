@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn
 
+import psycopg
 from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
-from paperround import logs, privileges, schema, supervisor
-from paperround.database import Database
+from paperround import logs, privileges, supervisor
 from paperround.database_roles import DatabaseUrls, grant_access
-from paperround.environment import PREFIX
+from paperround.environment import PREFIX, names_network
 from paperround.errors import PaperroundError
-from paperround.outbound.client import describe_routes
 from paperround.postgres import EmbeddedPostgres
 from paperround.privileges import Launch, plan_launch
+from paperround.schema_state import SchemaState, find_state
 from paperround.settings import Settings, find_unknown_settings
+
+if TYPE_CHECKING:
+    from paperround.database import Database
 
 console = Console(stderr=True, highlight=False)  # what commands say about their work
 output = Console(highlight=False)  # what they were asked for
@@ -77,7 +80,24 @@ def list_addresses(settings: Settings) -> list[str]:
 
 def require_usable_network(settings: Settings) -> None:
     """Raise `ProxyUnusable` or `CertificatesUnusable` where the environment names what can't be used."""
+    if not names_network():
+        return
+    from paperround.outbound.client import describe_routes  # heavy, and not for every process
+
     describe_routes(list_addresses(settings))
+
+
+def find_schema_state(conninfo: str) -> SchemaState:
+    """Find which schema the database has, without SQLAlchemy. Raises `psycopg.Error`."""
+    with psycopg.connect(conninfo, connect_timeout=10) as connection:
+        return find_state(lambda statement: (connection.execute(statement).fetchone() or (None,))[0])
+
+
+def require_usable_schema(conninfo: str) -> None:
+    """Raise `SchemaError` unless this program may run on the database's schema."""
+    state = find_schema_state(conninfo)
+    if not state.is_usable:
+        raise state.build_error()
 
 
 @contextmanager
@@ -104,6 +124,8 @@ def upgrade_database(urls: DatabaseUrls) -> None:
 
     Raises `SchemaError` and `DatabaseUnavailable`.
     """
+    from paperround import schema
+
     schema.upgrade(urls.owner)
     grant_access(urls)
 
@@ -131,6 +153,9 @@ async def open_database(
     Its schema is brought up to date ("upgrade"), must be one that this release can use ("require"), or is not
     looked at ("accept"). Raises `SchemaError` and `PostgresError`.
     """
+    from paperround import schema
+    from paperround.database import Database
+
     with attach_database(settings) as urls:
         if schema_rule == "upgrade":
             upgrade_database(urls)

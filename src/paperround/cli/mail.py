@@ -12,12 +12,12 @@ import typer
 from rich.table import Table
 
 from paperround import event_loop, mail
-from paperround.cli.context import CommandNotPossible, console, fail, load_settings, open_database, output
+from paperround.cli.context import console, fail, load_settings, open_database, output
+from paperround.cli.outbox_link import make_outbox_link
 from paperround.cli.status import format_time
 from paperround.database import Database, utc_now
 from paperround.digests import delivery, ledger, preview
 from paperround.digests.links import DigestLinks
-from paperround.mail import outbox_keys
 from paperround.mail.recipients import normalise_recipient
 from paperround.private_files import Purpose, open_private_file
 from paperround.security_events import SecurityEvent, record_security_event
@@ -125,17 +125,6 @@ def outbox(
         _show_message(settings, name)
     else:
         _list_outbox(settings, limit)
-
-
-def make_outbox_link(settings: Settings) -> str:
-    """Make an address that opens the outbox in a browser, once. Raises `CommandNotPossible`."""
-    try:
-        key = outbox_keys.make_key(mail.open_outbox(settings), now=utc_now())
-    except OSError as error:
-        raise CommandNotPossible(
-            f"The outbox can't be written to: {error}.", advice="Run Paperround as the folder's owner."
-        ) from error
-    return f"{settings.address}/outbox/open/{key}"
 
 
 def _list_outbox(settings: Settings, limit: int) -> None:

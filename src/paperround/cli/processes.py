@@ -9,7 +9,6 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from paperround import clock as timetable
 from paperround import event_loop, privileges, supervisor
 from paperround.cli.context import (
     CommandNotPossible,
@@ -19,13 +18,14 @@ from paperround.cli.context import (
     open_database,
     plan_process,
     require_usable_network,
+    require_usable_schema,
 )
 from paperround.cli.up import bound_listeners, require_permitted_ports, web_processes
+from paperround.conninfo import build_conninfo
 from paperround.database_roles import DatabaseUrls
 from paperround.handover import Handover
 from paperround.privileges import Launch
 from paperround.settings import Settings
-from paperround.worker import jobs
 
 app = typer.Typer()
 Lifeline = Annotated[bool, typer.Option("--lifeline", hidden=True, help="End when the input closes.")]
@@ -81,6 +81,8 @@ def worker(lifeline: Lifeline = False) -> None:
 
 
 async def _work(settings: Settings) -> None:
+    from paperround.worker import jobs  # what follows is slow to import, and for one process only
+
     pool_size = 2 * jobs.MAX_CONCURRENT_JOBS
     async with open_database(settings, "paperround worker", pool_size=pool_size) as database:
         await jobs.work(settings, database, encoder_socket(settings))
@@ -96,10 +98,14 @@ def clock(lifeline: Lifeline = False) -> None:
 
 
 async def _tick(settings: Settings) -> None:
+    from paperround import clock as timetable
+
     stop = asyncio.Event()
     supervisor.stop_on_signals(stop)
-    async with open_database(settings, "paperround clock", pool_size=2) as database:
-        await timetable.run(database, stop)
+    with attach_database(settings) as urls:
+        conninfo = build_conninfo(urls.serving, application_name="paperround clock")
+        require_usable_schema(conninfo)
+        await timetable.run(conninfo, stop)
 
 
 @app.command(epilog="Example: paperround encoder --host 0.0.0.0 --port 8100")

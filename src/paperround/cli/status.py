@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from datetime import datetime
+from typing import Annotated, Final
 
 import typer
 from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
 from paperround import event_loop, queue, sample
-from paperround.cli.context import load_settings, open_database, output
+from paperround.cli.context import CommandNotPossible, console, load_settings, open_database, output
+from paperround.cli.outbox_link import make_outbox_link
 from paperround.database import Database, utc_now
 from paperround.digests import ledger
 from paperround.embeddings import backfill
 from paperround.feeds import status as feed_status
 from paperround.papers.readings import count_unread
 from paperround.settings import Settings
+
+ANNOUNCEMENT_TIMEOUT: Final = 600  # seconds after which the first reading is no longer waited for
 
 app = typer.Typer()
 
@@ -24,6 +30,34 @@ app = typer.Typer()
 def status() -> None:
     """How reading, embedding and the queue go."""
     event_loop.run(_show_status, load_settings("status"))
+
+
+@app.command(hidden=True, epilog="Example: paperround announce")
+def announce(lifeline: Annotated[bool, typer.Option("--lifeline", hidden=True)] = False) -> None:
+    """Say where mail is to be read, and what the first reading brought once it has. `up` runs this."""
+    settings = load_settings("up", lifeline=lifeline)
+    if settings.smtp_url is None:
+        _announce_outbox(settings)
+    event_loop.run(_announce_first_reading, settings)
+
+
+def _announce_outbox(settings: Settings) -> None:
+    """Say where mail is to be read. That this fails is no reason to stop."""
+    try:
+        console.print(f"Its mail is at {make_outbox_link(settings)}  (this link works once)", soft_wrap=True)
+    except CommandNotPossible as error:
+        console.print(error.detail, soft_wrap=True)
+
+
+async def _announce_first_reading(settings: Settings) -> None:
+    deadline = time.monotonic() + ANNOUNCEMENT_TIMEOUT
+    async with open_database(settings, "paperround up") as database:
+        while time.monotonic() < deadline:
+            description = await describe_first_reading(settings, database)
+            if description:
+                console.print(description)
+                return
+            await asyncio.sleep(2)
 
 
 async def _show_status(settings: Settings) -> None:

@@ -7,8 +7,8 @@ import fcntl
 import os
 import signal
 import socket
+import subprocess
 import tempfile
-import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -22,31 +22,29 @@ from paperround import event_loop, privileges, supervisor
 from paperround.cli.context import (
     CommandNotPossible,
     console,
+    fail,
     find_database,
+    find_schema_state,
     load_settings,
     plan_process,
     require_usable_network,
-    upgrade_database,
 )
-from paperround.cli.mail import make_outbox_link
-from paperround.cli.status import describe_first_reading
-from paperround.database import Database, DatabaseUnavailable
-from paperround.database_roles import DatabaseUrls
+from paperround.conninfo import DatabaseUnavailable, build_conninfo
+from paperround.database_roles import DatabaseUrls, grant_access
+from paperround.environment import environment_with
 from paperround.errors import PaperroundError
 from paperround.failures import is_out_of_room
-from paperround.handover import bound_sockets
-from paperround.metrics import MULTIPLE_PROCESSES_FOLDER
+from paperround.handover import METRICS_FOLDER, bound_sockets
 from paperround.postgres import EmbeddedPostgres
 from paperround.postgres.folders import make_folder, must_be_ours
 from paperround.private_files import Purpose, open_private_file
-from paperround.privileges import Launch
+from paperround.privileges import PROGRAM, Launch
 from paperround.resources import usable_cores
 from paperround.settings import Settings
 from paperround.web_processes import WebProcesses
 
 LOCK_NAME: Final = "up.lock"  # in the data folder; it has the process id of its holder
 CHILDREN: Final = ("clock", "worker", "encoder")  # and the web processes
-ANNOUNCEMENT_TIMEOUT: Final = 600  # seconds after which `up` no longer waits for the first reading
 WEB_HEAD_START: Final = 5  # seconds in which the web processes have the machine for themselves
 
 app = typer.Typer()
@@ -56,11 +54,31 @@ app = typer.Typer()
 def up() -> None:
     """Run everything on this machine: database, encoder, worker, clock and web."""
     settings = load_settings("up")
-    require_usable_network(settings)
+    _check_network(settings)
     with _hold_data_folder(settings.data_dir):
         require_permitted_ports(settings)
         with bound_listeners(settings) as listeners:
             _run(settings, listeners)
+
+
+def _check_network(settings: Settings) -> None:
+    """End where the environment names a proxy or certificates that can't be used.
+
+    A fork looks, since what it loads for that is of no use here afterwards.
+    """
+    process = os.fork()
+    if process == 0:
+        code = 1
+        try:
+            require_usable_network(settings)
+            code = 0
+        except PaperroundError as error:
+            with suppress(SystemExit):
+                fail(error.detail)
+        finally:
+            os._exit(code)
+    if os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]):
+        raise SystemExit(1)
 
 
 def _run(settings: Settings, listeners: Sequence[socket.socket]) -> None:
@@ -109,7 +127,9 @@ async def _supervise(
     def prepare() -> None:
         if server is not None:
             server.start()
-        upgrade_database(urls)
+        if not find_schema_state(build_conninfo(urls.owner)).is_newest:
+            _upgrade_schema(urls)
+        grant_access(urls)
 
     problem = "the database can't be used"
     if not await supervisor.persist(problem, prepare, stop, is_passing=_may_pass):
@@ -126,7 +146,7 @@ async def _supervise(
             keep("web", partial(web.run, stop))
             if server is not None:
                 keep("postgres", partial(supervisor.keep_postgres, server, stop))
-            keep("announcement", partial(_announce, settings, urls.serving, web.are_served, stop))
+            keep("announcement", partial(_announce, settings, urls, web.are_served, stop))
             await _wait_for_event(web.are_served, stop, WEB_HEAD_START)
             for name in names:
                 launch = plan_process(settings, urls, name)
@@ -143,7 +163,7 @@ def web_processes(
         if settings.metrics_port and count > 1:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="paperround-metrics-"))
             privileges.hand_over_folder(Path(folder))
-            environment[MULTIPLE_PROCESSES_FOLDER] = folder
+            environment[METRICS_FOLDER] = folder
 
         def plan(arguments: Sequence[str]) -> Launch:
             launch = plan_process(settings, urls, *arguments)
@@ -160,34 +180,28 @@ async def _wait_for_event(event: asyncio.Event, stop: asyncio.Event, seconds: fl
         task.cancel()
 
 
+def _upgrade_schema(urls: DatabaseUrls) -> None:
+    """Bring the schema up to date in a process of its own, whose memory is then free again."""
+    command = [*PROGRAM, "db", "upgrade"]
+    environment = environment_with(database_url=urls.serving, owner_database_url=urls.owner)
+    upgrade = subprocess.run(command, env=environment, capture_output=True, text=True)  # noqa: S603 (ourselves)
+    if upgrade.returncode:
+        words = " ".join(upgrade.stderr.split()).removeprefix("paperround: ")
+        raise CommandNotPossible(f"The schema can't be brought up to date. {words}")
+
+
 def _may_pass(error: PaperroundError) -> bool:
     """Tell whether a database that can't be started or used at first may be usable soon."""
     return isinstance(error, DatabaseUnavailable) or is_out_of_room(error)
 
 
-async def _announce(settings: Settings, url: str, are_served: asyncio.Event, stop: asyncio.Event) -> None:
-    """Say where the pages are once they are served, and then what the first reading brought."""
+async def _announce(
+    settings: Settings, urls: DatabaseUrls, are_served: asyncio.Event, stop: asyncio.Event
+) -> None:
+    """Say where the pages are once they are served. A process that ends tells the rest."""
     await are_served.wait()
     console.print(f"Paperround is at [bold]{settings.address}[/]  (Ctrl-C stops it)")
-    if settings.smtp_url is None:
-        _announce_outbox(settings)
-    deadline = time.monotonic() + ANNOUNCEMENT_TIMEOUT
-    async with Database(url, pool_size=1, application="paperround up") as database:
-        while not stop.is_set() and time.monotonic() < deadline:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), 2)
-            description = await describe_first_reading(settings, database)
-            if description:
-                console.print(description)
-                return
-
-
-def _announce_outbox(settings: Settings) -> None:
-    """Say where mail is to be read. That this fails is no reason to stop."""
-    try:
-        console.print(f"Its mail is at {make_outbox_link(settings)}  (this link works once)", soft_wrap=True)
-    except CommandNotPossible as error:
-        console.print(error.detail, soft_wrap=True)
+    await supervisor.run_once("announcement", plan_process(settings, urls, "announce"), stop)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ import psycopg
 import stamina
 import structlog
 
-from paperround.database import build_conninfo
+from paperround.conninfo import build_conninfo
 from paperround.digests.delivery_states import (
     OUTCOME_EVENTS,
     DeliveryEvent,

@@ -13,7 +13,7 @@ from typing import Final
 import psycopg
 import stamina
 
-from paperround.database import build_conninfo
+from paperround.conninfo import build_conninfo
 
 DATABASE_TIMEOUT: Final = 60  # seconds that a database may be away before a sender gives up
 ANNOUNCE: Final = "UPDATE sender_progress SET may_have_begun = %s::bigint[] WHERE sender = %s"

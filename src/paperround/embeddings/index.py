@@ -14,7 +14,8 @@ import psycopg
 import structlog
 from psycopg import sql
 
-from paperround.database import Database, build_conninfo
+from paperround.conninfo import build_conninfo
+from paperround.database import Database
 
 logger = structlog.get_logger(__name__)
 

@@ -18,7 +18,7 @@ from typing import Final, LiteralString, NamedTuple
 import psycopg
 import structlog
 
-from paperround.database import build_conninfo
+from paperround.conninfo import build_conninfo
 
 logger = structlog.get_logger(__name__)
 

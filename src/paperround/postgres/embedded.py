@@ -14,9 +14,9 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import quote, urlencode
 
 from psycopg import pq
-from sqlalchemy import URL
 
 from paperround.postgres.account import server_account
 from paperround.postgres.binaries import installed
@@ -64,10 +64,8 @@ class EmbeddedPostgres:
 
     def _build_url(self, role: str) -> str:
         # The port is said because PGPORT would change it.
-        query = {"host": str(socket_path(self._home)), "port": str(PORT)}
-        return URL.create(
-            "postgresql+psycopg", username=role, database=DATABASE, query=query
-        ).render_as_string()
+        query = urlencode({"host": str(socket_path(self._home)), "port": PORT}, quote_via=quote)
+        return f"postgresql+psycopg://{role}@/{DATABASE}?{query}"
 
     @property
     def programs(self) -> Path:
