@@ -96,7 +96,9 @@ def shown_figures(
         ]
         everything = [grade for week in weeks for grade in week.grades.values()]
         silent = [
-            not places for week, places in zip(weeks, shown, strict=True) if not any(week.grades.values())
+            not places
+            for week, places in zip(weeks, shown, strict=True)
+            if not any(week.grades.values()) and _is_judged(week, places)
         ]
         missed = [
             not places for week, places in zip(weeks, shown, strict=True) if max(week.grades.values()) == 2
@@ -117,6 +119,11 @@ def shown_figures(
     columns = ("shown", "of them judged", "fit at least partly", "fit", "recall, partly", "recall, fit",
                "F1, partly", "silent, nothing fits", "silent, one fits")  # fmt: skip
     return columns, rows
+
+
+def _is_judged(week: JudgedWeek, places: Sequence[int]) -> bool:
+    """Of papers that nobody judged it can't be said that nothing should have been shown."""
+    return not places or any(place in week.grades for place in places)
 
 
 def _share(grades: Sequence[int], least: int, whole: int) -> float:

@@ -153,3 +153,17 @@ def test_neither_web_nor_tasks_import_scipy_sklearn_or_torch() -> None:
         check=True,
     )
     assert found.stdout.strip() == "set()"
+
+
+def test_the_more_papers_stand_for_a_topic_the_less_their_mean_vector_weighs() -> None:
+    """Relative to the words, down to a half; a reader's own words keep the vectors' weight."""
+
+    def weight(count: int, text: str = "") -> float:
+        liked = {str(place): VIEWS[place] for place in range(count)}
+        own = CATALOGUE.view_of_words(text, VECTORS[0]) if text else None
+        direction = scorer.build_direction(CATALOGUE, TopicProfile(own, False, liked, (), text))
+        assert direction.vector is not None
+        return float((CATALOGUE.sample_vectors @ direction.vector).std())
+
+    assert [round(weight(count), 2) for count in (1, 5, 10, 20, 60)] == [1.0, 1.0, 0.71, 0.5, 0.5]
+    assert weight(20, "unheard words") == pytest.approx(1.0, abs=0.01)

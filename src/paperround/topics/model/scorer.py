@@ -16,6 +16,7 @@ Source: docs/decisions/0009-topic-scorer.md, with the measurements in docs/relev
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -30,6 +31,10 @@ OWN_WORDS_WEIGHT: Final = 2.0  # the reader's own words count as so many papers
 OWN_PHRASE_WEIGHT: Final = 8.0  # the same where the catalogue has them as a phrase
 DISLIKED_WEIGHT: Final = 0.1  # share of the mean of disliked papers that is subtracted
 VECTOR_WEIGHT: Final = 1.0  # of a standard deviation of the vectors' score, beside one of the words'
+# Where more papers than this stand for a topic, the vectors' weight fades: the more there are, the more their
+# phrases tell, while their mean vector lies ever nearer to the catalogue's.
+MAX_PAPERS_OF_FULL_VECTOR: Final = 5
+MIN_VECTOR_SHARE: Final = 0.5
 VECTOR_WEIGHT_OF_PHRASE: Final = 0.3  # the same where the catalogue has the reader's words as a phrase
 MIN_PAPERS_WITH_PHRASE: Final = 5  # from which on the catalogue "has" a phrase
 MAX_DIRECTION_PHRASES: Final = 512  # a direction keeps its heaviest phrases
@@ -106,7 +111,7 @@ def build_direction(statistics: Statistics, profile: TopicProfile) -> Direction:
         vector, share = direction_and_share
         cosines = statistics.sample_vectors @ vector
         usual_cosine, width = _mean_and_spread(cosines)
-        weight = (VECTOR_WEIGHT_OF_PHRASE if profile.phrase_in_catalogue else VECTOR_WEIGHT) / width
+        weight = _vector_weight(profile) / width
         total = total + (cosines - usual_cosine) * weight
         vector, vector_offset, liked_paper_weight = vector * weight, usual_cosine * weight, share * weight
     return Direction(
@@ -119,6 +124,15 @@ def build_direction(statistics: Statistics, profile: TopicProfile) -> Direction:
         liked_paper_weight,
         np.quantile(total, 1 - np.array(RARITIES), method="lower").astype(np.float32),
     )
+
+
+def _vector_weight(profile: TopicProfile) -> float:
+    if profile.phrase_in_catalogue:
+        return VECTOR_WEIGHT_OF_PHRASE
+    if profile.own_text or not profile.liked:
+        return VECTOR_WEIGHT
+    share = math.sqrt(MAX_PAPERS_OF_FULL_VECTOR / len(profile.liked))
+    return VECTOR_WEIGHT * max(MIN_VECTOR_SHARE, min(1.0, share))
 
 
 def compress_logarithmically(standardised: Matrix) -> Matrix:
