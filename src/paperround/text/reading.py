@@ -57,11 +57,15 @@ class Reading:
         found, start = [], 0
         for text in self.text.split(PARAGRAPH_BREAK):
             end = start + len(text)
-            inside = (f for f in self.formulas if start <= f.start and f.end <= end)
-            moved = tuple(f._replace(start=f.start - start, end=f.end - start) for f in inside)
-            found.append(Reading(text, moved))
+            found.append(self.cut(start, end))
             start = end + len(PARAGRAPH_BREAK)
         return found
+
+    def cut(self, start: int, end: int) -> Reading:
+        """Return what stands between two places of the text, with the formulas that lie wholly within."""
+        inside = (f for f in self.formulas if start <= f.start and f.end <= end)
+        moved = tuple(f._replace(start=f.start - start, end=f.end - start) for f in inside)
+        return Reading(self.text[start:end], moved)
 
 
 class FormulaBudget:

@@ -147,3 +147,39 @@ async def test_an_edition_that_could_not_be_read_for_a_day_says_so(
     assert (
         "Nothing could be read since then, so papers may be missing." in Page(await pages.get("/papers")).text
     )
+
+
+async def test_a_list_leads_with_what_was_done_and_opens_to_the_whole_abstract(
+    pages: httpx.AsyncClient, database: Database
+) -> None:
+    known, done = (
+        "Gradients have long been slow.",
+        "We propose a way of waiting for $x_1$ that takes no time.",
+    )
+    both = {"summary": f"{known} {done}", "paper__summary": f"{known} {done}"}
+    turned = {"summary": f"{done} {known}", "paper__summary": f"{done} {known}"}
+    await store_listing(
+        database,
+        "2026-03-09",
+        feed_record("2603.00001", paper__ai_summary="Waiting pays.", paper__upvotes=9, **both),
+        feed_record("2603.00002", paper__upvotes=8, **both),
+        feed_record("2603.00003", paper__upvotes=7, **turned),
+        feed_record("2603.00004", paper__upvotes=6, summary="", paper__summary=""),
+    )
+    html = (await pages.get("/papers/date/2026-03-09")).text
+    first, second, third, empty = html.split('<li class="paper"')[1:]
+    in_order(first, "<summary>", "AI summary", "Waiting pays.", "</summary>", "Abstract", known, "We propose")
+    in_order(second, "<summary>", "We propose", "<math", "</summary>", known, "We propose")
+    assert "AI summary" not in second + third
+    assert third.count("We propose") == 1, "an abstract that begins with it stands alone"
+    in_order(third, "We propose", known)
+    assert "abstract" not in empty.partition("</article>")[0]
+    paper = (await pages.get("/papers/2603.00001")).text.partition("<main")[2]
+    in_order(paper, "In short", "Waiting pays.", "Written by a model", 'id="abstract"', known)
+
+
+def in_order(html: str, *words: str) -> None:
+    places = [html.index(words[0])]
+    for word in words[1:]:
+        places.append(html.index(word, places[-1]))
+    assert places == sorted(places)

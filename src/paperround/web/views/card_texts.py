@@ -1,4 +1,4 @@
-"""The titles and abstracts of papers as HTML, kept for as long as they are shown often.
+"""The titles, summaries and abstracts of papers as HTML, kept for as long as they are shown often.
 
 What a text looks like depends on the text and on the reader of LaTeX alone, so a text that a process has
 shown needs not be written again for the next page, reader or version of the catalogue.
@@ -12,6 +12,7 @@ from typing import Final
 from cachetools import LRUCache
 from markupsafe import Markup
 
+from paperround.papers.lead import read_lead
 from paperround.papers.readings import read_abstract, read_title
 from paperround.papers.tables import Paper
 from paperround.text.markup import write_html, write_html_paragraphs
@@ -22,25 +23,40 @@ MAX_KEPT: Final = 8_000_000  # characters
 
 @dataclass(frozen=True, slots=True)
 class CardTexts:
-    """A paper's title and the paragraphs of its abstract."""
+    """A paper's title, what is said of it first, and the paragraphs of its abstract.
+
+    `lead` is empty where the abstract begins with it.
+    """
 
     title: Markup
+    lead: Markup
+    is_lead_by_model: bool
     paragraphs: tuple[Markup, ...]
 
     def __len__(self) -> int:
-        return 500 + len(self.title) + sum(map(len, self.paragraphs))
+        return 500 + len(self.title) + len(self.lead) + sum(map(len, self.paragraphs))
 
 
-_kept: LRUCache[tuple[str, int], CardTexts] = LRUCache(MAX_KEPT, getsizeof=len)
+_kept: LRUCache[tuple[str, int, str | None], CardTexts] = LRUCache(MAX_KEPT, getsizeof=len)
 
 
 def write_card_texts(paper: Paper, budget: FormulaBudget | None) -> CardTexts:
     """Write the texts. Of a paper that isn't read yet, formulas are read as far as `budget` goes."""
-    key = (paper.read_hash, paper.reader_version) if paper.read_hash and paper.is_read else None
+    key = (
+        (paper.read_hash, paper.reader_version, paper.ai_summary)
+        if paper.read_hash and paper.is_read
+        else None
+    )
     texts = _kept.get(key) if key else None
     if texts is None:
-        paragraphs = write_html_paragraphs(read_abstract(paper, budget))
-        texts = CardTexts(write_html(read_title(paper, budget)), tuple(paragraphs))
+        title, abstract = write_html(read_title(paper, budget)), read_abstract(paper, budget)
+        lead = read_lead(paper, abstract, budget)
+        texts = CardTexts(
+            title,
+            write_html(lead.reading) if lead and not lead.opens_abstract else Markup(),
+            bool(lead and lead.is_by_model),
+            tuple(write_html_paragraphs(abstract)),
+        )
         if key and len(texts) <= MAX_KEPT:
             _kept[key] = texts
     return texts

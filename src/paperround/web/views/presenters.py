@@ -31,12 +31,14 @@ FIRST_AUTHORS: Final = 20  # shown at once; the rest opens in place
 KEYWORDS: Final = 5  # of an entry
 # Bytes, of which a page of 30 papers stays below 100,000 whatever their texts hold.
 CARDS_ROOM: Final = 88_000  # for all cards of a page
-CARD_MARKUP: Final = 1_100  # of one card, with the buttons of a signed-in reader
-MAX_TITLE: Final = 1_000
+CARD_MARKUP: Final = 1_200  # of one card, with the buttons of a signed-in reader
+MAX_TITLE: Final = 800
 MAX_NAME: Final = 200
 MAX_LINK: Final = 500
 MAX_KEYWORD: Final = 100  # characters
 MAX_KEYWORDS: Final = 20
+MAX_LEAD: Final = 600  # of a list's entry; one in a hundred summaries is longer
+MIN_LEAD: Final = 100
 MIN_ABSTRACT: Final = 200
 MAX_ABSTRACT: Final = 30_000  # of a paper's own page
 BRIEF_LENGTH: Final = 140  # characters
@@ -157,14 +159,17 @@ def hub_organization_url(organization: Organization) -> str | None:
 class PaperCard:
     """A paper in a list. Its texts are safe HTML, and its links are http(s).
 
-    `people` are the authors where `who` names an organization. `line` is the path of a small chart of recent
-    votes. `seen` is when the paper was first seen, in seconds since 1970, or 0 if unknown.
-    `is_shortened` tells that the abstract goes on where `url` leads.
+    `lead` says what was done, in a model's words if `is_lead_by_model`. It is empty where the abstract begins
+    with that, or doesn't say it. `people` are the authors where `who` names an organization. `line` is the
+    path of a small chart of recent votes. `seen` is when the paper was first seen, in seconds since 1970, or
+    0 if unknown. `is_shortened` tells that the abstract goes on where `url` leads.
     """
 
     id: str
     url: str
     title: Markup
+    lead: Markup
+    is_lead_by_model: bool
     paragraphs: Sequence[Markup]
     who: str
     who_url: str | None
@@ -220,6 +225,8 @@ def build_paper_card(
         id=paper.id,
         url=f"/papers/{paper.id}",
         title=shorten_html(mark_words(texts.title) if mark_words else texts.title, MAX_TITLE),
+        lead=shorten_html(mark_words(texts.lead) if mark_words else texts.lead, MAX_LEAD),
+        is_lead_by_model=texts.is_lead_by_model,
         paragraphs=[*map(mark_words, texts.paragraphs)] if mark_words else [*texts.paragraphs],
         who=shorten_text(who, MAX_NAME),
         who_url=organization_address(group.name) if group else None,
@@ -261,7 +268,7 @@ def build_paper_cards(
     mark_words: Callable[[Markup], Markup] | None = None,
     room: int = CARDS_ROOM,
 ) -> list[PaperCard]:
-    """Build the cards of a page. Together they take `room` bytes, for which the longest abstracts are cut."""
+    """Build the cards of a page. Together they take `room` bytes, for which the longest texts are cut."""
     budget = page_budget()
     cards = [
         build_paper_card(
@@ -274,7 +281,10 @@ def build_paper_cards(
         )
         for paper in papers
     ]
-    room -= sum(map(_measure_all_but_abstract, cards))
+    room -= sum(map(_measure_all_but_texts, cards))
+    longest_lead = max(share_room([measure(card.lead) for card in cards], room // 2), MIN_LEAD)
+    cards = [replace(card, lead=shorten_html(card.lead, longest_lead)) for card in cards]
+    room -= sum(measure(card.lead) for card in cards)
     longest = max(share_room([measure_paragraphs(card.paragraphs) for card in cards], room), MIN_ABSTRACT)
     return [shorten_abstract(card, longest) for card in cards]
 
@@ -291,7 +301,7 @@ def shorten_abstract(card: PaperCard, max_bytes: int) -> PaperCard:
     return replace(card, paragraphs=shorten_paragraphs(card.paragraphs, max_bytes), is_shortened=True)
 
 
-def _measure_all_but_abstract(card: PaperCard) -> int:
+def _measure_all_but_texts(card: PaperCard) -> int:
     texts = (card.who, card.who_url, card.others, card.people, card.code_url, card.project_url)
     return CARD_MARKUP + measure(card.title) + len(card.line or "") + _measure_escaped(*texts, *card.keywords)
 
