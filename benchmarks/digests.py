@@ -138,7 +138,9 @@ async def follow(session: WriteSession, numbers: range) -> None:
             "measured_id": 1,
             "changed_at": NOW,
             "papers_hash": "",
+            "fits_hash": "",
             "matches": [match(topic["id"], rank) for rank in range(3)],
+            "fits": [0.9, 0.6, 0.4],
         }
         for topic in topics
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -62,11 +63,8 @@ class Post:
             for taken in self.sink.received
             if taken.recipient == f"{name}@example.org"
         ]
-        marker = "https://papers.example.org/papers/"
-        return [
-            [line.strip().removeprefix(marker) for line in text.splitlines() if marker in line]
-            for text in texts
-        ]
+        paper = re.compile(r"(?m)^ +https://papers\.example\.org/papers/(\S+)$")
+        return [paper.findall(text.replace("\r\n", "\n")) for text in texts]
 
     async def states(self) -> Counter[str]:
         async with self.database.read_session() as session:

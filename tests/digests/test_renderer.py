@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from paperround.digests.digest import Digest
 from paperround.digests.items import DigestItem, shorten
-from paperround.digests.renderer import Digest, DigestRenderer
-from paperround.digests.selection import Selection
+from paperround.digests.renderer import DigestRenderer
+from paperround.digests.selection import Overview, Selection
 from paperround.digests.tables import Cadence
 from paperround.mail.mime import HeaderInvalid, assemble_message, encode_header, quote_printable
 
@@ -33,17 +34,24 @@ def paper(number: int = 1, **changes: str) -> DigestItem:
         "title": f"Patient Gradients, Part {number}",
         "authors": "Ada Lindqvist, Benedikt Åström and 4 more",
         "published": "1 Mar 2026",
+        "organization": "",
         "summary": "We wait for gradients and they come.",
+        "summary_label": "",
         "votes": "12 votes",
         "code_url": "https://github.com/ada/patience",
     }
     return DigestItem(**(given | changes))
 
 
-def digest(*papers: DigestItem, reasons: dict[str, Any] | None = None) -> Digest:
-    contents = Selection([one.id for one in papers], reasons or {})
+def digest(
+    *papers: DigestItem,
+    reasons: dict[str, Any] | None = None,
+    overview: Overview | None = None,
+    cadence: Cadence = Cadence.daily,
+) -> Digest:
+    contents = Selection([one.id for one in papers], reasons or {}, overview)
     items = {one.id: one for one in papers}
-    return Digest(TARGET, "ada@example.org", Cadence.daily, date(2026, 3, 2), contents, items, delivery_id=7)
+    return Digest(TARGET, "ada@example.org", cadence, date(2026, 3, 2), contents, items, delivery_id=7)
 
 
 def read(one: Digest, writer: DigestRenderer = WRITER) -> EmailMessage:
@@ -61,8 +69,10 @@ items = st.builds(
     id=st.just("2603.00001"),
     title=texts.map(lambda text: shorten(text, 300)),
     authors=texts,
+    organization=texts,
     published=st.just("1 Mar 2026"),
     summary=texts,
+    summary_label=st.sampled_from(["", "AI summary"]),
     votes=st.just("1 vote"),
     code_url=st.none(),
 )
@@ -126,14 +136,54 @@ def test_what_papers_say_is_text_in_html() -> None:
     assert "&lt;script&gt;" in html
 
 
-def test_a_paper_of_a_topic_says_why_and_can_be_rated_by_a_link_to_a_page() -> None:
-    why = {"topic": 5, "name": "Planning", "why": ["language models", "by Ada"], "own": True}
-    for body in bodies(read(digest(paper(1), paper(2), reasons={"2603.00002": why}))):
-        assert "For your topic “Planning”: language models, by Ada." in body
+def test_a_paper_of_a_topic_says_why_once_and_can_be_rated_by_a_link_to_a_page() -> None:
+    own = {
+        "topic": 5,
+        "name": "Planning",
+        "band": "strong",
+        "why": ["language models", "by Ada"],
+        "own": True,
+    }
+    beside = own | {"own": False, "band": "good", "why": ["waiting"]}
+    reasons = {"2603.00001": own, "2603.00002": beside, "2603.00003": own | {"band": None, "why": []}}
+    for body in bodies(read(digest(paper(1), paper(3), paper(2), reasons=reasons))):
+        assert body.index("Strong match: language models, by Ada.") < body.index("Match.")
+        assert "For your topic “Planning”, a good match: waiting." in " ".join(body.split())
+        assert body.upper().count("PLANNING") == 2, "once as a heading, once beside the other paper"
         assert re.search(
             r"https://papers\.example\.org/digests/rate/7-\w+\.\w+\?paper=2603\.00002&(amp;)?value=1", body
         )
-        assert body.index("Part 1") < body.upper().index("PLANNING") < body.index("Part 2")
+        assert body.upper().index("PLANNING") < body.rindex("Part 1") < body.upper().index("TRENDING NOW")
+
+
+def test_a_summary_by_a_model_says_so_and_the_organization_stands_by_the_authors() -> None:
+    ai = paper(1, summary_label="AI summary", organization="Patience & Sons", summary="Waits " + "w" * 30)
+    for body in bodies(read(digest(ai, paper(2)))):
+        assert "Patience &" in body
+        assert body.count("AI summary:") == 1
+        assert re.search(r"AI summary:(</span>)?\s+Waits", body)
+
+
+@pytest.mark.parametrize(
+    ("cadence", "day", "told", "link"),
+    [
+        (Cadence.daily, "2026-03-02", "18 papers today; 1 on your topics; most voted:", "date/2026-03-02"),
+        (Cadence.daily, "2026-03-01", "18 papers on Sunday; 1 on your topics;", "date/2026-03-01"),
+        (Cadence.weekly, None, "18 papers this week; 1 on your topics; most voted:", "week/2026-W09"),
+    ],
+)
+def test_a_line_introduces_the_day_and_what_is_left_out_is_said(
+    cadence: Cadence, day: str | None, told: str, link: str
+) -> None:
+    overview = Overview(listed=18, left_out=16, most_voted="2603.00002", day=day)
+    one = digest(paper(1), paper(2), reasons={"2603.00001": WHY}, overview=overview, cadence=cadence)
+    for body in bodies(read(one)):
+        flat = " ".join(body.split())
+        assert told in flat
+        assert flat.index("most voted:") < flat.index("Part 2") < flat.index("(12 votes).")
+        assert "16 of 18 papers left out." in flat
+        assert f"https://papers.example.org/papers/{link}" in body
+    assert "left out" not in "".join(bodies(read(digest(paper(1), overview=overview._replace(left_out=0)))))
 
 
 def test_html_has_its_styles_in_line_and_a_dark_side_and_no_picture() -> None:

@@ -76,19 +76,38 @@ async def test_what_a_worker_matched_arrives_with_the_topics_name_and_reasons(
     words = " ".join((await text_of(post)).split())
     assert found == [match.paper_id for match in days[SUNDAY]]
     assert phrases
-    assert f"For your topic “Honey bees”, a {first.band} match: {phrases[0]}" in words
+    assert f"{first.band.capitalize()} match: {phrases[0]}" in words
+    assert f"60 papers on Sunday; {len(found)} on your topics; most voted:" in words
+    assert f"{60 - len(found)} of 60 papers left out." in words
     assert "HONEY BEES" in words
 
 
-async def test_what_is_trending_and_matches_a_topic_stands_once_with_the_reason(
+async def test_topics_come_first_and_what_is_trending_too_stands_once_under_its_topic(
     post: Post, catalogue: Database
 ) -> None:
     await topic(catalogue, await reader(catalogue, trending=True, max_papers=30), BEES, "honey bees")
     await edition_matches.match_edition(catalogue, SUNDAY, None)
     await post.send(MONDAY)
     (found,) = post.papers_of("ada")
-    assert len(found) == len(set(found))
-    assert "For your topic “Honey bees”, a strong match:" in await text_of(post)
+    words = await text_of(post)
+    under_topic = words[words.index("HONEY BEES") : words.index("TRENDING NOW")].count("\n* ")
+    assert 1 <= under_topic <= 3
+    assert subjects(found[:under_topic]) == {1}
+    assert len(found) == len(set(found)) == under_topic + 30
+    assert "For your topic" not in words, "the heading says it"
+
+
+async def test_what_found_no_place_under_its_topic_says_its_topic_among_the_trending(
+    post: Post, catalogue: Database
+) -> None:
+    await topic(catalogue, await reader(catalogue, trending=True, max_papers=1), BEES, "honey bees")
+    await edition_matches.match_edition(catalogue, SUNDAY, None)
+    for at in range(2, 8):
+        await post.send(f"2026-03-0{at} 07:00")
+    texts = [taken.message.get_body(("plain",)).get_content() for taken in post.sink.received]
+    for found, words in zip(post.papers_of("ada"), texts, strict=True):
+        assert len(found) == len(set(found)) == words.count("\n* ")
+        assert words.count("For your topic “Honey bees”") <= words.count("TRENDING NOW")
 
 
 async def test_a_topic_that_nobody_matched_yet_is_matched_for_the_digest(
@@ -115,7 +134,7 @@ async def test_a_topic_that_changed_since_it_was_matched_comes_as_it_is_now(
     await post.send(MONDAY)
     (found,) = post.papers_of("ada")
     assert subjects(found) == {0}
-    assert "For your topic “Water”, a " in await text_of(post)
+    assert "WATER" in await text_of(post)
 
 
 async def test_a_paused_topic_is_left_out_and_costs_no_matching(post: Post, catalogue: Database) -> None:
@@ -139,7 +158,7 @@ async def test_a_digest_goes_out_even_while_nothing_can_be_matched(
         key = {"day": SUNDAY.toordinal()}
         await session.execute(text("SELECT pg_advisory_xact_lock(:day, 0)"), key)
         assert await post.send(MONDAY) == {DeliveryState.sent: 1}
-    assert "For your topic" not in await text_of(post)
+    assert "HONEY BEES" not in await text_of(post)
 
 
 async def test_no_delivery_is_locked_while_topics_are_matched(

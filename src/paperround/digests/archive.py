@@ -9,9 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from paperround.database import ReadSession
+from paperround.digests.digest import Digest
 from paperround.digests.items import DigestItem, DigestItemCache
 from paperround.digests.links import SealedId
-from paperround.digests.renderer import Digest
 from paperround.digests.selection import Selection
 from paperround.digests.tables import Delivery
 from paperround.topics.tables import Topic
@@ -30,8 +30,8 @@ async def load_digest(session: ReadSession, link: SealedId) -> Digest | None:
     if found is None or found.papers is None:
         return None
     one = found.subscription
-    items = await DigestItemCache().get(session, found.papers)
-    contents = Selection(found.papers, found.reasons or {})
+    contents = Selection.restore(found.papers, found.reasons, found.overview)
+    items = await DigestItemCache().get(session, contents.shown_papers)
     return Digest(one.link_target, one.email, one.cadence, found.period, contents, items, found.id)
 
 

@@ -13,13 +13,13 @@ from typing import Final
 
 from paperround.database import Database, ReadSession, WriteSession
 from paperround.digests import claims
+from paperround.digests.digest import Digest
+from paperround.digests.editions import DigestEditions
 from paperround.digests.items import DigestItem, DigestItemCache
-from paperround.digests.renderer import Digest
 from paperround.digests.selection import (
     PendingDelivery,
     Selection,
     TopicDays,
-    TrendingPapers,
     find_topic_days,
     load_histories,
     select_papers,
@@ -47,7 +47,7 @@ class DeliveryBatches:
         self._clock = clock
         self._encoder = encoder
         self._items = DigestItemCache()
-        self._trending = TrendingPapers()
+        self._editions = DigestEditions()
         self._rounds_left: Counter[int] = Counter()  # rounds for which each delivery was left
         self._unmatched: dict[
             tuple[date, date], Mapping[int, int]
@@ -66,7 +66,7 @@ class DeliveryBatches:
                 return None
             selections = await self._select(session, locked)
             await claims.claim(session, sender, selections)
-            papers = {paper for selection in selections.values() for paper in selection.papers}
+            papers = {paper for selection in selections.values() for paper in selection.shown_papers}
             items = await self._items.get(session, papers)
         return [
             (delivery, build_digest(delivery, selections[delivery.id], items))
@@ -98,7 +98,7 @@ class DeliveryBatches:
         histories = await load_histories(session, unselected) if unselected else {}
         unmatched = await self._find_unmatched(session, find_topic_days(unselected, histories))
         new = [delivery for delivery in unselected if delivery.id not in unmatched]
-        selected = await select_papers(session, new, histories, self._trending) if new else {}
+        selected = await select_papers(session, new, histories, self._editions) if new else {}
         empty = {
             delivery.id
             for delivery in new
@@ -106,7 +106,7 @@ class DeliveryBatches:
         }
         await claims.drop_unwanted(session, list(empty))
         tried = {
-            delivery.id: Selection(delivery.papers, delivery.reasons or {})
+            delivery.id: Selection.restore(delivery.papers, delivery.reasons, delivery.overview)
             for delivery in locked
             if delivery.papers is not None
         }

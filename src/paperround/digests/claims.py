@@ -55,6 +55,7 @@ PENDING_COLUMNS: Final = (
     Delivery.attempts,
     Delivery.papers,
     Delivery.reasons,
+    Delivery.overview,
     Subscription.nonce,
     Subscription.address_nonce,
     Subscription.email,
@@ -70,8 +71,10 @@ PENDING_COLUMNS: Final = (
 CLAIM: Final = text("""
     UPDATE deliveries d
     SET state = :target, sender = :sender, started_at = NULL,
-        papers = ARRAY(SELECT jsonb_array_elements_text(n.papers)), reasons = n.reasons
-    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS n (id bigint, papers jsonb, reasons jsonb)
+        papers = ARRAY(SELECT jsonb_array_elements_text(n.papers)), reasons = n.reasons,
+        overview = n.overview
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb))
+        AS n (id bigint, papers jsonb, reasons jsonb, overview jsonb)
     WHERE d.id = n.id AND d.state = ANY(:sources)
 """)
 
@@ -149,7 +152,12 @@ async def drop_unwanted(session: WriteSession, deliveries: Sequence[int]) -> Non
 async def claim(session: WriteSession, sender: int, selections: Mapping[int, Selection]) -> None:
     """Claim locked deliveries for this sender alone, with the papers that were selected for each."""
     rows = [
-        {"id": delivery_id, "papers": selection.papers, "reasons": selection.reasons or None}
+        {
+            "id": delivery_id,
+            "papers": selection.papers,
+            "reasons": selection.reasons or None,
+            "overview": selection.overview and selection.overview._asdict(),
+        }
         for delivery_id, selection in selections.items()
     ]
     await session.execute(

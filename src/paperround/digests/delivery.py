@@ -25,8 +25,9 @@ from paperround.digests.batches import DeliveryBatches
 from paperround.digests.bounce_rules import classify_refusal
 from paperround.digests.delivery_log import DeliveryLog, DeliveryOutcome, open_delivery_log
 from paperround.digests.delivery_states import DeliveryEvent
+from paperround.digests.digest import Digest
 from paperround.digests.links import DigestLinks
-from paperround.digests.renderer import Digest, DigestRenderer, RenderedMessage
+from paperround.digests.renderer import DigestRenderer, RenderedMessage
 from paperround.digests.selection import PendingDelivery
 from paperround.digests.start_ledger import StartLedger
 from paperround.digests.tables import Delivery, DeliveryState

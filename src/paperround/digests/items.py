@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import select
-from sqlalchemy.orm import undefer
 
 from paperround.database import ReadSession
+from paperround.papers.editions import WITH_NAMES
 from paperround.papers.readings import read_abstract, read_title
 from paperround.papers.tables import Paper
 from paperround.text.links import normalise_http_url
@@ -18,6 +18,8 @@ from paperround.text.markup import render_unicode
 MAX_AUTHORS: Final = 3
 MAX_SUMMARY_LENGTH: Final = 240  # characters: about two lines
 MAX_TITLE_LENGTH: Final = 300
+MAX_ORGANIZATION_LENGTH: Final = 80
+AI_SUMMARY_LABEL: Final = "AI summary"
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,8 +27,10 @@ class DigestItem:
     id: str
     title: str
     authors: str
+    organization: str
     published: str
     summary: str
+    summary_label: str  # who wrote the summary, where it wasn't the authors
     votes: str
     code_url: str | None
 
@@ -43,23 +47,23 @@ class DigestItemCache:
         new = [paper_id for paper_id in wanted if paper_id not in self._known]
         if new:
             self._known |= dict.fromkeys(new)
-            query = select(Paper).where(Paper.id.in_(new)).options(undefer(Paper.author_names))
+            query = select(Paper).where(Paper.id.in_(new)).options(*WITH_NAMES)
             self._known |= {paper.id: build_item(paper) for paper in await session.scalars(query)}
         return {paper_id: item for paper_id in wanted if (item := self._known[paper_id])}
 
 
 def build_item(paper: Paper) -> DigestItem:
-    """The names of the paper's authors must be loaded."""
-    day = paper.published_at
+    """The names of the paper's authors and its organization must be loaded."""
+    day, organization = paper.published_at, paper.organization
+    summary = render_unicode(paper.ai_summary) if paper.ai_summary else ""
     return DigestItem(
         id=paper.id,
         title=shorten(read_title(paper).text, MAX_TITLE_LENGTH),
         authors=format_byline(paper.author_names),
+        organization=shorten(organization.full_name, MAX_ORGANIZATION_LENGTH) if organization else "",
         published=f"{day.day} {day:%b %Y}",
-        summary=shorten(
-            render_unicode(paper.ai_summary) if paper.ai_summary else read_abstract(paper).text,
-            MAX_SUMMARY_LENGTH,
-        ),
+        summary=shorten(summary.strip() or read_abstract(paper).text, MAX_SUMMARY_LENGTH),
+        summary_label=AI_SUMMARY_LABEL if summary.strip() else "",
         votes=f"{paper.votes:,} {'vote' if paper.votes == 1 else 'votes'}",
         code_url=normalise_http_url(paper.github_url),
     )

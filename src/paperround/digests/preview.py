@@ -10,12 +10,12 @@ from sqlalchemy import select
 from paperround.database import Database
 from paperround.digests import calendar
 from paperround.digests.batches import build_digest
+from paperround.digests.editions import DigestEditions
 from paperround.digests.items import DigestItemCache
 from paperround.digests.links import DigestLinks
 from paperround.digests.renderer import DigestRenderer
 from paperround.digests.selection import (
     PendingDelivery,
-    TrendingPapers,
     find_topic_days,
     load_histories,
     select_papers,
@@ -49,8 +49,8 @@ async def render_preview(
             database, lambda day: match_edition(database, day, None), set(readers.values()), first, last
         )
     async with database.read_session() as session:
-        selection = (await select_papers(session, [pending], histories, TrendingPapers()))[pending.id]
-        items = await DigestItemCache().get(session, selection.papers)
+        selection = (await select_papers(session, [pending], histories, DigestEditions()))[pending.id]
+        items = await DigestItemCache().get(session, selection.shown_papers)
     renderer = DigestRenderer(links, site_name)
     digest = build_digest(pending, selection, items)
     return DigestPreview(
@@ -70,6 +70,7 @@ def _plan(subscription: Subscription, day: date) -> PendingDelivery:
         attempts=0,
         papers=None,
         reasons=None,
+        overview=None,
         nonce=subscription.nonce,
         address_nonce=subscription.address_nonce,
         email=subscription.email,

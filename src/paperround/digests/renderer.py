@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Hashable, Iterator, Sequence
+from datetime import datetime
 from email.utils import format_datetime, formataddr, parseaddr
 from functools import lru_cache
 from itertools import groupby
 from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import quote, urlsplit
 
+from paperround.digests import wording
+from paperround.digests.digest import Digest
 from paperround.digests.items import DigestItem, shorten
 from paperround.digests.links import DeliveryLinks, DigestLinks
-from paperround.digests.selection import MatchReason, Selection
-from paperround.digests.tables import Cadence, LinkTarget
+from paperround.digests.selection import MatchReason
+from paperround.digests.tables import Cadence
 from paperround.digests.templates import DigestTemplates, RenderedBlock, placeholders
 from paperround.mail.message import parse_address
 from paperround.mail.mime import assemble_message, encode_header
@@ -25,29 +26,11 @@ MAX_MESSAGE_SIZE: Final = 100_000  # bytes of a message: mail programs clip what
 SHARED_BLOCK_CACHE_SIZE: Final = 100  # lists of papers that are kept ready; 30 kB each
 LINK_PLACEHOLDERS: Final = placeholders(*DeliveryLinks._fields)
 EMPTY_NOTE: Final = "No paper has come up since your last digest. The next one comes when it is due."
-TRENDING_HEADINGS: Final = {
+LIST_HEADINGS: Final = {
     Cadence.daily: "Trending now",
     Cadence.weekdays: "Trending now",
-    Cadence.weekly: "Trending this week",
+    Cadence.weekly: "Most voted this week",
 }
-
-
-@dataclass(frozen=True)
-class Digest:
-    """What one message is about. `delivery_id` None: a preview."""
-
-    subscription: LinkTarget
-    email: str
-    cadence: Cadence
-    period: date
-    selection: Selection
-    items: Mapping[str, DigestItem]
-    delivery_id: int | None = None
-
-    @property
-    def papers(self) -> list[DigestItem]:
-        """Those that are still in the catalogue."""
-        return [self.items[key] for key in self.selection.papers if key in self.items]
 
 
 class RenderedDigest(NamedTuple):
@@ -127,7 +110,7 @@ class DigestRenderer:
         """The best paper, and how many more."""
         papers = digest.papers
         if not papers:
-            return f"Nothing new {_format_day(digest)}"
+            return f"Nothing new {wording.format_day(digest.period)}"
         best = shorten(papers[0].title, MAX_SUBJECT_TITLE_LENGTH)
         return f"{best} and {len(papers) - 1} more" if len(papers) > 1 else best
 
@@ -139,13 +122,17 @@ class DigestRenderer:
         papers = digest.papers
         left_out = max(cut - len(papers), 0)
         shown = papers[: len(papers) - left_out]
-        opening = {"subject": subject, "day": _format_day(digest), "heading": _format_heading(digest)}
+        heading = wording.format_heading(digest)
+        opening = {"subject": subject, "day": wording.format_day(digest.period), "heading": heading}
         opening["nothing"] = "" if papers else EMPTY_NOTE
         opening["role"] = "article" if links else "main"
+        opening |= wording.build_opening(digest, self._links.site)
+        list_note = wording.build_list_note(digest, self._links.site)
         return [
             self._render_cached("opening", opening),
             *self._render_parts(digest, shown, links, whole=len(papers) - cut),
             *([self._render_omitted_note(left_out, links)] if left_out and links else ()),
+            *([self._render_cached("list_note", list_note)] if list_note else ()),
             self._render_end(links),
         ]
 
@@ -153,7 +140,7 @@ class DigestRenderer:
         self, digest: Digest, papers: Sequence[DigestItem], links: DeliveryLinks | None, *, whole: int
     ) -> Iterator[RenderedBlock]:
         """A part a heading. Papers that come without a reason are the same for many readers."""
-        reasons, trending = digest.selection.reasons, TRENDING_HEADINGS[digest.cadence]
+        reasons, trending = digest.selection.reasons, LIST_HEADINGS[digest.cadence]
 
         def heading(placed: tuple[int, DigestItem]) -> tuple[str, bool]:
             why = reasons.get(placed[1].id)
@@ -184,7 +171,7 @@ class DigestRenderer:
         if why is None:
             return self._blocks_by_key[key]
         rate = f"{links.rate}?paper={quote(item.id, safe='')}&value=" if links else ""
-        return self._blocks_by_key[key].fill({"rate": rate, "why": _format_reason(why)})
+        return self._blocks_by_key[key].fill({"rate": rate, "why": wording.format_reason(why)})
 
     def _render_paper_once(
         self, item: DigestItem, has_why: bool, has_rate: bool, brief: bool
@@ -204,7 +191,9 @@ class DigestRenderer:
             self._blocks_by_key[key] = self._templates.end.render(shown)
         return self._blocks_by_key[key] if links is None else self._blocks_by_key[key].fill(links._asdict())
 
-    def _render_cached(self, kind: Literal["opening", "part"], shown: dict[str, str]) -> RenderedBlock:
+    def _render_cached(
+        self, kind: Literal["opening", "part", "list_note"], shown: dict[str, str]
+    ) -> RenderedBlock:
         key = (kind, *shown.values())
         if key not in self._blocks_by_key:
             self._blocks_by_key[key] = getattr(self._templates, kind).render(self._site_values | shown)
@@ -213,20 +202,3 @@ class DigestRenderer:
 
 def _format_sender(mail_from: str) -> str:
     return formataddr((encode_header("From", parseaddr(mail_from)[0]), parse_address(mail_from)))
-
-
-def _format_day(digest: Digest) -> str:
-    return f"{digest.period:%A}, {digest.period.day} {digest.period:%B}"
-
-
-def _format_heading(digest: Digest) -> str:
-    number = len(digest.papers)
-    if not number:
-        return "Nothing new"
-    return f"{number} {'paper' if number == 1 else 'papers'} for you"
-
-
-def _format_reason(why: Mapping[str, Any]) -> str:
-    told = ", ".join(why["why"])
-    band = f", a {why['band']} match" if why.get("band") else ""
-    return f"For your topic “{why['name']}”{band}" + (f": {told}." if told else ".")

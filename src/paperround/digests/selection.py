@@ -1,4 +1,4 @@
-"""Selecting the papers of a digest: what is trending in its period, then what fits the reader's topics.
+"""Selecting the papers of a digest: what fits the reader's topics, then the best of its period's lists.
 
 No paper that this subscription has certainly had is in it again, and every paper of a digest that was not
 certainly sent comes again.
@@ -17,19 +17,17 @@ from sqlalchemy.orm import aliased
 from sqlalchemy.types import Text
 
 from paperround.database import ReadSession
+from paperround.digests.editions import DigestEdition, DigestEditions
 from paperround.digests.tables import Cadence, Delivery, DeliveryState, WhenEmpty
 from paperround.digests.topic_matches import TopicMatch, load_topic_matches
-from paperround.papers.catalogue import SAMPLE_FEED
-from paperround.papers.editions import EditionQuery
-from paperround.papers.tables import Listing, Paper
+from paperround.papers.tables import Paper
 
-MAX_TRENDING_CANDIDATES: Final = 150  # of a period; the hottest are considered
 MAX_OWED_AGE: Final = timedelta(days=21)  # for so long papers that were not sent are owed
 UNSENT_STATES: Final = (DeliveryState.failed, DeliveryState.uncertain)
 
 
 # Why a paper is in a digest: {"topic": its id, "name": its name, "band": what its fit is called, "why":
-# [phrases, …], "own": whether it is there for this topic alone}
+# [phrases, …], "own": whether it stands under this topic}
 MatchReason = dict[str, Any]
 
 
@@ -46,6 +44,7 @@ class PendingDelivery(NamedTuple):
     attempts: int
     papers: list[str] | None
     reasons: dict[str, MatchReason] | None
+    overview: dict[str, Any] | None
     nonce: str
     address_nonce: str
     email: str
@@ -57,12 +56,42 @@ class PendingDelivery(NamedTuple):
     when_empty: WhenEmpty
 
 
+class Overview(NamedTuple):
+    """What a digest says of the lists of its days, as they were when its papers were selected.
+
+    `listed` is how many papers the lists had, `left_out` how many of these the reader got in no digest. `day`
+    is the day that this is about, in ISO form; None: all days of the digest.
+    """
+
+    listed: int
+    left_out: int
+    most_voted: str | None
+    day: str | None
+
+
 @dataclass(frozen=True)
 class Selection:
     """The papers of a digest, in order. `reasons` has those of them that match a topic."""
 
     papers: list[str]
     reasons: dict[str, MatchReason]
+    overview: Overview | None = None
+
+    @classmethod
+    def restore(
+        cls,
+        papers: list[str],
+        reasons: dict[str, MatchReason] | None,
+        overview: Mapping[str, Any] | None,
+    ) -> Selection:
+        """Build a selection from what its delivery keeps."""
+        return cls(papers, reasons or {}, Overview(**overview) if overview else None)
+
+    @property
+    def shown_papers(self) -> list[str]:
+        """All papers whose titles the digest says."""
+        most_voted = self.overview and self.overview.most_voted
+        return [*self.papers, *([most_voted] if most_voted else ())]
 
 
 @dataclass(frozen=True)
@@ -80,25 +109,6 @@ class DeliveryHistory:
 NO_HISTORY: Final = DeliveryHistory()
 
 
-@dataclass
-class TrendingPapers:
-    """The hottest papers of some days, looked up once for a sender's run."""
-
-    _known: dict[tuple[date, date], Sequence[str]] = field(default_factory=dict)
-
-    async def list_hottest(self, session: ReadSession, first: date, last: date) -> Sequence[str]:
-        """List the hottest papers of these days, both included."""
-        if (first, last) not in self._known:
-            listed = select(Listing.paper_id).where(*EditionQuery(first=first, last=last).listing_conditions)
-            query = select(Paper.id).where(
-                Paper.id.in_(listed.where(Listing.feed != SAMPLE_FEED)), ~Paper.withdrawn
-            )
-            order = func.coalesce(Paper.heat, Paper.heat).desc()  # see editions.papers
-            papers = await session.scalars(query.order_by(order, Paper.id).limit(MAX_TRENDING_CANDIDATES))
-            self._known[first, last] = papers.all()
-        return self._known[first, last]
-
-
 # Days (both included), and the readers whose topics are looked up on them, by delivery.
 TopicDays = Mapping[tuple[date, date], Mapping[int, int]]
 
@@ -114,19 +124,19 @@ async def select_papers(
     session: ReadSession,
     pending: Sequence[PendingDelivery],
     histories: Mapping[int, DeliveryHistory],
-    trending: TrendingPapers,
+    editions: DigestEditions,
 ) -> Mapping[int, Selection]:
     """Select the papers of deliveries, by their ids.
 
     Topics have been matched before: stored matches are read.
     """
     first_days = _find_first_days(pending, histories)
-    hottest = {
-        delivery.id: await trending.list_hottest(session, first_days[delivery.id], delivery.period)
+    edition_of = {
+        delivery.id: await editions.load(session, delivery.cadence, first_days[delivery.id], delivery.period)
         for delivery in pending
     }
     topic_matches = await _load_matches(session, _group_by_days(pending, first_days))
-    candidates = {paper for papers in hottest.values() for paper in papers}
+    candidates = {paper for edition in edition_of.values() for paper in edition.best}
     candidates |= {match.paper_id for matches in topic_matches.values() for match in matches}
     candidates |= {paper for history in histories.values() for paper in history.owed}
     seen = await _load_seen(session, pending, candidates)
@@ -134,7 +144,7 @@ async def select_papers(
     return {
         delivery.id: build_selection(
             delivery,
-            hottest[delivery.id],
+            edition_of[delivery.id],
             topic_matches.get(delivery.id, ()),
             seen=seen.get(delivery.subscription_id, frozenset()) | withdrawn,
             owed=histories.get(delivery.subscription_id, NO_HISTORY).owed,
@@ -145,36 +155,52 @@ async def select_papers(
 
 def build_selection(
     pending: PendingDelivery,
-    hottest: Sequence[str],
+    edition: DigestEdition,
     matches: Sequence[TopicMatch],
     *,
     seen: Collection[str],
     owed: Mapping[str, MatchReason | None],
 ) -> Selection:
-    """Select at most `max_papers` trending papers, hottest first, and as many of topics, best first.
+    """Select at most `max_papers` of topics, topic by topic and the best first, and as many of the lists.
 
-    Owed papers take their places first. A paper that is trending and matches a topic stands among the
-    trending ones, with the reason.
+    Owed papers take their places first. A paper of the lists that matches a topic whose places are taken
+    stands among those of the lists, with the reason.
     """
-    trending: list[str] = []
-    if pending.trending:
-        wanted = [*(paper for paper, reason in owed.items() if not (reason and reason["own"])), *hottest]
-        ranks = {paper: rank for rank, paper in enumerate(hottest)}
-        chosen = _leave_out(wanted, seen)[: pending.max_papers]
-        trending = sorted(chosen, key=lambda paper: ranks.get(paper, -1))
     own: list[str] = []
     reasons = {paper: reason for paper, reason in owed.items() if reason}
     if pending.topics:
-        wanted = [
-            *(paper for paper, reason in owed.items() if reason and reason["own"]),
-            *(match.paper_id for match in matches),
-        ]
-        own = _leave_out(wanted, {*seen, *trending})[: pending.max_papers]
         reasons |= {match.paper_id: _build_reason(match) for match in reversed(matches)}
-    papers = [*trending, *own]
+        owed_by_topics = [paper for paper in owed if paper in reasons]
+        chosen = _leave_out([*owed_by_topics, *(match.paper_id for match in matches)], seen)
+        own = _order_by_topic(chosen[: pending.max_papers], reasons, matches)
+    trending: list[str] = []
+    if pending.trending:
+        ranks = {paper: rank for rank, paper in enumerate(edition.best)}
+        owed_by_lists = [paper for paper, reason in owed.items() if not (reason and reason["own"])]
+        wanted = _leave_out([*owed_by_lists, *edition.best], {*seen, *own})[: pending.max_papers]
+        trending = sorted(wanted, key=lambda paper: ranks.get(paper, -1))
+    papers = [*own, *trending]
     return Selection(
-        papers, {paper: {**reasons[paper], "own": paper in own} for paper in papers if paper in reasons}
+        papers,
+        {paper: {**reasons[paper], "own": paper in own} for paper in papers if paper in reasons},
+        _build_overview(edition, papers, seen),
     )
+
+
+def _order_by_topic(
+    papers: Iterable[str], reasons: Mapping[str, MatchReason], matches: Sequence[TopicMatch]
+) -> list[str]:
+    """Order papers so that those of a topic stand together, the topics in their reader's order."""
+    positions = {topic: position for position, topic in enumerate(dict.fromkeys(m.topic_id for m in matches))}
+    return sorted(papers, key=lambda paper: positions.get(reasons[paper]["topic"], len(positions)))
+
+
+def _build_overview(edition: DigestEdition, papers: Sequence[str], seen: Collection[str]) -> Overview | None:
+    if not edition.listed:
+        return None
+    left_out = len(edition.listed.difference(papers, seen))
+    day = edition.day.isoformat() if edition.day else None
+    return Overview(len(edition.listed), left_out, edition.most_voted, day)
 
 
 def _leave_out(papers: Iterable[str], seen: Collection[str]) -> list[str]:

@@ -181,6 +181,9 @@ class Delivery(Base):
     reasons: Mapped[dict[str, Any] | None] = mapped_column(
         JSONB(none_as_null=True), comment="paper → topic and reasons, where it is there for a topic"
     )
+    overview: Mapped[dict[str, Any] | None] = mapped_column(
+        JSONB(none_as_null=True), comment="what it says of the lists of its days"
+    )
     code: Mapped[int | None] = mapped_column(SmallInteger, comment="of the server's last answer")
     smtp_response: Mapped[str | None] = mapped_column("words", Text, comment="of the server's last answer")
     bounce: Mapped[Bounce | None] = mapped_column(text_enum(Bounce))

@@ -66,6 +66,7 @@ class DigestTemplates(NamedTuple):
     part: TemplatePair
     paper: TemplatePair
     rest: TemplatePair
+    list_note: TemplatePair
     end: TemplatePair
 
     @classmethod
@@ -85,6 +86,7 @@ class DigestTemplates(NamedTuple):
             pair("part"),
             pair("paper"),
             pair("rest"),
+            pair("list_note"),
             TemplatePair(plain.from_string(text_end), marked_up.from_string(end)),
         )
 
