@@ -33,7 +33,6 @@ from paperround.web.api import feeds, me, papers, search, subscriptions
 from paperround.web.api import topics as topics_api
 from paperround.web.assets import Assets, fingerprint
 from paperround.web.hub import routes
-from paperround.web.instrumentation import Instrumentation
 from paperround.web.pages import (
     about,
     account,
@@ -55,19 +54,10 @@ from paperround.web.pages import (
     topics,
 )
 from paperround.web.pages import settings as pages_settings
-from paperround.web.security.bodies import BodyLimit, require_plain_text
-from paperround.web.security.compression import AnonymousCompression
+from paperround.web.security.bodies import require_plain_text
 from paperround.web.security.costs import CostlyRequests, CostlyWork, end_costly_requests
-from paperround.web.security.csrf import CrossSiteGuard, require_form_token
-from paperround.web.security.hosts import HostGuard
-from paperround.web.security.middleware import (
-    CacheControl,
-    HeadAsGet,
-    SecurityHeaders,
-    TrailingSlash,
-    UnexpectedErrors,
-)
-from paperround.web.security.request_ids import RequestIds
+from paperround.web.security.csrf import require_form_token
+from paperround.web.security.middleware import Gate
 from paperround.web.syndication import citations, lists, sitemap
 from paperround.web.syndication import topics as syndication_topics
 from paperround.web.views import presenters
@@ -154,7 +144,7 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,  # FastAPI loads its script and style from elsewhere; ours is pages/api_docs.py
         redoc_url=None,
-        redirect_slashes=False,  # TrailingSlash redirects without the host that the client told
+        redirect_slashes=False,  # Gate redirects without the host that the client told
         dependencies=[Depends(require_plain_text), Depends(end_costly_requests, scope="function")],
         responses=errors.DOCUMENTED,
     )
@@ -170,21 +160,7 @@ def create_app(
         app.include_router(pages_of.router, dependencies=[Depends(require_form_token)])
     app.mount("/static", Assets(), name="static")
     errors.install_handlers(app)
-    # The last one stands outermost.
-    for middleware in (
-        AnonymousCompression,
-        UnexpectedErrors,
-        CrossSiteGuard,
-        BodyLimit,
-        CacheControl,
-        TrailingSlash,
-        HostGuard,
-        Instrumentation,
-        HeadAsGet,
-        SecurityHeaders,
-        RequestIds,
-    ):
-        app.add_middleware(middleware)
+    app.add_middleware(Gate)
     return app
 
 

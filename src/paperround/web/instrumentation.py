@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import Final
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, Protocol
 
 from fastapi import Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from paperround import metrics, traces
 from paperround.web.security.request_ids import find_trace_parent
@@ -23,33 +25,25 @@ def find_route(scope: Scope) -> str:
     return str(getattr(scope.get("route"), "path", NO_ROUTE))
 
 
-class Instrumentation:
-    """A middleware that measures. What a client makes up never becomes a label."""
+class Answered(Protocol):
+    """An answer, which has a status once it begins."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    status: int | None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        status, started = "none", time.perf_counter()  # none: the client was gone before an answer began
 
-        async def noting(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = str(message["status"])
-            await send(message)
-
-        method = scope["method"] if scope["method"] in METHODS else "other"
-        with traces.span(method, "server", parent=find_trace_parent(Request(scope))) as span:
-            try:
-                await self.app(scope, receive, noting)
-            finally:
-                route = find_route(scope)
-                metrics.HTTP_DURATION.labels(method, route, status).observe(time.perf_counter() - started)
-                if span is not None:
-                    span.update_name(f"{method} {route}")
-                    span.set_attributes(
-                        {"http.request.method": method, "http.route": route, "http.response.status": status}
-                    )
+@contextmanager
+def measured(request: Request, method: str, answered: Answered) -> Iterator[None]:
+    """Measure the block, which answers a request. What a client makes up never becomes a label."""
+    started, method = time.perf_counter(), method if method in METHODS else "other"
+    with traces.span(method, "server", parent=find_trace_parent(request)) as span:
+        try:
+            yield
+        finally:
+            status = str(answered.status or "none")  # none: the client was gone before an answer began
+            route = find_route(request.scope)
+            metrics.HTTP_DURATION.labels(method, route, status).observe(time.perf_counter() - started)
+            if span is not None:
+                span.update_name(f"{method} {route}")
+                span.set_attributes(
+                    {"http.request.method": method, "http.route": route, "http.response.status": status}
+                )

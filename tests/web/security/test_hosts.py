@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from starlette.types import Message, Receive, Scope, Send
+from starlette.requests import Request
 from structlog.testing import capture_logs
 
 from paperround.settings import Settings
@@ -19,24 +19,15 @@ PROXY = "10.0.0.1"
 async def warnings_of(peer: str, headers: dict[str, str], **settings: Any) -> list[str]:
     """What is logged for two requests alike."""
 
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        pass
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: Message) -> None:
-        pass
-
     hosts = "papers.example.org, 8.8.8.8, 192.168.1.2"
     known = Settings(_env_file=None, trusted_proxies=PROXY, allowed_hosts=hosts, **settings)
     app = SimpleNamespace(state=SimpleNamespace(settings=known))
     lines = [(name.encode(), value.encode()) for name, value in headers.items()]
     scope = {"type": "http", "path": "/", "headers": lines, "client": (peer, 1), "app": app, "method": "GET"}
-    guard = HostGuard(answer)
+    guard = HostGuard()
     with capture_logs() as logs:
         for _ in range(2):
-            await guard(scope, receive, send)
+            await guard.refuse(Request(scope))
     return [str(entry.get("advice")) for entry in logs if entry["log_level"] == "warning"]
 
 

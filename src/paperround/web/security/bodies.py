@@ -9,7 +9,8 @@ from typing import Final
 
 from fastapi import HTTPException, Request
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.responses import Response
+from starlette.types import Message, Receive
 
 from paperround.errors import PaperroundError
 from paperround.web import errors
@@ -24,6 +25,7 @@ JSON_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 NUL: Final = "There is a NUL character in what was sent."
 MAX_BODY_BYTES: Final = 1_000_000  # bytes
 MAX_UPLOAD_BYTES: Final = 5_000_000
+MAX_LENGTH_DIGITS: Final = 18
 MAX_LIBRARY_BYTES: Final = 31_000_000  # of a signed-in browser, which may send a whole library
 BODY_TOO_LARGE: Final = "That is too long. At most {} MB can be sent."
 
@@ -46,43 +48,33 @@ def is_form(request: Request) -> bool:
     return parse_content_type(request.headers)[0] in FORMS
 
 
-class BodyLimit:
-    """A middleware that refuses a body over the limit. It does so at once where the length is declared."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        headers = Headers(scope=scope)
-        most = _find_limit(scope, headers)
-        told = headers.get("content-length", "0")
-        if not (told.isascii() and told.isdecimal()) or len(told) > 18 or int(told) > most:
-            response = await errors.build_error_response(
-                Request(scope), 413, BODY_TOO_LARGE.format(most // 1_000_000)
-            )
-            await response(scope, receive, send)
-            return
-        came = 0
-
-        async def counting() -> Message:
-            nonlocal came
-            message = await receive()
-            came += len(message.get("body", b""))
-            if came > most:
-                raise HTTPException(413, BODY_TOO_LARGE.format(most // 1_000_000))
-            return message
-
-        await self.app(scope, counting, send)
+async def refuse_body(request: Request) -> Response | None:
+    """Refuse a body whose declared length is over the limit, or is none."""
+    most, told = _find_limit(request), request.headers.get("content-length", "0")
+    if told.isascii() and told.isdecimal() and len(told) <= MAX_LENGTH_DIGITS and int(told) <= most:
+        return None
+    return await errors.build_error_response(request, 413, BODY_TOO_LARGE.format(most // 1_000_000))
 
 
-def _find_limit(scope: Scope, headers: Headers) -> int:
+def bound_body(request: Request, receive: Receive) -> Receive:
+    """Wrap `receive` so that it raises an error once more has come than a body may have."""
+    came = 0
+
+    async def counting() -> Message:
+        nonlocal came
+        message = await receive()
+        came += len(message.get("body", b""))
+        if came > MAX_BODY_BYTES and came > (most := _find_limit(request)):
+            raise HTTPException(413, BODY_TOO_LARGE.format(most // 1_000_000))
+        return message
+
+    return counting
+
+
+def _find_limit(request: Request) -> int:
     """Find how many bytes a body may have. Only what we signed ourselves makes it more."""
-    if parse_content_type(headers)[0] != UPLOAD:
+    if parse_content_type(request.headers)[0] != UPLOAD:
         return MAX_BODY_BYTES
-    request = Request(scope)
     is_signed_in = cookies.read_session_token(request, signer_of(request), settings_of(request)) is not None
     return MAX_LIBRARY_BYTES if is_signed_in else MAX_UPLOAD_BYTES
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Request
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.responses import Response
 
 from paperround.accounts import sessions
 from paperround.security_events import SecurityEvent
@@ -49,22 +49,14 @@ def _parse_origin(address: str) -> tuple[str, str, int | None] | None:
     return parts.scheme, parts.hostname or "", port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
-class CrossSiteGuard:
-    """A middleware that refuses requests from other sites which would change something."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] not in SAFE_METHODS:
-            request = Request(scope)
-            free = request.url.path.startswith(EXEMPT_PATHS)
-            if not free and not is_own_origin(request.headers, settings_of(request)):
-                record_event(request, SecurityEvent.form_refused)
-                response = await errors.build_error_response(request, 403, CROSS_SITE, Forbidden.title)
-                await response(scope, receive, send)
-                return
-        await self.app(scope, receive, send)
+async def refuse_cross_site(request: Request) -> Response | None:
+    """Refuse what another site sent and would change something."""
+    if request.method in SAFE_METHODS or request.url.path.startswith(EXEMPT_PATHS):
+        return None
+    if is_own_origin(request.headers, settings_of(request)):
+        return None
+    record_event(request, SecurityEvent.form_refused)
+    return await errors.build_error_response(request, 403, CROSS_SITE, Forbidden.title)
 
 
 async def require_form_token(request: Request, visit: Visit, now: Now) -> None:

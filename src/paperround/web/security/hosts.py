@@ -9,8 +9,7 @@ from urllib.parse import urlsplit
 
 import structlog
 from fastapi import Request
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.responses import Response
 
 from paperround.mail.smtp_url import is_loopback
 from paperround.outbound.addresses import is_public_host
@@ -85,26 +84,22 @@ def comes_from_outside(request: Request, host: str) -> bool:
 
 
 class HostGuard:
-    """A middleware that answers for the site's own names alone."""
+    """Answers for the site's own names alone."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self) -> None:
         self._has_warned = False  # that links lead nowhere; once is enough
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in PROBES:
-            request = Request(scope)
-            hosts = Headers(scope=scope).getlist("host")
-            if len(hosts) != 1:
-                response = await errors.build_error_response(request, 400, NO_HOST)
-                await response(scope, receive, send)
-                return
-            self._warn_of_local_links(request, hosts[0])
-            if not is_allowed_host(hosts[0], settings_of(request)):
-                response = await errors.build_error_response(request, 421, OTHER_HOST)
-                await response(scope, receive, send)
-                return
-        await self.app(scope, receive, send)
+    async def refuse(self, request: Request) -> Response | None:
+        """Refuse a request for another host."""
+        if request.scope["path"] in PROBES:
+            return None
+        hosts = request.headers.getlist("host")
+        if len(hosts) != 1:
+            return await errors.build_error_response(request, 400, NO_HOST)
+        self._warn_of_local_links(request, hosts[0])
+        if not is_allowed_host(hosts[0], settings_of(request)):
+            return await errors.build_error_response(request, 421, OTHER_HOST)
+        return None
 
     def _warn_of_local_links(self, request: Request, host: str) -> None:
         """Log once that readers elsewhere get links to their own machine."""

@@ -8,11 +8,8 @@ import uuid
 from typing import Final
 
 from fastapi import Request
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bound_contextvars
+from starlette.types import Scope
 
-from paperround.logs import REQUEST_ID
 from paperround.web.dependencies import settings_of
 from paperround.web.security.client_ip import is_trusted_proxy
 
@@ -45,24 +42,3 @@ def find_trace_parent(request: Request) -> str | None:
 
 def comes_from_proxy(request: Request) -> bool:
     return is_trusted_proxy(request.client.host if request.client else "", settings_of(request))
-
-
-class RequestIds:
-    """A middleware that binds the request's id to its log lines and answers it in `X-Request-ID`."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        request_id = choose_request_id(Request(scope))
-
-        async def with_header(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[HEADER] = request_id
-            await send(message)
-
-        with bound_contextvars(**{REQUEST_ID: request_id}):
-            await self.app(scope, receive, with_header)
