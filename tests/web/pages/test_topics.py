@@ -15,6 +15,7 @@ from paperround.database import Database
 from paperround.papers.tables import Listing
 from paperround.topics import corpus
 from paperround.topics.model.match import CLOSE_IN_MEANING, Match, Reason, ReasonKind
+from paperround.topics.tables import Topic
 from paperround.web.views.reasons import write_reasons
 
 from support.factories import utc
@@ -365,8 +366,18 @@ async def test_a_feed_has_a_key_of_its_own_that_is_shown_once(
     assert feed.headers["Content-Type"].startswith("application/atom+xml")
     assert "private" in feed.headers["Cache-Control"]
     assert "On honey bees" in feed.text
+    bands = ("Strong", "Good", "Possible")
+    entries = feed.text.split("<entry>")[1:]
+    assert all(re.search(r"<summary[^>]*>(Strong|Good|Possible) match\. Because of ", one) for one in entries)
     as_json = (await browser.get(address.replace(".atom", ".json"))).json()
-    assert as_json["items"]
+    notes = [item["summary"] for item in as_json["items"]]
+    assert all(note.startswith(tuple(f"{band} match. Because of " for band in bands)) for note in notes)
+    assert not any("<" in note for note in notes)
+    for strictest, allowed in (("strong", bands[:1]), ("good", bands[:2]), ("possible", bands)):
+        async with database.write_session() as session:
+            await session.execute(update(Topic).values(min_band=strictest))
+        items = (await browser.get(address.replace(".atom", ".json"))).json()["items"]
+        assert all(item["summary"].startswith(allowed) for item in items), strictest
     for wrong in (address[:-1], address.split("?")[0], address.replace(f"/{topic}.", f"/{topic + 1}.")):
         assert (await browser.get(wrong)).status_code in (400, 404), wrong
     await sign_in_browser(browser, database, ADA, now=utc(TODAY))

@@ -93,7 +93,8 @@ def _match_block(
             for paper, like in zip(taken, liked, strict=True)
         ]
         strengths = topic.model.direction.compute_strengths(scores[place, taken]).round().astype(int).tolist()
-        yield list(map(Match, ids, ranks[place, taken].tolist(), strengths, why, fits[place, taken].tolist()))
+        matches = map(Match, ids, ranks[place, taken].tolist(), strengths, why, fits[place, taken].tolist())
+        yield [match for match in matches if _is_believable(match)]
 
 
 def choose_papers(
@@ -128,6 +129,11 @@ def _choose_followed(rules: TopicRules, papers: Sequence[CandidatePaper]) -> lis
             if taken[paper.day] <= MAX_FOLLOWED_PAPERS:
                 places.append(place)
     return places
+
+
+def _is_believable(match: Match) -> bool:
+    """Tell whether a reader would believe it. A possible match needs a reason that can be told."""
+    return match.band is not Band.possible or match.reasons != (CLOSE_IN_MEANING,)
 
 
 def _build_reasons(

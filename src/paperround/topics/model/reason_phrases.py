@@ -14,9 +14,11 @@ MAX_REASON_CANDIDATES: Final = 48  # of a topic
 MAX_OWN_SHARE: Final = 0.15  # of all papers that may have a phrase of the reader's own
 MAX_OWN_WORD_SHARE: Final = 0.05  # the same for one word that isn't the rarest of them
 MAX_SHARE: Final = 0.05  # of all papers that may have any other phrase
+MAX_WORD_SHARE: Final = 0.025  # the same for a single word: "frame" or "flow" says little by itself
 # Where the catalogue is small, phrases of so many papers may be told all the same.
 MIN_OWN_PAPERS: Final = 30
 MIN_PAPERS: Final = 10
+MAX_ABBREVIATION: Final = 4  # letters
 MIN_HOLDERS: Final = 3  # papers that must have a phrase which isn't the reader's own
 TYPICAL_WEIGHT: Final = 0.1  # of a phrase in a paper's row
 # Words that papers on anything share.
@@ -86,10 +88,20 @@ def _weigh_own(statistics: Statistics, own: Row, said: float) -> Row:
 
 def _weigh_others(statistics: Statistics, own: Row, expansion: Row, holders: Sequence[Row]) -> Row:
     """Weigh phrases that several of the surest papers have, and few of all."""
+    phrases = statistics.vocabulary.phrases
+    single = np.array([" " not in phrases[column] for column in expansion.columns], bool)
     rare = _is_rare(statistics, expansion, MAX_SHARE, MIN_PAPERS) & ~np.isin(expansion.columns, own.columns)
+    rare &= ~single | _is_rare(statistics, expansion, MAX_WORD_SHARE, MIN_PAPERS)
     columns = np.sort(np.concatenate([row.columns for row in holders] or [own.columns[:0]]))
     counts = columns.searchsorted(expansion.columns, "right") - columns.searchsorted(expansion.columns)
     expansion = _keep(expansion, expansion.weights, rare & (counts >= MIN_HOLDERS) & (expansion.weights > 0))
-    phrases = statistics.vocabulary.phrases
-    telling = np.array([FILLER.isdisjoint(phrases[column].split()) for column in expansion.columns], bool)
+    telling = np.array([is_telling(phrases[column]) for column in expansion.columns], bool)
     return _keep(expansion, expansion.weights * _rarity(statistics, expansion), telling)
+
+
+def is_telling(phrase: str) -> bool:
+    """Tell whether a phrase has no filler and is no end of a definition, such as `language action vla`."""
+    *words, last = phrase.split()
+    initials = "".join(word[0] for word in words)
+    is_definition = 0 < len(words) < len(last) <= MAX_ABBREVIATION and last.endswith(initials)
+    return FILLER.isdisjoint([*words, last]) and not is_definition

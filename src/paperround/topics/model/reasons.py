@@ -20,7 +20,9 @@ from paperround.topics.model.statistics import Statistics
 
 MAX_REASON_PHRASES: Final = 3  # of a match
 MAX_CANDIDATE_PHRASES: Final = 8  # the heaviest; one that stands within another counts with it
-MIN_REASON_WEIGHT: Final = 0.05  # logits, times how rare the phrase is
+MIN_REASON_WEIGHT: Final = 0.3  # logits, times how rare the phrase is
+MAX_ENDING: Final = 3  # letters by which forms of one word differ: robot, robots, robotics
+MIN_STEM: Final = 4  # letters that they share
 MIN_LIKED_COSINE: Final = 0.3  # from which on a liked paper is told as similar, both centred
 
 
@@ -63,7 +65,11 @@ def weigh_phrases(
 
 
 def choose_phrase_reasons(weights: Mapping[str, float]) -> list[Reason]:
-    """Choose the heaviest phrases. A phrase that stands within another counts with it."""
+    """Choose the heaviest phrases, each telling something new.
+
+    A phrase that stands within another counts with it. One is left out where less than half of it is new:
+    `language action vla` beside `vision language action`, or `frames` beside `frame`.
+    """
     chosen: dict[str, float] = {}
     for phrase in sorted(weights, key=len, reverse=True):
         for longer in chosen:
@@ -72,8 +78,22 @@ def choose_phrase_reasons(weights: Mapping[str, float]) -> list[Reason]:
                 break
         else:
             chosen[phrase] = weights[phrase]
-    best = sorted(chosen.items(), key=itemgetter(1), reverse=True)[:MAX_REASON_PHRASES]
-    return [Reason(ReasonKind.phrase, phrase, round(weight, 3)) for phrase, weight in best]
+    told: list[str] = []
+    reasons: list[Reason] = []
+    for phrase, weight in sorted(chosen.items(), key=itemgetter(1), reverse=True):
+        words = phrase.split()
+        new = [word for word in words if not any(_is_same_word(word, other) for other in told)]
+        if 2 * len(new) >= len(words) and len(reasons) < MAX_REASON_PHRASES:
+            told += new
+            reasons.append(Reason(ReasonKind.phrase, phrase, round(weight, 3)))
+    return reasons
+
+
+def _is_same_word(word: str, other: str) -> bool:
+    """Tell whether one is the other with an ending."""
+    shorter, longer = sorted((word, other), key=len)
+    has_stem = len(shorter) >= MIN_STEM and len(longer) - len(shorter) <= MAX_ENDING
+    return word == other or (has_stem and longer.startswith(shorter))
 
 
 class LikedVectors(NamedTuple):

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any, Final
@@ -48,7 +48,8 @@ class FeedDocument:
 
     `address` is its own, `page` the one that people read; both are absolute and serve as stable ids.
 
-    `base` is the site's address, and `site` its name, which is the author of entries without one.
+    `base` is the site's address, and `site` its name, which is the author of entries without one. `notes` say
+    of a paper, by its id, why it is here: in plain text, before its abstract.
     """
 
     title: str
@@ -57,14 +58,21 @@ class FeedDocument:
     base: str
     site: str
     papers: Sequence[Paper]
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, settings: Settings, title: str, address: str, page: str, papers: Sequence[Paper]
+        cls,
+        settings: Settings,
+        title: str,
+        address: str,
+        page: str,
+        papers: Sequence[Paper],
+        notes: Mapping[str, str] | None = None,
     ) -> FeedDocument:
         """Build a feed of this site. `address` and `page` are paths."""
         base, site = settings.address, settings.site_name
-        return cls(f"{site}: {title}", f"{base}{address}", f"{base}{page}", base, site, papers)
+        return cls(f"{site}: {title}", f"{base}{address}", f"{base}{page}", base, site, papers, notes or {})
 
     @property
     def updated(self) -> datetime:
@@ -104,6 +112,7 @@ def _mark(feed: FeedDocument, form: FeedFormat) -> str:
             str(paper.listed_on),
             str(paper.revised_at),
             paper.withdrawn,
+            feed.notes.get(paper.id),
         )
         for paper in feed.papers
     ]
@@ -123,11 +132,12 @@ def atom_feed(feed: FeedDocument) -> bytes:
     document.generator("Paperround", version=__version__)
     budget = page_budget()
     for paper in feed.papers:
-        document.add_entry(_atom_entry(paper, feed.base, budget), order="append")
+        entry = _atom_entry(paper, feed.base, feed.notes.get(paper.id, ""), budget)
+        document.add_entry(entry, order="append")
     return bytes(document.atom_str())
 
 
-def _atom_entry(paper: Paper, base: str, budget: FormulaBudget) -> FeedEntry:
+def _atom_entry(paper: Paper, base: str, note: str, budget: FormulaBudget) -> FeedEntry:
     entry = FeedEntry()
     entry.id(_page(paper, base))
     entry.title(_title(paper, budget))
@@ -136,7 +146,7 @@ def _atom_entry(paper: Paper, base: str, budget: FormulaBudget) -> FeedEntry:
         entry.author(name=name)
     for word in _tags(paper, budget):
         entry.category(term=word)
-    entry.summary(read_abstract(paper, budget).text)
+    entry.summary("\n\n".join(filter(None, [note, read_abstract(paper, budget).text])))
     entry.published(listing_time(paper.listed_on))
     entry.updated(_changed(paper))
     return entry
@@ -152,15 +162,18 @@ def json_feed(feed: FeedDocument) -> dict[str, Any]:
         "favicon": f"{feed.base}/static/favicon.svg",
         "authors": [{"name": to_plain_text(feed.site)}],
         "language": "en",
-        "items": [_json_item(paper, feed.base, budget) for paper in feed.papers],
+        "items": [
+            _json_item(paper, feed.base, feed.notes.get(paper.id, ""), budget) for paper in feed.papers
+        ],
     }
 
 
-def _json_item(paper: Paper, base: str, budget: FormulaBudget) -> dict[str, Any]:
+def _json_item(paper: Paper, base: str, note: str, budget: FormulaBudget) -> dict[str, Any]:
     item: dict[str, Any] = {
         "id": _page(paper, base),
         "url": _page(paper, base),
         "title": _title(paper, budget),
+        "summary": note,
         "content_text": read_abstract(paper, budget).text,
         "date_published": listing_time(paper.listed_on).isoformat(),
         "date_modified": _changed(paper).isoformat(),

@@ -15,6 +15,7 @@ from paperround.web.syndication import formats
 from paperround.web.syndication.formats import FeedDocument
 from paperround.web.syndication.lists import DAYS, SHAPES, FormOf
 from paperround.web.topic_matches import encode_texts, match_days
+from paperround.web.views.reasons import find_papers_in_reasons, write_note
 
 router = APIRouter(prefix="/feeds/topics", tags=["feed readers"], responses=SHAPES)
 
@@ -27,7 +28,7 @@ async def topic_feed(
     form: FormOf,
     key: Annotated[str, Query(max_length=100, description="The topic's own, from its page.")] = "",
 ) -> Response:
-    """Serve the matches of the last seven days, the newest day first, then the best."""
+    """Serve the matches of the last seven days, the newest day first, then the best, each with its band."""
     async with database_of(request).read_session() as session:
         topic = await reader_topics.get_topic_by_feed_key(session, topic_id, key)
     vectors = await encode_texts(request, {topic.id: topic.words})
@@ -36,8 +37,10 @@ async def topic_feed(
         vector = vectors.get(topic.id)
         found = await match_days(session, topic, day, vector, days=DAYS) if day else []
         by_id = await editions.load_papers(session, [match.paper_id for match in found])
+        titles = await reader_topics.load_titles(session, find_papers_in_reasons(found))
     best = [by_id[match.paper_id] for match in found]
     newest = sorted(best, key=lambda paper: paper.listed_on, reverse=True)
+    notes = {match.paper_id: write_note(match, titles) for match in found}
     address = f"/feeds/topics/{topic.id}.{form}"
-    feed = FeedDocument.of(settings, topic.name, address, f"/topics/{topic.id}", newest)
+    feed = FeedDocument.of(settings, topic.name, address, f"/topics/{topic.id}", newest, notes)
     return formats.build_response(request, feed, form, private=True)

@@ -35,6 +35,12 @@ def write_reasons(match: Match, titles: Mapping[str, str]) -> Markup:
     return Markup("{}{}.").format(str(told[:1]).upper(), told[1:])
 
 
+def write_note(match: Match, titles: Mapping[str, str]) -> str:
+    """Write `Strong match. Because of rivers and tides.` in plain text."""
+    reasons = write_reasons(match, titles).striptags()
+    return f"{match.band.capitalize()} match. {reasons}" if match.band else reasons
+
+
 def _write_liked_paper(paper_id: str, title: str) -> Markup:
     link = Markup('similar to <a href="/papers/{}">{}</a>, which you liked')
     return link.format(paper_id, render_html(shorten_title(title)))
