@@ -14,7 +14,7 @@ from paperround import schema
 from paperround.database import Database
 from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
 from paperround.papers.tables import Paper
-from paperround.search import word_counts
+from paperround.search import full_text, word_counts
 from paperround.search.engine import SearchResults, look_up_text, search
 from paperround.search.filters import SearchFilters
 from paperround.search.query_syntax import parse_query
@@ -238,6 +238,18 @@ async def test_a_result_says_how_it_matches(library: Database) -> None:
     assert {match.paper_id: match.kind for match in found.results}[SEAS] == "some words"
     found = await ask(library, "Cyn Ray", asked(1, 0))
     assert [(match.paper_id, match.kind) for match in found.results] == [(SEAS, "author")]
+
+
+async def test_a_paper_that_vectors_bring_has_the_words_if_its_text_does(
+    library: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The index brings a bounded number of papers, and many have the words of a short question."""
+    await embedded(library, {RIVERS: [1, 0], LAKES: [0.8, 0.6], SEAS: [0.3, 0.95]})
+    for name in ("MAX_SHORT_QUERY_MATCHES", "MAX_TEXT_MATCHES"):
+        monkeypatch.setattr(full_text, name, 1)
+    for words in ("rivers", '"rivers"'):
+        found = await ask(library, words, asked(1, 0))
+        assert {match.paper_id: match.kind for match in found.results} == {RIVERS: "words", LAKES: "words"}
 
 
 async def test_exclusions_phrases_and_filters_bind_vectors_too(library: Database) -> None:

@@ -117,10 +117,12 @@ async def search(
     has_phrases = await _check_phrases(session, analyzed_query, papers)
     total = papers.total - int((papers.is_full_match & ~has_phrases).sum())
     shared = _share_words(analyzed_query, papers)
-    relevance = estimate_relevance(papers.cosines, shared, papers.is_full_match)
-    shown = has_phrases & _is_shown(analyzed_query, papers, relevance)
+    # The index tells this of the papers that it was asked for; the nearest vectors bring others.
+    is_whole = papers.is_full_match | _has_all_words(analyzed_query, papers)
+    relevance = estimate_relevance(papers.cosines, shared, is_whole)
+    shown = has_phrases & _is_shown(analyzed_query, papers, is_whole, relevance)
     return SearchResults(
-        results=_rank(analyzed_query, papers, shown, relevance, limit),
+        results=_rank(analyzed_query, papers, shown, is_whole, relevance, limit),
         total=total,
         suggestion=None if total else await suggest_spelling(session, query, analyzed_query),
         has_only_common_words=not analyzed_query.terms,
@@ -160,7 +162,7 @@ def _has_name(query: AnalyzedQuery, papers: Candidates) -> Flags:
     return named
 
 
-def _is_shown(query: AnalyzedQuery, papers: Candidates, relevance: Numbers) -> Flags:
+def _is_shown(query: AnalyzedQuery, papers: Candidates, is_whole: Flags, relevance: Numbers) -> Flags:
     """Find the papers that belong into the results: they match by the letter, or are likely relevant.
 
     Where the query is a name, words of it that belong to different people are nothing.
@@ -168,7 +170,7 @@ def _is_shown(query: AnalyzedQuery, papers: Candidates, relevance: Numbers) -> F
     if len(query.typed_terms) > 1 and _is_author_search(query, papers):
         named: Flags = papers.is_author_match | _has_all_words(query, papers)
         return named
-    flags: Flags = papers.is_author_match | papers.is_full_match | is_relevant(relevance, papers.cosines)
+    flags: Flags = papers.is_author_match | is_whole | is_relevant(relevance, papers.cosines)
     return flags
 
 
@@ -195,7 +197,12 @@ def _has_all_words(query: AnalyzedQuery, papers: Candidates) -> Flags:
 
 
 def _rank(
-    query: AnalyzedQuery, papers: Candidates, shown: Flags, relevance: Numbers, limit: int
+    query: AnalyzedQuery,
+    papers: Candidates,
+    shown: Flags,
+    is_whole: Flags,
+    relevance: Numbers,
+    limit: int,
 ) -> list[SearchResult]:
     """Order the papers that are shown. Those of the author come first, then one with just this title."""
     if not papers.ids:
@@ -216,18 +223,20 @@ def _rank(
             similarity=None if np.isnan(papers.cosines[row]) else float(papers.cosines[row]),
             reasons=_find_reasons(text_scores.term_scores[row], query),
             relevance=float(relevance[row]),
-            kind=_find_kind(papers, row, has_name=bool(has_name[row])),
+            kind=_find_kind(
+                has_name=has_name[row], is_whole=is_whole[row], has_vector=not np.isnan(papers.cosines[row])
+            ),
         )
         for row in order[:limit]
     ]
 
 
-def _find_kind(papers: Candidates, row: int, *, has_name: bool) -> MatchKind:
+def _find_kind(*, has_name: bool, is_whole: bool, has_vector: bool) -> MatchKind:
     if has_name:
         return MatchKind.author
-    if papers.is_full_match[row]:
+    if is_whole:
         return MatchKind.words
-    return MatchKind.some_words if np.isnan(papers.cosines[row]) else MatchKind.meaning
+    return MatchKind.meaning if has_vector else MatchKind.some_words
 
 
 def _is_author_search(query: AnalyzedQuery, papers: Candidates) -> bool:
