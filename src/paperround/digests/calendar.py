@@ -76,6 +76,15 @@ def expires_at(schedule: DeliverySchedule, due_at: datetime) -> datetime:
     return min(due_at + CATCH_UP_WINDOWS[schedule.cadence], following)
 
 
+def find_next_day_due(schedule: DeliverySchedule, *, after: datetime) -> datetime:
+    """The moment of the first digest that is of a later day than `after` is, by the reader's clock."""
+    today = after.astimezone(ZoneInfo(schedule.time_zone)).date()
+    day, moment = find_next_due(schedule, after=after)
+    while day <= today:
+        day, moment = find_next_due(schedule, after=moment)
+    return moment
+
+
 def find_latest_due(
     schedule: DeliverySchedule, *, due_at: datetime, now: datetime
 ) -> tuple[date, datetime] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy import select, text, update
@@ -13,10 +14,17 @@ from sqlalchemy.dialects.postgresql import insert
 from paperround import queue
 from paperround.accounts.tables import Reader
 from paperround.database import Database, WriteSession
-from paperround.digests.calendar import expires_at, find_first_day, find_latest_due, find_next_due
+from paperround.digests.calendar import (
+    CATCH_UP_WINDOWS,
+    expires_at,
+    find_first_day,
+    find_latest_due,
+    find_next_day_due,
+    find_next_due,
+)
 from paperround.digests.delivery_states import INITIAL_STATE
-from paperround.digests.subscriptions import schedule_of
-from paperround.digests.tables import Delivery, Subscription, SubscriptionState
+from paperround.digests.subscriptions import TransitionNotAllowed, schedule_of
+from paperround.digests.tables import Cadence, Delivery, Subscription, SubscriptionState
 
 logger = structlog.get_logger(__name__)
 
@@ -42,6 +50,32 @@ async def plan_deliveries(database: Database, *, now: datetime) -> int:
             planned += await _plan(session, due, now=now)
         if len(due) < PLANNING_BATCH_SIZE:
             return planned
+
+
+async def plan_now(session: WriteSession, subscription: Subscription, *, now: datetime) -> bool:
+    """Make today's delivery for a locked subscription, whose reader doesn't want to wait until it is due.
+
+    It takes the place of the one that is due today, so that nothing comes twice. Returns False when today's
+    was made already. Raises `TransitionNotAllowed`.
+    """
+    if subscription.state is not SubscriptionState.active:
+        raise TransitionNotAllowed("Digests are not on, so none can be sent now.")
+    rhythm = schedule_of(subscription)
+    period = now.astimezone(ZoneInfo(subscription.time_zone)).date()
+    await _meet_readers(session, [subscription])
+    delivery = insert(Delivery).values(
+        subscription_id=subscription.id,
+        period=period,
+        since=find_first_day(rhythm, period),
+        state=INITIAL_STATE,
+        due_at=now,
+        next_try_at=now,
+        gives_up_at=min(now + CATCH_UP_WINDOWS[Cadence.daily], find_next_day_due(rhythm, after=now)),
+        attempts=0,
+    )
+    made = await session.scalar(delivery.on_conflict_do_nothing().returning(Delivery.id))
+    await queue.defer(session, SEND_DIGESTS_JOB, queueing_lock=SEND_DIGESTS_JOB)
+    return made is not None
 
 
 async def _due(session: WriteSession, *, now: datetime) -> Sequence[Subscription]:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from paperround.accounts import sign_in
 from paperround.accounts.readers import list_time_zones
 from paperround.database import ReadSession
-from paperround.digests import archive, subscriptions
+from paperround.digests import archive, scheduler, subscriptions
 from paperround.digests.tables import Subscription
 from paperround.topics import reader_topics
 from paperround.web.dependencies import Now, Read, Write, render_page, settings_of
@@ -91,6 +91,19 @@ async def resume_subscription(
     return await _render_preferences(request, session, subscription, token, now, "Digests are on again.")
 
 
+@router.post("/preferences/{token}/now")
+async def send_now(request: Request, session: Write, links: Links, now: Now, token: str) -> HTMLResponse:
+    """Send today's digest now instead of at its hour."""
+    found = await find_subscription(session, links, "preferences", token)
+    subscription = await subscriptions.lock_subscription(session, found.id)
+    done = (
+        "Today's digest is on its way. If nothing is new, none comes."
+        if await scheduler.plan_now(session, subscription, now=now)
+        else "Today's digest was sent already, or is on its way."
+    )
+    return await _render_preferences(request, session, subscription, token, now, done)
+
+
 @router.post("/preferences/{token}/delete")
 async def request_deletion(
     request: Request, session: Write, links: Links, now: Now, token: str
@@ -107,8 +120,12 @@ async def request_deletion(
 
 @router.get("/unsubscribe/{token}")
 async def show_unsubscribe(request: Request, session: Read, links: Links, token: str) -> HTMLResponse:
-    links.read_token("unsubscribe", token)
-    return await render_page(request, session, "digests/unsubscribe.html")
+    link = links.read_token("unsubscribe", token)
+    subscription = await session.get(Subscription, link.id)
+    is_known = subscription is not None and link.is_of(subscription.link_target)
+    return await render_page(
+        request, session, "digests/unsubscribe.html", subscription=subscription if is_known else None
+    )
 
 
 @router.post("/unsubscribe/{token}")

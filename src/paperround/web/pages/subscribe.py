@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse
@@ -11,10 +12,9 @@ from fastapi.responses import HTMLResponse
 from paperround.accounts.readers import list_time_zones
 from paperround.database import ReadSession
 from paperround.digests import subscriptions
-from paperround.digests.calendar import find_next_due
 from paperround.digests.consent import CONFIRMATION_WORDING, SUBSCRIPTION_WORDING
-from paperround.digests.subscriptions import SubscriptionPreferences, schedule_of
-from paperround.digests.tables import Cadence, Subscription, SubscriptionState, WhenEmpty
+from paperround.digests.subscriptions import SubscriptionPreferences
+from paperround.digests.tables import Cadence, Subscription, WhenEmpty
 from paperround.mail.recipients import normalise_recipient
 from paperround.text.email_address import EmailAddressInvalid
 from paperround.topics import reader_topics
@@ -83,6 +83,8 @@ async def build_subscribe_box(request: Request, session: ReadSession) -> Subscri
 async def show_form(request: Request, session: Read, viewer: Viewer) -> HTMLResponse:
     if viewer is None:
         return await _show_form(request, session)
+    if running := await subscriptions.find_running(session, viewer.email):
+        return await _show_running(request, session, running, is_new=False)
     return await _show_form(
         request, session, email=viewer.email, preferences=SubscriptionPreferences(time_zone=viewer.time_zone)
     )
@@ -157,18 +159,19 @@ async def confirm_subscription(
     return await _show_running(request, session, subscription)
 
 
-async def _show_running(request: Request, session: ReadSession, subscription: Subscription) -> HTMLResponse:
+async def _show_running(
+    request: Request, session: ReadSession, subscription: Subscription, *, is_new: bool = True
+) -> HTMLResponse:
+    """Show when digests come and what else can be done. `is_new`: it has just been confirmed."""
     links = load_links(request)
-    due = (
-        find_next_due(schedule_of(subscription), after=subscription.changed_at)[0]
-        if subscription.state is SubscriptionState.active
-        else None
-    )
+    zone, due_at = ZoneInfo(subscription.time_zone), subscription.next_due_at
     return await render_page(
         request,
         session,
         "digests/running.html",
         subscription=subscription,
-        day=due,
-        preferences_url=links.preferences(subscription.link_target),
+        described=describe_subscription(subscription),
+        due_on=due_at.astimezone(zone).date() if due_at else None,
+        is_new=is_new,
+        preferences_path=links.preferences(subscription.link_target).removeprefix(links.site),
     )

@@ -6,7 +6,7 @@ from calendar import day_name
 from collections.abc import Sequence
 
 from paperround.digests.subscriptions import DEFAULT_TIME_ZONE
-from paperround.digests.tables import Cadence, Subscription, WhenEmpty
+from paperround.digests.tables import Cadence, Subscription, SubscriptionState, WhenEmpty
 
 
 def describe_subscription(subscription: Subscription) -> Sequence[tuple[str, str]]:
@@ -44,7 +44,8 @@ def _describe_days(subscription: Subscription) -> str:
 
 def _describe_zone(subscription: Subscription) -> str:
     """Confirming takes the device's time zone where nobody has chosen one."""
-    if subscription.time_zone == DEFAULT_TIME_ZONE:
+    is_chosen = subscription.state is not SubscriptionState.pending
+    if subscription.time_zone == DEFAULT_TIME_ZONE and not is_chosen:
         return "in this device's time zone where it tells, else UTC"
     return f"time of {subscription.time_zone.replace('_', ' ')}"
 
