@@ -31,6 +31,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
+import figures
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment
@@ -269,7 +270,9 @@ def list_figures(etag: str, cookie: str) -> Sequence[Figure]:
     ]
 
 
-def run(seconds: int, turns: int, wanted: str) -> None:
+@contextmanager
+def running_servers() -> Iterator[tuple[dict[str, Server], Sequence[Figure]]]:
+    """Run ours and the baselines. Gives them by name, and what is to be measured."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         Path(folder).chmod(0o755)  # as root, PostgreSQL runs as another user
         url = stack.enter_context(EmbeddedPostgres(Path(folder) / "data").attached()).owner_url
@@ -284,18 +287,38 @@ def run(seconds: int, turns: int, wanted: str) -> None:
             "bytes": stack.enter_context(running("bytes", file)),
             "template": stack.enter_context(running("template")),
         }
+        yield servers, list_figures(etag, cookie)
+
+
+def run(seconds: int, turns: int, wanted: str) -> None:
+    with running_servers() as (servers, measured):
         print(f"{'figure':<38}{'ours/s':>9}{'baseline/s':>12}{'ratio':>8}{'cpu':>8}{'goal':>9}")
-        for figure in list_figures(etag, cookie):
+        for figure in measured:
             if wanted in figure.name:
-                show(figure, servers, seconds, turns)
+                show(figure, *compare(figure, servers, seconds, turns))
 
 
-def show(figure: Figure, servers: dict[str, Server], seconds: int, turns: int) -> None:
+def measure_all(*, fast: bool) -> Iterator[figures.Figure]:
+    """Yield the figures for the table of all benchmarks."""
+    with running_servers() as (servers, measured):
+        for figure in measured[:2] if fast else measured:
+            ours, baseline = compare(figure, servers, 1 if fast else 2, 1 if fast else 3)
+            yield figures.Figure(
+                figure.name, ours.by_clock, baseline.by_clock, "1/s", figure.baseline.server, figure.goal
+            )
+
+
+def compare(figure: Figure, servers: dict[str, Server], seconds: int, turns: int) -> tuple[Rate, Rate]:
+    """Measure ours and the baseline in turns, and return the medians."""
     rates: dict[Load, list[Rate]] = {figure.ours: [], figure.baseline: []}
     for _ in range(turns):
         for load, measured in rates.items():
             measured.append(measure(servers[load.server], load, seconds))
     ours, baseline = (Rate(*map(statistics.median, zip(*of, strict=True))) for of in rates.values())
+    return ours, baseline
+
+
+def show(figure: Figure, ours: Rate, baseline: Rate) -> None:
     ratio, of_processor = ours.by_clock / baseline.by_clock, ours.by_processor / baseline.by_processor
     print(
         f"{figure.name:<38}{ours.by_clock:9.0f}{baseline.by_clock:12.0f}{ratio:8.2f}{of_processor:8.2f}"

@@ -48,6 +48,7 @@ from paperround.worker.jobs import GC_THRESHOLDS
 
 CONNECTIONS = 4
 TURNS = 10
+HALF_LIFE = timedelta(days=1)
 PAPERS = 40
 TRENDING = 10  # of them in everybody's digest
 WITH_TOPICS = 4  # each fourth has topics, whose papers and reasons are nobody else's
@@ -91,7 +92,7 @@ async def fill(database: Database, subscriptions: int) -> None:
     ]
     async with database.write_session() as session:
         await catalogue.store_papers(
-            session, invented, feed="huggingface", day=NOW.date(), seen_at=NOW, half_life=timedelta(days=1)
+            session, invented, feed="huggingface", day=NOW.date(), seen_at=NOW, half_life=HALF_LIFE
         )
         await follow(session, range(0, subscriptions, WITH_TOPICS))
         rows = [
@@ -196,7 +197,8 @@ async def ours(desk: SendingContext, number: int) -> float:
     return time.perf_counter() - began
 
 
-async def measure(url: str, port: int, number: int) -> None:
+async def measure(url: str, port: int, number: int) -> tuple[float, float, float]:
+    """Digests a second of ours and of the bare loop, and the bytes of a message."""
     gc.set_threshold(*GC_THRESHOLDS)  # as a worker does
     async with Database(url, pool_size=8) as database:
         await fill(database, number)
@@ -212,10 +214,20 @@ async def measure(url: str, port: int, number: int) -> None:
                 theirs += await bare(port, kept.messages)
                 size += sum(map(len, kept.messages)) / number
                 kept.messages.clear()
-    print(f"{number:,} digests of {size:,.0f} bytes, {CONNECTIONS} connections, one process")
-    print(
-        f"ours: {number / mine:,.0f} a second; bare loop: {number / theirs:,.0f}; ratio {theirs / mine:.2f}"
-    )
+    return number / mine, number / theirs, size
+
+
+async def send_all(url: str, port: int, number: int) -> None:
+    """Plan and send the digests that `fill` made due, over and over `TURNS` hours."""
+    async with (
+        Database(url, pool_size=8) as database,
+        open_smtp(SmtpServer.parse(f"smtp://127.0.0.1:{port}"), connections=CONNECTIONS) as mail,
+    ):
+        desk = SendingContext(
+            database, mail, DigestRenderer(LINKS, "Paperround"), Throttle(database, "mail", 0)
+        )
+        for turn in range(TURNS):
+            await ours(replace(desk, clock=stopped_clock(NOW + timedelta(hours=turn))), number // TURNS)
 
 
 def main() -> None:
@@ -225,7 +237,9 @@ def main() -> None:
         with EmbeddedPostgres(Path(folder) / "data").attached() as server:
             schema.upgrade(server.owner_url)
             with sink() as port:
-                asyncio.run(measure(server.owner_url, port, number))
+                mine, theirs, size = asyncio.run(measure(server.owner_url, port, number))
+            print(f"{number:,} digests of {size:,.0f} bytes, {CONNECTIONS} connections, one process")
+            print(f"ours: {mine:,.0f} a second; bare loop: {theirs:,.0f}; ratio {mine / theirs:.2f}")
 
 
 if __name__ == "__main__":
