@@ -12,7 +12,13 @@ from paperround.topics.model.bands import BAND_FLOORS, Band, find_band, rank_ban
 from paperround.topics.model.codec import decode_model, encode_model
 from paperround.topics.model.expansion import sign_row
 from paperround.topics.model.fit import EMPTY_FIT
-from paperround.topics.model.fit_constants import SHIPPED_CONSTANTS, WORDS_ALONE, FitConstants
+from paperround.topics.model.fit_constants import (
+    SHIPPED_CONSTANTS,
+    WORDS_ALONE,
+    FitConstants,
+    LogitConstants,
+    Stages,
+)
 from paperround.topics.model.fit_matrix import FitMatrix
 from paperround.topics.model.plurals import fold_phrase, fold_plural
 from paperround.topics.model.scorer import PaperMatrix, TopicProfile
@@ -145,3 +151,24 @@ def test_a_rare_word_that_is_said_counts_more_than_a_common_one() -> None:
     assert 0 < share.terms.weights.sum() < 0.6
     assert terms.share_of("rivers").terms.columns.tolist() == terms.share_of("river").terms.columns.tolist()
     assert not len(terms.share_of("!!").terms.columns)
+
+
+def test_likeness_weighs_less_in_a_small_catalogue_where_any_two_papers_are_more_alike() -> None:
+    dice = np.random.default_rng(3)
+    words = np.array([f"{one}{other}" for one in "bcdfghklmnprst" for other in ("ado", "elu", "iro", "ona")])
+    chances = 1 / np.arange(2, len(words) + 2)
+    texts = [" ".join(dice.choice(words, 30, p=chances / chances.sum())) for _ in range(1500)]
+    alone = LogitConstants(0.0, 0.0, 0.0, 0.0, 1.0)
+
+    def mean_likeness(count: int) -> float:
+        statistics = Statistics.measure(texts[:count], None, np.empty((0, 0), np.float32))
+        views = [statistics.view_of_paper(text, None) for text in texts[-100:]]
+        papers = FitMatrix.build(statistics, PaperMatrix.build(statistics, views), [""] * len(views))
+        profile = TopicProfile(liked={"one": statistics.view_of_paper(texts[-101], None)})
+        constants = FitConstants.of_stages(Stages(LogitConstants(-20.0, 0.0, 0.0), alone))
+        return float(
+            fit_matrix.compute_logits([fit.build_fit(statistics, profile, constants)], papers).mean()
+        )
+
+    small, large = mean_likeness(40), mean_likeness(1400)
+    assert small <= 2.5 * large

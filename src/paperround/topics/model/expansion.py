@@ -61,7 +61,7 @@ def expand_topic(statistics: Statistics, first: Floats, profile: TopicProfile, w
     total = float(probabilities.sum()) + LIKED_PAPER_WEIGHT * len(liked)
     if total <= 0:
         return Expansion(EMPTY, NO_PARTS, ())
-    scale = weight * min(1.0, total / CERTAIN_PAPERS) / total
+    scale = weight * statistics.likeness_scale * min(1.0, total / CERTAIN_PAPERS) / total
     rows = [statistics.sample_words[place] for place, _ in surest]
     words = keep_heaviest(
         weighted_sum(

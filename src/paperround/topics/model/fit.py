@@ -112,12 +112,13 @@ def _fit_of_papers(statistics: Statistics, profile: TopicProfile, constants: Fit
         vectors = []
     vector: Floats | None = np.mean(vectors, axis=0).astype(np.float32) if vectors else None
     share = 1 / len(profile.liked)
+    likeness = statistics.likeness_scale
     mean = weighted_sum([(share, view.words) for view in profile.liked.values()])
     cosines = statistics.sample_vectors @ vector if vector is not None else 0.0
     first = sigmoid(
         stage.first.bias
         + stage.first.cosine * cosines
-        + stage.first.said * statistics.sample_words.times(mean)
+        + stage.first.said * likeness * statistics.sample_words.times(mean)
     )
     expansion = expand_topic(statistics, first, profile, stage.second.like)
     return FitDirection(
@@ -128,7 +129,8 @@ def _fit_of_papers(statistics: Statistics, profile: TopicProfile, constants: Fit
         phrase="",
         titled=0.0,
         words=keep_heaviest(
-            weighted_sum([(stage.second.said, mean), (1.0, expansion.words)]), 2 * MAX_EXPANSION_PHRASES
+            weighted_sum([(stage.second.said * likeness, mean), (1.0, expansion.words)]),
+            2 * MAX_EXPANSION_PHRASES,
         ),
         own_parts=expansion.own_parts,
         reasons=list_reason_phrases(statistics, EMPTY, 0.0, expansion.words, expansion.rows),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +24,8 @@ from paperround.topics.model.vocabulary import Vocabulary
 
 Bytes = np.ndarray[tuple[int], np.dtype[np.uint8]]
 
+# The mean product of two papers of the catalogue that the constants of fits were made on.
+REFERENCE_LIKENESS: Final = 0.0179
 SAMPLE_SIZE: Final = 2000  # papers over which scores are standardised
 
 
@@ -80,6 +83,16 @@ class Statistics:
     def mean_products(self) -> Floats:
         """The product of each paper of the sample with the mean row, which every topic subtracts."""
         return self.sample_words.dot(self.mean_words)
+
+    @cached_property
+    def likeness_scale(self) -> float:
+        """What products of papers' phrases are to be multiplied with in a fit.
+
+        In a small catalogue papers have few phrases that it knows, and these are heavy: any two are more
+        alike. With the root of how much more, fits mean the same in a catalogue of 232 papers as in 9,577.
+        """
+        likeness = float(self.mean_products.mean()) if len(self.mean_products) else 0.0
+        return math.sqrt(REFERENCE_LIKENESS / likeness) if likeness > 0 else 1.0
 
     @cached_property
     def terms(self) -> Terms:
