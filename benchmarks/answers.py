@@ -23,9 +23,10 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -251,6 +252,14 @@ def measure(server: Server, load: Load, seconds: int) -> Rate:
     return Rate(float(rate[1]) if rate else 0.0, int(number[1]) / spent if number and spent else 0.0)
 
 
+def warm_up(address: str, header: str) -> None:
+    """Ask once, so that templates are compiled and statements are known."""
+    name, _, value = header.partition(": ")
+    request = urllib.request.Request(address, headers={name: value} if name else {})
+    with suppress(urllib.error.HTTPError), urllib.request.urlopen(request) as answer:  # 304 is an error to it
+        answer.read()
+
+
 def list_figures(etag: str, cookie: str) -> Sequence[Figure]:
     warm = [
         Figure(f"{name}, warm", Load("site", path), Load("bytes", path), WARM_GOAL)
@@ -311,6 +320,8 @@ def measure_all(*, fast: bool) -> Iterator[figures.Figure]:
 def compare(figure: Figure, servers: dict[str, Server], seconds: int, turns: int) -> tuple[Rate, Rate]:
     """Measure ours and the baseline in turns, and return the medians."""
     rates: dict[Load, list[Rate]] = {figure.ours: [], figure.baseline: []}
+    for load in rates:
+        warm_up(f"{servers[load.server].address}{load.path}", load.header)
     for _ in range(turns):
         for load, measured in rates.items():
             measured.append(measure(servers[load.server], load, seconds))
