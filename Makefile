@@ -7,7 +7,7 @@ COMPILE := .venv-tools/bin/uv pip compile --quiet --universal --python-version 3
 	--custom-compile-command 'make lock' --constraint constraints.txt
 WORKERS ?= 2
 
-.PHONY: help run test test-infinity lint format lock sbom audit bench bench-answers bench-ingest bench-search bench-digests torture torture-digests fuzz test-hosts bench-hosts check-image check-compose bench-relevance bench-matching bench-formulas bench-pages screenshots clean
+.PHONY: help run test test-infinity lint format lock sbom audit bench bench-ingest bench-search bench-digests torture torture-digests fuzz test-hosts bench-hosts check-image check-compose bench-relevance bench-matching bench-formulas bench-pages screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -58,9 +58,6 @@ bench-pages: .venv/.installed-dev ## how fast the pages of a running site are on
 
 screenshots: .venv/.installed-dev ## take the pictures of the docs again, from the sample edition; all pages, signed in too, into SHOTS=folder
 	$(BIN)/python docs/screenshots/take.py $(SHOTS)
-
-bench-answers: .venv/.installed-dev ## requests a second of pages, lists and feeds, against bare servers that send the same bytes (needs wrk)
-	$(BIN)/python benchmarks/answers.py
 
 bench-digests: .venv/.installed-dev ## digests a second, against a bare loop that sends ready-made messages
 	$(BIN)/python benchmarks/digests.py
