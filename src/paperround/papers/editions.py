@@ -177,6 +177,17 @@ async def count_edition(
     return EditionTotals(papers=row.papers, authors=row.authors)
 
 
+async def count_days(
+    session: ReadSession, period: EditionPeriod, category: str | None = None
+) -> dict[date, int]:
+    """Count the papers on each day's lists, or those of one category. Days without any are left out."""
+    criteria = EditionQuery.for_period(period, category)
+    query = select(Listing.day, func.count(distinct(Listing.paper_id))).where(*criteria.listing_conditions)
+    if criteria.paper_conditions:
+        query = query.join(Paper, Paper.id == Listing.paper_id).where(*criteria.paper_conditions)
+    return dict((await session.execute(query.group_by(Listing.day))).all())
+
+
 async def find_organization(session: ReadSession, name: str) -> Organization | None:
     """Find an organization by its name on the hub."""
     return await session.get(Organization, name)

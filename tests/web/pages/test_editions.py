@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import httpx
@@ -183,3 +184,35 @@ def in_order(html: str, *words: str) -> None:
     for word in words[1:]:
         places.append(html.index(word, places[-1]))
     assert places == sorted(places)
+
+
+async def test_the_calendar_has_the_days_of_the_month_with_their_papers(
+    pages: httpx.AsyncClient, database: Database
+) -> None:
+    await three_days(database)
+    # The same papers on another feed's list of the day count once.
+    await store_listing(database, "2026-03-06", feed_record("2603.00010"), feed="arxiv")
+    for address, current in (
+        ("/papers/date/2026-03-06", ["Friday, 6 March: 2 papers"]),
+        ("/papers/date/2026-03-04", []),
+        ("/papers/week/2026-W10", ["Monday, 2 March: 3 papers", "Friday, 6 March: 2 papers"]),
+        ("/papers/month/2026-03", []),
+    ):
+        html = (await pages.get(address)).text
+        days = re.findall(r'<a href="([^"]+)" aria-label="(\w+day, [^"]+)"( aria-current="date")?>', html)
+        assert [day[:2] for day in days] == [
+            ("/papers/date/2026-03-02", "Monday, 2 March: 3 papers"),
+            ("/papers/date/2026-03-06", "Friday, 6 March: 2 papers"),
+        ], address
+        assert [label for _, label, marked in days if marked] == current, address
+        table = html[html.index("<table") : html.index("</table>")]
+        assert [int(n) for n in re.findall(r"<(?:a|span)[^>]*>(\d+)<(?:small|/span)", table)] == list(
+            range(1, 32)
+        )
+        assert 'href="/papers/month/2026-02"' in html
+        assert 'href="/papers/month/2026-04"' in html
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-11-30", "2024-02-29"])
+async def test_the_calendar_ends_where_the_years_end(pages: httpx.AsyncClient, day: str) -> None:
+    assert (await pages.get(f"/papers/date/{day}")).status_code == 200

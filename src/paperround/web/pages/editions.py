@@ -34,6 +34,7 @@ from paperround.web.search_params import Filters, PreparedSearch
 from paperround.web.viewer import load_viewer_state
 from paperround.web.views import charts, presenters
 from paperround.web.views.linked_data import build_scholarly_article
+from paperround.web.views.month import build_month
 from paperround.web.views.page_size import shorten_html
 
 PAGE_SIZE: Final = 30  # papers with whole abstracts; a page stays below 100 kB
@@ -143,7 +144,10 @@ async def _describe_surroundings(
     previous, following = await editions.find_neighbour_days(session, period)
     read_at = None if following else await status.find_last_success(session, settings.feeds)
     anchor = presenters.choose_anchor_day(period, papers, today=today)
+    month = EditionPeriod.containing(Period.month, anchor)
+    counts = await editions.count_days(session, month, category)
     return {
+        "month": build_month(month, counts, period, category, today=today),
         "heading": presenters.write_heading(period, today=today),
         "extent": presenters.write_extent(period),
         "previous": _link_to_edition(period, previous, today, category),

@@ -1,0 +1,92 @@
+"""A month as a grid of its days, a week in each row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from paperround.papers.period import EditionPeriod, Period, PeriodInvalid
+from paperround.web.views.presenters import edition_address, format_plural, write_heading
+
+
+@dataclass(frozen=True)
+class MonthDay:
+    """A day of the grid. `address` is empty where no papers were listed; `label` tells day and papers."""
+
+    number: int
+    papers: int
+    address: str
+    label: str
+    is_current: bool
+
+
+@dataclass(frozen=True)
+class MonthWeek:
+    """A row of the grid, from Monday to Sunday. A day of another month is None."""
+
+    number: int
+    address: str
+    days: Sequence[MonthDay | None]
+
+
+@dataclass(frozen=True)
+class Month:
+    """The grid. `previous` and `following` are the months beside it: names and addresses.
+
+    At the ends of the calendar there is none.
+    """
+
+    name: str
+    address: str
+    weeks: Sequence[MonthWeek]
+    previous: tuple[str, str] | None
+    following: tuple[str, str] | None
+
+
+def build_month(
+    month: EditionPeriod,
+    counts: Mapping[date, int],
+    current: EditionPeriod,
+    category: str | None,
+    *,
+    today: date,
+) -> Month:
+    """Build the grid of a month. The days of the edition `current` are marked if it is a day or a week."""
+
+    def build_day(day: date) -> MonthDay | None:
+        if not month.first <= day <= month.last:
+            return None
+        papers = counts.get(day, 0)
+        one = EditionPeriod.containing(Period.day, day)
+        return MonthDay(
+            number=day.day,
+            papers=papers,
+            address=edition_address(one, category) if papers else "",
+            label=f"{day:%A}, {day.day} {day:%B}: {format_plural(papers, 'paper')}",
+            is_current=current.period is not Period.month and current.first <= day <= current.last,
+        )
+
+    weeks = []
+    first = month.first - timedelta(days=month.first.weekday())
+    while first <= month.last:
+        week = EditionPeriod.containing(Period.week, first)
+        days = [build_day(first + timedelta(days=n)) for n in range(7)]
+        weeks.append(MonthWeek(first.isocalendar().week, edition_address(week, category), days))
+        first += timedelta(days=7)
+    return Month(
+        name=write_heading(month, today=today),
+        address=edition_address(month, category),
+        weeks=weeks,
+        previous=_link_to_month(month, -1, category),
+        following=_link_to_month(month, 1, category),
+    )
+
+
+def _link_to_month(beside: EditionPeriod, step: int, category: str | None) -> tuple[str, str] | None:
+    day = beside.first if step < 0 else beside.last
+    try:
+        month = EditionPeriod.containing(Period.month, day + timedelta(days=step))
+    except (OverflowError, PeriodInvalid):
+        return None
+    return f"{month.first:%B}", edition_address(month, category)
