@@ -16,7 +16,7 @@ import numpy as np
 import psycopg
 from figures import Figure, print_table
 from invented import DIMENSIONS, directions, fill, invent
-from matching import COPIES, DAY, SECOND, TOPICS, timed_edition
+from matching import COPIES, DAY, FIRST, SECOND, TOPICS, timed_edition
 from psycopg.rows import TupleRow
 from serving import free_port, new_database, running
 
@@ -87,13 +87,13 @@ async def match(url: str, different: int, copies: int, papers: int) -> tuple[flo
     """Seconds in which an edition was matched with so many topics, whose directions are known."""
     gc.set_threshold(*GC_THRESHOLDS)
     async with Database(url) as database:
-        await fill(database, papers)
+        await fill(database, papers, last=FIRST)
         with psycopg.connect(build_conninfo(url), autocommit=True) as connection:
             connection.execute(DAY, [SECOND, str(SECOND), A_DAY])
             await corpus.measure_if_grown(database, now=utc_now())
             for statement in TOPICS.format(different=different).split(";"):
                 connection.execute(statement)
-            await timed_edition(database, utc_now().date())  # makes the directions
+            await timed_edition(database, FIRST)  # makes the directions
             for statement in COPIES.format(copies=copies).split(";"):
                 connection.execute(statement)
             connection.execute("ANALYZE")
