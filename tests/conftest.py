@@ -21,12 +21,19 @@ from support.connections import ConnectionTracker
 from support.databases import new_database, running_server
 from support.factories import feed_record, store_listing
 from support.feed_server import FeedServer, running_feed_server
+from support.log_watch import watch
 from support.sites import running_site
 
 # By default structlog shows tracebacks with their variables, which takes seconds for one of a web framework.
 structlog.configure(
-    processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()]
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.format_exc_info,
+        structlog.processors.KeyValueRenderer(),
+        watch.process,
+    ]
 )
+watch.install()
 
 # Tests search more often than one network may; `tests/web/security/test_costs.py` sets a limit.
 os.environ.setdefault("PAPERROUND_SEARCH_RATE", "0")
@@ -56,6 +63,16 @@ def _no_leaked_connections(request: pytest.FixtureRequest) -> Iterator[None]:
     leaks = connection_tracker.close_leaked(test_failed=request.session.testsfailed > failures)
     if leaks:
         pytest.fail("\n".join(leaks), pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def _no_secrets_in_logs() -> Iterator[None]:
+    """Fail the test during which an address, a token or a key was logged."""
+    watch.attach()
+    yield
+    leaks = watch.take_leaks()
+    if leaks:
+        pytest.fail("\n".join(["What persons sent was logged:", *leaks]), pytrace=False)
 
 
 @pytest.fixture(autouse=True)

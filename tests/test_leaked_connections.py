@@ -9,7 +9,7 @@ from pathlib import Path
 
 TESTS = Path(__file__).parent
 LEAKY_TESTS = """
-import asyncio, os, psycopg
+import asyncio, os, psycopg, structlog
 from paperround.conninfo import build_conninfo
 from paperround.database import Database
 
@@ -47,6 +47,9 @@ async def test_failing():
 def test_after_the_failing_one():
     pass
 
+def test_that_logs_an_address():
+    structlog.get_logger().info("signed in", reader="ada@example.org")
+
 async def test_session_that_outlives_its_database():
     async with Database(URL) as database:
         session = database.read_session()
@@ -82,6 +85,6 @@ def test_the_test_that_leaks_a_connection_fails_and_no_other(database_url: str, 
     )
 
     errors = [line.split("::")[1].split()[0] for line in run.stdout.splitlines() if line.startswith("ERROR ")]
-    assert errors == ["test_sync", "test_pool", "test_loop"], run.stdout
-    assert "1 failed, 8 passed, 3 errors" in run.stdout
+    assert errors == ["test_sync", "test_pool", "test_loop", "test_that_logs_an_address"], run.stdout
+    assert "1 failed, 9 passed, 4 errors" in run.stdout
     assert "cycle = [psycopg.connect(build_conninfo(URL))]" in run.stdout, "it shows where it was opened"

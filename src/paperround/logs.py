@@ -37,12 +37,7 @@ def configure(settings: Settings, process: str) -> None:
     handler.addFilter(OutageFilter())
     logging.raiseExceptions = False  # a log on a full disk loses lines; that is no reason for tracebacks
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
-    for noisy in ("httpx", "apscheduler", "procrastinate", "alembic", "uvicorn", "sentence_transformers"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    # It logs a traceback for each tick that it cancels when it stops; the ticks themselves are tasks of ours.
-    logging.getLogger("apscheduler.executors").setLevel(logging.CRITICAL)
-    for retrying in ("stamina", "psycopg.pool"):
-        logging.getLogger(retrying).setLevel(logging.ERROR)  # what is tried again is told by who gives up
+    quieten_libraries()
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -50,6 +45,16 @@ def configure(settings: Settings, process: str) -> None:
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(process=process)
+
+
+def quieten_libraries() -> None:
+    """Have libraries log what is worth a line here, and no addresses of requests."""
+    for noisy in ("httpx", "apscheduler", "procrastinate", "alembic", "uvicorn", "sentence_transformers"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    # It logs a traceback for each tick that it cancels when it stops; the ticks themselves are tasks of ours.
+    logging.getLogger("apscheduler.executors").setLevel(logging.CRITICAL)
+    for retrying in ("stamina", "psycopg.pool"):
+        logging.getLogger(retrying).setLevel(logging.ERROR)  # what is tried again is told by who gives up
 
 
 def current_request_id() -> str | None:

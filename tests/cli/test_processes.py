@@ -20,6 +20,7 @@ from paperround.settings import Settings
 
 from support.commands import command_environment, run_command, run_commands
 from support.embedded_postgres import as_root, in_memory, running, scratch
+from support.log_watch import watch
 from support.sites import free_port
 
 pytestmark = [pytest.mark.slow]
@@ -69,6 +70,7 @@ def test_a_process_that_is_told_to_stop_stops_the_database_that_it_started(data_
         process.wait(60)
         assert not running(postgres), name
         assert "Traceback" not in log.read_text(), name
+        watch.read(log.read_text())
 
 
 def test_up_waits_for_a_database_that_is_away_and_is_alone_on_its_data_folder(tmp_path: Path) -> None:
@@ -82,6 +84,7 @@ def test_up_waits_for_a_database_that_is_away_and_is_alone_on_its_data_folder(tm
     process.terminate()
     assert process.wait(60) == 0
     assert log.read_text().count("it is tried again") == 1
+    watch.read(log.read_text())
     assert not {"Traceback", "hunter2"} & set(log.read_text().split())
 
 

@@ -26,6 +26,7 @@ from paperround.postgres.roles import SERVING
 from support.commands import command_environment
 from support.factories import feed_record
 from support.feed_server import FeedServer, running_feed_server
+from support.log_watch import watch
 from support.sites import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -128,6 +129,7 @@ def up(feed: FeedServer) -> Iterator[Up]:
         running.process.wait(60)
     for pid in running.processes():
         os.kill(pid, signal.SIGKILL)
+    watch.read(running.log.read_text() if running.log.exists() else "")
     shutil.rmtree(folder, ignore_errors=True)
 
 

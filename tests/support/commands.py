@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from support.log_watch import watch
+
 CHILD = Path(__file__).parent / "command_child.py"
 
 
@@ -48,10 +50,12 @@ def command_environment(**settings: str) -> dict[str, str]:
 
 def run_command(*arguments: str, folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run a command in `folder` to its end."""
-    return subprocess.run(
+    ended = subprocess.run(
         [sys.executable, "-m", "paperround", *arguments],
         env=command_environment(**settings), capture_output=True, text=True, timeout=120, cwd=folder,
     )  # fmt: skip
+    watch.read_command(ended.stderr)
+    return ended
 
 
 def run_commands(*commands: Sequence[str], folder: Path, **settings: str) -> list[CommandResult]:
@@ -64,4 +68,6 @@ def run_commands(*commands: Sequence[str], folder: Path, **settings: str) -> lis
     )  # fmt: skip
     assert process.returncode == 0, process.stderr
     results = [json.loads(line) for line in process.stdout.splitlines()]
+    for _, _, errors in results:
+        watch.read_command(errors)
     return [CommandResult(arguments, *result) for arguments, result in zip(commands, results, strict=True)]

@@ -20,6 +20,8 @@ from paperround.database_roles import DatabaseUrls, grant_access
 from paperround.postgres import EmbeddedPostgres
 from paperround.postgres.roles import OWNER, SERVING
 
+from support.log_watch import watch
+
 TEMPLATE = "paperround_template"
 EXTENSION = "CREATE EXTENSION vector"  # which the superuser alone may make
 MAX_UNDROPPED_DATABASES = 3
@@ -90,7 +92,10 @@ def running_server(run: str) -> Iterator[str]:
     with _locked(folder / "template.lock"):
         is_last_user = not _is_in_use(folder)
     if is_last_user:
+        watch.read((folder / "data/postgres/log").read_text(errors="replace"))
         shutil.rmtree(folder, ignore_errors=True)
+        leaks = watch.take_leaks()
+        assert not leaks, "\n".join(["The server logged what persons sent:", *leaks])
 
 
 def _run_folder(run: str) -> Path:
