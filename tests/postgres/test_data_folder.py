@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+import psycopg
 import pytest
 
 from paperround.postgres import EmbeddedPostgres, PostgresError, binaries, socket_folder
@@ -147,6 +148,15 @@ def test_the_log_keeps_its_newest_part(postgres: EmbeddedPostgres) -> None:
     assert postgres.alive()
     assert log.stat().st_size < LOG_LIMIT / 5
     assert "the newest line" in log.read_text()
+
+
+def test_the_servers_log_holds_nothing_of_a_statement_that_fails(postgres: EmbeddedPostgres) -> None:
+    with postgres.attached():
+        with pytest.raises(psycopg.errors.InvalidTextRepresentation):
+            query(postgres, "SELECT 'ada@example.org'::int")
+        log = (home(postgres) / "log").read_text()
+    assert "ready to accept connections" in log
+    assert "ada@example.org" not in log
 
 
 def test_the_package_is_found_without_importing_it() -> None:

@@ -23,7 +23,7 @@ from paperround.postgres.roles import OWNER, SERVING
 from support.log_watch import watch
 
 TEMPLATE = "paperround_template"
-EXTENSION = "CREATE EXTENSION vector"  # which the superuser alone may make
+EXTENSION = "CREATE EXTENSION IF NOT EXISTS vector"  # which the superuser alone may make
 MAX_UNDROPPED_DATABASES = 3
 
 _undropped_databases: deque[str] = deque()

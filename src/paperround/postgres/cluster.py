@@ -32,7 +32,7 @@ max_connections = 60
 maintenance_work_mem = '128MB'
 max_wal_size = '512MB'
 log_checkpoints = off
-log_error_verbosity = terse  # without DETAIL, which quotes the rows of an error
+log_min_messages = log  # an error of a statement quotes what readers sent; our own log tells of it without
 """
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (where the kernel has it; we write nothing there)
 MIN_SHARED_MEMORY = 1_000_000_000  # bytes, with room for a parallel index build beside parallel queries

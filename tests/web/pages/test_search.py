@@ -21,6 +21,7 @@ from paperround.search import word_counts
 from paperround.search.query_vectors import QueryEncoder
 from paperround.settings import Settings
 from paperround.web import dependencies
+from paperround.web.security.costs import CostlyWork
 from paperround.web.views.highlight import Highlighter
 
 from support.factories import feed_record, store_listing, utc
@@ -193,6 +194,7 @@ async def test_words_are_looked_up_while_a_question_is_encoded(client: AppClient
 async def test_questions_that_wait_for_the_encoder_hold_no_connection(client: AppClient) -> None:
     encoder, database = SlowEncoder(), client.app.state.database
     client.app.state.query_vectors = QueryEncoder(encoder)
+    client.app.state.costly_work = CostlyWork(at_once=30)
     asking = [asyncio.create_task(client.get(f"/papers?q=rivers+{n}")) for n in range(30)]
     async with asyncio.timeout(30):
         while encoder.asked < len(asking) or database.engine.pool.checkedout():
