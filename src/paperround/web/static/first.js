@@ -16,6 +16,7 @@ const memory = {
   set(name, value) { try { localStorage.setItem(name, value) } catch { /* then not */ } },
 };
 wear(memory.get('theme'));
+root.dataset.density = memory.get('density');
 
 // A visit begins when nobody looked for half an hour; new is what came after the last look of the visit before.
 // Of a reader who is signed in the site knows it, whichever browser that was in.

@@ -54,6 +54,14 @@ for (const choice of document.querySelectorAll('.theme input')) {
   });
 }
 
+for (const choice of document.querySelectorAll('.density input')) {
+  choice.checked = choice.value === memory.get('density');
+  choice.addEventListener('change', () => {
+    memory.set('density', choice.value);
+    root.dataset.density = choice.value;
+  });
+}
+
 // What is new since the last visit. The places are kept free and the sentence fits a phone's line, so that nothing moves.
 // Without Intl, which takes a slow phone longer than everything else here.
 function spoken(moment) {
