@@ -88,7 +88,7 @@ async def test_a_connection_that_proves_nothing_is_refused_in_one_sentence_with_
 def test_a_command_ends_with_one_line_where_the_server_is_not_the_one_that_was_named(
     server: TlsServer, stranger: Authority, tmp_path: Path
 ) -> None:
-    done = run(["worker"], server.url_with(stranger), tmp_path)
+    done = run(["status"], server.url_with(stranger), tmp_path)
     assert done.returncode == 1
     assert done.stdout + done.stderr == done.stderr
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr

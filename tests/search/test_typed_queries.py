@@ -118,6 +118,30 @@ async def test_a_pasted_title_comes_first(shelf: Database, title: str) -> None:
     assert (await find(shelf, title))[0] == key[-1]
 
 
+async def test_titles_full_of_signs_come_first_too(database: Database) -> None:
+    titles = [
+        "Who Waits: Do Gradients Care?", "The \"Quiet\" Layers of Speech Models",
+        "Ten Ways # to Fail & Learn…", "What If? A Study", "Attention (Sometimes) Is Enough!",
+        "[Short] Notes on Decoding; or, Beam's End", "Learning/Unlearning: 50% of the Data?",
+        "Is 1 + 1 = 2 for Language Models?", "C# Refactoring with Trees", "R Packages for Trees",
+        "Why o1 Thinks", "3D Scenes from One View", ".NET Assemblies Decompiled",
+        "The Pile: Eight Hundred Gigabytes", "F# and Q# for Proofs", "Learning to Learn in Ponds",
+        "Learned or Learns", "Erdős Numbers at Scale", "Čech Nerve Descent", "Łukasiewicz Logic Layers",
+        "$\\beta$-VAE in the Garden", "Ångström-Scale Diffusion", "Naïve Façades: Über-Models",
+    ]  # fmt: skip
+    keys = [f"2603.{n:05}" for n in range(1, len(titles) + 1)]
+    records = [
+        paper(key, title, "About something else entirely.", "Ada Lindqvist")
+        for key, title in zip(keys, titles, strict=True)
+    ]
+    await store_listing(database, "2026-03-02", *records)
+    await word_counts.refresh_word_counts(database)
+    found = [(await ask(database, title)).results for title in titles]
+    assert [
+        results[0].paper_id if results else title for results, title in zip(found, titles, strict=True)
+    ] == keys
+
+
 @pytest.mark.parametrize(
     "typed", ["the", "of the", '"of the"', "的", "量子", "привет мир", "🤖", "???", "qzxv"]
 )

@@ -40,6 +40,10 @@ COMMANDS: Final = {
         "Fill a model's vectors beside the current one's. Interrupted, it goes on where it was.",
     ),
     "fit": ("fit", "Calibrate how well papers fit topics under the current model, from judged pairs."),
+    "judgments": (
+        "fit",
+        "Print what readers judged at /judge, as the lines that `paperround fit --judgments` reads.",
+    ),
     "outbox": ("mail", "The mail that was written to the outbox folder, since no server is set."),
     "bounces": (
         "bounces",

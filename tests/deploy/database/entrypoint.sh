@@ -8,7 +8,13 @@ if [ ! -e "$PGDATA/PG_VERSION" ]; then
         --locale-provider=builtin --locale=C.UTF-8
     echo 'host all all all scram-sha-256' >> "$PGDATA/pg_hba.conf"
     pg_ctl -w -o '-k /tmp -c listen_addresses=' start
-    PGPASSWORD=$(cat "$POSTGRES_PASSWORD_FILE") createdb -h /tmp -U "$POSTGRES_USER" "$POSTGRES_DB"
+    PGPASSWORD=$(cat "$POSTGRES_PASSWORD_FILE")
+    export PGPASSWORD PGHOST=/tmp
+    createdb -U "$POSTGRES_USER" "$POSTGRES_DB"
+    for script in /docker-entrypoint-initdb.d/*.sh; do
+        sh "$script"
+    done
+    unset PGPASSWORD PGHOST
     pg_ctl -w stop
 fi
 exec "$@" -c listen_addresses='*' -k /var/run/postgresql

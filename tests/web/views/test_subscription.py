@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from paperround.digests.tables import Cadence, Subscription, WhenEmpty
+from paperround.digests.tables import Cadence, Subscription, SubscriptionState, WhenEmpty
 from paperround.web.views.subscription import describe_subscription
 
 OWN_ZONE = "in this device's time zone where it tells, else UTC"
@@ -41,7 +41,12 @@ def test_all_that_was_chosen_is_said() -> None:
     [
         ({}, "When", "Every day at 07:00, time of Europe/Berlin"),
         ({"cadence": Cadence.weekdays}, "When", "On weekdays at 07:00, time of Europe/Berlin"),
-        ({"time_zone": "UTC"}, "When", f"Every day at 07:00, {OWN_ZONE}"),
+        ({"time_zone": "UTC"}, "When", "Every day at 07:00, time of UTC"),
+        (
+            {"time_zone": "UTC", "state": SubscriptionState.pending},
+            "When",
+            f"Every day at 07:00, {OWN_ZONE}",
+        ),
         ({}, "What", "What is trending and what fits your topics"),
         ({"trending": False}, "What", "What fits your topics"),
         ({"trending": False, "topics": False}, "What", "Nothing: neither what is trending nor your topics"),

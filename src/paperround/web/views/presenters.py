@@ -32,7 +32,7 @@ KEYWORDS: Final = 5  # of an entry
 # Bytes, of which a page of 30 papers stays below 100,000 whatever their texts hold.
 CARDS_ROOM: Final = 88_000  # for all cards of a page
 CARD_MARKUP: Final = 1_200  # of one card, with the buttons of a signed-in reader
-MAX_TITLE: Final = 800
+MAX_TITLE: Final = 780
 MAX_NAME: Final = 200
 MAX_LINK: Final = 500
 MAX_KEYWORD: Final = 100  # characters
