@@ -13,6 +13,7 @@ from paperround.errors import PaperroundError
 
 PREFIX: Final = "PAPERROUND_"
 DEFAULT_ENV_FILE: Final = ".env"
+METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"  # of several processes; prometheus_client reads it itself
 
 
 class HomeMissing(PaperroundError):

@@ -6,6 +6,7 @@ import asyncio
 import signal
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -21,11 +22,18 @@ def run(main: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kw
     Raises KeyboardInterrupt where a signal interrupts it, as `asyncio.run` does. With `asyncio.run` a signal
     that comes while the loop is made leaves half a loop behind, and Python reports that with a traceback.
     """
-    runner = asyncio.Runner()
+    return run_on(None, partial(main, *args, **kwargs))
+
+
+def run_on(
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None, main: Callable[[], Coroutine[Any, Any, T]]
+) -> T:
+    """Do as `run` does, on a loop that `loop_factory` makes."""
+    runner = asyncio.Runner(loop_factory=loop_factory)
     try:
         with hold_signals():
             runner.get_loop()
-        coroutine = main(*args, **kwargs)
+        coroutine = main()
         try:
             return runner.run(coroutine)
         finally:

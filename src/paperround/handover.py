@@ -8,12 +8,10 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Final, Self
+from typing import Self
 
 from paperround import shared_counts
 from paperround.shared_counts import SharedCounts
-
-METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"  # of several processes; prometheus_client reads it itself
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,10 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from paperround.environment import METRICS_FOLDER
+
 logger = structlog.get_logger(__name__)
 
-MULTIPLE_PROCESSES_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"  # as `handover.py` has it
 REGISTRY: Final = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
 
@@ -110,7 +111,7 @@ def serve(host: str, port: int, *collectors: Collector) -> Iterator[None]:
         yield
         return
     registry = CollectorRegistry()
-    are_several = MULTIPLE_PROCESSES_FOLDER in os.environ
+    are_several = METRICS_FOLDER in os.environ
     own = MultiProcessCollector(None) if are_several else REGISTRY  # type: ignore[no-untyped-call]
     for collector in (own, *collectors):
         registry.register(collector)

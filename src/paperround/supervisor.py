@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -84,10 +84,10 @@ async def spawn(launch: Launch, inherited: Sequence[int] = ()) -> asyncio.subpro
     )
 
 
-async def wait_for_first(ended: asyncio.Task[int], stop: asyncio.Event) -> None:
-    """Wait until the process has ended or `stop` is set."""
+async def wait_for_first(task: asyncio.Task[Any], stop: asyncio.Event, seconds: float | None = None) -> None:
+    """Wait until the task is done, such as a process's end, or `stop` is set; at most so many seconds."""
     stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({task, stopping}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
 
 

@@ -97,10 +97,7 @@ class WebProcesses:
                     "ended by itself; starting it again", child="web", code=member.process.returncode
                 )
                 slot.member = None
-            is_steady = time.monotonic() - started > supervisor.STEADY_AFTER
-            wait = (
-                supervisor.FIRST_RESTART_DELAY if is_steady else min(2 * wait, supervisor.MAX_RESTART_DELAY)
-            )
+            wait = supervisor.next_delay(wait, since=started)
             await supervisor.sleep_unless_stopped(wait, stop)
 
     async def _start(self, slot: Slot, place: int) -> Member | None:

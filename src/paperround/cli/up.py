@@ -31,10 +31,10 @@ from paperround.cli.context import (
 )
 from paperround.conninfo import DatabaseUnavailable, build_conninfo
 from paperround.database_roles import DatabaseUrls, grant_access
-from paperround.environment import environment_with
+from paperround.environment import METRICS_FOLDER, environment_with
 from paperround.errors import PaperroundError
 from paperround.failures import is_out_of_room
-from paperround.handover import METRICS_FOLDER, bound_sockets
+from paperround.handover import bound_sockets
 from paperround.postgres import EmbeddedPostgres
 from paperround.postgres.folders import make_folder, must_be_ours
 from paperround.private_files import Purpose, open_private_file
@@ -147,7 +147,9 @@ async def _supervise(
             if server is not None:
                 keep("postgres", partial(supervisor.keep_postgres, server, stop))
             keep("announcement", partial(_announce, settings, urls, web.are_served, stop))
-            await _wait_for_event(web.are_served, stop, WEB_HEAD_START)
+            served = asyncio.create_task(web.are_served.wait())
+            await supervisor.wait_for_first(served, stop, WEB_HEAD_START)
+            served.cancel()
             for name in names:
                 launch = plan_process(settings, urls, name)
                 keep(name, partial(supervisor.keep_running, name, launch, stop))
@@ -170,14 +172,6 @@ def web_processes(
             return replace(launch, environment={**launch.environment, **environment})
 
         yield WebProcesses(plan, listeners, count)
-
-
-async def _wait_for_event(event: asyncio.Event, stop: asyncio.Event, seconds: float) -> None:
-    """Wait until one of the two is set, at most so many seconds."""
-    waiting = [asyncio.create_task(one.wait()) for one in (event, stop)]
-    await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    for task in waiting:
-        task.cancel()
 
 
 def _upgrade_schema(urls: DatabaseUrls) -> None:

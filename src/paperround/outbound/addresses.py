@@ -109,6 +109,12 @@ def parse_address(name: str) -> Address | None:
         return None
 
 
+def unmap_address(address: Address) -> Address:
+    """Return the IPv4 address within one of IPv6 that only maps it (`::ffff:192.0.2.1`)."""
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
 def _classify_plain(address: Address) -> AddressKind:
     """Classify an address that holds no other one."""
     if address.is_loopback:

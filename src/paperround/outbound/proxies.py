@@ -10,14 +10,14 @@ import importlib.util
 import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Final, Self
 from urllib.request import getproxies
 
 import httpx
 
 from paperround.errors import PaperroundError
-from paperround.outbound.addresses import NAME, Address, is_numeric, normalise_host, parse_address
+from paperround.outbound.addresses import NAME, is_numeric, normalise_host, parse_address, unmap_address
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 SCHEMES: Final = ("http", "https", "socks5", "socks5h")
@@ -52,7 +52,7 @@ class NoProxyEntry:
         name = normalise_host(_to_unicode(match["host"] if match else entry))
         port = int(match["port"]) if match and match["port"] else None
         address = parse_address(name)
-        return cls(name.lstrip("."), _parse_network(str(_unmap(address))) if address else None, port)
+        return cls(name.lstrip("."), _parse_network(str(unmap_address(address))) if address else None, port)
 
     def matches(self, host: str, port: int | None) -> bool:
         """Tell whether a normalised host is meant."""
@@ -60,7 +60,7 @@ class NoProxyEntry:
             return False
         address = parse_address(host)
         if self.network is not None:
-            return address is not None and _unmap(address) in self.network
+            return address is not None and unmap_address(address) in self.network
         if "*" in self.host:
             return fnmatchcase(host, self.host) or self.host == f"*.{host}"
         is_below = host.endswith(f".{self.host}") and not is_numeric(host)
@@ -129,9 +129,3 @@ def _parse_network(text: str) -> IPv4Network | IPv6Network | None:
         return ip_network(text.partition("%")[0], strict=False)
     except ValueError:
         return None
-
-
-def _unmap(address: Address) -> Address:
-    """Return the IPv4 address within one of IPv6 that only maps it."""
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return mapped or address

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, ClassVar, Final
 
 from pydantic import IPvAnyNetwork
@@ -18,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from paperround import shared_counts
 from paperround.shared_counts import SharedCounts
+from paperround.web.security.client_ip import is_in_networks, list_networks, parse_address
 
 MAX_PIPELINED_REQUESTS: Final = 16
 ALL_CONNECTIONS: Final = "all"
@@ -143,16 +143,13 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _list_counted_networks(self) -> Sequence[str]:
         """List the networks that the connection counts for, the narrow one first. None if it is exempt."""
-        try:
-            address = ip_address(self.client[0].split("%")[0] if self.client else "")
-        except ValueError:  # a Unix socket
+        address = parse_address(self.client[0] if self.client else "")
+        if address is None:  # a Unix socket
             return ()
-        if isinstance(address, IPv6Address) and address.ipv4_mapped:
-            address = address.ipv4_mapped
-        if address.is_loopback or any(address in network for network in self.exempt_networks):
+        if address.is_loopback or is_in_networks(address, self.exempt_networks):
             return ()
-        prefixes = (64, 48) if isinstance(address, IPv6Address) else (24, 16)
-        return [str(ip_network((address, prefix), strict=False)) for prefix in prefixes]
+        narrow, *_, wide = list_networks(address)
+        return [narrow, wide]
 
     def _expect_head(self) -> None:
         self._set_deadline(self.limits.head_timeout, 408, "The request's headers took too long.")

@@ -7,12 +7,14 @@ import signal
 import socket
 import time
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from paperround import event_loop
 from paperround.asgi import answer_stopped_requests
 from paperround.handover import Handover
 from paperround.settings import Settings
@@ -114,6 +116,6 @@ def serve(app: FastAPI, settings: Settings, handover: Handover | None = None) ->
 
 def _run(server: uvicorn.Server, sockets: list[socket.socket] | None = None) -> None:
     with suppress(KeyboardInterrupt):  # uvicorn raises the signal again when it is done
-        server.run(sockets)
+        event_loop.run_on(server.config.get_loop_factory(), partial(server.serve, sockets))
     if not server.started:
         raise SystemExit(STARTUP_FAILURE)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
 from fastapi import Request
 from pydantic import IPvAnyNetwork
 from starlette.datastructures import Headers
 
+from paperround.outbound.addresses import Address, unmap_address
 from paperround.settings import Settings
 from paperround.web.dependencies import settings_of
 
-Address = IPv4Address | IPv6Address
 IPV4_PREFIXES: Final = (24, 16)
 IPV6_PREFIXES: Final = (64, 56, 48)
 ADDRESS_WITH_PORT: Final = re.compile(
@@ -34,7 +34,7 @@ def find_client_address(peer: str, forwarded: str, trusted: Sequence[IPvAnyNetwo
     `forwarded` is X-Forwarded-For, to whose end each proxy adds the address that it heard from. Returns None
     if the peer has no address.
     """
-    return _follow_hops(_parse_address(peer), reversed(forwarded.split(",")), trusted)
+    return _follow_hops(parse_address(peer), reversed(forwarded.split(",")), trusted)
 
 
 def find_client(peer: str, headers: Headers, trusted: Sequence[IPvAnyNetwork]) -> Address | None:
@@ -45,7 +45,7 @@ def find_client(peer: str, headers: Headers, trusted: Sequence[IPvAnyNetwork]) -
     """
     listed = ",".join(headers.getlist("x-forwarded-for"))
     described = ",".join(headers.getlist("forwarded"))
-    address = _parse_address(peer)
+    address = parse_address(peer)
     found = {
         _follow_hops(address, hops, trusted)
         for text, hops in ((listed, reversed(listed.split(","))), (described, _read_forwarded(described)))
@@ -59,11 +59,11 @@ def _follow_hops(
 ) -> Address | None:
     """Go from the peer's address through `hops`, the nearest first, as far as proxies are trusted."""
     for said in hops:
-        if address is None or not _is_in_networks(address, trusted):
+        if address is None or not is_in_networks(address, trusted):
             break
         if not said.strip():  # RFC 9110: a list may have empty elements
             continue
-        told = _parse_address(said)
+        told = parse_address(said)
         if told is None:
             break
         address = told
@@ -94,7 +94,7 @@ def _find_for(element: str) -> str:
     return named[0] if len(named) == 1 else "unknown"
 
 
-def _parse_address(text: str) -> Address | None:
+def parse_address(text: str) -> Address | None:
     """Parse an address, which may be quoted, bracketed or followed by a port, as proxies write them.
 
     IPv4 that is mapped into IPv6 (`::ffff:192.0.2.1`) becomes IPv4.
@@ -105,21 +105,19 @@ def _parse_address(text: str) -> Address | None:
     with_port = ADDRESS_WITH_PORT.fullmatch(text)
     bare = (with_port[1] or with_port[2]) if with_port else text
     try:
-        address = ip_address(bare.split("%")[0])
+        return unmap_address(ip_address(bare.split("%")[0]))
     except ValueError:
         return None
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return mapped or address
 
 
-def _is_in_networks(address: Address, networks: Sequence[IPvAnyNetwork]) -> bool:
+def is_in_networks(address: Address, networks: Sequence[IPvAnyNetwork]) -> bool:
     return any(address in network for network in networks)
 
 
 def is_trusted_proxy(peer: str, settings: Settings) -> bool:
     """Tell whether whoever is connected is a trusted proxy, whose headers are believed."""
-    address = _parse_address(peer)
-    return address is not None and _is_in_networks(address, settings.trusted_proxies)
+    address = parse_address(peer)
+    return address is not None and is_in_networks(address, settings.trusted_proxies)
 
 
 def list_networks(address: Address | None) -> Sequence[str]:
