@@ -183,7 +183,7 @@ async def test_a_catalogue_is_filled_by_it_and_searched_by_meaning(
 
     with running_site(settings_for(foreign), database_url) as site:
         async with httpx.AsyncClient(base_url=site, timeout=60) as reader:
-            found = (await reader.get("/api/v1/search", params={"q": "sounds made by kittens"})).json()
+            found = (await reader.get("/api/v1/search", params={"q": "meowing felines eating a meal"})).json()
             page = await reader.get("/papers/2603.00001")
     assert found["vectors"]
     # The other papers share neither a word nor a meaning with the question: no result.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+
+from support.socket_server import serving_streams
 
 CONNECT_TIMEOUT = 2.0  # seconds
 CHUNK = 65_536
@@ -26,19 +27,8 @@ class Balancer:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=loop.run_forever, daemon=True)
-        thread.start()
-        server = asyncio.run_coroutine_threadsafe(
-            asyncio.start_server(self._forward, self.address, self.port), loop
-        ).result(10)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
+        with serving_streams(self._forward, self.address, self.port) as self.port:
             yield
-        finally:
-            loop.call_soon_threadsafe(server.close)
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join(10)
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._turn += 1

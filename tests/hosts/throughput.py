@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from paperround.database import Database
 
 from hosts.cluster import Cluster
 from hosts.scenarios import MAKE_TOPICS, UNMATCHED
+from support.socket_server import serving_http
 from torture.invariants import lists_not_read, papers_without_vector, unfinished_deliveries
 from torture.readers import Readers
 
@@ -158,14 +158,8 @@ def running_stub(address: str) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer((address, 0), Stub)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    try:
-        yield f"http://{address}:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving_http(Stub, address) as url:
+        yield url
 
 
 def direction(text: str) -> list[float]:

@@ -16,7 +16,6 @@ from paperround import queue
 from paperround.accounts.tables import Reader
 from paperround.database import Database
 from paperround.feeds.arxiv.feed import open_arxiv
-from paperround.feeds.http import RequestLimits
 from paperround.library import submission_fetcher, submissions
 from paperround.library.submissions import PaperAlreadyListed, SubmissionLimitReached, SubmissionRefused
 from paperround.library.tables import Submission, SubmissionState
@@ -28,17 +27,10 @@ from paperround.worker.registry import WorkerContext
 
 from support.arxiv_server import ArxivPaper, ArxivServer, constant_answer, query_error, running_arxiv_server
 from support.factories import HALF_LIFE, add_reader, feed_record, store_listing, utc
+from support.ingestion_runner import ONE_ATTEMPT
 
 ID = "2603.00001"
 TODAY = date(2026, 3, 4)
-LIMITS = RequestLimits(
-    connect_timeout=60,
-    read_timeout=60,
-    total_timeout=60,
-    max_bytes=100_000,
-    max_attempts=1,
-    first_retry_delay=0.01,
-)
 
 
 @pytest.fixture
@@ -62,7 +54,7 @@ class SubmissionHarness:
     async def fetch(self, *, minutes: int = 0) -> int:
         self.now += timedelta(minutes=minutes)
         clock = lambda: self.now  # noqa: E731
-        async with open_arxiv(self.settings, self.database, LIMITS, clock) as source:
+        async with open_arxiv(self.settings, self.database, ONE_ATTEMPT, clock) as source:
             return await submission_fetcher.fetch_due_submissions(
                 self.database, source, half_life=HALF_LIFE, clock=clock
             )

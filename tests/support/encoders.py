@@ -6,13 +6,12 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socket import AF_UNIX
 from socket import socket as Socket  # noqa: N812 - a type here; `socket` is a path
@@ -30,6 +29,7 @@ from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
 from paperround.settings import Settings
 
 from support.factories import feed_record, store_listing, utc
+from support.socket_server import serving_http
 
 NOW = utc("2026-03-02 13:00")
 ABSTRACT = "We present a method that learns from few labelled examples and holds on many tasks. " * 14
@@ -182,8 +182,5 @@ def running_inference_server(received: list[str] | None = None) -> Iterator[str]
     `received` gets the texts that it is sent.
     """
     handler = type("RecordingInference", (Inference,), {"received": [] if received is None else received})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with serving_http(handler) as address:
+        yield address

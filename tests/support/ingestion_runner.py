@@ -30,6 +30,7 @@ LIMITS = RequestLimits(
     max_attempts=2,
     first_retry_delay=0.01,
 )
+ONE_ATTEMPT = replace(LIMITS, max_attempts=1)
 SHORT_LIMITS = replace(LIMITS, read_timeout=0.3)
 GOOD = [feed_record("2603.00001"), feed_record("2603.00002")]
 BAD = feed_record("2603.00009", title=["not a text"])

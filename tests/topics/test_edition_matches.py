@@ -50,14 +50,6 @@ class InventedEncoder:
         return np.stack([subject_vector(text) for text in texts])
 
 
-@pytest.fixture
-async def catalogue(database: Database) -> Database:
-    await add_three_subjects(database)
-    await add_vectors(database)
-    await corpus.measure_if_grown(database, now=NOW)
-    return database
-
-
 async def topics(database: Database, *given: dict[str, Any]) -> list[int]:
     """Topics of one reader, in order."""
     async with database.write_session() as session:

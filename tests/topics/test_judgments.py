@@ -26,7 +26,7 @@ from paperround.topics.queries import find_latest_match_days, load_matches
 from paperround.topics.tables import Topic
 
 from support.factories import utc
-from support.topic_corpus import MODEL, add_three_subjects, add_vectors, paper_id, subject_vector
+from support.topic_corpus import MODEL, add_three_subjects, paper_id, subject_vector
 
 DAY = date(2026, 3, 2)
 NOW = utc("2026-03-02 14:00")
@@ -38,14 +38,6 @@ class InventedEncoder:
 
     async def encode(self, texts: Any) -> Any:
         return np.stack([subject_vector(text) for text in texts])
-
-
-@pytest.fixture
-async def catalogue(database: Database) -> Database:
-    await add_three_subjects(database)
-    await add_vectors(database)
-    await corpus.measure_if_grown(database, now=NOW)
-    return database
 
 
 def judged(count: int = 60) -> list[str]:

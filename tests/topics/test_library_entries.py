@@ -15,9 +15,8 @@ from paperround.accounts.tables import Reader
 from paperround.database import Database
 from paperround.embeddings.client import EncoderRefused, EncoderUnavailable, Vectors
 from paperround.feeds.arxiv.feed import open_arxiv
-from paperround.feeds.http import RequestLimits
 from paperround.settings import Settings
-from paperround.topics import corpus, library_entries, library_fetcher, queries, reader_topics
+from paperround.topics import library_entries, library_fetcher, queries, reader_topics
 from paperround.topics.bibliography import Reference
 from paperround.topics.edition_matches import match_edition
 from paperround.topics.library_entries import LibraryDraft, draft_entries, embed_entries
@@ -30,18 +29,11 @@ from paperround.worker.registry import WorkerContext
 
 from support.arxiv_server import ArxivPaper, ArxivServer, constant_answer, running_arxiv_server
 from support.factories import add_reader, utc
-from support.topic_corpus import MODEL, add_three_subjects, add_vectors, subject_vector
+from support.ingestion_runner import ONE_ATTEMPT
+from support.topic_corpus import MODEL, subject_vector
 
 DAY = date(2026, 3, 2)
 NOW = utc("2026-03-02 14:00")
-LIMITS = RequestLimits(
-    connect_timeout=60,
-    read_timeout=60,
-    total_timeout=60,
-    max_bytes=100_000,
-    max_attempts=1,
-    first_retry_delay=0.01,
-)
 SUBJECT = "We look at honey bees together with waggle dances. The pollen foraging was measured for years."
 BEES = Reference("", "", "Own Bees", abstract=SUBJECT)
 TO_FETCH = Reference("2603.77777", "", "")
@@ -60,14 +52,6 @@ class InventedEncoder:
         if any("refused" in text for text in texts):
             raise EncoderRefused("one of these")
         return np.stack([subject_vector(text) for text in texts])
-
-
-@pytest.fixture
-async def catalogue(database: Database) -> Database:
-    await add_three_subjects(database)
-    await add_vectors(database)
-    await corpus.measure_if_grown(database, now=NOW)
-    return database
 
 
 @pytest.fixture
@@ -97,7 +81,7 @@ async def follow(database: Database, *references: Reference, reader: Reader | No
 
 async def fetch(database: Database, settings: Settings, now: datetime) -> int:
     """Fetch what is due, like a worker with `now` as its clock."""
-    async with open_arxiv(settings, database, limits=LIMITS, clock=lambda: now) as source:
+    async with open_arxiv(settings, database, limits=ONE_ATTEMPT, clock=lambda: now) as source:
         return await library_fetcher.fetch_due_entries(database, source, clock=lambda: now)
 
 

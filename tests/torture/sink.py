@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+
+from support.socket_server import serving_streams
 
 STAGES = ("banner", "EHLO", "MAIL", "RCPT", "DATA", "dot")
 FAULTS = (
@@ -45,20 +46,8 @@ class FaultySink:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=loop.run_forever, daemon=True)
-        thread.start()
-        server = asyncio.run_coroutine_threadsafe(
-            asyncio.start_server(self._talk, self.host, self.port, limit=2**21), loop
-        ).result(10)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
+        with serving_streams(self._talk, self.host, self.port) as self.port:
             yield
-        finally:
-            loop.call_soon_threadsafe(server.close)
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join(10)
-            loop.close()
 
     def _fault(self, stage: str) -> str | None:
         faults = sorted(fault for fault in self.active_faults if fault.startswith(f"{stage}:"))

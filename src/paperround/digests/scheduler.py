@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -62,20 +62,9 @@ async def plan_now(session: WriteSession, subscription: Subscription, *, now: da
         raise TransitionNotAllowed("Digests are not on, so none can be sent now.")
     rhythm = schedule_of(subscription)
     period = now.astimezone(ZoneInfo(subscription.time_zone)).date()
-    await _meet_readers(session, [subscription])
-    delivery = insert(Delivery).values(
-        subscription_id=subscription.id,
-        period=period,
-        since=find_first_day(rhythm, period),
-        state=INITIAL_STATE,
-        due_at=now,
-        next_try_at=now,
-        gives_up_at=min(now + CATCH_UP_WINDOWS[Cadence.daily], find_next_day_due(rhythm, after=now)),
-        attempts=0,
-    )
-    made = await session.scalar(delivery.on_conflict_do_nothing().returning(Delivery.id))
-    await queue.defer(session, SEND_DIGESTS_JOB, queueing_lock=SEND_DIGESTS_JOB)
-    return made is not None
+    gives_up_at = min(now + CATCH_UP_WINDOWS[Cadence.daily], find_next_day_due(rhythm, after=now))
+    row = _build_delivery(subscription, period, due_at=now, gives_up_at=gives_up_at, now=now)
+    return await _make_deliveries(session, [subscription], [row]) == 1
 
 
 async def _due(session: WriteSession, *, now: datetime) -> Sequence[Subscription]:
@@ -94,8 +83,15 @@ async def _plan(session: WriteSession, due: Sequence[Subscription], *, now: date
     await session.execute(NEXT, {"ids": [one.id for one in due], "moments": next_ones, "now": now})
     if not new:
         return 0
-    await _meet_readers(session, due)
-    made = await session.execute(insert(Delivery).on_conflict_do_nothing().returning(Delivery.id), new)
+    return await _make_deliveries(session, due, new)
+
+
+async def _make_deliveries(
+    session: WriteSession, subscriptions: Sequence[Subscription], rows: Sequence[dict[str, Any]]
+) -> int:
+    """Store deliveries of these subscriptions and have them sent. Returns how many were not there yet."""
+    await _meet_readers(session, subscriptions)
+    made = await session.execute(insert(Delivery).on_conflict_do_nothing().returning(Delivery.id), rows)
     await queue.defer(session, SEND_DIGESTS_JOB, queueing_lock=SEND_DIGESTS_JOB)
     return len(made.all())
 
@@ -108,14 +104,22 @@ def _delivery(subscription: Subscription, *, now: datetime) -> dict[str, Any] | 
         logger.warning("let a digest go that nobody could send in time", subscription=subscription.id)
         return None
     period, moment = found
+    return _build_delivery(
+        subscription, period, due_at=moment, gives_up_at=expires_at(rhythm, moment), now=now
+    )
+
+
+def _build_delivery(
+    subscription: Subscription, period: date, *, due_at: datetime, gives_up_at: datetime, now: datetime
+) -> dict[str, Any]:
     return {
         "subscription_id": subscription.id,
         "period": period,
-        "since": find_first_day(rhythm, period),
+        "since": find_first_day(schedule_of(subscription), period),
         "state": INITIAL_STATE,
-        "due_at": moment,
+        "due_at": due_at,
         "next_try_at": now,
-        "gives_up_at": expires_at(rhythm, moment),
+        "gives_up_at": gives_up_at,
         "attempts": 0,
     }
 

@@ -116,13 +116,10 @@ async def search(
     )
     has_phrases = await _check_phrases(session, analyzed_query, papers)
     total = papers.total - int((papers.is_full_match & ~has_phrases).sum())
-    shared = _share_words(analyzed_query, papers)
-    # The index tells this of the papers that it was asked for; the nearest vectors bring others.
-    is_whole = papers.is_full_match | _has_all_words(analyzed_query, papers)
-    relevance = estimate_relevance(papers.cosines, shared, is_whole)
-    shown = has_phrases & _is_shown(analyzed_query, papers, is_whole, relevance)
+    evidence = _weigh_evidence(analyzed_query, papers)
+    shown = has_phrases & _is_shown(analyzed_query, papers, evidence)
     return SearchResults(
-        results=_rank(analyzed_query, papers, shown, is_whole, relevance, limit),
+        results=_rank(analyzed_query, papers, evidence, shown, limit),
         total=total,
         suggestion=None if total else await suggest_spelling(session, query, analyzed_query),
         has_only_common_words=not analyzed_query.terms,
@@ -154,23 +151,37 @@ async def _check_phrases(session: ReadSession, query: AnalyzedQuery, papers: Can
     return flags
 
 
-def _has_name(query: AnalyzedQuery, papers: Candidates) -> Flags:
-    """Find the papers whose author has the name that the query may be, rather than its words."""
-    named: Flags = papers.is_author_match & (
-        ~_has_all_words(query, papers) | _is_author_search(query, papers)
-    )
-    return named
+class Evidence(NamedTuple):
+    """What speaks for each of the papers.
+
+    `has_all_words`: title and abstract have all words as they were typed. `is_whole`: they match the whole
+    query. `for_author`: the query is rather the name of an author.
+    """
+
+    has_all_words: Flags
+    is_whole: Flags
+    relevance: Numbers
+    for_author: bool
 
 
-def _is_shown(query: AnalyzedQuery, papers: Candidates, is_whole: Flags, relevance: Numbers) -> Flags:
+def _weigh_evidence(query: AnalyzedQuery, papers: Candidates) -> Evidence:
+    has_all_words = _has_all_words(query, papers)
+    # The index tells this of the papers that it was asked for; the nearest vectors bring others.
+    is_whole = papers.is_full_match | has_all_words
+    relevance = estimate_relevance(papers.cosines, _share_words(query, papers), is_whole)
+    return Evidence(has_all_words, is_whole, relevance, _is_author_search(papers, has_all_words))
+
+
+def _is_shown(query: AnalyzedQuery, papers: Candidates, evidence: Evidence) -> Flags:
     """Find the papers that belong into the results: they match by the letter, or are likely relevant.
 
     Where the query is a name, words of it that belong to different people are nothing.
     """
-    if len(query.typed_terms) > 1 and _is_author_search(query, papers):
-        named: Flags = papers.is_author_match | _has_all_words(query, papers)
+    if len(query.typed_terms) > 1 and evidence.for_author:
+        named: Flags = papers.is_author_match | evidence.has_all_words
         return named
-    flags: Flags = papers.is_author_match | is_whole | is_relevant(relevance, papers.cosines)
+    relevant = is_relevant(evidence.relevance, papers.cosines)
+    flags: Flags = papers.is_author_match | evidence.is_whole | relevant
     return flags
 
 
@@ -199,9 +210,8 @@ def _has_all_words(query: AnalyzedQuery, papers: Candidates) -> Flags:
 def _rank(
     query: AnalyzedQuery,
     papers: Candidates,
+    evidence: Evidence,
     shown: Flags,
-    is_whole: Flags,
-    relevance: Numbers,
     limit: int,
 ) -> list[SearchResult]:
     """Order the papers that are shown. Those of the author come first, then one with just this title."""
@@ -212,19 +222,23 @@ def _rank(
     if papers.has_vectors:
         scores = ranker.fuse_scores(text_scores, papers.cosines, length=len(query.whole_text.split()))
     scores = scores + AUTHOR_MATCH_BONUS * papers.features.is_title
-    if _is_author_search(query, papers):
+    if evidence.for_author:
         scores = scores + AUTHOR_MATCH_BONUS * (papers.is_author_match + 1.0 * papers.is_exact_name)
     order = [row for row in np.argsort(-scores, kind="stable") if shown[row]]
-    has_name = _has_name(query, papers)
+    # The query is the name of an author of theirs, rather than their words.
+    has_name = papers.is_author_match & (~evidence.has_all_words | evidence.for_author)
+    has_vector = ~np.isnan(papers.cosines)
     return [
         SearchResult(
             paper_id=papers.ids[row],
             score=float(scores[row]),
-            similarity=None if np.isnan(papers.cosines[row]) else float(papers.cosines[row]),
+            similarity=float(papers.cosines[row]) if has_vector[row] else None,
             reasons=_find_reasons(text_scores.term_scores[row], query),
-            relevance=float(relevance[row]),
+            relevance=float(evidence.relevance[row]),
             kind=_find_kind(
-                has_name=has_name[row], is_whole=is_whole[row], has_vector=not np.isnan(papers.cosines[row])
+                has_name=has_name[row],
+                is_whole=evidence.is_whole[row],
+                has_vector=has_vector[row],
             ),
         )
         for row in order[:limit]
@@ -239,10 +253,10 @@ def _find_kind(*, has_name: bool, is_whole: bool, has_vector: bool) -> MatchKind
     return MatchKind.meaning if has_vector else MatchKind.some_words
 
 
-def _is_author_search(query: AnalyzedQuery, papers: Candidates) -> bool:
+def _is_author_search(papers: Candidates, has_all_words: Flags) -> bool:
     """Tell whether at least as many papers have an author of this name as have its words in text alone."""
     by_author = int(papers.is_author_match.sum())
-    by_text_only = int((_has_all_words(query, papers) & ~papers.is_author_match).sum())
+    by_text_only = int((has_all_words & ~papers.is_author_match).sum())
     return by_author >= max(1, by_text_only)
 
 

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import structlog
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select
 from sqlalchemy.orm import load_only
 
 from paperround import queue
@@ -22,6 +22,7 @@ from paperround.embeddings.backfill import embedding_text
 from paperround.embeddings.client import EncoderError, EncoderRefused
 from paperround.embeddings.tables import EmbeddingModel, ModelState
 from paperround.topics.bibliography import Reference
+from paperround.topics.changes import mark_changed
 from paperround.topics.model.codec import HALF
 from paperround.topics.model.match import ExampleText
 from paperround.topics.profiles import TextEncoder
@@ -161,7 +162,7 @@ async def embed_entries(database: Database, encoder: TextEncoder, *, now: dateti
             entries = (await session.scalars(held)).all()
             if not entries or not await _embed(entries, encoder, model_id, prefix):
                 break
-            await _touch_topics(session, entries, now=now)
+            await mark_changed(session, {entry.topic_id for entry in entries}, now=now)
             done += len(entries)
     return done
 
@@ -188,10 +189,3 @@ async def _encode(texts: Sequence[str], encoder: TextEncoder) -> list[bytes | No
             logger.warning("an entry of a library counts by its words alone", error=str(error))
             return [None]
     return [vector for text in texts for vector in await _encode([text], encoder)]
-
-
-async def _touch_topics(session: WriteSession, entries: Sequence[LibraryEntry], *, now: datetime) -> None:
-    """Have the entries' topics matched again."""
-    topics = {entry.topic_id for entry in entries}
-    changed = func.greatest(now, Topic.changed_at + func.make_interval(0, 0, 0, 0, 0, 0, 0.000001))
-    await session.execute(update(Topic).where(Topic.id.in_(topics)).values(changed_at=changed))

@@ -7,17 +7,17 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from paperround import queue
 from paperround.database import Database, utc_now
 from paperround.feeds.http import FeedError
 from paperround.papers.record import FeedPaper
 from paperround.text.markup import render_unicode
 from paperround.text.plain import to_plain_text
 from paperround.throttle import Throttle
+from paperround.topics.changes import mark_changed, request_matching
 from paperround.topics.library_entries import MAX_ABSTRACT_LENGTH, MAX_TITLE_LENGTH
-from paperround.topics.tables import EntryState, LibraryEntry, Topic
+from paperround.topics.tables import EntryState, LibraryEntry
 
 logger = structlog.get_logger(__name__)
 
@@ -95,8 +95,8 @@ async def _store(
             else:
                 _end(entry, EntryState.missing, UNKNOWN)
         if changed:
-            await session.execute(update(Topic).where(Topic.id.in_(changed)).values(changed_at=now))
-            await queue.defer(session, "match_topics", queueing_lock="match_topics")
+            await mark_changed(session, changed, now=now)
+            await request_matching(session)
 
 
 def _end(entry: LibraryEntry, state: EntryState, reason: str = "") -> None:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from paperround.database import ReadSession, WriteSession
 from paperround.topics import seeds
-from paperround.topics.reader_topics import TopicInvalid, request_matching
+from paperround.topics.changes import mark_changed, request_matching
+from paperround.topics.reader_topics import TopicInvalid
 from paperround.topics.tables import Rating, Topic
 
 MAX_RATINGS: Final = 5000  # of a topic
@@ -47,9 +48,8 @@ async def remove_rating(session: WriteSession, topic: Topic, paper_id: str, *, n
 
 
 async def _mark_changed(session: WriteSession, topic: Topic, *, now: datetime) -> None:
-    """Note that what the topic matches has changed. Its row is locked, so that ratings at once take turns."""
-    row = update(Topic).where(Topic.id == topic.id)
-    await session.execute(row.values(changed_at=func.greatest(Topic.changed_at, now)))
+    """Note that what the topic matches has changed."""
+    await mark_changed(session, [topic.id], now=now)
     await request_matching(session)
 
 

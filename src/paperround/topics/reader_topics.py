@@ -14,13 +14,14 @@ from sqlalchemy import Text, any_, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import selectinload
 
-from paperround import queue, tokens
+from paperround import tokens
 from paperround.accounts.tables import Reader
 from paperround.database import ReadSession, WriteSession
 from paperround.errors import PaperroundError
 from paperround.papers.tables import TITLE_TEXT, Paper
 from paperround.text.plain import to_plain_text
 from paperround.topics import seeds
+from paperround.topics.changes import request_matching
 from paperround.topics.library_entries import LibraryDraft, store_library
 from paperround.topics.model.bands import DEFAULT_MIN_BAND, Band
 from paperround.topics.model.match import TopicQuery
@@ -252,14 +253,6 @@ async def _lock_topics(session: WriteSession, reader_id: int) -> list[Topic]:
     await session.execute(select(Reader.id).where(Reader.id == reader_id).with_for_update(key_share=True))
     query = select(Topic).where(Topic.reader_id == reader_id).order_by(Topic.position, Topic.id)
     return list(await session.scalars(query.execution_options(populate_existing=True)))
-
-
-async def request_matching(session: WriteSession) -> None:
-    """Queue matching.
-
-    Pages match a topic that has just changed by themselves; this spares them the next time.
-    """
-    await queue.defer(session, "match_topics", queueing_lock="match_topics")
 
 
 async def renew_feed_key(session: WriteSession, topic: Topic) -> str:

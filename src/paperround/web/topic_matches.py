@@ -39,6 +39,11 @@ async def encode_texts(request: Request, texts: Mapping[int, str]) -> dict[int, 
     return {topic_id: vector for topic_id, vector in vectors.items() if vector}
 
 
+async def encode_text(request: Request, text: str) -> QueryVector | None:
+    """Encode one topic's text as `encode_texts` does. None without words, or if it can't be computed now."""
+    return (await encode_texts(request, {0: text})).get(0)
+
+
 async def match_days(
     session: ReadSession, topic: Topic, last_day: date, vector: QueryVector | None, *, days: int
 ) -> Sequence[Match]:

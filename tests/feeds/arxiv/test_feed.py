@@ -16,7 +16,6 @@ from paperround.database import Database
 from paperround.feeds import ingestion, schedule
 from paperround.feeds.arxiv.calendar import submission_window
 from paperround.feeds.arxiv.feed import open_arxiv
-from paperround.feeds.http import RequestLimits
 from paperround.feeds.tables import QuarantinedRecord, Reading, ReadingOutcome
 from paperround.papers import editions
 from paperround.papers.editions import EditionQuery, Sort
@@ -36,17 +35,10 @@ from support.arxiv_server import (
 )
 from support.databases import run_sql
 from support.factories import feed_record, store_listing, utc
+from support.ingestion_runner import LIMITS
 
 DAY, NEXT_DAY = date(2026, 3, 3), date(2026, 3, 4)  # a Tuesday
 POLICY = ingestion.IngestionPolicy(reading_interval=timedelta(hours=1), half_life=timedelta(hours=24))
-LIMITS = RequestLimits(
-    connect_timeout=60,
-    read_timeout=60,
-    total_timeout=60,
-    max_bytes=100_000,
-    max_attempts=2,
-    first_retry_delay=0.01,
-)
 
 
 @pytest.fixture

@@ -72,12 +72,8 @@ class Terms:
         """
         terms = self.of_columns[row.columns]
         held = row.columns[self._is_telling[row.columns]].tolist()
-        implied = [
-            rule.terms
-            for column in held
-            for rule in self.implied[column]
-            if rule.others <= set(row.columns.tolist() if rule.others else ())
-        ]
+        present = frozenset(row.columns.tolist()) if held else frozenset()
+        implied = [rule.terms for column in held for rule in self.implied[column] if rule.others <= present]
         said: Columns = np.unique(np.concatenate([terms[terms >= 0], *implied])).astype(np.int32)
         return said
 

@@ -40,7 +40,7 @@ from paperround.web.dependencies import (
 )
 from paperround.web.params import TopicId, get_paper_or_404
 from paperround.web.security.client_ip import find_source_network
-from paperround.web.topic_matches import encode_texts
+from paperround.web.topic_matches import encode_text
 
 MINUTE: Final = timedelta(minutes=1)
 MATCHES_A_MINUTE: Final = 60  # of one network
@@ -108,13 +108,13 @@ async def topic_papers(
     """List matches of the topic as it is now. Ratings count at once."""
     async with database_of(request).read_session() as session:
         topic = await reader_topics.get_topic(session, reader.id, topic_id)
-    vectors = await encode_texts(request, {topic.id: topic.words})
+    vector = await encode_text(request, topic.words)
     async with database_of(request).read_session() as session:
         wanted = await queries.load_topic_queries(session, [topic.id])
         return await api_match.build_match_list(
             session,
             wanted.get(topic.id, TopicQuery()),
-            vectors.get(topic.id),
+            vector,
             await api_match.resolve_days(session, from_, to),
             limit=limit,
             daily=topic.daily,
@@ -161,7 +161,7 @@ async def match(request: Request, settings: Config, now: Now, asked: MatchIn) ->
     if not (asked.text.strip() or asked.examples or asked.authors):
         raise BadRequest("Say what to match: `text`, `examples` or `authors`.")
     await _within_limit(request, now)
-    vectors = await encode_texts(request, {0: asked.text})
+    vector = await encode_text(request, asked.text)
     wanted = TopicQuery(
         words=asked.text,
         examples=_ids(asked.examples),
@@ -175,7 +175,7 @@ async def match(request: Request, settings: Config, now: Now, asked: MatchIn) ->
         return await api_match.build_match_list(
             session,
             wanted,
-            vectors.get(0),
+            vector,
             span,
             limit=asked.limit,
             daily=asked.daily,

@@ -12,7 +12,7 @@ from paperround.topics import reader_topics, splits
 from paperround.web.dependencies import Config, Now, SignedIn, Write, database_of
 from paperround.web.pages.topics import render_topic
 from paperround.web.params import TopicId
-from paperround.web.topic_matches import encode_texts
+from paperround.web.topic_matches import encode_text
 
 router = APIRouter(prefix="/topics/{topic_id}", include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -67,11 +67,9 @@ async def renew_feed_key(
     async with database_of(request).write_session() as session:
         topic = await reader_topics.get_topic(session, reader.id, topic_id)
         key = await reader_topics.renew_feed_key(session, topic)
-    vectors = await encode_texts(request, {topic.id: topic.words})
+    vector = await encode_text(request, topic.words)
     address = f"{settings.address}/feeds/topics/{topic.id}.atom?key={key}"
     async with database_of(request).read_session() as session:
-        response = await render_topic(
-            request, session, reader, topic, vectors.get(topic.id), now, feed=address
-        )
+        response = await render_topic(request, session, reader, topic, vector, now, feed=address)
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -26,7 +26,7 @@ from paperround.topics.reader_topics import MAX_EXAMPLES, TopicDraft, TopicInval
 from paperround.web.dependencies import Now, SignedIn, database_of, render_page
 from paperround.web.pages.topics import MatchCards
 from paperround.web.params import TopicId
-from paperround.web.topic_matches import encode_texts
+from paperround.web.topic_matches import encode_text
 
 PREVIEW_DAYS: Final = 7  # the newest day is one of them
 MAX_PREVIEW_MATCHES: Final = 20
@@ -229,7 +229,7 @@ async def _preview_form(
     request: Request, reader: Reader, form: TopicForm, now: datetime, library_of: int = 0
 ) -> dict[str, Any]:
     """Preview a form: its matches of the last days, or what is wrong with it."""
-    vectors = await encode_texts(request, {NEW_TOPIC: form.words[: reader_topics.MAX_WORDS_LENGTH]})
+    vector = await encode_text(request, form.words[: reader_topics.MAX_WORDS_LENGTH])
     try:
         if form.library:  # it may take seconds, so no database connection waits for it
             references = await asyncio.to_thread(bibliography.parse_bibliography, form.library)
@@ -237,7 +237,7 @@ async def _preview_form(
         async with database_of(request).read_session() as session:
             parsed = await parse_form(session, form, library_of)
             draft = reader_topics.check_draft(parsed.draft)
-            matches = await _match_draft(session, reader, draft, vectors.get(NEW_TOPIC), now)
+            matches = await _match_draft(session, reader, draft, vector, now)
     except (TopicInvalid, BibliographyInvalid) as error:
         return {**EMPTY_PREVIEW, "error": error.detail}
     return {

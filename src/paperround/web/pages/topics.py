@@ -24,7 +24,7 @@ from paperround.topics.model.match import Match
 from paperround.topics.tables import Topic
 from paperround.web.dependencies import Now, SignedIn, database_of, render_page, settings_of
 from paperround.web.params import TopicId
-from paperround.web.topic_matches import encode_texts, match_days
+from paperround.web.topic_matches import encode_text, encode_texts, match_days
 from paperround.web.viewer import load_viewer_state
 from paperround.web.views import presenters
 from paperround.web.views.reasons import find_papers_in_reasons, write_reasons
@@ -134,9 +134,9 @@ async def show_topic(
 ) -> HTMLResponse:
     async with database_of(request).read_session() as session:
         topic = await reader_topics.get_topic(session, reader.id, topic_id)
-    vectors = await encode_texts(request, {topic.id: topic.words})
+    vector = await encode_text(request, topic.words)
     async with database_of(request).read_session() as session:
-        return await render_topic(request, session, reader, topic, vectors.get(topic.id), now, days=days)
+        return await render_topic(request, session, reader, topic, vector, now, days=days)
 
 
 async def render_topic(

@@ -24,7 +24,7 @@ from paperround.web.dependencies import BadRequest, Config, NotFound, Read, Sign
 from paperround.web.params import Category, PaperId, TopicId, get_paper_or_404
 from paperround.web.search_params import Filters, OptionalSearch
 from paperround.web.security.costs import begin_costly_request
-from paperround.web.topic_matches import encode_texts, match_days
+from paperround.web.topic_matches import encode_text, match_days
 
 MAX_PAPERS: Final = 1000  # of an edition, those with the most votes
 MAX_TRENDING_PAPERS: Final = 100
@@ -199,10 +199,10 @@ async def topic_file(
     """Serve the papers that match the topic, the best first. A browser must be signed in."""
     async with database_of(request).read_session() as session:
         topic = await reader_topics.get_topic(session, reader.id, topic_id)
-    vectors = await encode_texts(request, {topic.id: topic.words})
+    vector = await encode_text(request, topic.words)
     async with database_of(request).read_session() as session:
         day = await editions.find_newest_day(session)
-        matches = await match_days(session, topic, day, vectors.get(topic.id), days=days) if day else []
+        matches = await match_days(session, topic, day, vector, days=days) if day else []
         by_id = await editions.load_papers(session, [match.paper_id for match in matches])
     papers = [by_id[match.paper_id] for match in matches if match.paper_id in by_id]
     return build_citations(papers, form, f"topic-{topic.id}", settings)

@@ -14,7 +14,7 @@ from paperround.web.params import TopicId
 from paperround.web.syndication import formats
 from paperround.web.syndication.formats import FeedDocument
 from paperround.web.syndication.lists import DAYS, SHAPES, FormOf
-from paperround.web.topic_matches import encode_texts, match_days
+from paperround.web.topic_matches import encode_text, match_days
 from paperround.web.views.reasons import find_papers_in_reasons, write_note
 
 router = APIRouter(prefix="/feeds/topics", tags=["feed readers"], responses=SHAPES)
@@ -31,10 +31,9 @@ async def topic_feed(
     """Serve the matches of the last seven days, the newest day first, then the best, each with its band."""
     async with database_of(request).read_session() as session:
         topic = await reader_topics.get_topic_by_feed_key(session, topic_id, key)
-    vectors = await encode_texts(request, {topic.id: topic.words})
+    vector = await encode_text(request, topic.words)
     async with database_of(request).read_session() as session:
         day = await editions.find_newest_day(session)
-        vector = vectors.get(topic.id)
         found = await match_days(session, topic, day, vector, days=DAYS) if day else []
         by_id = await editions.load_papers(session, [match.paper_id for match in found])
         titles = await reader_topics.load_titles(session, find_papers_in_reasons(found))
