@@ -16,6 +16,7 @@ import pytest
 
 from paperround.database import Database
 from paperround.settings import Settings
+from paperround.web.security.bodies import MAX_LIBRARY_BYTES
 
 from support.databases import new_database
 from support.pages import three_days
@@ -135,8 +136,17 @@ def test_what_is_too_large_ends_at_the_proxy(proxy: Proxy) -> None:
     head = proxy.ask("GET", "/papers", headers={"X-Large": "x" * 60_000})
     assert head.status_code in (400, 431)
     with suppress(httpx.TransportError):  # the proxy may close before all is sent
-        body = proxy.ask("POST", "/sign-in", content=b"email=" + b"x" * 7_000_000)
+        body = proxy.ask("POST", "/sign-in", content=b"email=" + b"x" * 34_000_000)
         assert body.status_code == 413
+
+
+def test_a_whole_library_passes_through(proxy: Proxy) -> None:
+    """What the proxy lets through, Paperround refuses in its own words to whoever isn't signed in."""
+    library = b"x" * (MAX_LIBRARY_BYTES - 10_000)
+    answer = proxy.ask("POST", "/topics/import", files={"file": ("library.bib", library)})
+
+    assert answer.status_code == 413
+    assert "At most 5 MB" in answer.text
 
 
 def test_other_names_are_not_answered(proxy: Proxy) -> None:
