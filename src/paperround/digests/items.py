@@ -10,10 +10,10 @@ from sqlalchemy import select
 
 from paperround.database import ReadSession
 from paperround.papers.editions import WITH_NAMES
+from paperround.papers.lead import read_lead
 from paperround.papers.readings import read_abstract, read_title
 from paperround.papers.tables import Paper
 from paperround.text.links import normalise_http_url
-from paperround.text.markup import render_unicode
 
 MAX_AUTHORS: Final = 3
 MAX_SUMMARY_LENGTH: Final = 240  # characters: about two lines
@@ -55,15 +55,16 @@ class DigestItemCache:
 def build_item(paper: Paper) -> DigestItem:
     """The names of the paper's authors and its organization must be loaded."""
     day, organization = paper.published_at, paper.organization
-    summary = render_unicode(paper.ai_summary) if paper.ai_summary else ""
+    abstract = read_abstract(paper)
+    lead = read_lead(paper, abstract)
     return DigestItem(
         id=paper.id,
         title=shorten(read_title(paper).text, MAX_TITLE_LENGTH),
         authors=format_byline(paper.author_names),
         organization=shorten(organization.full_name, MAX_ORGANIZATION_LENGTH) if organization else "",
         published=f"{day.day} {day:%b %Y}",
-        summary=shorten(summary.strip() or read_abstract(paper).text, MAX_SUMMARY_LENGTH),
-        summary_label=AI_SUMMARY_LABEL if summary.strip() else "",
+        summary=shorten((lead.reading if lead else abstract).text, MAX_SUMMARY_LENGTH),
+        summary_label=AI_SUMMARY_LABEL if lead and lead.is_by_model else "",
         votes=f"{paper.votes:,} {'vote' if paper.votes == 1 else 'votes'}",
         code_url=normalise_http_url(paper.github_url),
     )
