@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from paperround.database import Database, utc_now
 from paperround.library import reading_list
 from paperround.settings import Settings
-from paperround.topics import corpus, ratings, reader_topics
+from paperround.topics import corpus, judging, ratings, reader_topics
 from paperround.topics.reader_topics import TopicDraft
 
 from support.browser import DESK, ODD, PHONE, SMALL, Opener, faults, faults_everywhere
@@ -83,14 +83,14 @@ def test_a_reader_hears_the_title_then_who_then_the_abstract_then_votes(
 
 OWN = [
     "/papers/date/2026-03-04", "/papers/2603.00101", "/topics", "/topics/1?days=7", "/topics/1/edit",
-    "/saved", "/submit", "/settings", "/settings/leave", "/nowhere",
+    "/judge", "/saved", "/submit", "/settings", "/settings/leave", "/nowhere",
 ]  # fmt: skip
 
 
 @pytest.fixture
 def signed_in_page(open_page: Opener, server: str) -> Iterator[Callable[[str], Page]]:
     """Opens a page on a phone as Ada sees it, who is signed in."""
-    with new_database(server) as url, running_site(Settings(_env_file=None), url) as address:
+    with new_database(server) as url, running_site(Settings(_env_file=None, judging=True), url) as address:
         found: list[Person] = []
         run_in_thread(lambda: _ada(url, found))
         page = open_page(f"{address}/about", PHONE, has_touch=True, reduced_motion="reduce")
@@ -121,6 +121,7 @@ async def _ada(url: str, found: list[Person]) -> None:
             for paper_id in ("2603.00101", "2603.00103"):
                 await reading_list.save_paper(session, found[0].id, paper_id, now=utc_now())
             await reading_list.set_note(session, found[0].id, "2603.00101", "On the train.")
+            await judging.judge(session, found[0].id, topic, "2603.00105", 1, now=utc_now())
 
 
 def test_axe_finds_nothing_on_a_reader_s_own_pages(signed_in_page: Callable[[str], Page]) -> None:
@@ -131,4 +132,6 @@ def test_axe_finds_nothing_on_a_reader_s_own_pages(signed_in_page: Callable[[str
         for viewport in (DESK, PHONE):
             page.set_viewport_size(viewport)
             assert page.evaluate("document.documentElement.scrollWidth") == viewport["width"], path
+        if path == "/judge":
+            assert page.get_by_role("button", name="Partly").count() >= 2, "there is something to judge"
         assert faults_everywhere(page) == [], path

@@ -30,7 +30,7 @@ LIBRARY = """@article{hives, title={On honey bees, part 10}, author={Somebody}}
 @pytest.fixture(scope="module")
 def bees(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Sixty papers of three subjects, listed today. Every test has a reader of its own."""
-    with running_filled_site(server, tmp_path_factory.mktemp("bees"), _three_subjects) as site:
+    with running_filled_site(server, tmp_path_factory.mktemp("bees"), _three_subjects, judging=True) as site:
         yield site
 
 
@@ -189,3 +189,25 @@ def test_a_topic_is_renamed_paused_and_deleted(opened: Callable[[str], Page]) ->
     click_through(page.get_by_role("button", name="Delete this topic"))
     expect(page.get_by_role("heading", level=1)).to_have_text("Your topics")
     expect(page.get_by_role("main")).not_to_contain_text("Time itself")
+
+
+def test_papers_are_judged_one_after_the_other(opened: Callable[[str], Page], bees: Site) -> None:
+    page = opened("/topics/new")
+    follow(page, "honey bees")
+    page.goto(f"{bees.address}/judge")
+    papers = page.locator("li.paper")
+    expect(papers).to_have_count(10)
+    for left, answer in ((9, "Fits"), (8, "Partly"), (7, "Does not fit")):
+        first = papers.first
+        expect(first.get_by_role("group", name="Does it fit “honey bees”?")).to_be_visible()
+        title = first.locator("h2").inner_text()
+        button = first.get_by_role("button", name=answer, exact=True)
+        button.focus()
+        button.press("Enter")
+        expect(papers).to_have_count(left)
+        expect(page.get_by_role("heading", name=title, exact=True)).to_have_count(0)
+    expect(page.locator(".head")).to_contain_text("3 of 10 judged today")
+    assert fits(page)
+    click_through(page.get_by_role("button", name="Delete my answers"))
+    expect(page.locator(".head")).to_contain_text("0 of 10 judged today")
+    expect(papers).to_have_count(10)

@@ -155,9 +155,9 @@ def find_link(text: str, path: str) -> str:
 
 
 @contextmanager
-def running_filled_site(server: str, folder: Path, fill: DatabaseWork) -> Iterator[Site]:
-    """Run a site with what `fill` stores. Its outbox is in `folder`."""
-    settings = Settings(_env_file=None, data_dir=folder)
+def running_filled_site(server: str, folder: Path, fill: DatabaseWork, **options: Any) -> Iterator[Site]:
+    """Run a site with what `fill` stores, under settings with `options`. Its outbox is in `folder`."""
+    settings = Settings(_env_file=None, data_dir=folder, **options)
     with new_database(server) as url, running_site(settings, url) as address:
         site = Site(address, url, settings)
         site.run_with_database(fill)
