@@ -19,9 +19,11 @@ async def read(database: Database, day: str, at: str, **upvotes: int) -> None:
     await store_listing(database, day, *records, seen_at=utc(at))
 
 
-async def gains(database: Database, first: date = FIRST, last: date = LAST, **rest: date) -> dict[str, int]:
+async def gains(
+    database: Database, first: date = FIRST, last: date = LAST, listed_since: date | None = None
+) -> dict[str, int]:
     async with database.read_session() as session:
-        found = await list_most_voted(session, first, last, limit=10, **rest)
+        found = await list_most_voted(session, first, last, limit=10, listed_since=listed_since)
     return {gain.paper_id[-1]: gain.votes for gain in found}
 
 

@@ -25,7 +25,13 @@ class VoteGain(NamedTuple):
 
 
 async def list_most_voted(
-    session: ReadSession, first: date, last: date, *, limit: int, listed_since: date | None = None
+    session: ReadSession,
+    first: date,
+    last: date,
+    *,
+    limit: int,
+    offset: int = 0,
+    listed_since: date | None = None,
 ) -> Sequence[VoteGain]:
     """List the papers with the most votes from the day `first` to the day `last`, both included.
 
@@ -33,11 +39,11 @@ async def list_most_voted(
     Papers are those listed from `listed_since` on, by default a few weeks before `first`. Withdrawn papers,
     and papers that gained nothing, are left out. Ties are ordered by all votes, then by id.
     """
-    since = listed_since or first - MAX_LISTING_AGE
+    since = listed_since or first - min(MAX_LISTING_AGE, first - date.min)
     gains = _select_gains(first, last, since).subquery()
     query = select(gains.c.id, gains.c.gained).where(gains.c.gained > 0)
-    query = query.order_by(gains.c.gained.desc(), gains.c.votes.desc(), gains.c.id).limit(limit)
-    return [VoteGain(*row) for row in await session.execute(query)]
+    query = query.order_by(gains.c.gained.desc(), gains.c.votes.desc(), gains.c.id)
+    return [VoteGain(*row) for row in await session.execute(query.limit(limit).offset(offset))]
 
 
 def _select_gains(first: date, last: date, listed_since: date) -> Select[str, int, int]:

@@ -52,6 +52,7 @@ from paperround.web.pages import (
     topic_actions,
     topic_form,
     topics,
+    trending,
 )
 from paperround.web.pages import settings as pages_settings
 from paperround.web.security.bodies import require_plain_text
@@ -73,7 +74,8 @@ APIS: Final = (
 # The pages of papers come last: any longer address below /papers is an id to them.
 PAGES: Final = (
     about, sign_in, account, pages_settings, saved, paper_actions, submit, subscribe, preferences, digests,
-    topic_form, topic_actions, topics, judge, organizations, outbox, status, api_docs, editions,
+    topic_form, topic_actions, topics, judge, organizations, outbox, status, api_docs, trending,
+    editions,
 )  # fmt: skip
 
 

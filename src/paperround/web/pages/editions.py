@@ -1,8 +1,9 @@
-"""The pages of editions, of trending papers, and of one paper."""
+"""The pages of editions and of one paper."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Final
 
@@ -13,6 +14,7 @@ from starlette.responses import Response
 from paperround import sample
 from paperround.feeds import status
 from paperround.papers import editions
+from paperround.papers.anniversary import find_day_a_year_before
 from paperround.papers.arxiv_id import strip_version
 from paperround.papers.citations.formats import CitationFormat, render_citations
 from paperround.papers.editions import EditionQuery, Sort
@@ -40,6 +42,8 @@ from paperround.web.views.page_size import shorten_html
 PAGE_SIZE: Final = 30  # papers with whole abstracts; a page stays below 100 kB
 MAX_SIMILAR: Final = 8
 MAX_SUMMARY: Final = 8_000  # bytes
+QUIET_DAY: Final = 3  # papers; a day with fewer also shows some of a year ago
+MAX_YEAR_AGO: Final = 5
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 After = Annotated[str | None, Query(max_length=500)]
@@ -115,20 +119,47 @@ async def _show_edition(
     query = EditionQuery.for_period(period, category)
     part = await editions.list_papers(session, query, sort=Sort.upvotes, limit=PAGE_SIZE, after=position)
     histories = await load_vote_histories(session, part.papers, now=now)
+    totals = await editions.count_edition(session, period, category)
+    is_quiet = period.period is Period.day and totals.papers < QUIET_DAY and not (category or after)
+    year_ago = await _find_year_ago(session, period.first, now.date()) if is_quiet else None
+    earlier = year_ago.papers if year_ago else ()
+    cards = presenters.build_paper_cards([*part.papers, *earlier], today=now.date(), moved=histories)
     return await render_page(
         request,
         session,
         "papers/edition.html",
         span=period,
-        totals=await editions.count_edition(session, period, category),
+        totals=totals,
+        year_ago=year_ago,
+        earlier=cards[len(part.papers) :],
         category=category,
-        entries=presenters.build_paper_cards(part.papers, today=now.date(), moved=histories),
-        marks=await load_viewer_state(request, session, part.papers),
+        entries=cards[: len(part.papers)],
+        marks=await load_viewer_state(request, session, [*part.papers, *earlier]),
         box=await build_subscribe_box(request, session),
         more=cursors.encode(Sort.upvotes, part.next_position),
         now=now,
         **await _describe_surroundings(session, period, category, now, settings_of(request), part.papers),
     )
+
+
+@dataclass(frozen=True)
+class YearAgo:
+    """The most voted papers of a day about a year ago: what the day is called, its address, the papers."""
+
+    label: str
+    address: str
+    papers: Sequence[Paper]
+
+
+async def _find_year_ago(session: Read, day: date, today: date) -> YearAgo | None:
+    earlier = await find_day_a_year_before(session, day) if day <= today else None
+    if earlier is None:
+        return None
+    query = EditionQuery(first=earlier, last=earlier)
+    part = await editions.list_papers(session, query, sort=Sort.upvotes, limit=MAX_YEAR_AGO)
+    edition = EditionPeriod.containing(Period.day, earlier)
+    label = presenters.write_heading(edition, today=today)
+    return YearAgo(label, presenters.edition_address(edition), part.papers)
 
 
 async def _describe_surroundings(
@@ -180,27 +211,6 @@ def _link_to_periods(current: EditionPeriod, day: date, category: str | None) ->
         )
         for period in Period
     ]
-
-
-@router.get("/papers/trending")
-async def show_trending(
-    request: Request, session: Read, settings: Config, now: Now, after: After = None
-) -> HTMLResponse:
-    position = cursors.decode(Sort.trending, after)
-    part = await editions.list_papers(
-        session, EditionQuery(), sort=Sort.trending, limit=PAGE_SIZE, after=position
-    )
-    histories = await load_vote_histories(session, part.papers, now=now)
-    return await render_page(
-        request,
-        session,
-        "papers/trending.html",
-        entries=presenters.build_paper_cards(part.papers, today=now.date(), moved=histories),
-        marks=await load_viewer_state(request, session, part.papers),
-        box=await build_subscribe_box(request, session),
-        more=cursors.encode(Sort.trending, part.next_position),
-        half_life=presenters.format_hours(settings.trending_half_life_hours),
-    )
 
 
 @router.get("/papers/{paper_id:path}")

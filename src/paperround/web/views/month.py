@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from paperround.papers.period import EditionPeriod, Period, PeriodInvalid
-from paperround.web.views.presenters import edition_address, format_plural, write_heading
+from paperround.web.views.presenters import edition_address, format_plural, trending_address, write_heading
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,15 @@ class MonthWeek:
 
 @dataclass(frozen=True)
 class Month:
-    """The grid. `previous` and `following` are the months beside it: names and addresses.
+    """The grid, with the address of what trended in the month.
 
-    At the ends of the calendar there is none.
+    `previous` and `following` are the months beside it: names and addresses. At the ends of the calendar
+    there is none.
     """
 
     name: str
     address: str
+    trending_address: str
     weeks: Sequence[MonthWeek]
     previous: tuple[str, str] | None
     following: tuple[str, str] | None
@@ -77,6 +79,7 @@ def build_month(
     return Month(
         name=write_heading(month, today=today),
         address=edition_address(month, category),
+        trending_address=trending_address(month),
         weeks=weeks,
         previous=_link_to_month(month, -1, category),
         following=_link_to_month(month, 1, category),

@@ -135,6 +135,11 @@ def edition_address(span: EditionPeriod, category: str | None = None) -> str:
     return f"/papers/{kinds[span.period]}/{span.key}{chosen}"
 
 
+def trending_address(span: EditionPeriod) -> str:
+    """Build the address of what trended in a week or a month."""
+    return f"/papers/trending/{span.period.value}/{span.key}"
+
+
 def search_address(text: str, *, phrase: bool = False) -> str:
     """Build the address of a search for `text`.
 
