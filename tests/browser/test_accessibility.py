@@ -29,6 +29,7 @@ PAGES = [
     ("site", "/papers/date/1999-01-01"),
     ("site", "/papers/month/2026-03"),
     ("site", "/papers/trending"),
+    ("site", "/papers/trending/month/2026-03"),
     ("site", "/papers?q=patient&min_upvotes=5"),
     ("site", "/papers?q=nowhere-to-be-found"),
     ("site", "/about"),
