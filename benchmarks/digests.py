@@ -33,6 +33,7 @@ from paperround.database import Database, WriteSession
 from paperround.digests import scheduler
 from paperround.digests.delivery import SendingContext, send_due_digests
 from paperround.digests.links import DigestLinks
+from paperround.digests.mail_carrier import MailCarrier
 from paperround.digests.renderer import DigestRenderer
 from paperround.digests.tables import DeliveryState, Subscription, SubscriptionState
 from paperround.mail import Mailer
@@ -205,9 +206,8 @@ async def measure(url: str, port: int, number: int) -> tuple[float, float, float
         mine = theirs = size = 0.0
         async with open_smtp(SmtpServer.parse(f"smtp://127.0.0.1:{port}"), connections=CONNECTIONS) as mail:
             kept = Kept(mail)
-            desk = SendingContext(
-                database, kept, DigestRenderer(LINKS, "Paperround"), Throttle(database, "mail", 0)
-            )
+            carrier = MailCarrier(kept, DigestRenderer(LINKS, "Paperround"))
+            desk = SendingContext(database, carrier, Throttle(database, "mail", 0))
             for turn in range(TURNS):
                 now = NOW + timedelta(hours=turn)
                 mine += await ours(replace(desk, clock=stopped_clock(now)), number // TURNS)
@@ -223,9 +223,8 @@ async def send_all(url: str, port: int, number: int) -> None:
         Database(url, pool_size=8) as database,
         open_smtp(SmtpServer.parse(f"smtp://127.0.0.1:{port}"), connections=CONNECTIONS) as mail,
     ):
-        desk = SendingContext(
-            database, mail, DigestRenderer(LINKS, "Paperround"), Throttle(database, "mail", 0)
-        )
+        carrier = MailCarrier(mail, DigestRenderer(LINKS, "Paperround"))
+        desk = SendingContext(database, carrier, Throttle(database, "mail", 0))
         for turn in range(TURNS):
             await ours(replace(desk, clock=stopped_clock(NOW + timedelta(hours=turn))), number // TURNS)
 

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from paperround.database import Database
 from paperround.digests import delivery
 from paperround.digests.delivery import SendingContext, SendingPolicy
+from paperround.digests.mail_carrier import MailCarrier
 from paperround.digests.renderer import DigestRenderer
 from paperround.digests.tables import Delivery, DeliveryState
 from paperround.mail import Mailer
@@ -48,8 +49,7 @@ class Post:
     def desk(self, moment: datetime, **changes: Any) -> SendingContext:
         desk = SendingContext(
             self.database,
-            self.mail,
-            self.writer,
+            MailCarrier(self.mail, self.writer),
             Throttle(self.database, "mail", 0),
             self.rules,
             lambda: moment,

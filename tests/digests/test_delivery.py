@@ -12,7 +12,7 @@ from sqlalchemy import delete, select, update
 
 from paperround.database import WriteSession
 from paperround.digests import claims, delivery, scheduler, subscriptions
-from paperround.digests.delivery import compute_retry_delay
+from paperround.digests.carriers import compute_retry_delay
 from paperround.digests.delivery_log import DeliveryOutcome, open_delivery_log
 from paperround.digests.delivery_states import DeliveryEvent
 from paperround.digests.selection import PendingDelivery, Selection

@@ -16,6 +16,7 @@ import structlog
 from paperround.database import Database
 from paperround.digests.delivery import SendingContext, SendingPolicy, send_due_digests
 from paperround.digests.links import DigestLinks
+from paperround.digests.mail_carrier import MailCarrier
 from paperround.digests.renderer import DigestRenderer
 from paperround.mail.smtp import SmtpTimeouts, open_smtp
 from paperround.mail.smtp_url import SmtpServer
@@ -35,14 +36,17 @@ LINKS = DigestLinks(
 async def main(url: str, smtp_url: str, now: datetime, lease: timedelta) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     began = time.monotonic()
-    policy = SendingPolicy(lease=lease, server_retry_delay=timedelta(seconds=0.2))
+    policy = SendingPolicy(lease=lease)
     server, timeouts = SmtpServer.parse(smtp_url), SmtpTimeouts(60, 60, 60)
     async with (
         Database(url, application="a sender of the tests") as database,
         open_smtp(server, connections=4, timeouts=timeouts) as mail,
     ):
+        carrier = MailCarrier(
+            mail, DigestRenderer(LINKS, "Paperround"), server_retry_delay=timedelta(seconds=0.2)
+        )
         context = SendingContext(
-            database, mail, DigestRenderer(LINKS, "Paperround"), Throttle(database, "mail", 0), policy,
+            database, carrier, Throttle(database, "mail", 0), policy,
             lambda: now + timedelta(seconds=time.monotonic() - began),
         )  # fmt: skip
         while True:

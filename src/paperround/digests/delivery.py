@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,25 +19,19 @@ import structlog
 from sqlalchemy.exc import OperationalError
 
 from paperround.database import Database, utc_now
-from paperround.digests import bounces, claims, scheduler
+from paperround.digests import claims, scheduler
 from paperround.digests.batches import DeliveryBatches
-from paperround.digests.bounce_rules import classify_refusal
+from paperround.digests.carriers import Carrier, HandOver
 from paperround.digests.delivery_log import DeliveryLog, DeliveryOutcome, open_delivery_log
 from paperround.digests.delivery_states import DeliveryEvent
 from paperround.digests.digest import Digest
 from paperround.digests.links import DigestLinks
-from paperround.digests.renderer import DigestRenderer, RenderedMessage
+from paperround.digests.mail_carrier import MailCarrier
+from paperround.digests.renderer import DigestRenderer
 from paperround.digests.selection import PendingDelivery
 from paperround.digests.start_ledger import StartLedger
 from paperround.digests.tables import Delivery, DeliveryState
-from paperround.mail import (
-    Mailer,
-    MailServerUnreachable,
-    MessageDeferred,
-    MessageRefused,
-    MessageUncertain,
-    open_mailer,
-)
+from paperround.mail import open_mailer
 from paperround.settings import Settings
 from paperround.throttle import Throttle
 from paperround.tokens import load_signer
@@ -47,12 +40,6 @@ from paperround.topics.profiles import TextEncoder
 logger = structlog.get_logger(__name__)
 
 ONE_MINUTE: Final = timedelta(minutes=1)
-RETRY_DELAYS: Final = (
-    ONE_MINUTE,
-    5 * ONE_MINUTE,
-    30 * ONE_MINUTE,
-    60 * ONE_MINUTE,
-)  # the last one is repeated until the delivery is too late
 MAX_ANNOUNCED: Final = 16  # deliveries that the ledger is told of at once
 SHUTDOWN_TIMEOUT: Final = 5  # seconds for messages under way when the sender is told to stop
 
@@ -65,14 +52,13 @@ class SendingPolicy:
     """How a sender works.
 
     `lease` is the silence after which a sender counts as dead. A run ends after `max_unreachable` failures in
-    a row to reach the mail server; what could not be handed over waits for `server_retry_delay`.
+    a row to reach the mail server.
     """
 
     connections: int = 4
     batch_size: int = 250
     lease: timedelta = ONE_MINUTE
     max_unreachable: int = 5
-    server_retry_delay: timedelta = timedelta(seconds=30)
 
 
 @dataclass(frozen=True)
@@ -80,8 +66,7 @@ class SendingContext:
     """What a sender works with. `encoder` encodes the words of topics that have just changed."""
 
     database: Database
-    mail: Mailer
-    renderer: DigestRenderer
+    carrier: Carrier
     throttle: Throttle
     policy: SendingPolicy = SendingPolicy()
     clock: Callable[[], datetime] = utc_now
@@ -96,9 +81,8 @@ async def open_context(
     links = DigestLinks.from_settings(settings, await load_signer(database, settings))
     throttle = Throttle(database, "mail", settings.send_rate, window=ONE_MINUTE)
     async with open_mailer(settings, connections=SendingPolicy().connections) as mail:
-        yield SendingContext(
-            database, mail, DigestRenderer(links, settings.site_name), throttle, encoder=encoder
-        )
+        carrier = MailCarrier(mail, DigestRenderer(links, settings.site_name))
+        yield SendingContext(database, carrier, throttle, encoder=encoder)
 
 
 async def send_due_digests(context: SendingContext) -> Counter[DeliveryState]:
@@ -124,11 +108,6 @@ async def send_due_digests(context: SendingContext) -> Counter[DeliveryState]:
     if run.counts:
         logger.info("sent digests", **{state.value: count for state, count in run.counts.items()})
     return run.counts
-
-
-def compute_retry_delay(attempts: int, *, jitter: Callable[[], float] = random.random) -> timedelta:
-    """Compute the delay after refusals in a row: 1, 5, 30, 60 minutes, and up to half as much again."""
-    return RETRY_DELAYS[min(max(attempts, 1), len(RETRY_DELAYS)) - 1] * (1 + jitter() / 2)
 
 
 class SendingRun:
@@ -199,68 +178,48 @@ class SendingRun:
                 continue
             await self._context.throttle.acquire()
             may_start = await log.request_start(pending.id)
-            message = self._context.renderer.render_message(digest, now=self._context.clock())
+            hand_over = self._context.carrier.prepare(pending, digest, now=self._context.clock())
             if await may_start:
-                self.counts[await self._attempt(pending, message, log)] += 1
+                self.counts[await self._attempt(pending, hand_over, log)] += 1
 
     async def _attempt(
-        self, pending: PendingDelivery, message: RenderedMessage, log: DeliveryLog
+        self, pending: PendingDelivery, hand_over: Callable[[], Awaitable[HandOver]], log: DeliveryLog
     ) -> DeliveryState:
-        """Hand one message over.
+        """Hand one digest over.
 
         Returns the state that it came to; nothing that happens to it stops the others.
         """
-        code, wait, refused = None, timedelta(0), None
-        try:
-            response = await self._context.mail.send(
-                message.body, sender=message.return_path, recipient=pending.email
-            )
-            event = DeliveryEvent.accepted
-        except MessageDeferred as error:
-            event, code, response = DeliveryEvent.deferred, error.code, error.response
-            wait = compute_retry_delay(pending.attempts + 1)
-        except MessageRefused as error:
-            event, code, response, refused = DeliveryEvent.refused, error.code, error.response, error
-        except MessageUncertain as error:
-            event, code, response = DeliveryEvent.answer_lost, error.code, error.response
-        except MailServerUnreachable as error:
-            event, code, response, wait = (
-                DeliveryEvent.not_handed_over,
-                error.code,
-                error.response,
-                self._context.policy.server_retry_delay,
-            )
-        self._watch(event, response)
+        result = await hand_over()
+        self._watch(result)
         at = self._context.clock()
         outcome = DeliveryOutcome(
             delivery_id=pending.id,
-            event=event,
+            event=result.event,
             finished_at=at,
-            next_try_at=at + wait,
-            code=code,
-            smtp_response=response,
+            next_try_at=at + result.wait,
+            code=result.code,
+            smtp_response=result.response,
         )
         log.record(outcome)
-        if refused:
-            await self._note_refusal(pending, refused)
+        if result.event is DeliveryEvent.refused:
+            await self._note_refusal(pending, result)
         return outcome.state
 
-    def _watch(self, event: DeliveryEvent, response: str) -> None:
+    def _watch(self, result: HandOver) -> None:
         """Stop the run when the server can't be reached, instead of trying it with every message in turn."""
-        self._failures = self._failures + 1 if event is DeliveryEvent.not_handed_over else 0
+        self._failures = self._failures + 1 if result.event is DeliveryEvent.not_handed_over else 0
         if self._failures >= self._context.policy.max_unreachable and not self.stopping.is_set():
-            logger.warning("the mail server can't be reached; trying again soon", error=response)
+            logger.warning("the mail server can't be reached; trying again soon", error=result.response)
             self.stopping.set()
 
-    async def _note_refusal(self, pending: PendingDelivery, error: MessageRefused) -> None:
-        """Note what a refusal says about the address."""
-        kind = classify_refusal(error.code, error.response, of_recipient=error.stage == "recipient")
+    async def _note_refusal(self, pending: PendingDelivery, refusal: HandOver) -> None:
+        """Note what a refusal says about where it goes."""
         try:
             async with self._context.database.write_session() as session:
                 delivery = await session.get(Delivery, pending.id, with_for_update=True)
                 if delivery is not None:
-                    await bounces.record_bounce(
-                        session, delivery, kind, error.response, now=self._context.clock()
+                    await self._context.carrier.note_refusal(
+                        session, delivery, refusal, now=self._context.clock()
                     )
         except OperationalError as failure:
             logger.warning("could not note a refusal", delivery=pending.id, error=str(failure.__cause__))

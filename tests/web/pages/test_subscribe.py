@@ -16,6 +16,7 @@ from paperround.digests import confirmation
 from paperround.digests import delivery as digests_delivery
 from paperround.digests.delivery import SendingContext
 from paperround.digests.links import DigestLinks
+from paperround.digests.mail_carrier import MailCarrier
 from paperround.digests.renderer import DigestRenderer
 from paperround.digests.tables import Cadence, Delivery, DeliveryState, Subscription, SubscriptionState
 from paperround.mail import Outbox
@@ -51,7 +52,10 @@ class Mail:
     async def digests(self, now: str = SEVEN) -> list[Any]:
         writer = DigestRenderer(await self.links(), "Paperround")
         desk = SendingContext(
-            self.database, self.box, writer, Throttle(self.database, "mail", 0), clock=lambda: utc(now)
+            self.database,
+            MailCarrier(self.box, writer),
+            Throttle(self.database, "mail", 0),
+            clock=lambda: utc(now),
         )
         await digests_delivery.send_due_digests(desk)
         return [stored.message for stored in self.box.list_newest(10)]
