@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def test_a_reader_signs_in_from_the_outbox_and_is_led_back(own: Site, open_page:
 
     expect(page).to_have_url(f"{own.address}/settings")
     expect(page.get_by_role("main")).to_contain_text("You are signed in as ada@example.org.")
-    expect(page.get_by_label("Time zone")).to_have_value("America/Bogota")
+    expect(page.get_by_label("Time zone")).to_have_value("Bogota, Colombia (UTC−5)")
     expect(page.get_by_text("Chrome on Linux")).to_be_visible()
 
 
@@ -48,11 +49,12 @@ def test_it_works_without_scripts(own: Site, open_page: Opener) -> None:
     page = open_page(f"{own.address}/sign-in?next=/settings", java_script_enabled=False)
     sign_in(page, own)
     page.get_by_label("Name", exact=True).fill("Ada")
-    page.get_by_label("Time zone").select_option("Europe/Stockholm")
+    assert page.locator("#time_zone").evaluate("field => field.list.options.length") > 400
+    page.get_by_label("Time zone").fill("stockholm")
     click_through(page.get_by_role("button", name="Save"))
 
     expect(page.get_by_role("status")).to_have_text("Your name and time zone are saved.")
-    expect(page.get_by_label("Time zone")).to_have_value("Europe/Stockholm")
+    expect(page.get_by_label("Time zone")).to_have_value(re.compile("Stockholm, Sweden"))
 
 
 def test_this_devices_time_zone_is_offered_where_it_is_another(own: Site, open_page: Opener) -> None:
@@ -60,12 +62,12 @@ def test_this_devices_time_zone_is_offered_where_it_is_another(own: Site, open_p
     sign_in(page, own)
     offer = page.get_by_text("Use this device's:")
     expect(offer).to_be_hidden()
-    page.get_by_label("Time zone").select_option("UTC")
+    page.get_by_label("Time zone").fill("UTC")
     click_through(page.get_by_role("button", name="Save"))
-    expect(offer).to_have_text("Use this device's: Europe/Stockholm")
+    expect(offer).to_have_text(re.compile(r"Use this device's: Stockholm, Sweden \(UTC\+[12]\)"))
     offer.click()
 
-    expect(page.get_by_label("Time zone")).to_have_value("Europe/Stockholm")
+    expect(page.get_by_label("Time zone")).to_have_value(re.compile("Stockholm, Sweden"))
 
 
 def test_a_key_is_made_shown_once_and_taken_back(own: Site, open_page: Opener) -> None:

@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import cache
-from zoneinfo import available_timezones
 
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from paperround.accounts.tables import Reader, SignInLink
+from paperround.accounts.time_zones import find_time_zone
 from paperround.database import WriteSession
 from paperround.errors import PaperroundError
 from paperround.papers import submitter_name, votes
-
-
-class TimeZoneUnknown(PaperroundError):
-    """A name that is not one of the time zones."""
-
-    title = "Not a time zone"
-    status = 400
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"{name[:60]!r} is not a time zone such as Europe/Berlin.")
 
 
 class AddressTaken(PaperroundError):
@@ -35,17 +24,10 @@ class AddressTaken(PaperroundError):
         super().__init__("Another account has this address. Sign in with it and delete that account first.")
 
 
-@cache
-def list_time_zones() -> tuple[str, ...]:
-    """List the names of all time zones, without those such as `localtime` that differ from host to host."""
-    return tuple(sorted(available_timezones() - {"Factory", "localtime", "posixrules"}))
-
-
 async def update_profile(session: WriteSession, reader_id: int, *, name: str, time_zone: str) -> None:
-    """Set a reader's name and time zone. Raises `TimeZoneUnknown`."""
-    if time_zone not in list_time_zones():
-        raise TimeZoneUnknown(time_zone)
-    await session.execute(update(Reader).where(Reader.id == reader_id).values(name=name, time_zone=time_zone))
+    """Set a reader's name and time zone, which may be given by a city. Raises `TimeZoneUnknown`."""
+    zone = find_time_zone(time_zone)
+    await session.execute(update(Reader).where(Reader.id == reader_id).values(name=name, time_zone=zone))
 
 
 async def set_address(session: WriteSession, reader_id: int, email: str) -> None:

@@ -12,6 +12,7 @@ from paperround.accounts import address_changes, api_keys, readers, sessions
 from paperround.accounts import sign_in as accounts_sign_in
 from paperround.accounts.sessions import SignedInVisit
 from paperround.accounts.tables import Reader
+from paperround.accounts.time_zones import list_time_zones
 from paperround.database import WriteSession
 from paperround.digests import subscriptions
 
@@ -42,7 +43,7 @@ async def sign_in(
     ends. A new account gets `time_zone` if that is one. Raises `LinkInvalid`.
     """
     link = await accounts_sign_in.use_link(session, link_token, now=now)
-    known_zone = time_zone if time_zone in readers.list_time_zones() else "UTC"
+    known_zone = time_zone if time_zone in list_time_zones() else "UTC"
     reader_id = await accounts_sign_in.get_or_create_reader(
         session, link.email, now=now, time_zone=known_zone
     )

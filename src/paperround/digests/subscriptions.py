@@ -16,8 +16,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from paperround import queue
 from paperround.accounts import sign_in
-from paperround.accounts.readers import TimeZoneUnknown, list_time_zones
 from paperround.accounts.tables import Reader
+from paperround.accounts.time_zones import TimeZoneUnknown, list_time_zones
 from paperround.database import ReadSession, WriteSession
 from paperround.digests.calendar import DeliverySchedule, find_next_due
 from paperround.digests.consent import CONFIRMATION_WORDING, SUBSCRIPTION_WORDING

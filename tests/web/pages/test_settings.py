@@ -110,18 +110,18 @@ async def test_name_and_time_zone_are_kept(
     browser: httpx.AsyncClient, database: Database, ada: Person
 ) -> None:
     answer = await browser.post(
-        "/settings/profile", data=ada.form(name="  Ada\t<b>Lindqvist</b> ", time_zone="Asia/Kolkata")
+        "/settings/profile", data=ada.form(name="  Ada\t<b>Lindqvist</b> ", time_zone="Mumbai, India")
     )
     page = Page(await browser.get(answer.headers["Location"]))
 
     assert "are saved" in page.text
     kept = await reader(database)
     assert (kept.name, kept.time_zone) == ("Ada <b>Lindqvist</b>", "Asia/Kolkata")
-    shown = {a["name"]: a["value"] for tag, a in page.elements if tag == "input" and a.get("id") == "name"}
-    assert shown == {"name": "Ada <b>Lindqvist</b>"}
+    shown = {a["id"]: a["value"] for tag, a in page.elements if a.get("id") in ("name", "time_zone")}
+    assert shown == {"name": "Ada <b>Lindqvist</b>", "time_zone": "Kolkata, India (UTC+5:30)"}
 
 
-@pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../../etc/passwd", "localtime", "utc ", "Europe"])
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../../etc/passwd", "localtime", "Europe"])
 async def test_what_is_no_time_zone_is_refused(
     browser: httpx.AsyncClient, database: Database, ada: Person, zone: str
 ) -> None:

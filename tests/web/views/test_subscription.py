@@ -9,6 +9,8 @@ import pytest
 from paperround.digests.tables import Cadence, Subscription, SubscriptionState, WhenEmpty
 from paperround.web.views.subscription import describe_subscription
 
+from support.factories import utc
+
 OWN_ZONE = "in this device's time zone where it tells, else UTC"
 
 
@@ -18,7 +20,7 @@ def describe(**changes: Any) -> dict[str, str]:
         "time_zone": "Europe/Berlin",
         "trending": True, "topics": True, "max_papers": 10, "when_empty": WhenEmpty.skip, "topic_words": "",
     }  # fmt: skip
-    return dict(describe_subscription(Subscription(**(given | changes))))
+    return dict(describe_subscription(Subscription(**(given | changes)), utc("2026-03-07")))
 
 
 def test_all_that_was_chosen_is_said() -> None:
@@ -30,7 +32,7 @@ def test_all_that_was_chosen_is_said() -> None:
         "To": "ada@example.org",
         "What": "What is trending",
         "New topic": "how models plan",
-        "When": "Every Friday at 18:00, time of America/New York",
+        "When": "Every Friday at 18:00, time of New York (UTC−5)",
         "At most": "3 papers of each kind",
         "If nothing is new": "A short note",
     }
@@ -39,8 +41,8 @@ def test_all_that_was_chosen_is_said() -> None:
 @pytest.mark.parametrize(
     ("changes", "name", "words"),
     [
-        ({}, "When", "Every day at 07:00, time of Europe/Berlin"),
-        ({"cadence": Cadence.weekdays}, "When", "On weekdays at 07:00, time of Europe/Berlin"),
+        ({}, "When", "Every day at 07:00, time of Berlin (UTC+1)"),
+        ({"cadence": Cadence.weekdays}, "When", "On weekdays at 07:00, time of Berlin (UTC+1)"),
         ({"time_zone": "UTC"}, "When", "Every day at 07:00, time of UTC"),
         (
             {"time_zone": "UTC", "state": SubscriptionState.pending},

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse
 from starlette.responses import Response
 
 from paperround.accounts import sign_in
-from paperround.accounts.readers import list_time_zones
+from paperround.accounts.time_zones import list_choices, write_choice
 from paperround.database import ReadSession
 from paperround.digests import archive, scheduler, subscriptions
 from paperround.digests.tables import Subscription
@@ -46,7 +46,8 @@ async def _render_preferences(
         subscription=subscription,
         token=token,
         done=done,
-        zones=list_time_zones(),
+        cities=list_choices(now),
+        time_zone=write_choice(subscription.time_zone, now),
         deliveries=await archive.list_latest(session, subscription.id),
         topics=await reader_topics.load_topic_names(session, subscription.reader_id)
         if subscription.reader_id

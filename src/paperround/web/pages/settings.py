@@ -12,8 +12,9 @@ from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from paperround import rate_limits
-from paperround.accounts import api_keys, export, readers, sessions
+from paperround.accounts import api_keys, export, readers, sessions, time_zones
 from paperround.accounts.tables import Scope
+from paperround.accounts.time_zones import MAX_TIME_ZONE_LENGTH
 from paperround.database import ReadSession
 from paperround.digests import subscriptions
 from paperround.rate_limits import RateLimit
@@ -97,7 +98,8 @@ async def _render_settings(
         session,
         "account/settings.html",
         reader=reader,
-        zones=readers.list_time_zones(),
+        cities=time_zones.list_choices(now),
+        time_zone=time_zones.write_choice(reader.time_zone, now),
         sessions=[
             (signed_in, describe_browser(signed_in.agent))
             for signed_in in await sessions.list_sessions(session, reader.id, now=now)
@@ -128,7 +130,7 @@ async def update_profile(
     session: Write,
     reader: SignedIn,
     name: NameField = "",
-    time_zone: Annotated[str, Form(max_length=60)] = "UTC",
+    time_zone: Annotated[str, Form(max_length=MAX_TIME_ZONE_LENGTH)] = "UTC",
 ) -> Response:
     await readers.update_profile(session, reader.id, name=to_plain_text(name), time_zone=time_zone)
     return _redirect_with_message("profile")

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse
 
-from paperround.accounts.readers import list_time_zones
+from paperround.accounts.time_zones import (
+    MAX_TIME_ZONE_LENGTH,
+    find_time_zone,
+    list_choices,
+    write_choice,
+    write_time_zone,
+)
 from paperround.database import ReadSession
 from paperround.digests import subscriptions
 from paperround.digests.consent import CONFIRMATION_WORDING, SUBSCRIPTION_WORDING
@@ -34,6 +41,7 @@ from paperround.web.views.subscription import describe_subscription
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 Email = Annotated[str, Form(max_length=MAX_EMAIL_LENGTH)]
+DEFAULT_PREFERENCES: Final = SubscriptionPreferences()
 Words = Annotated[str, Form(max_length=reader_topics.MAX_WORDS_LENGTH)]
 
 
@@ -41,18 +49,20 @@ async def parse_preferences(
     cadence: Annotated[Cadence, Form()] = Cadence.daily,
     weekday: Annotated[int, Form(ge=0, le=6)] = 0,
     hour: Annotated[int, Form(ge=0, le=23)] = 7,
-    time_zone: Annotated[str, Form(max_length=60)] = "",
+    time_zone: Annotated[str, Form(max_length=MAX_TIME_ZONE_LENGTH)] = "",
     most: Annotated[int, Form(ge=1, le=30)] = 10,
     contents: Annotated[list[str] | None, Form()] = None,
     when_empty: Annotated[WhenEmpty, Form()] = WhenEmpty.skip,
 ) -> SubscriptionPreferences:
     """Read the preferences of a form.
 
-    The box on pages with lists has no such fields; it stands for both kinds of contents, in UTC.
+    The box on pages with lists has no such fields; it stands for both kinds of contents, in UTC. A time zone
+    may be given by a city. Raises `TimeZoneUnknown`.
     """
     chosen = {"trending", "topics"} if contents is None else set(contents)
+    zone = find_time_zone(time_zone or "UTC")
     return SubscriptionPreferences(
-        cadence, weekday, hour, time_zone or "UTC", "trending" in chosen, "topics" in chosen, most, when_empty
+        cadence, weekday, hour, zone, "trending" in chosen, "topics" in chosen, most, when_empty
     )
 
 
@@ -80,25 +90,31 @@ async def build_subscribe_box(request: Request, session: ReadSession) -> Subscri
 
 
 @router.get("/subscribe")
-async def show_form(request: Request, session: Read, viewer: Viewer) -> HTMLResponse:
+async def show_form(request: Request, session: Read, viewer: Viewer, now: Now) -> HTMLResponse:
     if viewer is None:
-        return await _show_form(request, session)
+        return await _show_form(request, session, now)
     if running := await subscriptions.find_running(session, viewer.email):
-        return await _show_running(request, session, running, is_new=False)
-    return await _show_form(
-        request, session, email=viewer.email, preferences=SubscriptionPreferences(time_zone=viewer.time_zone)
-    )
+        return await _show_running(request, session, running, now, is_new=False)
+    preferences = SubscriptionPreferences(time_zone=viewer.time_zone)
+    return await _show_form(request, session, now, preferences, email=viewer.email)
 
 
 async def _show_form(
-    request: Request, session: ReadSession, *, status: int = 200, **context: Any
+    request: Request,
+    session: ReadSession,
+    now: datetime,
+    preferences: SubscriptionPreferences = DEFAULT_PREFERENCES,
+    *,
+    status: int = 200,
+    **context: Any,
 ) -> HTMLResponse:
     context = {
         "email": "",
         "words": "",
         "error": "",
-        "preferences": SubscriptionPreferences(),
-        "zones": list_time_zones(),
+        "preferences": preferences,
+        "cities": list_choices(now),
+        "time_zone": write_choice(preferences.time_zone, now),
         "consent": SUBSCRIPTION_WORDING,
     } | context
     return await render_page(request, session, "digests/subscribe.html", status=status, **context)
@@ -120,11 +136,11 @@ async def request_subscription(
         address = normalise_recipient(email, settings)
     except EmailAddressInvalid as error:
         return await _show_form(
-            request, session, status=400, email=email, words=words, error=str(error), preferences=preferences
+            request, session, now, preferences, status=400, email=email, words=words, error=str(error)
         )
     if viewer is not None and viewer.email == address:
         subscription = await subscriptions.subscribe_reader(session, viewer, preferences, now=now)
-        return await _show_running(request, session, subscription)
+        return await _show_running(request, session, subscription, now)
     if await may_send_letter(request, address, now):
         await subscriptions.request(session, address, preferences, topic_words=words, now=now)
     return await render_page(
@@ -133,13 +149,15 @@ async def request_subscription(
 
 
 @router.get("/confirm/{token}")
-async def show_confirmation(request: Request, session: Read, links: Links, token: str) -> HTMLResponse:
+async def show_confirmation(
+    request: Request, session: Read, links: Links, now: Now, token: str
+) -> HTMLResponse:
     subscription = await find_subscription(session, links, "confirm", token)
     return await render_page(
         request,
         session,
         "digests/confirm.html",
-        described=describe_subscription(subscription),
+        described=describe_subscription(subscription, now),
         consent=CONFIRMATION_WORDING,
     )
 
@@ -156,11 +174,16 @@ async def confirm_subscription(
     """Confirm a subscription. `time_zone` is the browser's, for visitors who gave nothing but an address."""
     found = await find_subscription(session, links, "confirm", token)
     subscription = await subscriptions.confirm(session, found.id, time_zone=time_zone, now=now)
-    return await _show_running(request, session, subscription)
+    return await _show_running(request, session, subscription, now)
 
 
 async def _show_running(
-    request: Request, session: ReadSession, subscription: Subscription, *, is_new: bool = True
+    request: Request,
+    session: ReadSession,
+    subscription: Subscription,
+    now: datetime,
+    *,
+    is_new: bool = True,
 ) -> HTMLResponse:
     """Show when digests come and what else can be done. `is_new`: it has just been confirmed."""
     links = load_links(request)
@@ -170,7 +193,8 @@ async def _show_running(
         session,
         "digests/running.html",
         subscription=subscription,
-        described=describe_subscription(subscription),
+        described=describe_subscription(subscription, now),
+        time_zone=write_time_zone(subscription.time_zone, due_at or now),
         due_on=due_at.astimezone(zone).date() if due_at else None,
         is_new=is_new,
         preferences_path=links.preferences(subscription.link_target).removeprefix(links.site),

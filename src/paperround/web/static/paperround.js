@@ -86,23 +86,27 @@ if (since) {
 // The time zone that this device keeps: for a new account, and offered in the settings.
 function guess(places) {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const zones = document.querySelector('#time_zone');
-  const known = zones && [...zones.options].some((option) => option.value === zone);
+  const cities = document.querySelector('#cities');
+  const city = cities?.querySelector(`[data-zones~="${zone}"]`)?.value ?? zone;
   for (const place of places) {
-    if (place.matches('input')) place.value = zone;
-    if (place === zones && known) zones.value = zone;
-    if (place.matches('button') && known && zones.value !== zone) offer(place, zones, zone);
+    if (place.matches('input')) place.value = place.list ? city : zone;
+    if (place.matches('button')) offer(place, place.closest('.field').querySelector('input'), city);
   }
 }
 
-function offer(button, zones, zone) {
-  button.append(` ${zone}`);
+function offer(button, field, city) {
+  if (field.value === city) return;
+  button.append(` ${city}`);
   button.hidden = false;
   button.addEventListener('click', () => {
-    zones.value = zone;
+    field.value = city;
     button.hidden = true;
   });
 }
+
+// Typing begins a new search.
+const zone = document.querySelector('#time_zone');
+zone?.addEventListener('focus', () => zone.select());
 
 const guesses = document.querySelectorAll('[data-guess=zone]');
 if (guesses.length) guess(guesses);

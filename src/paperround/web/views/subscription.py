@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from calendar import day_name
 from collections.abc import Sequence
+from datetime import datetime
 
+from paperround.accounts.time_zones import write_time_zone
 from paperround.digests.subscriptions import DEFAULT_TIME_ZONE
 from paperround.digests.tables import Cadence, Subscription, SubscriptionState, WhenEmpty
 
 
-def describe_subscription(subscription: Subscription) -> Sequence[tuple[str, str]]:
+def describe_subscription(subscription: Subscription, now: datetime) -> Sequence[tuple[str, str]]:
     """Say what comes, when and how much of it: names with their values, in the order to show them."""
     kinds = [
         kind
@@ -25,12 +27,10 @@ def describe_subscription(subscription: Subscription) -> Sequence[tuple[str, str
     ]
     if subscription.topic_words:
         lines.append(("New topic", subscription.topic_words))
+    days, zone = _describe_days(subscription), _describe_zone(subscription, now)
     return [
         *lines,
-        (
-            "When",
-            f"{_describe_days(subscription)} at {subscription.hour:02}:00, {_describe_zone(subscription)}",
-        ),
+        ("When", f"{days} at {subscription.hour:02}:00, {zone}"),
         ("At most", f"{subscription.max_papers} papers of each kind"),
         ("If nothing is new", _describe_empty(subscription)),
     ]
@@ -42,12 +42,12 @@ def _describe_days(subscription: Subscription) -> str:
     return "On weekdays" if subscription.cadence is Cadence.weekdays else "Every day"
 
 
-def _describe_zone(subscription: Subscription) -> str:
+def _describe_zone(subscription: Subscription, now: datetime) -> str:
     """Confirming takes the device's time zone where nobody has chosen one."""
     is_chosen = subscription.state is not SubscriptionState.pending
     if subscription.time_zone == DEFAULT_TIME_ZONE and not is_chosen:
         return "in this device's time zone where it tells, else UTC"
-    return f"time of {subscription.time_zone.replace('_', ' ')}"
+    return f"time of {write_time_zone(subscription.time_zone, now)}"
 
 
 def _describe_empty(subscription: Subscription) -> str:
