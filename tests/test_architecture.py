@@ -83,7 +83,14 @@ LOADED_BY = {
     "paperround.cli.up": {*HEAVY, "procrastinate", "apscheduler"},
     "paperround.cli.processes, paperround.clock": HEAVY,
     "paperround.worker.jobs": {"alembic", "fastapi", "starlette", "uvicorn", "torch", "sklearn", "scipy"},
-    "paperround.web.app, paperround.web.server": {"alembic", "apscheduler", "torch", "sklearn", "scipy"},
+    "paperround.web.app, paperround.web.server": {
+        "alembic",
+        "apscheduler",
+        "mcp",
+        "torch",
+        "sklearn",
+        "scipy",
+    },
 }
 
 

@@ -154,6 +154,17 @@ class Settings(BaseSettings):
         description="A page `/judge` on which readers say whether papers fit their topics, ten pairs a day.",
     )
 
+    # Agents
+    mcp: bool = Field(
+        False,
+        description="Serves `/mcp`, on which a reader's agent searches, reads, rates and saves (Model "
+        "Context Protocol).",
+    )
+    mcp_key: SecretStr | None = Field(
+        None,
+        description="The API key in whose name `paperround mcp` acts. Empty: it reads what everybody may.",
+    )
+
     # Mail
     smtp_url: SecretStr | None = Field(
         None,

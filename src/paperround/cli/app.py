@@ -44,6 +44,10 @@ COMMANDS: Final = {
         "fit",
         "Print what readers judged at /judge, as the lines that `paperround fit --judgments` reads.",
     ),
+    "mcp": (
+        "mcp",
+        "Serve an agent on this machine over standard input and output (Model Context Protocol).",
+    ),
     "outbox": ("mail", "The mail that was written to the outbox folder, since no server is set."),
     "bounces": (
         "bounces",

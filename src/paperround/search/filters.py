@@ -18,7 +18,7 @@ class SearchFilters:
     first_day: date | None = None
     last_day: date | None = None
     feed: str | None = None
-    category: str | None = None
+    categories: tuple[str, ...] = ()  # in any of them
     organization: str | None = None
     has_code: bool = False
     min_upvotes: int = 0
@@ -28,8 +28,8 @@ class SearchFilters:
     def conditions(self) -> list[ColumnElement[bool]]:
         """SQL conditions on papers."""
         conditions: list[ColumnElement[bool]] = []
-        if self.category:
-            conditions.append(Paper.categories.contains([self.category]))
+        if self.categories:
+            conditions.append(Paper.categories.overlap(list(self.categories)))
         if self.organization:
             conditions.append(Paper.organization_name == self.organization)
         if self.has_code:

@@ -12,7 +12,9 @@ import structlog
 from cachetools import LRUCache
 
 from paperround import metrics
+from paperround.database import Database
 from paperround.embeddings.client import EncoderError, Vectors
+from paperround.embeddings.models import load_prefixes
 
 logger = structlog.get_logger(__name__)
 
@@ -112,3 +114,9 @@ class QueryEncoder:
     @property
     def _is_cooling_down(self) -> bool:
         return self._clock() < self._cooldown_ends
+
+
+async def load_query_prefix(database: Database, model: str) -> str:
+    """Load what goes before questions under the model of this name."""
+    async with database.read_session() as session:
+        return (await load_prefixes(session, model)).query

@@ -16,11 +16,10 @@ from starlette.types import Receive, Scope, Send
 from paperround import __version__, schema, shared_counts, traces
 from paperround.database import Database
 from paperround.embeddings.client import EncoderClient
-from paperround.embeddings.models import load_prefixes
 from paperround.papers import doi
 from paperround.papers.versions import MAX_AGE
 from paperround.resources import use_one_thread_for_products
-from paperround.search.query_vectors import QUERY_ENCODING_TIMEOUT, QueryEncoder
+from paperround.search.query_vectors import QUERY_ENCODING_TIMEOUT, QueryEncoder, load_query_prefix
 from paperround.settings import Settings
 from paperround.shared_counts import SharedCounts
 from paperround.text.links import list_public_links
@@ -33,6 +32,7 @@ from paperround.web.api import feeds, me, papers, search, subscriptions
 from paperround.web.api import topics as topics_api
 from paperround.web.assets import Assets, fingerprint
 from paperround.web.hub import routes
+from paperround.web.mcp import endpoint as mcp_endpoint
 from paperround.web.pages import (
     about,
     account,
@@ -69,7 +69,7 @@ STATEMENT_TIMEOUT: Final = timedelta(seconds=10)
 
 APIS: Final = (
     papers, search, feeds, me, subscriptions, topics_api, routes, citations, lists,
-    syndication_topics, sitemap,
+    syndication_topics, sitemap, mcp_endpoint,
 )  # fmt: skip
 # The pages of papers come last: any longer address below /papers is an id to them.
 PAGES: Final = (
@@ -102,15 +102,11 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         if encoder_socket or settings.encoder_url:
             encoder = EncoderClient(settings, encoder_socket, timeout=QUERY_ENCODING_TIMEOUT, attempts=1)
             await stack.enter_async_context(encoder)
-        app.state.query_vectors = QueryEncoder(encoder, load_prefix=partial(_load_query_prefix, database))
+        app.state.query_vectors = QueryEncoder(encoder, load_prefix=partial(load_query_prefix, database))
         stack.enter_context(metrics.serve_metrics(database, settings))
         stack.enter_context(traces.exported("web"))
+        app.state.mcp = await stack.enter_async_context(mcp_endpoint.serving(app))
         yield
-
-
-async def _load_query_prefix(database: Database, model: str) -> str:
-    async with database.read_session() as session:
-        return (await load_prefixes(session, model)).query
 
 
 class Site(FastAPI):

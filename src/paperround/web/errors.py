@@ -33,6 +33,7 @@ logger = structlog.get_logger(__name__)
 
 PROBLEM: Final = "application/problem+json"
 # Read by programs.
+PROGRAM_ADDRESSES: Final = ("/api/", "/feeds/", "/mcp", "/.well-known/", "/healthz", "/readyz")
 FILE_ADDRESS: Final = re.compile(r"\.(?:md|bib|ris)$|^/(?:papers|organizations|saved|topics)\b.*\.json$")
 
 
@@ -94,7 +95,7 @@ def wants_page(request: Request) -> bool:
     Addresses of the API answer programs whatever they accept, and so do files that the hub's client reads.
     """
     path = request.url.path
-    return not (path.startswith(("/api/", "/feeds/", "/healthz", "/readyz")) or FILE_ADDRESS.search(path))
+    return not (path.startswith(PROGRAM_ADDRESSES) or FILE_ADDRESS.search(path))
 
 
 def build_problem(status: int, title: str, detail: str) -> JSONResponse:

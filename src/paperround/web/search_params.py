@@ -109,7 +109,7 @@ async def parse_filters(
         first_day=first,
         last_day=last,
         feed=feed or None,
-        category=category or None,
+        categories=(category,) if category else (),
         organization=organization or None,
         has_code=has_code,
         min_upvotes=min_upvotes,

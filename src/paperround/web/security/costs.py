@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Final, cast
 
@@ -103,6 +104,21 @@ async def begin_costly_request(request: Request) -> None:
         work = cast(CostlyWork, request.app.state.costly_work)
         await work.begin()
         setattr(request.state, AT_WORK, work)
+
+
+@asynccontextmanager
+async def costly_turn(request: Request) -> AsyncIterator[None]:
+    """Count a request as costly and have its turn while the block runs, for what is no route of FastAPI's.
+
+    Raises `TooMany` and `CostlyWorkRefused`.
+    """
+    await count_costly_request(request)
+    work = cast(CostlyWork, request.app.state.costly_work)
+    await work.begin()
+    try:
+        yield
+    finally:
+        work.end()
 
 
 async def end_costly_requests(request: Request) -> AsyncIterator[None]:
