@@ -6,7 +6,9 @@ import re
 
 import pytest
 
-from paperround.digests.selection import Overview
+from paperround.digests.overview import Overview, TopicTotal
+from paperround.digests.tables import Cadence
+from paperround.papers.highlights import Highlight
 
 from .test_renderer import WHY, bodies, digest, paper, read
 
@@ -25,9 +27,15 @@ FORBIDDEN = {
 @pytest.fixture(scope="module")
 def html() -> str:
     """A digest with everything in it."""
-    overview = Overview(listed=18, left_out=16, most_voted="2603.00002", day="2026-03-02")
+    overview = Overview(
+        18, 16, "2603.00002", None,
+        discussed=[Highlight("2603.00001", 9)], code=[Highlight("2603.00002", 3)],
+        topics=[TopicTotal(5, 3, 1)],
+    )  # fmt: skip
     papers = (paper(1, summary_label="AI summary", organization="Patience & Sons"), paper(2))
-    return bodies(read(digest(*papers, reasons={"2603.00001": WHY}, overview=overview)))[1]
+    return bodies(
+        read(digest(*papers, reasons={"2603.00001": WHY}, overview=overview, cadence=Cadence.weekly))
+    )[1]
 
 
 @pytest.mark.parametrize("rule", FORBIDDEN)

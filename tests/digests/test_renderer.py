@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import date
 from email import message_from_bytes, policy
@@ -15,10 +16,12 @@ from hypothesis import strategies as st
 
 from paperround.digests.digest import Digest
 from paperround.digests.items import DigestItem, shorten
+from paperround.digests.overview import Overview, TopicTotal
 from paperround.digests.renderer import DigestRenderer
-from paperround.digests.selection import Overview, Selection
+from paperround.digests.selection import Selection
 from paperround.digests.tables import Cadence
 from paperround.mail.mime import HeaderInvalid, assemble_message, encode_header, quote_printable
+from paperround.papers.highlights import Highlight
 
 from support.factories import utc
 from support.sender_child import LINKS
@@ -170,6 +173,7 @@ def test_a_summary_by_a_model_says_so_and_the_organization_stands_by_the_authors
         (Cadence.daily, "2026-03-02", "18 papers today; 1 on your topics; most voted:", "date/2026-03-02"),
         (Cadence.daily, "2026-03-01", "18 papers on Sunday; 1 on your topics;", "date/2026-03-01"),
         (Cadence.weekly, None, "18 papers this week; 1 on your topics; most voted:", "week/2026-W09"),
+        (Cadence.monthly, None, "18 papers in March; 1 on your topics; most voted:", "month/2026-03"),
     ],
 )
 def test_a_line_introduces_the_day_and_what_is_left_out_is_said(
@@ -184,6 +188,43 @@ def test_a_line_introduces_the_day_and_what_is_left_out_is_said(
         assert "16 of 18 papers left out." in flat
         assert f"https://papers.example.org/papers/{link}" in body
     assert "left out" not in "".join(bodies(read(digest(paper(1), overview=overview._replace(left_out=0)))))
+
+
+def test_every_paper_can_be_saved_by_a_link_of_the_readers_own() -> None:
+    one = digest(paper(1), paper(2), paper(3), reasons={"2603.00001": WHY})
+    for body in bodies(read(one)):
+        saved = re.findall(r"https://papers\.example\.org/digests/save/7-\w+\.\w+\?paper=(2603\.\d+)", body)
+        assert saved == ["2603.00001", "2603.00002", "2603.00003"]
+        assert body.count("Save for later") == 3
+    page = WRITER.render_page(one)
+    assert "/digests/save/" not in page.text + page.html, "a page is passed on"
+    assert "((" not in page.text + page.html
+
+
+def test_a_long_digest_says_what_stood_out_and_how_much_matched() -> None:
+    overview = Overview(
+        40, 38, "2603.00001", None,
+        discussed=[Highlight("2603.00002", 1), Highlight("2603.00009", 7)],
+        code=[Highlight("2603.00001", 1234)], topics=[TopicTotal(5, 1, 0), TopicTotal(6, 12, 3)],
+    )  # fmt: skip
+    river = WHY | {"topic": 6, "name": "Rivers"}
+    reasons = {"2603.00001": WHY, "2603.00002": river}
+    kept = Overview.restore(json.loads(json.dumps(overview._asdict())))
+    assert kept == overview
+    one = digest(paper(1), paper(2), paper(3), reasons=reasons, overview=kept, cadence=Cadence.weekly)
+    for body in bodies(read(one)):
+        flat = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body))
+        order = (
+            "1 match this week",
+            "12 matches this week, 3 strong",
+            "MOST VOTED THIS WEEK",
+            "MOST DISCUSSED",
+        )
+        places = [flat.upper().index(words.upper()) for words in order]
+        assert places == sorted(places)
+        assert re.search(r"(?i)most discussed this week (- )?Patient Gradients, Part 2 1 comment\b", flat)
+        assert "7 comments" not in flat, "it is gone from the catalogue"
+        assert re.search(r"(?i)code released this week (- )?Patient Gradients, Part 1 1,234 stars\b", flat)
 
 
 def test_html_has_its_styles_in_line_and_a_dark_side_and_no_picture() -> None:

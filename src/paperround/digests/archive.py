@@ -13,7 +13,7 @@ from paperround.digests.digest import Digest
 from paperround.digests.items import DigestItem, DigestItemCache
 from paperround.digests.links import SealedId
 from paperround.digests.selection import Selection
-from paperround.digests.tables import Delivery
+from paperround.digests.tables import Delivery, Subscription
 from paperround.topics.tables import Topic
 
 MAX_SHOWN: Final = 10
@@ -33,6 +33,22 @@ async def load_digest(session: ReadSession, link: SealedId) -> Digest | None:
     contents = Selection.restore(found.papers, found.reasons, found.overview)
     items = await DigestItemCache().get(session, contents.shown_papers)
     return Digest(one.link_target, one.email, one.cadence, found.period, contents, items, found.id)
+
+
+class SentPaper(NamedTuple):
+    """A paper that was in a digest, and whose digest it was."""
+
+    paper: DigestItem
+    subscription: Subscription
+
+
+async def find_sent_paper(session: ReadSession, link: SealedId, paper_id: str) -> SentPaper | None:
+    """Find a paper by its digest. None: it wasn't in it, or the paper or the digest is gone."""
+    found = await _find_delivery(session, link)
+    if found is None or paper_id not in (found.papers or ()):
+        return None
+    item = (await DigestItemCache().get(session, [paper_id])).get(paper_id)
+    return SentPaper(item, found.subscription) if item else None
 
 
 class MatchedPaper(NamedTuple):

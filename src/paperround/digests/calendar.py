@@ -15,6 +15,7 @@ CATCH_UP_WINDOWS: Final[Mapping[Cadence, timedelta]] = {
     Cadence.daily: timedelta(hours=12),
     Cadence.weekdays: timedelta(hours=12),
     Cadence.weekly: timedelta(days=2),
+    Cadence.monthly: timedelta(days=4),
 }
 ONE_DAY: Final = timedelta(days=1)
 WORKING_DAYS: Final = frozenset(range(5))
@@ -37,6 +38,8 @@ class DeliverySchedule:
                 return day.weekday() in WORKING_DAYS
             case Cadence.weekly:
                 return day.weekday() == self.weekday
+            case Cadence.monthly:
+                return day.day == 1
 
 
 def hour_start(day: date, hour: int, zone: ZoneInfo) -> datetime:

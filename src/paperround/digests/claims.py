@@ -60,7 +60,7 @@ PENDING_COLUMNS: Final = (
     Subscription.address_nonce,
     Subscription.email,
     Subscription.reader_id,
-    Subscription.cadence,
+    Subscription.cadence.label("cadence"),
     Subscription.trending,
     Subscription.topics,
     Subscription.max_papers.label("max_papers"),

@@ -13,14 +13,15 @@ from paperround.database import ReadSession
 from paperround.digests.tables import Cadence
 from paperround.papers.catalogue import SAMPLE_FEED
 from paperround.papers.editions import EditionQuery
+from paperround.papers.highlights import Highlight, list_most_discussed, list_released_code
 from paperround.papers.tables import Listing, Paper
 from paperround.papers.vote_gains import list_most_voted
 
-MAX_TRENDING_CANDIDATES: Final = 150  # of a period; the best are considered
+MAX_TRENDING_CANDIDATES: Final = 150  # of a day or a few; the best are considered
+MAX_LONG_CANDIDATES: Final = 400  # the same, of a week or month, of which a reader may have had the best
 MAX_LISTED_PAPERS: Final = 20_000  # of a digest's days: a month of several arXiv categories
-LONG_CADENCES: Final = frozenset(
-    {Cadence.weekly}
-)  # what is hot at the hour of sending is no measure of these
+# What is hot at the hour of sending is no measure of these.
+LONG_CADENCES: Final = frozenset({Cadence.weekly, Cadence.monthly})
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,16 @@ class DigestEdition:
     """The lists of a digest's days.
 
     `best` are papers of all its days, the best first. What the digest says of the lists is about `listed`:
-    the papers of the latest day with a list, which is `day`, or of all days where `day` is None.
+    the papers of the latest day with a list, which is `day`, or of all days where `day` is None. Of a week or
+    month `discussed` has the papers with the most new comments, `code` those whose code became known.
     """
 
     best: Sequence[str] = ()
     listed: frozenset[str] = frozenset()
     most_voted: str | None = None
     day: date | None = None
+    discussed: Sequence[Highlight] = ()
+    code: Sequence[Highlight] = ()
 
 
 @dataclass
@@ -44,8 +48,8 @@ class DigestEditions:
     _known: dict[tuple[bool, date, date], DigestEdition] = field(default_factory=dict)
 
     async def load(self, session: ReadSession, cadence: Cadence, first: date, last: date) -> DigestEdition:
-        """Load the lists of these days, both included. A weekly digest has the most voted papers of its
-        days, others have what is hot now."""
+        """Load the lists of these days, both included. A weekly or monthly digest has the most voted papers
+        of its days, others have what is hot now."""
         key = (cadence in LONG_CADENCES, first, last)
         if key not in self._known:
             load = _load_long if cadence in LONG_CADENCES else _load_daily
@@ -55,11 +59,17 @@ class DigestEditions:
 
 async def _load_long(session: ReadSession, first: date, last: date) -> DigestEdition:
     listed = await _list_papers(session, first, last)
-    gains = await list_most_voted(session, first, last, limit=MAX_TRENDING_CANDIDATES, listed_since=first)
+    gains = await list_most_voted(session, first, last, limit=MAX_LONG_CANDIDATES, listed_since=first)
     of_feeds = frozenset(listed)
     voted = [gain.paper_id for gain in gains if gain.paper_id in of_feeds]
-    best = list(dict.fromkeys([*voted, *listed]))[:MAX_TRENDING_CANDIDATES]
-    return DigestEdition(best, of_feeds, voted[0] if voted else None)
+    best = list(dict.fromkeys([*voted, *listed]))[:MAX_LONG_CANDIDATES]
+    return DigestEdition(
+        best,
+        of_feeds,
+        voted[0] if voted else None,
+        discussed=await list_most_discussed(session, first, last),
+        code=await list_released_code(session, first, last),
+    )
 
 
 async def _load_daily(session: ReadSession, first: date, last: date) -> DigestEdition:

@@ -15,9 +15,9 @@ from paperround.mail.message import parse_address, parse_domain
 from paperround.settings import Settings
 from paperround.tokens import BadToken, Signer
 
-Purpose = Literal["confirm", "preferences", "unsubscribe", "digest", "rate", "message"]
+Purpose = Literal["confirm", "preferences", "unsubscribe", "digest", "rate", "save", "message"]
 # Links to what is for whoever has the address end when the address changes. The others work for good.
-ADDRESS_PURPOSES: Final = frozenset({"confirm", "preferences", "digest", "rate"})
+ADDRESS_PURPOSES: Final = frozenset({"confirm", "preferences", "digest", "rate", "save"})
 SEALED_ID: Final = re.compile(r"(\d{1,18}(?:-[0-9a-f]{10})?\.[0-9a-f]{20})", re.ASCII)
 
 
@@ -44,7 +44,8 @@ class DeliveryLinks(NamedTuple):
     unsubscribe_by_mail: str
     preferences: str
     digest: str  # as a page, which may be passed on
-    rate: str  # for its reader alone
+    rate: str  # for its reader alone, and so is the next
+    save: str
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ class DigestLinks:
             preferences=self.preferences(target),
             digest=f"{self.site}/digests/{self._seal('digest', delivery_id, target)}",
             rate=f"{self.site}/digests/rate/{self._seal('rate', delivery_id, target)}",
+            save=f"{self.site}/digests/save/{self._seal('save', delivery_id, target)}",
         )
 
     def _return_path(self, mark: str) -> str:

@@ -15,9 +15,8 @@ from paperround.digests import wording
 from paperround.digests.digest import Digest
 from paperround.digests.items import DigestItem, shorten
 from paperround.digests.links import DeliveryLinks, DigestLinks
-from paperround.digests.selection import MatchReason
-from paperround.digests.tables import Cadence
 from paperround.digests.templates import DigestTemplates, RenderedBlock, placeholders
+from paperround.digests.topic_places import MatchReason
 from paperround.mail.message import parse_address
 from paperround.mail.mime import assemble_message, encode_header
 
@@ -26,11 +25,6 @@ MAX_MESSAGE_SIZE: Final = 100_000  # bytes of a message: mail programs clip what
 SHARED_BLOCK_CACHE_SIZE: Final = 100  # lists of papers that are kept ready; 30 kB each
 LINK_PLACEHOLDERS: Final = placeholders(*DeliveryLinks._fields)
 EMPTY_NOTE: Final = "No paper has come up since your last digest. The next one comes when it is due."
-LIST_HEADINGS: Final = {
-    Cadence.daily: "Trending now",
-    Cadence.weekdays: "Trending now",
-    Cadence.weekly: "Most voted this week",
-}
 
 
 class RenderedDigest(NamedTuple):
@@ -132,6 +126,7 @@ class DigestRenderer:
             self._render_cached("opening", opening),
             *self._render_parts(digest, shown, links, whole=len(papers) - cut),
             *([self._render_omitted_note(left_out, links)] if left_out and links else ()),
+            *self._render_mentions(digest),
             *([self._render_cached("list_note", list_note)] if list_note else ()),
             self._render_end(links),
         ]
@@ -140,46 +135,66 @@ class DigestRenderer:
         self, digest: Digest, papers: Sequence[DigestItem], links: DeliveryLinks | None, *, whole: int
     ) -> Iterator[RenderedBlock]:
         """A part a heading. Papers that come without a reason are the same for many readers."""
-        reasons, trending = digest.selection.reasons, LIST_HEADINGS[digest.cadence]
+        reasons, trending = digest.selection.reasons, wording.format_list_heading(digest)
 
-        def heading(placed: tuple[int, DigestItem]) -> tuple[str, bool]:
+        def heading(placed: tuple[int, DigestItem]) -> tuple[str, str, bool]:
             why = reasons.get(placed[1].id)
-            return (why["name"] if why and why["own"] else trending), why is None
+            if why and why["own"]:
+                return why["name"], wording.format_topic_note(digest, why), False
+            return trending, "", why is None
 
         before = None
-        for (name, alike), group in groupby(enumerate(papers), key=heading):
+        for (name, note, alike), group in groupby(enumerate(papers), key=heading):
             if name != before:
-                yield self._render_cached("part", {"heading": name})
+                yield self._render_cached("part", {"heading": name, "note": note})
             before = name
             if alike:
-                yield self._shared_papers(tuple((item, place >= whole) for place, item in group))
+                shared = self._shared_papers(
+                    tuple((item, place >= whole) for place, item in group), links is not None
+                )
+                yield shared.fill({"save": _save_address(links)}) if links else shared
             else:
                 for place, item in group:
                     yield self._render_paper(item, reasons[item.id], links, brief=place >= whole)
 
-    def _render_shared_papers(self, papers: tuple[tuple[DigestItem, bool], ...]) -> RenderedBlock:
-        return RenderedBlock.join(self._render_paper(item, None, None, brief=brief) for item, brief in papers)
+    def _render_shared_papers(
+        self, papers: tuple[tuple[DigestItem, bool], ...], has_links: bool
+    ) -> RenderedBlock:
+        return RenderedBlock.join(
+            self._get_paper(item, has_why=False, has_links=has_links, brief=brief) for item, brief in papers
+        )
 
     def _render_paper(
-        self, item: DigestItem, why: MatchReason | None, links: DeliveryLinks | None, *, brief: bool
+        self, item: DigestItem, why: MatchReason, links: DeliveryLinks | None, *, brief: bool
     ) -> RenderedBlock:
-        """Rendered once; what is its reader's own is put in."""
-        form = (bool(why), bool(why and links), brief)
-        key = (item, form)
-        if key not in self._blocks_by_key:
-            self._blocks_by_key[key] = self._render_paper_once(item, *form)
-        if why is None:
-            return self._blocks_by_key[key]
+        """A paper with what is its reader's own."""
+        block = self._get_paper(item, has_why=True, has_links=links is not None, brief=brief)
         rate = f"{links.rate}?paper={quote(item.id, safe='')}&value=" if links else ""
-        return self._blocks_by_key[key].fill({"rate": rate, "why": wording.format_reason(why)})
+        return block.fill(
+            {"rate": rate, "save": _save_address(links) if links else "", "why": wording.format_reason(why)}
+        )
 
-    def _render_paper_once(
-        self, item: DigestItem, has_why: bool, has_rate: bool, brief: bool
-    ) -> RenderedBlock:
-        shown: dict[str, Any] = {"paper": item, "url": f"{self._links.site}/papers/{item.id}", "brief": brief}
-        places = placeholders("rate", "why")
-        shown |= {"why": places["why"] if has_why else "", "rate": places["rate"] if has_rate else ""}
-        return self._templates.paper.render(shown)
+    def _get_paper(self, item: DigestItem, *, has_why: bool, has_links: bool, brief: bool) -> RenderedBlock:
+        """A paper, rendered once, with placeholders for what is its reader's own."""
+        key = (item, has_why, has_links, brief)
+        if key not in self._blocks_by_key:
+            places = placeholders("rate", "save", "why")
+            shown = {"paper": item, "url": f"{self._links.site}/papers/{item.id}", "brief": brief}
+            shown["why"] = places["why"] if has_why else ""
+            shown["rate"] = places["rate"] if has_why and has_links else ""
+            shown["save"] = f"{places['save']}{quote(item.id, safe='')}" if has_links and not brief else ""
+            self._blocks_by_key[key] = self._templates.paper.render(shown)
+        return self._blocks_by_key[key]
+
+    def _render_mentions(self, digest: Digest) -> Iterator[RenderedBlock]:
+        """What stood out in a week or month besides votes: the same for many readers."""
+        for heading, lines in wording.list_mentions(digest, self._links.site):
+            key = ("mentions", heading, *lines)
+            if key not in self._blocks_by_key:
+                self._blocks_by_key[key] = self._templates.mentions.render(
+                    {"heading": heading, "lines": lines}
+                )
+            yield self._blocks_by_key[key]
 
     def _render_omitted_note(self, number: int, links: DeliveryLinks) -> RenderedBlock:
         return self._templates.rest.render({"number": number, "url": links.digest})
@@ -198,6 +213,11 @@ class DigestRenderer:
         if key not in self._blocks_by_key:
             self._blocks_by_key[key] = getattr(self._templates, kind).render(self._site_values | shown)
         return self._blocks_by_key[key]
+
+
+def _save_address(links: DeliveryLinks) -> str:
+    """The address that saves a paper, up to its id."""
+    return f"{links.save}?paper="
 
 
 def _format_sender(mail_from: str) -> str:

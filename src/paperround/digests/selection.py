@@ -6,7 +6,7 @@ certainly sent comes again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Final, NamedTuple
@@ -18,17 +18,27 @@ from sqlalchemy.types import Text
 
 from paperround.database import ReadSession
 from paperround.digests.editions import DigestEdition, DigestEditions
+from paperround.digests.overview import Overview, build_overview
 from paperround.digests.tables import Cadence, Delivery, DeliveryState, WhenEmpty
 from paperround.digests.topic_matches import TopicMatch, load_topic_matches
+from paperround.digests.topic_places import (
+    MatchReason,
+    build_reason,
+    leave_out,
+    order_by_topic,
+    place_matches,
+    take_turns,
+)
 from paperround.papers.tables import Paper
 
-MAX_OWED_AGE: Final = timedelta(days=21)  # for so long papers that were not sent are owed
+# For so long papers that were not sent are owed: until some digests later.
+MAX_OWED_AGES: Final[Mapping[Cadence, timedelta]] = {
+    Cadence.daily: timedelta(days=21),
+    Cadence.weekdays: timedelta(days=21),
+    Cadence.weekly: timedelta(days=21),
+    Cadence.monthly: timedelta(days=63),
+}
 UNSENT_STATES: Final = (DeliveryState.failed, DeliveryState.uncertain)
-
-
-# Why a paper is in a digest: {"topic": its id, "name": its name, "band": what its fit is called, "why":
-# [phrases, …], "own": whether it stands under this topic}
-MatchReason = dict[str, Any]
 
 
 class PendingDelivery(NamedTuple):
@@ -56,19 +66,6 @@ class PendingDelivery(NamedTuple):
     when_empty: WhenEmpty
 
 
-class Overview(NamedTuple):
-    """What a digest says of the lists of its days, as they were when its papers were selected.
-
-    `listed` is how many papers the lists had, `left_out` how many of these the reader got in no digest. `day`
-    is the day that this is about, in ISO form; None: all days of the digest.
-    """
-
-    listed: int
-    left_out: int
-    most_voted: str | None
-    day: str | None
-
-
 @dataclass(frozen=True)
 class Selection:
     """The papers of a digest, in order. `reasons` has those of them that match a topic."""
@@ -85,13 +82,12 @@ class Selection:
         overview: Mapping[str, Any] | None,
     ) -> Selection:
         """Build a selection from what its delivery keeps."""
-        return cls(papers, reasons or {}, Overview(**overview) if overview else None)
+        return cls(papers, reasons or {}, Overview.restore(overview) if overview else None)
 
     @property
     def shown_papers(self) -> list[str]:
         """All papers whose titles the digest says."""
-        most_voted = self.overview and self.overview.most_voted
-        return [*self.papers, *([most_voted] if most_voted else ())]
+        return [*self.papers, *(self.overview.named_papers if self.overview else ())]
 
 
 @dataclass(frozen=True)
@@ -161,54 +157,31 @@ def build_selection(
     seen: Collection[str],
     owed: Mapping[str, MatchReason | None],
 ) -> Selection:
-    """Select at most `max_papers` of topics, topic by topic and the best first, and as many of the lists.
+    """Select at most `max_papers` of topics, which take turns with their best, and as many of the lists.
 
-    Owed papers take their places first. A paper of the lists that matches a topic whose places are taken
-    stands among those of the lists, with the reason.
+    Owed papers take their places first. Those of a topic stand together, the best first. A paper of the lists
+    that matches a topic whose places are taken stands among those of the lists, with the reason.
     """
     own: list[str] = []
     reasons = {paper: reason for paper, reason in owed.items() if reason}
     if pending.topics:
-        reasons |= {match.paper_id: _build_reason(match) for match in reversed(matches)}
+        placed = place_matches(matches)
+        reasons |= {paper: build_reason(match) for paper, match in placed.items()}
         owed_by_topics = [paper for paper in owed if paper in reasons]
-        chosen = _leave_out([*owed_by_topics, *(match.paper_id for match in matches)], seen)
-        own = _order_by_topic(chosen[: pending.max_papers], reasons, matches)
+        chosen = leave_out([*owed_by_topics, *take_turns(placed, seen)], seen)
+        own = order_by_topic(chosen[: pending.max_papers], reasons, matches)
     trending: list[str] = []
     if pending.trending:
         ranks = {paper: rank for rank, paper in enumerate(edition.best)}
         owed_by_lists = [paper for paper, reason in owed.items() if not (reason and reason["own"])]
-        wanted = _leave_out([*owed_by_lists, *edition.best], {*seen, *own})[: pending.max_papers]
+        wanted = leave_out([*owed_by_lists, *edition.best], {*seen, *own})[: pending.max_papers]
         trending = sorted(wanted, key=lambda paper: ranks.get(paper, -1))
     papers = [*own, *trending]
     return Selection(
         papers,
         {paper: {**reasons[paper], "own": paper in own} for paper in papers if paper in reasons},
-        _build_overview(edition, papers, seen),
+        build_overview(edition, papers, seen, matches, trending=pending.trending),
     )
-
-
-def _order_by_topic(
-    papers: Iterable[str], reasons: Mapping[str, MatchReason], matches: Sequence[TopicMatch]
-) -> list[str]:
-    """Order papers so that those of a topic stand together, the topics in their reader's order."""
-    positions = {topic: position for position, topic in enumerate(dict.fromkeys(m.topic_id for m in matches))}
-    return sorted(papers, key=lambda paper: positions.get(reasons[paper]["topic"], len(positions)))
-
-
-def _build_overview(edition: DigestEdition, papers: Sequence[str], seen: Collection[str]) -> Overview | None:
-    if not edition.listed:
-        return None
-    left_out = len(edition.listed.difference(papers, seen))
-    day = edition.day.isoformat() if edition.day else None
-    return Overview(len(edition.listed), left_out, edition.most_voted, day)
-
-
-def _leave_out(papers: Iterable[str], seen: Collection[str]) -> list[str]:
-    return [paper for paper in dict.fromkeys(papers) if paper not in seen]
-
-
-def _build_reason(match: TopicMatch) -> MatchReason:
-    return {"topic": match.topic_id, "name": match.name, "band": match.band, "why": list(match.why)}
 
 
 def _find_first_days(
@@ -246,7 +219,9 @@ async def load_histories(
     session: ReadSession, pending: Sequence[PendingDelivery]
 ) -> Mapping[int, DeliveryHistory]:
     """Load the histories of the subscriptions that are owed something, by subscription."""
-    oldest = min(delivery.period for delivery in pending) - MAX_OWED_AGE
+    oldest = {
+        delivery.subscription_id: delivery.period - MAX_OWED_AGES[delivery.cadence] for delivery in pending
+    }
     sent = aliased(Delivery)
     last_sent = select(func.max(sent.period)).where(
         sent.subscription_id == Delivery.subscription_id, sent.state == DeliveryState.sent
@@ -258,9 +233,13 @@ async def load_histories(
         Delivery.papers,
         Delivery.reasons,
         last_sent.scalar_subquery().label("last_sent"),
-    ).where(_of_subscriptions(pending), Delivery.state.in_(UNSENT_STATES), Delivery.period >= oldest)
+    ).where(
+        _of_subscriptions(pending), Delivery.state.in_(UNSENT_STATES), Delivery.period >= min(oldest.values())
+    )
     histories: dict[int, DeliveryHistory] = {}
     for unsent in await session.execute(query.order_by(Delivery.period.desc())):
+        if unsent.period < oldest[unsent.subscription_id]:
+            continue
         history = histories.get(unsent.subscription_id, NO_HISTORY)
         owed = {paper: (unsent.reasons or {}).get(paper) for paper in unsent.papers or ()}
         is_after_last_sent = unsent.last_sent is None or unsent.period > unsent.last_sent

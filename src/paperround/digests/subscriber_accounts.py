@@ -1,4 +1,5 @@
-"""What concerns a reader's account and their subscriptions at once: signing in, a new address, leaving."""
+"""What concerns a reader's account and their subscriptions at once: signing in, a new address, leaving, and
+saving a digest's paper."""
 
 from __future__ import annotations
 
@@ -13,8 +14,10 @@ from paperround.accounts import sign_in as accounts_sign_in
 from paperround.accounts.sessions import SignedInVisit
 from paperround.accounts.tables import Reader
 from paperround.accounts.time_zones import list_time_zones
-from paperround.database import WriteSession
+from paperround.database import ReadSession, WriteSession
 from paperround.digests import subscriptions
+from paperround.digests.tables import Subscription
+from paperround.library import reading_list
 
 
 class NewSession(NamedTuple):
@@ -52,6 +55,26 @@ async def sign_in(
         await sessions.end_session(session, previous_visit.reader.id, previous_visit.session.id)
     session_token = await sessions.begin_session(session, reader_id, agent=agent, now=now)
     return NewSession(session_token, link.next, reader_id)
+
+
+async def is_saved(session: ReadSession, subscription: Subscription, paper_id: str) -> bool:
+    """Tell whether a paper is on the reading list of whom the digests go to."""
+    reader_id = subscription.reader_id
+    return reader_id is not None and bool(await reading_list.find_saved_ids(session, reader_id, [paper_id]))
+
+
+async def save_paper(
+    session: WriteSession, subscription: Subscription, paper_id: str, *, now: datetime
+) -> None:
+    """Save a paper to the reading list of whom the digests go to.
+
+    They become a reader by it if they are none yet, since their address is confirmed. Raises `PaperNotSaved`.
+    """
+    if subscription.reader_id is None:
+        subscription.reader_id = await accounts_sign_in.get_or_create_reader(
+            session, subscription.email, now=now, time_zone=subscription.time_zone
+        )
+    await reading_list.save_paper(session, subscription.reader_id, paper_id, now=now)
 
 
 async def change_address(

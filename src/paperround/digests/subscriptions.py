@@ -93,7 +93,7 @@ async def request(
 
     A subscription that is running already stays as it is, and the letter says how to change it.
     """
-    subscription = await _get_or_create_locked(session, email, preferences, now=now)
+    subscription = await _get_or_create_locked(session, email, now=now)
     if SubscriptionState.pending in SUBSCRIPTION_TRANSITIONS[subscription.state]:
         _change_state(subscription, SubscriptionState.pending, now=now)
     if subscription.state is SubscriptionState.pending:
@@ -109,7 +109,7 @@ async def subscribe_reader(
     session: WriteSession, reader: Reader, preferences: SubscriptionPreferences, *, now: datetime
 ) -> Subscription:
     """Subscribe a signed-in reader, whose address was confirmed when they opened their sign-in link."""
-    subscription = await _get_or_create_locked(session, reader.email, preferences, now=now)
+    subscription = await _get_or_create_locked(session, reader.email, now=now)
     if SubscriptionState.pending in SUBSCRIPTION_TRANSITIONS[subscription.state]:
         _change_state(subscription, SubscriptionState.pending, now=now)
     if subscription.state is SubscriptionState.pending:
@@ -124,10 +124,8 @@ async def find_running(session: ReadSession, email: str) -> Subscription | None:
     return await session.scalar(query.where(Subscription.state.in_(RUNNING_STATES)))
 
 
-async def _get_or_create_locked(
-    session: WriteSession, email: str, preferences: SubscriptionPreferences, *, now: datetime
-) -> Subscription:
-    """Lock the subscription of an address. Create it if there is none."""
+async def _get_or_create_locked(session: WriteSession, email: str, *, now: datetime) -> Subscription:
+    """Lock the subscription of an address. Create a pending one, without wishes yet, if there is none."""
     new_row = insert(Subscription).values(
         email=email,
         state=SubscriptionState.pending,
@@ -135,7 +133,6 @@ async def _get_or_create_locked(
         changed_at=now,
         topic_words="",
         letter_attempts=0,
-        **asdict(preferences),
     )
     await session.execute(new_row.on_conflict_do_nothing(index_elements=["email"]))
     query = select(Subscription).where(Subscription.email == email).with_for_update()

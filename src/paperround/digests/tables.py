@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    ColumnElement,
     Enum,
     ForeignKey,
     Identity,
@@ -19,9 +20,14 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     UniqueConstraint,
+    and_,
+    case,
+    false,
+    literal,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from paperround.database import Base
@@ -57,6 +63,11 @@ class Cadence(enum.StrEnum):
     daily = "daily"
     weekdays = "weekdays"
     weekly = "weekly"
+    monthly = "monthly"
+
+
+# Those of which the release before knows the words.
+STORED_CADENCES: Final = (Cadence.daily, Cadence.weekdays, Cadence.weekly)
 
 
 class WhenEmpty(enum.StrEnum):
@@ -93,7 +104,10 @@ class Subscription(Base):
         ForeignKey("readers.id", ondelete="CASCADE"), comment="whose topics it carries"
     )
     state: Mapped[SubscriptionState] = mapped_column(text_enum(SubscriptionState))
-    cadence: Mapped[Cadence] = mapped_column(text_enum(Cadence), default=Cadence.daily)
+    stored_cadence: Mapped[Cadence] = mapped_column("cadence", text_enum(Cadence), default=Cadence.daily)
+    monthly: Mapped[bool] = mapped_column(
+        default=False, server_default=false(), comment="once a month, where `cadence` is weekly"
+    )
     weekday: Mapped[int] = mapped_column(SmallInteger, default=0, comment="of a weekly one; Monday is 0")
     hour: Mapped[int] = mapped_column(SmallInteger, default=7, comment="in the reader's time zone")
     time_zone: Mapped[str] = mapped_column(Text, default="UTC")
@@ -127,11 +141,29 @@ class Subscription(Base):
         Index("subscriptions_next_due_at_idx", "next_due_at"),
         Index("subscriptions_letter_due_at_idx", "letter_due_at"),
         CheckConstraint(f"state IN ({', '.join(repr(s.value) for s in SubscriptionState)})", name="state"),
-        CheckConstraint(f"cadence IN ({', '.join(repr(c.value) for c in Cadence)})", name="cadence"),
+        CheckConstraint(f"cadence IN ({', '.join(repr(c.value) for c in STORED_CADENCES)})", name="cadence"),
         CheckConstraint("hour BETWEEN 0 AND 23", name="hour"),
         CheckConstraint("weekday BETWEEN 0 AND 6", name="weekday"),
         CheckConstraint("most BETWEEN 1 AND 30", name="most"),
     )
+
+    @hybrid_property
+    def cadence(self) -> Cadence:
+        """How often digests come. A monthly one is stored as a weekly one with a mark, which the release
+        before reads as weekly."""
+        is_monthly = self.monthly and self.stored_cadence is Cadence.weekly
+        return Cadence.monthly if is_monthly else self.stored_cadence
+
+    @cadence.inplace.setter
+    def _set_cadence(self, cadence: Cadence) -> None:
+        self.monthly = cadence is Cadence.monthly
+        self.stored_cadence = Cadence.weekly if self.monthly else cadence
+
+    @cadence.inplace.expression
+    @classmethod
+    def _cadence_expression(cls) -> ColumnElement[Cadence]:
+        is_monthly = and_(cls.monthly, cls.stored_cadence == Cadence.weekly)
+        return case((is_monthly, literal(Cadence.monthly, text_enum(Cadence))), else_=cls.stored_cadence)
 
     @property
     def link_target(self) -> LinkTarget:

@@ -65,6 +65,7 @@ class DigestTemplates(NamedTuple):
     opening: TemplatePair
     part: TemplatePair
     paper: TemplatePair
+    mentions: TemplatePair
     rest: TemplatePair
     list_note: TemplatePair
     end: TemplatePair
@@ -85,6 +86,7 @@ class DigestTemplates(NamedTuple):
             TemplatePair(plain.from_string(text_opening), marked_up.from_string(opening)),
             pair("part"),
             pair("paper"),
+            pair("mentions"),
             pair("rest"),
             pair("list_note"),
             TemplatePair(plain.from_string(text_end), marked_up.from_string(end)),

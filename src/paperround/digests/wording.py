@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from paperround.digests.digest import Digest
+from paperround.digests.editions import LONG_CADENCES
 from paperround.digests.items import shorten
-from paperround.digests.selection import Overview
+from paperround.digests.overview import Overview
+from paperround.digests.tables import Cadence
 from paperround.papers.period import EditionPeriod, Period
 
 MAX_OVERVIEW_TITLE_LENGTH: Final = 100  # characters
+WHOLE_LIST: Final[Mapping[Period, str]] = {
+    Period.day: "See the whole list",
+    Period.week: "See the whole week",
+    Period.month: "See the whole month",
+}
 NO_OVERVIEW: Final = {"overview": "", "most_voted": "", "most_voted_url": "", "most_voted_votes": ""}
 
 
@@ -48,11 +55,11 @@ def build_list_note(digest: Digest, site: str) -> dict[str, str]:
     overview = digest.selection.overview
     if overview is None or not overview.left_out:
         return {}
-    period = _find_period(digest, overview)
+    period = _find_period(digest)
     return {
         "left_out": f"{overview.left_out:,} of {_count(overview.listed, 'paper')} left out",
         "url": f"{site}/papers/{'date' if period.period is Period.day else period.period}/{period.key}",
-        "link": {Period.day: "See the whole list", Period.week: "See the whole week"}[period.period],
+        "link": WHOLE_LIST[period.period],
     }
 
 
@@ -67,19 +74,78 @@ def format_reason(why: Mapping[str, Any]) -> str:
     return f"{lead}: {told}." if told else f"{lead}."
 
 
+def format_list_heading(digest: Digest) -> str:
+    """The heading of the papers that are there for no topic."""
+    if digest.cadence in LONG_CADENCES:
+        return f"Most voted {_name_period(_find_period(digest))}"
+    return "Trending now"
+
+
+def format_topic_note(digest: Digest, why: Mapping[str, Any]) -> str:
+    """How many papers of a week or month match the topic of these; empty in a daily digest."""
+    overview = digest.selection.overview
+    total = overview.find_total(why["topic"]) if overview else None
+    if total is None:
+        return ""
+    strong = f", {total.strong} strong" if total.strong else ""
+    return f"{_count(total.matched, 'match', 'matches')} {_name_period(_find_period(digest))}{strong}"
+
+
+class Mention(NamedTuple):
+    """A line on a paper that stood out: its title, the number, and where both lead to."""
+
+    title: str
+    number: str
+    url: str
+    code_url: str
+
+
+def list_mentions(digest: Digest, site: str) -> Iterator[tuple[str, Sequence[Mention]]]:
+    """Yield what was discussed most and what code was released: headings with their lines."""
+    overview = digest.selection.overview
+    if overview is None:
+        return
+    days = _name_period(_find_period(digest))
+    for heading, highlights, noun in (
+        (f"Most discussed {days}", overview.discussed, "comment"),
+        (f"Code released {days}", overview.code, "star"),
+    ):
+        lines = [
+            Mention(
+                shorten(item.title, MAX_OVERVIEW_TITLE_LENGTH),
+                _count(highlight.number, noun),
+                f"{site}/papers/{item.id}",
+                (item.code_url or "") if noun == "star" else "",
+            )
+            for highlight in highlights
+            if (item := digest.items.get(highlight.paper_id))
+        ]
+        if lines:
+            yield heading, lines
+
+
 def _name_days(digest: Digest, overview: Overview) -> str:
     if overview.day is None:
-        return "this week"
+        return _name_period(_find_period(digest))
     day = date.fromisoformat(overview.day)
     return "today" if day == digest.period else f"on {day:%A}"
 
 
-def _find_period(digest: Digest, overview: Overview) -> EditionPeriod:
-    """The edition that has the papers that were left out. A week's digest goes out when the week is over."""
-    if overview.day is not None:
+def _name_period(period: EditionPeriod) -> str:
+    return f"in {period.first:%B}" if period.period is Period.month else "this week"
+
+
+def _find_period(digest: Digest) -> EditionPeriod:
+    """The edition that has the papers of a digest's lists, and those that were left out.
+
+    A week's or month's digest goes out when these are over.
+    """
+    overview = digest.selection.overview
+    if overview is not None and overview.day is not None:
         return EditionPeriod.containing(Period.day, date.fromisoformat(overview.day))
-    return EditionPeriod.containing(Period.week, digest.period - timedelta(days=1))
+    period = Period.month if digest.cadence is Cadence.monthly else Period.week
+    return EditionPeriod.containing(period, digest.period - timedelta(days=1))
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+def _count(number: int, noun: str, nouns: str = "") -> str:
+    return f"{number:,} {noun if number == 1 else nouns or f'{noun}s'}"

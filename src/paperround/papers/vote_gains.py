@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
 from sqlalchemy import ColumnElement, ScalarSelect, Select, case, func, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from paperround.database import ReadSession
 from paperround.papers.heat import listing_time
@@ -15,6 +16,7 @@ from paperround.papers.tables import FRESH_LISTING, Listing, Paper, Signal, Upvo
 # Feeds are read again for two weeks after a day, so what gained votes in a span was listed at most so long
 # before it. Twice as long leaves room for days that were read late.
 MAX_LISTING_AGE: Final = timedelta(days=28)
+Numbers = InstrumentedAttribute[int] | InstrumentedAttribute[int | None]  # of a signal
 
 
 class VoteGain(NamedTuple):
@@ -49,7 +51,10 @@ async def list_most_voted(
 def _select_gains(first: date, last: date, listed_since: date) -> Select[str, int, int]:
     start, end = listing_time(first), listing_time(last + timedelta(days=1))
     listed = select(Listing.paper_id).where(Listing.day.between(listed_since, last), FRESH_LISTING)
-    from_feed = func.greatest(_votes_before(last + timedelta(days=1)) - _votes_before(first), 0)
+    day_after = last + timedelta(days=1)
+    from_feed = func.greatest(
+        count_before(Signal.upvotes, day_after) - count_before(Signal.upvotes, first), 0
+    )
     from_readers = (
         select(func.count())
         .where(Upvote.paper_id == Paper.id, Upvote.at >= start, Upvote.at < end)
@@ -60,13 +65,15 @@ def _select_gains(first: date, last: date, listed_since: date) -> Select[str, in
     return query.where(Paper.id.in_(listed), ~Paper.withdrawn)
 
 
-def _votes_before(day: date) -> ColumnElement[int]:
-    """The feed's votes for a paper before the day began."""
-    first_count = _select_count(Signal.at.asc())
-    last_count = _select_count(Signal.at.desc(), Signal.at < listing_time(day))
+def count_before(numbers: Numbers, day: date) -> ColumnElement[int]:
+    """Build what the feed had counted for a paper before the day began: its votes or its comments."""
+    first_count = _select_count(numbers, Signal.at.asc())
+    last_count = _select_count(numbers, Signal.at.desc(), Signal.at < listing_time(day))
     return func.coalesce(last_count, case((Paper.listed_on < day, first_count), else_=0), 0)
 
 
-def _select_count(order: ColumnElement[datetime], *conditions: ColumnElement[bool]) -> ScalarSelect[int]:
-    counts = select(Signal.upvotes).where(Signal.paper_id == Paper.id, *conditions)
+def _select_count(
+    numbers: Numbers, order: ColumnElement[datetime], *conditions: ColumnElement[bool]
+) -> ScalarSelect[int | None]:
+    counts = select(numbers).where(Signal.paper_id == Paper.id, *conditions)
     return counts.order_by(order).limit(1).scalar_subquery()

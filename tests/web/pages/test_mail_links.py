@@ -13,6 +13,7 @@ from paperround.database import Database
 from paperround.digests import subscriptions
 from paperround.digests.links import DeliveryLinks, DigestLinks
 from paperround.digests.tables import Delivery, DeliveryState, Subscription, SubscriptionState
+from paperround.library.tables import SavedPaper
 from paperround.papers import votes
 from paperround.papers.tables import Paper
 from paperround.settings import Settings
@@ -80,7 +81,8 @@ async def links_of(database: Database, delivery_id: int) -> DeliveryLinks:
 
 async def statuses(client: httpx.AsyncClient, links: DeliveryLinks) -> list[int]:
     rate = f"{links.rate}?paper={PAPER}&value=1"
-    return [(await client.get(link)).status_code for link in (links.preferences, links.digest, rate)]
+    save = f"{links.save}?paper={PAPER}"
+    return [(await client.get(link)).status_code for link in (links.preferences, links.digest, rate, save)]
 
 
 async def test_after_a_restored_backup_old_links_show_nothing_of_who_has_the_number_now(
@@ -95,7 +97,7 @@ async def test_after_a_restored_backup_old_links_show_nothing_of_who_has_the_num
         await session.execute(update(Subscription).where(Subscription.id == ben).values(id=number))
     await add_delivery(database)
 
-    assert await statuses(client, old) == [404, 404, 404]
+    assert await statuses(client, old) == [404, 404, 404, 404]
     for change in ("", "/pause", "/delete"):
         answer = await client.post(f"{old.preferences}{change}", data={"cadence": "weekly"})
         assert answer.status_code == 404
@@ -112,7 +114,7 @@ async def test_mail_to_an_address_that_changed_only_unsubscribes(
     old = await deliver(database)
     await move(database)
 
-    assert await statuses(client, old) == [404, 404, 404]
+    assert await statuses(client, old) == [404, 404, 404, 404]
     refused = await client.get(old.preferences)
     assert "its address has changed" in Page(refused).text
     assert "ada@example.net" not in refused.text
@@ -138,6 +140,39 @@ async def test_links_that_are_older_than_nonces_work_for_the_subscriptions_that_
     assert (await client.get(old.preferences)).status_code == 404
     assert (await client.post(old.unsubscribe)).status_code == 200
     assert (await load(database)).state is SubscriptionState.unsubscribed
+
+
+async def test_save_for_later_leads_to_a_button_that_saves(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    """Who gets digests alone has a reading list from then on; it is opened by signing in."""
+    links = await deliver(database)
+    address = f"{links.save}?paper={PAPER}"
+    for _ in range(2):  # a scanner follows links
+        page = Page(await client.get(address))
+    assert "Save for later" in page.text
+    async with database.read_session() as session:
+        assert (await session.scalars(select(SavedPaper))).all() == []
+        assert (await session.scalars(select(Reader))).all() == []
+
+    for _ in range(2):
+        saved = Page(await client.post(links.save, data={"paper": PAPER}))
+        assert "It is on the reading list of ada@example.org." in saved.text
+    async with database.read_session() as session:
+        (reader,) = await session.scalars(select(Reader))
+        assert [(row.reader_id, row.paper_id) for row in await session.scalars(select(SavedPaper))] == [
+            (reader.id, PAPER)
+        ]
+    assert (reader.email, (await load(database)).reader_id) == ("ada@example.org", reader.id)
+    assert "It is on the reading list" in Page(await client.get(address)).text
+    assert (await client.get("/saved")).status_code == 303, "the link signs nobody in"
+
+    await store_listing(database, "2026-03-10", feed_record("2603.00002"))
+    for other in ("2603.00002", "2603.99999"):
+        assert (await client.get(f"{links.save}?paper={other}")).status_code == 404, "it was in no digest"
+        assert (await client.post(links.save, data={"paper": other})).status_code == 404
+    swapped = await client.post(links.rate.replace("/rate/", "/save/"), data={"paper": PAPER})
+    assert swapped.status_code == 404, "a token is good for one thing"
 
 
 async def test_whoever_confirms_sees_what_they_subscribe_to(

@@ -360,10 +360,12 @@ async def test_more_like_this_leads_to_a_button_that_rates(
 
 async def test_programs_may_ask_too(client: httpx.AsyncClient, mail: Mail) -> None:
     answer = await client.post(
-        "/api/v1/subscriptions", json={"email": "ada@example.org", "words": "planning"}
+        "/api/v1/subscriptions",
+        json={"email": "ada@example.org", "words": "planning", "cadence": "monthly"},
     )
     assert (answer.status_code, answer.json()) == (202, {"status": "look at your mail"})
     assert len(await mail.letters()) == 1
+    assert (await subscription(mail.database)).cadence is Cadence.monthly
     bad = await client.post("/api/v1/subscriptions", json={"email": "ada"})
     assert bad.status_code == 400
     assert bad.headers["Content-Type"].startswith("application/problem+json")

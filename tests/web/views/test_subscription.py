@@ -43,6 +43,7 @@ def test_all_that_was_chosen_is_said() -> None:
     [
         ({}, "When", "Every day at 07:00, time of Berlin (UTC+1)"),
         ({"cadence": Cadence.weekdays}, "When", "On weekdays at 07:00, time of Berlin (UTC+1)"),
+        ({"cadence": Cadence.monthly}, "When", "On the 1st of each month at 07:00, time of Berlin (UTC+1)"),
         ({"time_zone": "UTC"}, "When", "Every day at 07:00, time of UTC"),
         (
             {"time_zone": "UTC", "state": SubscriptionState.pending},

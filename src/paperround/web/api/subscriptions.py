@@ -23,7 +23,9 @@ router = APIRouter(prefix="/api/v1/subscriptions", tags=["subscriptions"])
 class SubscriptionIn(RequestBody):
     email: Annotated[str, Field(max_length=MAX_EMAIL_LENGTH, examples=["ada@example.org"])]
     words: Annotated[str, Field(max_length=MAX_WORDS_LENGTH, description="A topic in plain words.")] = ""
-    cadence: Annotated[Cadence, Field(strict=False)] = Cadence.daily
+    cadence: Annotated[Cadence, Field(strict=False, description="A monthly digest comes on the 1st.")] = (
+        Cadence.daily
+    )
     weekday: Annotated[int, Field(ge=0, le=6, description="Of a weekly one; Monday is 0.")] = 0
     hour: Annotated[int, Field(ge=0, le=23, description="In that time zone.")] = 7
     time_zone: Annotated[str, Field(max_length=60, examples=["Europe/Berlin"])] = "UTC"

@@ -1,4 +1,4 @@
-"""`/digests`: a digest as a page, and the button behind "more like this" and "less like this"."""
+"""`/digests`: a digest as a page, and the buttons behind the links of a letter. No GET changes anything."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse
 
-from paperround.digests import archive
+from paperround.database import ReadSession
+from paperround.digests import archive, subscriber_accounts
 from paperround.digests.renderer import DigestRenderer
 from paperround.topics import ratings
 from paperround.web.dependencies import Config, NotFound, Now, Read, Write, render_page
 from paperround.web.mail_tokens import Links
 
+MAX_PAPER_ID_LENGTH: Final = 40  # characters
 # As strict as in /outbox: a digest's page has its styles inline, as the message has.
 DIGEST_HEADERS: Final = {
     "Content-Security-Policy": (
@@ -22,6 +24,9 @@ DIGEST_HEADERS: Final = {
     "Cache-Control": "private, no-cache",
     "X-Robots-Tag": "noindex",
 }
+
+PaperQuery = Annotated[str, Query(max_length=MAX_PAPER_ID_LENGTH)]
+PaperField = Annotated[str, Form(max_length=MAX_PAPER_ID_LENGTH)]
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -43,7 +48,7 @@ async def show_rating(
     session: Read,
     links: Links,
     token: str,
-    paper: Annotated[str, Query(max_length=40)],
+    paper: PaperQuery,
     value: Annotated[int, Query(ge=-1, le=1)],
 ) -> HTMLResponse:
     matched_paper = await archive.find_matched_paper(session, links.read_token("rate", token), paper)
@@ -61,7 +66,7 @@ async def rate_paper(
     links: Links,
     now: Now,
     token: str,
-    paper: Annotated[str, Form(max_length=40)],
+    paper: PaperField,
     value: Annotated[int, Form(ge=-1, le=1)],
 ) -> HTMLResponse:
     matched_paper = await archive.find_matched_paper(session, links.read_token("rate", token), paper)
@@ -73,3 +78,28 @@ async def rate_paper(
     return await render_page(
         request, session, "digests/rate.html", match=matched_paper, value=value, token=token, rated=True
     )
+
+
+@router.get("/digests/save/{token}")
+async def show_saving(
+    request: Request, session: Read, links: Links, token: str, paper: PaperQuery
+) -> HTMLResponse:
+    sent = await _find_sent_paper(session, links, token, paper)
+    saved = await subscriber_accounts.is_saved(session, sent.subscription, sent.paper.id)
+    return await render_page(request, session, "digests/save.html", sent=sent, token=token, saved=saved)
+
+
+@router.post("/digests/save/{token}")
+async def save_paper(
+    request: Request, session: Write, links: Links, now: Now, token: str, paper: PaperField
+) -> HTMLResponse:
+    sent = await _find_sent_paper(session, links, token, paper)
+    await subscriber_accounts.save_paper(session, sent.subscription, sent.paper.id, now=now)
+    return await render_page(request, session, "digests/save.html", sent=sent, token=token, saved=True)
+
+
+async def _find_sent_paper(session: ReadSession, links: Links, token: str, paper: str) -> archive.SentPaper:
+    sent = await archive.find_sent_paper(session, links.read_token("save", token), paper)
+    if sent is None:
+        raise NotFound("This digest or its paper is no longer kept.")
+    return sent

@@ -37,9 +37,15 @@ def describe_subscription(subscription: Subscription, now: datetime) -> Sequence
 
 
 def _describe_days(subscription: Subscription) -> str:
-    if subscription.cadence is Cadence.weekly:
-        return f"Every {day_name[subscription.weekday]}"
-    return "On weekdays" if subscription.cadence is Cadence.weekdays else "Every day"
+    match subscription.cadence:
+        case Cadence.daily:
+            return "Every day"
+        case Cadence.weekdays:
+            return "On weekdays"
+        case Cadence.weekly:
+            return f"Every {day_name[subscription.weekday]}"
+        case Cadence.monthly:
+            return "On the 1st of each month"
 
 
 def _describe_zone(subscription: Subscription, now: datetime) -> str:
