@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from relevance_sets import Pool
+from scipy.sparse import csr_array
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -18,7 +19,8 @@ from paperround.topics.model import scorer
 from paperround.topics.model.fit_constants import SHIPPED_CONSTANTS
 from paperround.topics.model.fit_matrix import FitMatrix, compute_fits, rank_papers
 from paperround.topics.model.scorer import Direction, PaperMatrix, TopicProfile
-from paperround.topics.model.statistics import Statistics
+from paperround.topics.model.sparse import Rows
+from paperround.topics.model.statistics import PaperViews, Statistics
 from paperround.topics.model.topic_model import build_model
 
 Numbers = np.ndarray[Any, Any]
@@ -38,6 +40,20 @@ class Matched(NamedTuple):
     ranks: Numbers
 
 
+def shelve(statistics: Statistics, views: Sequence[PaperViews]) -> PaperMatrix:
+    """The matrix of a whole pool. Of so many papers the dense one has gigabytes, nearly all of it zeros."""
+    rows = Rows.of([view.words for view in views])
+    columns, places = np.unique(rows.columns, return_inverse=True)
+    sparse: Any = csr_array((rows.weights, places, rows.starts), shape=(len(rows), len(columns))).T.tocsr()
+    return PaperMatrix(
+        rows=rows,
+        columns=columns,
+        words=sparse,
+        mean_products=rows.dot(statistics.mean_words),
+        vectors=np.ascontiguousarray(np.array([view.vector for view in views], np.float32).T),
+    )
+
+
 class Ours:
     """What serves readers, on statistics of the pool."""
 
@@ -47,7 +63,7 @@ class Ours:
             self.statistics.view_of_paper(text, vector)
             for text, vector in zip(papers.texts, papers.vectors, strict=True)
         ]
-        self.shelf = PaperMatrix.build(self.statistics, self.views)
+        self.shelf = shelve(self.statistics, self.views)
         self.constants = SHIPPED_CONSTANTS[bundled_model.NAME]
         self.fit_matrix = FitMatrix.build(self.statistics, self.shelf, papers.titles)
 
