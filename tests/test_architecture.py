@@ -82,7 +82,16 @@ LOADED_BY = {
     "paperround.cli.app": {*HEAVY, "pydantic", "structlog", "psycopg"},
     "paperround.cli.up": {*HEAVY, "procrastinate", "apscheduler"},
     "paperround.cli.processes, paperround.clock": HEAVY,
-    "paperround.worker.jobs": {"alembic", "fastapi", "starlette", "uvicorn", "torch", "sklearn", "scipy"},
+    "paperround.worker.jobs": {
+        "alembic",
+        "fastapi",
+        "starlette",
+        "uvicorn",
+        "torch",
+        "sklearn",
+        "scipy",
+        "PIL",
+    },
     "paperround.web.app, paperround.web.server": {
         "alembic",
         "apscheduler",
@@ -90,6 +99,7 @@ LOADED_BY = {
         "torch",
         "sklearn",
         "scipy",
+        "PIL",
     },
 }
 

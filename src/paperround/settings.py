@@ -165,6 +165,19 @@ class Settings(BaseSettings):
         description="The API key in whose name `paperround mcp` acts. Empty: it reads what everybody may.",
     )
 
+    # Pictures
+    thumbnails: bool = Field(
+        False,
+        description="`on`: the worker fetches the picture that a feed names for a paper, once, and lists "
+        "show a small one of our own; no browser asks another host. `off`: those kept are deleted.",
+    )
+    thumbnail_megabytes: int = Field(
+        500,
+        ge=1,
+        le=100_000,
+        description="Room for these in the database, in megabytes, at about 20 kB a paper; the newest stay.",
+    )
+
     # Mail
     smtp_url: SecretStr | None = Field(
         None,

@@ -22,7 +22,7 @@ NOT_SHOWN = frozenset(
         "catalogue_version", "compatible_code", "deliveries", "judgments", "measured_catalogues", "ratings",
         "readers", "records", "removed_papers", "request_rates", "saved_papers", "sender_progress", "senders",
         "sessions", "sign_in_links", "signing_keys", "submissions", "subscriptions", "topic_days",
-        "topic_directions", "topic_examples", "topic_library_entries", "topics",
+        "thumbnails", "topic_directions", "topic_examples", "topic_library_entries", "topics",
     }
 )  # fmt: skip
 

@@ -144,7 +144,7 @@ async def _get_once(
     try:
         async with (
             asyncio.timeout(limits.total_timeout),
-            client.stream("GET", url, params=dict(parameters), timeout=limits.timeout) as answer,
+            client.stream("GET", url, params=dict(parameters) or None, timeout=limits.timeout) as answer,
         ):
             await _check_limits(answer, throttle)
             kind = answer.headers.get("Content-Type", "no content type")

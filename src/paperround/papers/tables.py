@@ -89,6 +89,12 @@ class Paper(Base):
     author_participates: Mapped[bool | None]
     organization_name: Mapped[str | None] = mapped_column(ForeignKey("organizations.name"))
     thumbnail_url: Mapped[str | None] = mapped_column(Text)
+    thumbnail: Mapped[str | None] = mapped_column(
+        String(16), comment="the name of our own small picture; NULL: none"
+    )
+    thumbnail_source: Mapped[str | None] = mapped_column(
+        Text, comment="the thumbnail_url that was dealt with, with a picture or without"
+    )
     media_urls: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     ai_summary: Mapped[str | None] = mapped_column(Text)
     ai_summary_model: Mapped[str | None] = mapped_column(Text)
@@ -216,6 +222,14 @@ class Paper(Base):
         ),
         Index("papers_reader_version_idx", "reader_version", "id"),
         Index("papers_unread_idx", "id", postgresql_where=text("read_hash IS DISTINCT FROM text_hash")),
+        Index(
+            "papers_thumbnail_due_idx",
+            desc("listed_on"),
+            "id",
+            postgresql_where=text(
+                "thumbnail_source IS DISTINCT FROM thumbnail_url AND thumbnail_url IS NOT NULL"
+            ),
+        ),
         Index("papers_organization_name_idx", "organization_name"),
         Index("papers_with_code_idx", "id", postgresql_where=text("github_url IS NOT NULL")),
         Index("papers_doi_idx", "doi", postgresql_where=text("doi IS NOT NULL")),

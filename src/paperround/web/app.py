@@ -49,6 +49,7 @@ from paperround.web.pages import (
     status,
     submit,
     subscribe,
+    thumbnails,
     topic_actions,
     topic_form,
     topics,
@@ -74,8 +75,8 @@ APIS: Final = (
 # The pages of papers come last: any longer address below /papers is an id to them.
 PAGES: Final = (
     about, sign_in, account, pages_settings, saved, paper_actions, submit, subscribe, preferences, digests,
-    topic_form, topic_actions, topics, judge, organizations, outbox, status, api_docs, trending,
-    editions,
+    topic_form, topic_actions, topics, judge, organizations, outbox, status, api_docs, thumbnails,
+    trending, editions,
 )  # fmt: skip
 
 

@@ -30,6 +30,7 @@ from paperround.feeds.registry import open_feed
 from paperround.library import submission_fetcher
 from paperround.mail import open_mailer, open_outbox
 from paperround.papers import half_life, readings
+from paperround.pictures import thumbnails
 from paperround.resources import use_one_thread_for_products
 from paperround.search import word_counts
 from paperround.settings import FeedName, Settings
@@ -109,6 +110,15 @@ async def fetch_library_entries(context: WorkerContext) -> None:
     """Fetch from arXiv what readers' libraries name and the catalogue lacks."""
     async with open_arxiv(context.settings, context.database) as source:
         await library_fetcher.fetch_due_entries(context.database, source)
+
+
+@job("fetch_thumbnails", exclusive=True)
+async def fetch_thumbnails(context: WorkerContext) -> None:
+    """Fetch the pictures of papers and keep small ones; without the setting, delete those that are kept."""
+    if context.settings.thumbnails:
+        await thumbnails.fetch_due(context.database, context.settings)
+    elif forgotten := await thumbnails.forget_all(context.database):
+        logger.info("thumbnails deleted", papers=forgotten)
 
 
 @job("reread_papers", exclusive=True)

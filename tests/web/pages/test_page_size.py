@@ -7,10 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import update
 
 from paperround.accounts.tables import Reader
 from paperround.database import Database
 from paperround.library import reading_list
+from paperround.papers.tables import Paper
 from paperround.text import mathml, reading
 from paperround.text.latex_pieces import Formula
 
@@ -63,6 +65,7 @@ async def test_no_page_is_large_and_none_renders_many_formulas(
 ) -> None:
     await store_listing(database, "2026-03-09", *(hostile_record(n, text) for n in range(1, 41)))
     async with database.write_session() as session:
+        await session.execute(update(Paper).values(thumbnail="f" * 16))
         reader = await session.get_one(Reader, ada.id)
         for number in range(1, 41):
             await reading_list.save_paper(session, reader.id, f"2603.{number:05}", now=utc(TODAY))

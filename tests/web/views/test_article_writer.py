@@ -31,6 +31,7 @@ def test_a_card_that_differs_in_anything_is_written_anew(name: str) -> None:
         build_paper_card(build_paper(), today=date(2026, 11, 24)),
         paragraphs=[Markup("word " * 40), Markup("more")], keywords=["one"], comments="2 comments",
         code_url="https://a.example", stars=3, project_url="https://b.example", who_url="/organizations/a",
+        thumbnail="abc",
     )  # fmt: skip
     value: Any = getattr(full, name)
     other: dict[str, Any] = {

@@ -20,7 +20,8 @@ MAX_KEPT: Final = 8_000_000  # characters
 # What the macro reads, besides the two lists.
 FIELDS: Final = attrgetter(
     "url", "title", "lead", "is_lead_by_model", "who", "who_url", "others", "people", "published",
-    "published_label", "comments", "code_url", "stars", "project_url", "withdrawn", "is_shortened",
+    "published_label", "comments", "code_url", "stars", "project_url", "thumbnail", "withdrawn",
+    "is_shortened",
 )  # fmt: skip
 
 

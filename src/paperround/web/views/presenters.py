@@ -32,6 +32,7 @@ KEYWORDS: Final = 5  # of an entry
 # Bytes, of which a page of 30 papers stays below 100,000 whatever their texts hold.
 CARDS_ROOM: Final = 88_000  # for all cards of a page
 CARD_MARKUP: Final = 1_200  # of one card, with the buttons of a signed-in reader
+PICTURE_MARKUP: Final = 190
 MAX_TITLE: Final = 780
 MAX_NAME: Final = 200
 MAX_LINK: Final = 500
@@ -166,8 +167,9 @@ class PaperCard:
 
     `lead` says what was done, in a model's words if `is_lead_by_model`. It is empty where the abstract begins
     with that, or doesn't say it. `people` are the authors where `who` names an organization. `line` is the
-    path of a small chart of recent votes. `seen` is when the paper was first seen, in seconds since 1970, or
-    0 if unknown. `is_shortened` tells that the abstract goes on where `url` leads.
+    path of a small chart of recent votes. `thumbnail` is the name of our own small picture. `seen` is when
+    the paper was first seen, in seconds since 1970, or 0 if unknown. `is_shortened` tells that the abstract
+    goes on where `url` leads.
     """
 
     id: str
@@ -193,6 +195,7 @@ class PaperCard:
     today: int
     line: str | None
     seen: int
+    thumbnail: str | None = None
     withdrawn: bool = False
     is_shortened: bool = False
 
@@ -250,6 +253,7 @@ def build_paper_card(
         today=movement.today if movement else 0,
         line=build_sparkline(movement.steps) if movement else None,
         seen=int(movement.first_seen_at.timestamp()) if movement else 0,
+        thumbnail=paper.thumbnail,
         withdrawn=paper.withdrawn,
     )
 
@@ -287,6 +291,9 @@ def build_paper_cards(
         for paper in papers
     ]
     room -= sum(map(_measure_all_but_texts, cards))
+    if room < len(cards) * (MIN_LEAD + MIN_ABSTRACT):  # words come first
+        room += sum(PICTURE_MARKUP for card in cards if card.thumbnail)
+        cards = [replace(card, thumbnail=None) for card in cards]
     longest_lead = max(share_room([measure(card.lead) for card in cards], room // 2), MIN_LEAD)
     cards = [replace(card, lead=shorten_html(card.lead, longest_lead)) for card in cards]
     room -= sum(measure(card.lead) for card in cards)
@@ -308,7 +315,8 @@ def shorten_abstract(card: PaperCard, max_bytes: int) -> PaperCard:
 
 def _measure_all_but_texts(card: PaperCard) -> int:
     texts = (card.who, card.who_url, card.others, card.people, card.code_url, card.project_url)
-    return CARD_MARKUP + measure(card.title) + len(card.line or "") + _measure_escaped(*texts, *card.keywords)
+    markup = CARD_MARKUP + (PICTURE_MARKUP if card.thumbnail else 0)
+    return markup + measure(card.title) + len(card.line or "") + _measure_escaped(*texts, *card.keywords)
 
 
 @lru_cache(maxsize=MAX_REMEMBERED)
