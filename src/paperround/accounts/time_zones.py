@@ -172,7 +172,8 @@ def _places_by_name() -> dict[str, dict[str, str]]:
         city = _cities_by_zone().get(zone)
         found[_fold(zone)][city.zones[0] if city else zone] = city.place if city else zone
     for city in list_cities():
-        for name in {city.name, city.place, *map(_name_city, city.zones)}:
+        zones = city.zones if city.is_namesake else ()
+        for name in {city.name, city.place, *map(_name_city, zones)}:
             found[_fold(name)][city.zones[0]] = city.place
         if city.country and city.is_namesake:
             found[_fold(city.country)][city.zones[0]] = city.place

@@ -108,7 +108,7 @@ async def load_matches(
     matches_of_topics: dict[int, dict[date, Sequence[Match]]] = {topic_id: {} for topic_id in topic_ids}
     for topic_id, day, matches, fits in await session.execute(query):
         matches_of_topics[topic_id][day] = [
-            _decode_match(stored, fit) for stored, fit in zip(matches, fits, strict=True)
+            decode_match(stored, fit) for stored, fit in zip(matches, fits, strict=True)
         ]
     return matches_of_topics
 
@@ -146,7 +146,8 @@ def encode_matches(matches: Sequence[Match]) -> tuple[Sequence[Sequence[Any]], S
     )
 
 
-def _decode_match(stored: tuple[str, float, int, Sequence[tuple[str, str, float]]], fit: float) -> Match:
+def decode_match(stored: Sequence[Any], fit: float) -> Match:
+    """Decode a match as `encode_matches` gave it, with its fit."""
     paper_id, score, strength, reasons = stored
     decoded_reasons = tuple(Reason(ReasonKind(kind), text, weight) for kind, text, weight in reasons)
     return Match(paper_id, score, strength, decoded_reasons or (CLOSE_IN_MEANING,), fit)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Text, any_, literal, select
+from sqlalchemy import Text, any_, delete, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import selectinload
 
@@ -25,7 +25,7 @@ from paperround.topics.changes import request_matching
 from paperround.topics.library_entries import LibraryDraft, store_library
 from paperround.topics.model.bands import DEFAULT_MIN_BAND, Band
 from paperround.topics.model.match import TopicQuery
-from paperround.topics.tables import Topic, TopicExample
+from paperround.topics.tables import Topic, TopicDay, TopicExample
 
 MAX_TOPICS: Final = 100  # of a reader
 MAX_EXAMPLES: Final = 200  # of a topic; matching looks at as many
@@ -161,6 +161,7 @@ async def change_topic(session: WriteSession, topic: Topic, draft: TopicDraft, *
     library_of = topic.id if topic.library_report is not None else 0
     await _apply_draft(session, topic, check_draft(replace(draft, library_of=library_of)), now=now)
     await session.flush()
+    await session.execute(delete(TopicDay).where(TopicDay.topic_id == topic.id))  # matches of what it was
     if draft.library:
         await store_library(session, topic, draft.library, now=now)
     await request_matching(session)
