@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -28,6 +28,11 @@ async def update_profile(session: WriteSession, reader_id: int, *, name: str, ti
     """Set a reader's name and time zone, which may be given by a city. Raises `TimeZoneUnknown`."""
     zone = find_time_zone(time_zone)
     await session.execute(update(Reader).where(Reader.id == reader_id).values(name=name, time_zone=zone))
+
+
+async def mark_all_seen(session: WriteSession, reader_id: int, *, now: datetime) -> None:
+    """Note that nothing which is here by now is new to a reader."""
+    await session.execute(update(Reader).where(Reader.id == reader_id).values(visited_at=now))
 
 
 async def set_address(session: WriteSession, reader_id: int, email: str) -> None:

@@ -26,6 +26,11 @@ class Reader(Base):
         comment="end of the visit before: what is newer is new to them"
     )
 
+    @property
+    def was_here(self) -> bool:
+        """Whether there was a visit before this one."""
+        return self.visited_at > self.created_at
+
 
 class SignInLink(Base):
     """A link that was requested. Its token is made when it is mailed, and only the hash is kept."""

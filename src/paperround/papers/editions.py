@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cache
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, Text, any_, bindparam, distinct, exists, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    all_,
+    any_,
+    bindparam,
+    distinct,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import aliased, joinedload, selectinload, undefer
 from sqlalchemy.sql.base import ExecutableOption
@@ -56,11 +69,21 @@ class EditionQuery:
     submitter: str | None = None
     category: str | None = None
     organization: str | None = None
+    chosen_ids: tuple[str, ...] | None = None  # the only papers, where given
+    excluded_ids: tuple[str, ...] = ()
 
     @classmethod
     def for_period(cls, period: EditionPeriod, category: str | None = None) -> EditionQuery:
         """Build the query for the papers of an edition, or of one category of it."""
         return cls(first=period.first, last=period.last, category=category)
+
+    def among(self, paper_ids: Sequence[str]) -> EditionQuery:
+        """Build the same query for some papers alone."""
+        return replace(self, chosen_ids=tuple(paper_ids))
+
+    def without(self, paper_ids: Sequence[str]) -> EditionQuery:
+        """Build the same query without some papers."""
+        return replace(self, excluded_ids=tuple(paper_ids))
 
     @property
     def listing_conditions(self) -> list[ColumnElement[bool]]:
@@ -89,6 +112,10 @@ class EditionQuery:
             conditions.append(Paper.categories.contains([self.category]))
         if self.organization is not None:
             conditions.append(Paper.organization_name == self.organization)
+        if self.chosen_ids is not None:
+            conditions.append(Paper.id == any_(literal([*self.chosen_ids], ARRAY(Text))))
+        if self.excluded_ids:
+            conditions.append(Paper.id != all_(literal([*self.excluded_ids], ARRAY(Text))))
         return conditions
 
 
@@ -175,6 +202,16 @@ async def count_edition(
         )
     ).one()
     return EditionTotals(papers=row.papers, authors=row.authors)
+
+
+async def count_since(session: ReadSession, criteria: EditionQuery, moment: datetime) -> int:
+    """Count the papers that came on these lists after a moment."""
+    query = select(func.count(distinct(Listing.paper_id))).where(
+        *criteria.listing_conditions, Listing.first_seen_at > moment
+    )
+    if criteria.paper_conditions:
+        query = query.join(Paper, Paper.id == Listing.paper_id).where(*criteria.paper_conditions)
+    return await session.scalar(query) or 0
 
 
 async def count_days(

@@ -60,7 +60,11 @@ async def load_reader_matches(
     found = func.jsonb_array_elements(TopicDay.matches).table_valued("value", with_ordinality="place")
     stored = found.render_derived(name="found")
     fit = TopicDay.fits[stored.c.place]
-    wanted = true() if paper_ids is None else stored.c.value.op("->>")(0) == any_(_array(paper_ids))
+    wanted = (
+        true()
+        if paper_ids is None
+        else stored.c.value.op("->>")(0) == any_(literal(sorted(paper_ids), ARRAY(Text)))
+    )
     query = (
         select(Topic.id, Topic.name, stored.c.value, fit.label("fit"))
         .join(TopicDay, TopicDay.topic_id == Topic.id)
@@ -83,7 +87,3 @@ async def load_reader_matches(
         ],
         is_known=bool(rows),
     )
-
-
-def _array(texts: Collection[str]) -> object:
-    return literal(sorted(texts), ARRAY(Text))

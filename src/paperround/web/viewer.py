@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from urllib.parse import urlsplit
 
 from fastapi import Request
@@ -13,13 +13,21 @@ from paperround.library import reading_list
 from paperround.papers import votes
 from paperround.papers.tables import Paper
 from paperround.topics import ratings, reader_topics
+from paperround.topics.reader_matches import ReaderMatches, load_reader_matches
 from paperround.web.dependencies import csrf_of, viewer_of
 from paperround.web.security.safe_redirect import keep_local
-from paperround.web.views.viewer_state import GivenRating, PaperState, ViewerState
+from paperround.web.views.for_you import shorten_topic
+from paperround.web.views.viewer_state import GivenRating, PaperState, TopicFit, ViewerState
 
 
-async def load_viewer_state(request: Request, session: ReadSession, papers: Iterable[Paper]) -> ViewerState:
-    """Load what the viewer has done with these papers. Without a session, buttons lead to signing in."""
+async def load_viewer_state(
+    request: Request, session: ReadSession, papers: Iterable[Paper], matches: ReaderMatches | None = None
+) -> ViewerState:
+    """Load what the viewer has done with these papers. Without a session, buttons lead to signing in.
+
+    `matches` are those of the reader's topics with these papers. They are loaded where the caller has none.
+    """
+    papers = list(papers)
     viewer, paper_ids = viewer_of(request), [paper.id for paper in papers]
     if viewer is None:
         page_address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
@@ -27,12 +35,18 @@ async def load_viewer_state(request: Request, session: ReadSession, papers: Iter
     upvoted = await votes.find_upvoted_ids(session, viewer.id, paper_ids)
     saved = await reading_list.find_saved_ids(session, viewer.id, paper_ids)
     topics = await reader_topics.load_topic_names(session, viewer.id)
-    rated = await ratings.list_ratings(session, viewer.id, paper_ids) if topics else []
+    known = [found.match.paper_id for found in matches.matches] if matches else []
+    rated = await ratings.list_ratings(session, viewer.id, [*paper_ids, *known]) if topics else []
+    if matches is None and topics and papers:
+        days = {paper.listed_on for paper in papers}
+        matches = await load_reader_matches(session, viewer.id, days, paper_ids)
     token = csrf_of(request)
     ratings_by_paper: dict[str, list[GivenRating]] = {}
     for rating in rated:
         given = GivenRating(rating.topic_id, topics[rating.topic_id], rating.value > 0)
         ratings_by_paper.setdefault(rating.paper_id, []).append(given)
+    rated_less = [(rating.topic_id, rating.paper_id) for rating in rated if rating.value < 0]
+    fits = _collect_fits(matches or ReaderMatches(), rated_less)
     return ViewerState(
         {
             paper_id: PaperState(
@@ -41,21 +55,42 @@ async def load_viewer_state(request: Request, session: ReadSession, papers: Iter
                 saved=paper_id in saved,
                 ratings=ratings_by_paper.get(paper_id, ()),
                 rateable=bool(topics),
+                fits=fits.get(paper_id, ()),
+                visited_at=int(viewer.visited_at.timestamp()) if viewer.was_here else 0,
             )
             for paper_id in paper_ids
         },
         list(topics.items()),
         await ratings.find_last_rated_topic(session, viewer.id) if len(topics) > 1 else None,
         token,
+        rated_less,
     )
 
 
-def redirect_to_paper(request: Request, paper_id: str) -> RedirectResponse:
-    """Redirect to the paper on the page that held the form, or else to the paper's own page.
+def _collect_fits(
+    matches: ReaderMatches, rated_less: Collection[tuple[int, str]]
+) -> dict[str, list[TopicFit]]:
+    """Collect the topics that each paper fits, the best one first, without those it was rated less in."""
+    fits: dict[str, list[TopicFit]] = {}
+    for topic_id, name, match in matches.matches:
+        if (topic_id, match.paper_id) not in rated_less:
+            fit = TopicFit(topic_id, shorten_topic(name), match.band)
+            fits.setdefault(match.paper_id, []).append(fit)
+    return fits
 
-    The browser names that page in the Referer header.
-    """
+
+def redirect_to_page(request: Request) -> RedirectResponse:
+    """Redirect to the page that held the form, or else to the latest edition."""
+    return RedirectResponse(_find_page(request) or "/papers", 303)
+
+
+def _find_page(request: Request) -> str:
+    """Find the page of ours that held the form: the browser names it in the Referer header."""
     parts = urlsplit(request.headers.get("referer", ""))
     is_ours = parts.netloc == request.headers.get("host")
-    page = keep_local(parts.path + (f"?{parts.query}" if parts.query else "")) if is_ours else ""
-    return RedirectResponse(f"{page or f'/papers/{paper_id}'}#paper-{paper_id}", 303)
+    return keep_local(parts.path + (f"?{parts.query}" if parts.query else "")) if is_ours else ""
+
+
+def redirect_to_paper(request: Request, paper_id: str) -> RedirectResponse:
+    """Redirect to the paper on the page that held the form, or else to the paper's own page."""
+    return RedirectResponse(f"{_find_page(request) or f'/papers/{paper_id}'}#paper-{paper_id}", 303)

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 
 from jinja2 import Environment
 
 from paperround.web.app import templates
 from paperround.web.views import presenters
-from paperround.web.views.viewer_state import ViewerState
+from paperround.web.views.viewer_state import PaperState, ViewerState
 
 from support.factories import build_paper
-
-
-@dataclass(frozen=True)
-class Mark:
-    upvoted: bool
-    saved: bool
-    token: str
-    ratings: tuple[()] = ()
-    rateable: bool = False
-    here: str = ""
 
 
 def rendered(source: str, **context: object) -> str:
@@ -45,7 +34,7 @@ def test_without_a_reader_votes_are_a_number_and_nothing_can_be_sent() -> None:
 
 
 def test_a_reader_votes_and_saves_through_the_one_form_of_the_page() -> None:
-    mark = Mark(upvoted=True, saved=False, token="t<1>")
+    mark = PaperState(upvoted=True, saved=False, token="t<1>")
     form = '{% from "macros/marks.html" import marking_form %}{{ marking_form(marks) }}'
     html = rendered(form + ENTRY, paper=an_entry(), mark=mark, marks=ViewerState({}, token=mark.token))
 

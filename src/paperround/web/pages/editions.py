@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
@@ -26,8 +26,10 @@ from paperround.search.similar import find_similar_papers
 from paperround.settings import Settings
 from paperround.text.markup import render_html
 from paperround.text.reading import page_budget
+from paperround.topics.reader_matches import ReaderMatches
 from paperround.web import cursor as cursors
-from paperround.web.dependencies import Config, Now, Read, render_page, settings_of
+from paperround.web import reader_edition
+from paperround.web.dependencies import Config, Now, Read, render_page, settings_of, viewer_of
 from paperround.web.negotiation import prefers_markdown
 from paperround.web.pages import search
 from paperround.web.pages.subscribe import build_subscribe_box
@@ -49,6 +51,18 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 After = Annotated[str | None, Query(max_length=500)]
 
 
+@dataclass(frozen=True)
+class EditionParams:
+    """Which part of an edition is shown, and in what order: by votes, or by `fit` for who is signed in."""
+
+    after: After = None
+    category: Category = None
+    order: Annotated[str, Query(max_length=20)] = ""
+
+
+Shown = Annotated[EditionParams, Depends()]
+
+
 @router.get("/")
 async def redirect_to_papers() -> RedirectResponse:
     return RedirectResponse("/papers")
@@ -62,19 +76,16 @@ async def show_latest(
     session: Read,
     settings: Config,
     now: Now,
-    after: After = None,
-    category: Category = None,
+    shown: Shown,
 ) -> Response:
     """Show the latest edition that has papers. With `q` it is a search."""
     if search_request is not None:
-        return await search.show_results(request, session, search_request, filters, now, after)
+        return await search.show_results(request, session, search_request, filters, now, shown.after)
     day = await editions.find_newest_day(session)
     if day is None:
         feeds = [await status.load_feed_status(session, name, now=now) for name in settings.feeds]
         return await render_page(request, session, "papers/none_yet.html", feeds=feeds, now=now)
-    return await _show_edition(
-        request, session, EditionPeriod.containing(Period.day, day), now, after, category
-    )
+    return await _show_edition(request, session, EditionPeriod.containing(Period.day, day), now, shown)
 
 
 @router.get("/papers/date")
@@ -87,43 +98,45 @@ async def redirect_to_day(day: Annotated[str, Query(max_length=40)] = "") -> Red
 
 
 @router.get("/papers/date/{key}")
-async def show_day(
-    request: Request, session: Read, now: Now, key: str, after: After = None, category: Category = None
-) -> HTMLResponse:
-    return await _show_edition(request, session, EditionPeriod.parse(Period.day, key), now, after, category)
+async def show_day(request: Request, session: Read, now: Now, key: str, shown: Shown) -> HTMLResponse:
+    return await _show_edition(request, session, EditionPeriod.parse(Period.day, key), now, shown)
 
 
 @router.get("/papers/week/{key}")
-async def show_week(
-    request: Request, session: Read, now: Now, key: str, after: After = None, category: Category = None
-) -> HTMLResponse:
-    return await _show_edition(request, session, EditionPeriod.parse(Period.week, key), now, after, category)
+async def show_week(request: Request, session: Read, now: Now, key: str, shown: Shown) -> HTMLResponse:
+    return await _show_edition(request, session, EditionPeriod.parse(Period.week, key), now, shown)
 
 
 @router.get("/papers/month/{key}")
-async def show_month(
-    request: Request, session: Read, now: Now, key: str, after: After = None, category: Category = None
-) -> HTMLResponse:
-    return await _show_edition(request, session, EditionPeriod.parse(Period.month, key), now, after, category)
+async def show_month(request: Request, session: Read, now: Now, key: str, shown: Shown) -> HTMLResponse:
+    return await _show_edition(request, session, EditionPeriod.parse(Period.month, key), now, shown)
 
 
 async def _show_edition(
-    request: Request,
-    session: Read,
-    period: EditionPeriod,
-    now: datetime,
-    after: str | None,
-    category: str | None,
+    request: Request, session: Read, period: EditionPeriod, now: datetime, shown: EditionParams
 ) -> HTMLResponse:
-    position = cursors.decode(Sort.upvotes, after)
-    query = EditionQuery.for_period(period, category)
-    part = await editions.list_papers(session, query, sort=Sort.upvotes, limit=PAGE_SIZE, after=position)
+    viewer, category = viewer_of(request), shown.category
+    matches = await reader_edition.load_matches(session, viewer, period) if viewer else ReaderMatches()
+    by_fit = shown.order == "fit" and bool(matches.matches)
+    query, position = EditionQuery.for_period(period, category), cursors.decode(Sort.upvotes, shown.after)
+    part = await (
+        reader_edition.list_by_fit(session, matches, query, limit=PAGE_SIZE, after=position)
+        if by_fit
+        else editions.list_papers(session, query, sort=Sort.upvotes, limit=PAGE_SIZE, after=position)
+    )
     histories = await load_vote_histories(session, part.papers, now=now)
     totals = await editions.count_edition(session, period, category)
-    is_quiet = period.period is Period.day and totals.papers < QUIET_DAY and not (category or after)
+    is_quiet = period.period is Period.day and totals.papers < QUIET_DAY and not (category or shown.after)
     year_ago = await _find_year_ago(session, period.first, now.date()) if is_quiet else None
     earlier = year_ago.papers if year_ago else ()
     cards = presenters.build_paper_cards([*part.papers, *earlier], today=now.date(), moved=histories)
+    marks = await load_viewer_state(request, session, [*part.papers, *earlier], matches if viewer else None)
+    entries = cards[: len(part.papers)]
+    mine = None
+    if viewer and not shown.after:
+        mine = await reader_edition.describe(
+            session, viewer, query, matches, marks, entries, is_whole=part.next_position is None
+        )
     return await render_page(
         request,
         session,
@@ -133,8 +146,10 @@ async def _show_edition(
         year_ago=year_ago,
         earlier=cards[len(part.papers) :],
         category=category,
-        entries=cards[: len(part.papers)],
-        marks=await load_viewer_state(request, session, [*part.papers, *earlier]),
+        entries=entries,
+        marks=marks,
+        mine=mine,
+        by_fit=by_fit,
         box=await build_subscribe_box(request, session),
         more=cursors.encode(Sort.upvotes, part.next_position),
         now=now,

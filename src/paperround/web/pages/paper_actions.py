@@ -7,12 +7,13 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
+from paperround.accounts import readers
 from paperround.library import reading_list
 from paperround.papers import votes
 from paperround.topics import ratings, reader_topics
 from paperround.web.dependencies import Config, Now, SignedIn, Write
 from paperround.web.params import PaperId, get_paper_or_404
-from paperround.web.viewer import redirect_to_paper
+from paperround.web.viewer import redirect_to_page, redirect_to_paper
 
 router = APIRouter(include_in_schema=False)
 Switch = Annotated[bool, Form()]
@@ -46,6 +47,13 @@ async def save_paper(
     else:
         await reading_list.unsave_paper(session, reader.id, paper.id)
     return redirect_to_paper(request, paper.id)
+
+
+@router.post("/seen")
+async def mark_all_seen(request: Request, session: Write, reader: SignedIn, now: Now) -> Response:
+    """Note that nothing which is here by now is new to the reader."""
+    await readers.mark_all_seen(session, reader.id, now=now)
+    return redirect_to_page(request)
 
 
 @router.post("/rate")

@@ -21,6 +21,7 @@ from paperround.topics import corpus, overview, queries, reader_topics, splits
 from paperround.topics.library_entries import list_entries
 from paperround.topics.model.bands import Band
 from paperround.topics.model.match import Match
+from paperround.topics.reader_matches import ReaderMatches
 from paperround.topics.tables import Topic
 from paperround.web.dependencies import Now, SignedIn, database_of, render_page, settings_of
 from paperround.web.params import TopicId
@@ -93,7 +94,7 @@ async def _show_topics(
         topics=topics,
         groups=card_groups,
         outside=[cards.build_unmatched_card(paper_id) for paper_id in outside],
-        marks=await load_viewer_state(request, session, papers.values()),
+        marks=await load_viewer_state(request, session, papers.values(), ReaderMatches()),
         day=day,
         day_label=presenters.format_days_ago(day, today=now.date()) if day else "",
         total=len(matched),
@@ -155,7 +156,7 @@ async def render_topic(
     matches = await match_days(session, topic, day, vector, days=days) if day else []
     papers = await editions.load_papers(session, [match.paper_id for match in matches])
     cards = await MatchCards.load(session, papers.values(), matches, reader=reader, now=now)
-    state = await load_viewer_state(request, session, papers.values())
+    state = await load_viewer_state(request, session, papers.values(), ReaderMatches())
     ratings = sorted(topic.ratings, key=lambda rating: rating.rated_at, reverse=True)
     examples = [example.paper_id for example in topic.examples]
     titles = await reader_topics.load_titles(session, [*examples, *(rating.paper_id for rating in ratings)])

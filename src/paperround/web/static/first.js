@@ -17,6 +17,8 @@ const memory = {
 };
 wear(memory.get('theme'));
 root.dataset.density = memory.get('density');
+root.dataset.fade = memory.get('fade');
+root.dataset.forYou = memory.get('for-you');
 
 // A visit begins when nobody looked for half an hour; new is what came after the last look of the visit before.
 // Of a reader who is signed in the site knows it, whichever browser that was in.

@@ -62,6 +62,21 @@ for (const choice of document.querySelectorAll('.density input')) {
   });
 }
 
+for (const choice of document.querySelectorAll('[name=fade]')) {
+  choice.checked = memory.get('fade') === choice.value;
+  choice.addEventListener('change', () => {
+    root.dataset.fade = choice.checked ? choice.value : '';
+    memory.set('fade', root.dataset.fade);
+  });
+}
+
+const forYou = document.querySelector('.for-you');
+if (forYou) {
+  forYou.open = root.dataset.forYou !== 'folded';
+  root.dataset.forYou = '';
+  forYou.addEventListener('toggle', () => memory.set('for-you', forYou.open ? '' : 'folded'));
+}
+
 // What is new since the last visit. The places are kept free and the sentence fits a phone's line, so that nothing moves.
 // Without Intl, which takes a slow phone longer than everything else here.
 function spoken(moment) {

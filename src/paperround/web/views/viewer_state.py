@@ -1,10 +1,14 @@
-"""What the viewer of a page has done with its papers: voted, saved, rated."""
+"""What the viewer of a page has done with its papers, voted, saved, rated, and which topics these fit."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from paperround.topics.model.bands import Band
+
+MAX_MARKS: Final = 2  # topics that a list names beside a paper
 
 
 class GivenRating(NamedTuple):
@@ -15,9 +19,17 @@ class GivenRating(NamedTuple):
     is_more: bool
 
 
+class TopicFit(NamedTuple):
+    """A topic that a paper fits. `band` is None where an author alone speaks for the paper."""
+
+    topic_id: int
+    topic: str
+    band: Band | None
+
+
 @dataclass(frozen=True)
 class PaperState:
-    """What the viewer has done with one paper.
+    """What the viewer has done with one paper, and the topics that it fits, the best one first.
 
     `token` is that of the reader's forms. Visitors who are not signed in have `sign_in_return`: the page to
     come back to after signing in.
@@ -29,6 +41,12 @@ class PaperState:
     ratings: Sequence[GivenRating] = ()
     rateable: bool = False
     sign_in_return: str = ""
+    fits: Sequence[TopicFit] = ()
+    visited_at: int = 0  # what came before was seen, in seconds since 1970; 0: nothing was
+
+    @property
+    def marks(self) -> Sequence[TopicFit]:
+        return self.fits[:MAX_MARKS]
 
 
 @dataclass(frozen=True)
@@ -43,6 +61,7 @@ class ViewerState:
     topics: Sequence[tuple[int, str]] = ()
     chosen: int | None = None
     token: str = ""
+    rated_less: Sequence[tuple[int, str]] = field(default=())  # topics, with papers rated less in them
 
     def of(self, paper_id: str) -> PaperState:
         return self.by_paper[paper_id]

@@ -1,0 +1,115 @@
+"""What an edition shows of its reader's topics: its order, "For you", and what is new to them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from paperround.accounts.tables import Reader
+from paperround.database import ReadSession
+from paperround.papers import editions
+from paperround.papers.editions import EditionQuery, ListPosition, PaperPage, Sort
+from paperround.papers.period import EditionPeriod
+from paperround.topics import reader_topics
+from paperround.topics.reader_matches import ReaderMatches, load_reader_matches
+from paperround.web.views.for_you import MAX_FOR_YOU, Recommendation, recommend
+from paperround.web.views.presenters import PaperCard
+from paperround.web.views.reasons import find_papers_in_reasons
+from paperround.web.views.viewer_state import ViewerState
+
+MAX_FITTING_FIRST: Final = 20  # papers that stand before all others where a list is sorted by fit
+
+
+@dataclass(frozen=True)
+class ReaderEdition:
+    """What stands above an edition for its reader.
+
+    `has_matches` tells whether any paper fits a topic, and `is_matched` whether topics have been matched with
+    it. `new` counts the papers that came since the reader's last visit, and is None where this is the first.
+    """
+
+    for_you: Sequence[Recommendation]
+    has_matches: bool
+    is_matched: bool
+    new: int | None
+
+
+async def load_matches(session: ReadSession, reader: Reader, period: EditionPeriod) -> ReaderMatches:
+    """Load the matches of all days of an edition."""
+    days = (period.last - period.first).days + 1
+    return await load_reader_matches(
+        session, reader.id, [period.first + timedelta(days=number) for number in range(days)]
+    )
+
+
+async def list_by_fit(
+    session: ReadSession,
+    matches: ReaderMatches,
+    query: EditionQuery,
+    *,
+    limit: int,
+    after: ListPosition | None,
+) -> PaperPage:
+    """List the papers that fit a topic, the surest first, and behind them the others by votes."""
+    best = [found.match.paper_id for found in matches.list_best()[:MAX_FITTING_FIRST]]
+    fitting = await editions.list_papers(
+        session, query.among(best), sort=Sort.upvotes, limit=MAX_FITTING_FIRST
+    )
+    order = {paper_id: place for place, paper_id in enumerate(best)}
+    first = [] if after else sorted(fitting.papers, key=lambda paper: order[paper.id])
+    rest = await editions.list_papers(
+        session,
+        query.without(best),
+        sort=Sort.upvotes,
+        limit=limit - len(first),
+        after=after,
+    )
+    return PaperPage([*first, *rest.papers], rest.next_position)
+
+
+async def describe(
+    session: ReadSession,
+    reader: Reader,
+    query: EditionQuery,
+    matches: ReaderMatches,
+    marks: ViewerState,
+    cards: Sequence[PaperCard],
+    *,
+    is_whole: bool,
+) -> ReaderEdition:
+    """Describe an edition to its reader. `is_whole`: `cards` are all of its papers."""
+    is_day = query.first == query.last
+    return ReaderEdition(
+        for_you=await _choose_for_you(session, matches, marks.rated_less) if is_day else (),
+        has_matches=bool(matches.matches),
+        is_matched=matches.is_known,
+        new=await _count_new(session, reader, query, cards, is_whole=is_whole),
+    )
+
+
+async def _count_new(
+    session: ReadSession, reader: Reader, query: EditionQuery, cards: Sequence[PaperCard], *, is_whole: bool
+) -> int | None:
+    if not reader.was_here:
+        return None
+    if is_whole:
+        return sum(card.seen > reader.visited_at.timestamp() for card in cards)
+    return await editions.count_since(session, query, reader.visited_at)
+
+
+async def _choose_for_you(
+    session: ReadSession, matches: ReaderMatches, rated_less: Collection[tuple[int, str]]
+) -> Sequence[Recommendation]:
+    """Choose the papers that fit a reader's topics best, with reasons.
+
+    `rated_less` are topics with the papers that the reader rated less in them.
+    """
+    best = ReaderMatches(
+        [found for found in matches.matches if (found.topic_id, found.match.paper_id) not in rated_less]
+    ).list_best()
+    chosen = [found.match for found in best[:MAX_FOR_YOU]]
+    named = {*find_papers_in_reasons(chosen), *(match.paper_id for match in chosen)}
+    titles = await reader_topics.load_titles(session, named) if chosen else {}
+    return [recommend(found, titles) for found in best[:MAX_FOR_YOU] if found.match.paper_id in titles]
