@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import parse_qs
 
 import httpx
 import pytest
@@ -14,7 +15,7 @@ from paperround.database import Database
 
 from support.citation_records import complete_feed_record
 from support.factories import feed_record, store_listing
-from support.pages import SCRIPT, opened
+from support.pages import SCRIPT, Page, opened
 
 BLOCK = re.compile(r'<script type="application/ld\+json">(.*?)</script>', re.S)
 
@@ -64,3 +65,27 @@ async def test_what_is_shared_has_a_picture_in_words(pages: httpx.AsyncClient, d
     assert '<meta property="og:title" content="Patient Gradients, Part 2603.00001">' in text
     assert '<meta property="og:url" content="http://127.0.0.1:8000/papers/2603.00001">' in text
     assert '<meta property="og:description" content="Gradients come to those who wait.">' in text
+
+
+async def test_a_browser_button_finds_the_paper_on_its_page_and_in_lists(
+    pages: httpx.AsyncClient, database: Database
+) -> None:
+    title = f'Patient "Gradients" {SCRIPT} & more'
+    await store_listing(
+        database, "2026-03-02", complete_feed_record("2603.00001", title=title, paper__title=title)
+    )
+    tags = [
+        (attrs["name"], attrs["content"])
+        for tag, attrs in Page(await pages.get("/papers/2603.00001")).elements
+        if tag == "meta" and (attrs.get("name") or "").startswith("citation_")
+    ]
+    authors = ["Lindqvist, Ada", "Åström, Benedikt"]
+    assert tags[:3] == [("citation_title", title), *(("citation_author", name) for name in authors)]
+    assert ("citation_pdf_url", "https://arxiv.org/pdf/2603.00001") in tags
+    for address in ("/papers", "/papers/trending", "/papers/week/2026-W10", "/papers?q=gradients"):
+        found = [
+            attrs for _, attrs in Page(await pages.get(address)).elements if attrs.get("class") == "Z3988"
+        ]
+        (told,) = [parse_qs(attrs["title"] or "", strict_parsing=True) for attrs in found]
+        assert told["rft.title"] == [title], address
+        assert told["rft.creator"] == ["Lindqvist, Ada", "Åström, Benedikt"]

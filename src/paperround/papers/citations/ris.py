@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from paperround.papers.citations.work import build_citation_key, build_note, list_authors, published_on
+from paperround.papers.citations.work import (
+    build_citation_key,
+    build_note,
+    list_authors,
+    published_on,
+    write_sorted_name,
+)
 from paperround.papers.readings import read_abstract, read_title
 from paperround.papers.tables import Paper
-from paperround.text.person_name import PersonName
 from paperround.text.plain import to_plain_text
 
 
@@ -18,7 +23,7 @@ def render_ris(paper: Paper, *, url: str, key: str = "") -> str:
         ("TY", "UNPB"),
         ("ID", key or build_citation_key(paper)),
         ("TI", read_title(paper).text),
-        *(("AU", _write_author(name)) for name in list_authors(paper)),
+        *(("AU", write_sorted_name(name)) for name in list_authors(paper)),
         ("PY", f"{published:%Y}"),
         ("DA", f"{published:%Y/%m/%d}"),
         ("AB", read_abstract(paper).text),
@@ -30,8 +35,3 @@ def render_ris(paper: Paper, *, url: str, key: str = "") -> str:
     return "".join(
         f"{tag}  - {line}\r\n" for tag, value in lines if (line := to_plain_text(value)) or tag == "ER"
     )
-
-
-def _write_author(name: PersonName) -> str:
-    """Write `Family, Given, Suffix`. Whoever reads it splits at commas, so the name of a group has none."""
-    return " ".join(name.literal.replace(",", " ").split()) if name.literal else name.sorted_form

@@ -33,6 +33,11 @@ def list_authors(paper: Paper) -> list[PersonName]:
     return [name for text in paper.author_names if (name := split_name(to_plain_text(text)))]
 
 
+def write_sorted_name(name: PersonName) -> str:
+    """Write `Family, Given, Suffix`. Whoever reads it splits at commas, so the name of a group has none."""
+    return " ".join(name.literal.replace(",", " ").split()) if name.literal else name.sorted_form
+
+
 def published_on(paper: Paper) -> datetime:
     return paper.published_at.astimezone(UTC)
 

@@ -16,6 +16,7 @@ from paperround.feeds import status
 from paperround.papers import editions
 from paperround.papers.anniversary import find_day_a_year_before
 from paperround.papers.arxiv_id import strip_version
+from paperround.papers.citations.embedded import list_citation_tags
 from paperround.papers.citations.formats import CitationFormat, render_citations
 from paperround.papers.editions import EditionQuery, Sort
 from paperround.papers.period import EditionPeriod, Period
@@ -267,6 +268,7 @@ async def show_paper(request: Request, session: Read, settings: Config, now: Now
             url=f"{settings.address}/papers/{paper.id}",
             on_arxiv=not await sample.is_shown(session),
         ),
+        citation_tags=list_citation_tags(paper, site=settings.address),
         bibtex=render_citations([paper], CitationFormat.bib, site=settings.address),
         signals=signals,
         chart=charts.build_chart(signals, until=paper.seen_at),

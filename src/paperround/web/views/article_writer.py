@@ -21,7 +21,7 @@ MAX_KEPT: Final = 8_000_000  # characters
 FIELDS: Final = attrgetter(
     "url", "title", "lead", "is_lead_by_model", "who", "who_url", "others", "people", "published",
     "published_label", "comments", "code_url", "stars", "project_url", "thumbnail", "withdrawn",
-    "is_shortened",
+    "is_shortened", "coins",
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from urllib.parse import quote, quote_plus
 
 from markupsafe import Markup, escape
 
+from paperround.papers.citations.embedded import build_coins
 from paperround.papers.period import EditionPeriod, Period
 from paperround.papers.tables import Organization, Paper
 from paperround.papers.vote_history import VoteHistory
@@ -31,7 +32,7 @@ FIRST_AUTHORS: Final = 20  # shown at once; the rest opens in place
 KEYWORDS: Final = 5  # of an entry
 # Bytes, of which a page of 30 papers stays below 100,000 whatever their texts hold.
 CARDS_ROOM: Final = 88_000  # for all cards of a page
-CARD_MARKUP: Final = 1_200  # of one card, with the buttons of a signed-in reader
+CARD_MARKUP: Final = 1_240  # of one card, with the buttons of a signed-in reader
 PICTURE_MARKUP: Final = 190
 MAX_TITLE: Final = 780
 MAX_NAME: Final = 200
@@ -169,7 +170,7 @@ class PaperCard:
     with that, or doesn't say it. `people` are the authors where `who` names an organization. `line` is the
     path of a small chart of recent votes. `thumbnail` is the name of our own small picture. `seen` is when
     the paper was first seen, in seconds since 1970, or 0 if unknown. `is_shortened` tells that the abstract
-    goes on where `url` leads.
+    goes on where `url` leads. `coins` is for reference managers.
     """
 
     id: str
@@ -198,6 +199,7 @@ class PaperCard:
     thumbnail: str | None = None
     withdrawn: bool = False
     is_shortened: bool = False
+    coins: str = ""
 
 
 def is_brief(paragraphs: Sequence[Markup]) -> bool:
@@ -255,6 +257,7 @@ def build_paper_card(
         seen=int(movement.first_seen_at.timestamp()) if movement else 0,
         thumbnail=paper.thumbnail,
         withdrawn=paper.withdrawn,
+        coins=build_coins(paper),
     )
 
 
@@ -294,11 +297,22 @@ def build_paper_cards(
     if room < len(cards) * (MIN_LEAD + MIN_ABSTRACT):  # words come first
         room += sum(PICTURE_MARKUP for card in cards if card.thumbnail)
         cards = [replace(card, thumbnail=None) for card in cards]
+    cards = _keep_coins_within(cards, room - (MIN_LEAD + MIN_ABSTRACT) * len(cards))
+    room -= sum(_measure_escaped(card.coins) for card in cards)
     longest_lead = max(share_room([measure(card.lead) for card in cards], room // 2), MIN_LEAD)
     cards = [replace(card, lead=shorten_html(card.lead, longest_lead)) for card in cards]
     room -= sum(measure(card.lead) for card in cards)
     longest = max(share_room([measure_paragraphs(card.paragraphs) for card in cards], room), MIN_ABSTRACT)
     return [shorten_abstract(card, longest) for card in cards]
+
+
+def _keep_coins_within(cards: Sequence[PaperCard], room: int) -> list[PaperCard]:
+    """Leave out what reference managers read of the last cards, where titles and names fill a page."""
+    kept = []
+    for card in cards:
+        room -= _measure_escaped(card.coins)
+        kept.append(card if room >= 0 else replace(card, coins=""))
+    return kept
 
 
 def list_keywords(paper: Paper) -> list[str]:
