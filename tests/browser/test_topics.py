@@ -12,10 +12,11 @@ from playwright.sync_api import Page, ViewportSize, expect
 from paperround.database import Database, utc_now
 from paperround.topics import corpus
 
-from support.browser import DESK, PHONE, Opener, click_through, fits, scripted
+from support.browser import DESK, PHONE, Opener, click_through, faults, fits, scripted
+from support.factories import store_listing
 from support.people import Person, add_person
 from support.sites import Site, running_filled_site
-from support.topic_corpus import add_three_subjects, paper_id
+from support.topic_corpus import add_three_subjects, paper_id, subject_record
 
 pytestmark = pytest.mark.browser
 WAYS: dict[str, tuple[ViewportSize, dict[str, Any]]] = {
@@ -35,7 +36,9 @@ def bees(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site
 
 
 async def _three_subjects(database: Database) -> None:
-    await add_three_subjects(database, day=utc_now().date().isoformat())
+    today = utc_now().date().isoformat()
+    await add_three_subjects(database, day=today)
+    await store_listing(database, today, subject_record(1, "bees", "Ada Lindqvist", "Wei Zhang"))
     await corpus.measure_if_grown(database, now=utc_now())
 
 
@@ -211,3 +214,29 @@ def test_papers_are_judged_one_after_the_other(opened: Callable[[str], Page], be
     click_through(page.get_by_role("button", name="Delete my answers"))
     expect(page.locator(".head")).to_contain_text("0 of 10 judged today")
     expect(papers).to_have_count(10)
+
+
+def test_an_author_is_followed_where_they_stand_and_their_papers_stand_together(
+    opened: Callable[[str], Page],
+) -> None:
+    page = opened(f"/papers/{paper_id(1)}")
+    scroll = "window.scrollY"
+    follow = page.get_by_role("button", name="Follow Ada Lindqvist")
+    expect(follow).to_have_attribute("aria-pressed", "false")
+    follow.press("Enter")
+    expect(follow).to_have_attribute("aria-pressed", "true")
+    assert page.evaluate(scroll) == 0
+    if scripted(page):
+        expect(follow).to_be_focused()
+    assert fits(page)
+
+    page.get_by_role("link", name="Ada Lindqvist").first.click()
+    expect(page.get_by_role("button", name="Follow Ada Lindqvist")).to_have_text("Following")
+    expect(page.get_by_text("told apart by name only")).to_be_visible()
+    page.goto(page.url.partition("/authors")[0] + "/following")
+    expect(page.get_by_text("You follow Ada Lindqvist.").first).to_be_visible()
+    assert fits(page)
+    if scripted(page):
+        assert faults(page) == []
+    page.get_by_role("button", name="Unfollow Ada Lindqvist").click()
+    expect(page.get_by_text("Follow authors, organizations and keywords")).to_be_visible()

@@ -28,6 +28,7 @@ from sqlalchemy.orm import aliased, joinedload, selectinload, undefer
 from sqlalchemy.sql.base import ExecutableOption
 
 from paperround.database import ReadSession
+from paperround.papers.authors import select_ids_of_author
 from paperround.papers.merge import READERS_FEED
 from paperround.papers.period import EditionPeriod
 from paperround.papers.tables import FRESH_LISTING, Author, Listing, Organization, Paper, Signal
@@ -69,6 +70,7 @@ class EditionQuery:
     submitter: str | None = None
     category: str | None = None
     organization: str | None = None
+    author: str | None = None
     chosen_ids: tuple[str, ...] | None = None  # the only papers, where given
     excluded_ids: tuple[str, ...] = ()
 
@@ -112,6 +114,8 @@ class EditionQuery:
             conditions.append(Paper.categories.contains([self.category]))
         if self.organization is not None:
             conditions.append(Paper.organization_name == self.organization)
+        if self.author is not None:
+            conditions.append(Paper.id.in_(select_ids_of_author(self.author)))
         if self.chosen_ids is not None:
             conditions.append(Paper.id == any_(literal([*self.chosen_ids], ARRAY(Text))))
         if self.excluded_ids:

@@ -39,6 +39,16 @@ def list_name_keys(name: str) -> set[str]:
     return keys
 
 
+def build_name_key(name: str) -> str:
+    """Build the key of a whole name: its words in one order. It is '' without any letters or digits."""
+    return " ".join(sorted(split_words(name)[:MAX_NAME_WORDS]))
+
+
+def quote_name_key(key: str) -> str:
+    """Write the key of a whole name as PostgreSQL's tsquery."""
+    return _quote(f"@@{key}")
+
+
 def parse_name_query(text: str) -> NameQuery | None:
     """Parse what may be a person's name, in any order, with initials. None if it cannot be one."""
     typed = unify_characters(text).replace(".", " ").replace(",", " ").split()

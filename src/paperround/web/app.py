@@ -29,6 +29,7 @@ from paperround.web import errors, metrics
 from paperround.web.answers.cache import open_cache
 from paperround.web.answers.layer import Answers
 from paperround.web.api import feeds, me, papers, search, subscriptions
+from paperround.web.api import follows as follows_api
 from paperround.web.api import topics as topics_api
 from paperround.web.assets import Assets, fingerprint
 from paperround.web.hub import routes
@@ -37,8 +38,10 @@ from paperround.web.pages import (
     about,
     account,
     api_docs,
+    authors,
     digests,
     editions,
+    follows,
     judge,
     organizations,
     outbox,
@@ -69,14 +72,14 @@ from paperround.web.views.article_writer import article_writer
 STATEMENT_TIMEOUT: Final = timedelta(seconds=10)
 
 APIS: Final = (
-    papers, search, feeds, me, subscriptions, topics_api, routes, citations, lists,
+    papers, search, feeds, me, subscriptions, topics_api, follows_api, routes, citations, lists,
     syndication_topics, sitemap, mcp_endpoint,
 )  # fmt: skip
 # The pages of papers come last: any longer address below /papers is an id to them.
 PAGES: Final = (
     about, sign_in, account, pages_settings, saved, paper_actions, submit, subscribe, preferences, digests,
-    topic_form, topic_actions, topics, judge, organizations, outbox, status, api_docs, thumbnails,
-    trending, editions,
+    topic_form, topic_actions, topics, judge, organizations, authors, follows, outbox, status, api_docs,
+    thumbnails, trending, editions,
 )  # fmt: skip
 
 
@@ -181,6 +184,7 @@ def templates() -> Environment:
         short_day=presenters.format_short_day,
         account_name=presenters.find_account_name,
         search_address=presenters.search_address,
+        author_address=presenters.author_address,
         article=article_writer(environment),
         brief=presenters.is_brief,
         doi_address=doi.doi_url,

@@ -9,6 +9,7 @@ from fastapi import Request
 from fastapi.responses import RedirectResponse
 
 from paperround.database import ReadSession
+from paperround.follows.reader_follows import list_follows
 from paperround.library import reading_list
 from paperround.papers import votes
 from paperround.papers.tables import Paper
@@ -16,6 +17,7 @@ from paperround.topics import ratings, reader_topics
 from paperround.topics.reader_matches import ReaderMatches, load_reader_matches
 from paperround.web.dependencies import csrf_of, viewer_of
 from paperround.web.security.safe_redirect import keep_local
+from paperround.web.views.follow_state import FollowState
 from paperround.web.views.for_you import shorten_topic
 from paperround.web.views.viewer_state import GivenRating, PaperState, TopicFit, ViewerState
 
@@ -30,8 +32,7 @@ async def load_viewer_state(
     papers = list(papers)
     viewer, paper_ids = viewer_of(request), [paper.id for paper in papers]
     if viewer is None:
-        page_address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        return ViewerState(dict.fromkeys(paper_ids, PaperState(sign_in_return=page_address)))
+        return ViewerState(dict.fromkeys(paper_ids, PaperState(sign_in_return=_own_address(request))))
     upvoted = await votes.find_upvoted_ids(session, viewer.id, paper_ids)
     saved = await reading_list.find_saved_ids(session, viewer.id, paper_ids)
     topics = await reader_topics.load_topic_names(session, viewer.id)
@@ -81,11 +82,24 @@ def _collect_fits(
 
 def redirect_to_page(request: Request) -> RedirectResponse:
     """Redirect to the page that held the form, or else to the latest edition."""
-    return RedirectResponse(_find_page(request) or "/papers", 303)
+    return RedirectResponse(find_page_of_form(request) or "/papers", 303)
 
 
-def _find_page(request: Request) -> str:
-    """Find the page of ours that held the form: the browser names it in the Referer header."""
+async def load_follow_state(request: Request, session: ReadSession) -> FollowState:
+    """Load what the viewer follows. Without a session, buttons lead to signing in."""
+    viewer = viewer_of(request)
+    if viewer is None:
+        return FollowState(sign_in_return=_own_address(request))
+    follows = await list_follows(session, viewer.id)
+    return FollowState(frozenset((one.kind, one.key) for one in follows), csrf_of(request))
+
+
+def _own_address(request: Request) -> str:
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+
+
+def find_page_of_form(request: Request) -> str:
+    """Find the page of ours that held a form, or ''. The browser names it in the Referer header."""
     parts = urlsplit(request.headers.get("referer", ""))
     is_ours = parts.netloc == request.headers.get("host")
     return keep_local(parts.path + (f"?{parts.query}" if parts.query else "")) if is_ours else ""
@@ -93,4 +107,5 @@ def _find_page(request: Request) -> str:
 
 def redirect_to_paper(request: Request, paper_id: str) -> RedirectResponse:
     """Redirect to the paper on the page that held the form, or else to the paper's own page."""
-    return RedirectResponse(f"{_find_page(request) or f'/papers/{paper_id}'}#paper-{paper_id}", 303)
+    page = find_page_of_form(request)
+    return RedirectResponse(f"{page or f'/papers/{paper_id}'}#paper-{paper_id}", 303)

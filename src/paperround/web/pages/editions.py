@@ -36,7 +36,7 @@ from paperround.web.pages import search
 from paperround.web.pages.subscribe import build_subscribe_box
 from paperround.web.params import MAX_SIGNALS, Category, get_paper_or_404
 from paperround.web.search_params import Filters, PreparedSearch
-from paperround.web.viewer import load_viewer_state
+from paperround.web.viewer import load_follow_state, load_viewer_state
 from paperround.web.views import charts, presenters
 from paperround.web.views.linked_data import build_scholarly_article
 from paperround.web.views.month import build_month
@@ -246,6 +246,7 @@ async def show_paper(request: Request, session: Read, settings: Config, now: Now
         session,
         "papers/paper.html",
         paper=paper,
+        follows=await load_follow_state(request, session),
         plain_title=read_title(paper, budget).text,
         plain_abstract=read_abstract(paper, budget).text,
         marks=await load_viewer_state(request, session, [paper]),
@@ -254,7 +255,7 @@ async def show_paper(request: Request, session: Read, settings: Config, now: Now
         ),
         summary=shorten_html(render_html(paper.ai_summary or "", budget), MAX_SUMMARY),
         keywords=[
-            (presenters.search_address(word), render_html(word, budget))
+            (presenters.search_address(word), render_html(word, budget), word)
             for word in presenters.list_keywords(paper)
         ],
         authors=presenters.fold_authors(paper.author_names),

@@ -12,7 +12,7 @@ from paperround.papers.editions import EditionQuery, Sort
 from paperround.web import cursor as cursors
 from paperround.web.dependencies import NotFound, Now, Read, render_page
 from paperround.web.pages.subscribe import build_subscribe_box
-from paperround.web.viewer import load_viewer_state
+from paperround.web.viewer import load_follow_state, load_viewer_state
 from paperround.web.views import presenters
 
 PAGE_SIZE: Final = 30
@@ -46,6 +46,7 @@ async def show_organization(
         session,
         "papers/organization.html",
         organization=organization,
+        follows=await load_follow_state(request, session),
         totals=await editions.count_organization(session, name),
         entries=presenters.build_paper_cards(part.papers, today=now.date(), by_people=True),
         marks=await load_viewer_state(request, session, part.papers),

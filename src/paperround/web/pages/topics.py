@@ -13,6 +13,8 @@ from markupsafe import Markup
 
 from paperround.accounts.tables import Reader
 from paperround.database import ReadSession
+from paperround.follows.followed_papers import FollowedPaper, list_followed_papers
+from paperround.follows.reader_follows import list_follows
 from paperround.papers import editions
 from paperround.papers.editions import EditionQuery, Sort
 from paperround.papers.tables import Paper
@@ -28,11 +30,13 @@ from paperround.web.params import TopicId
 from paperround.web.topic_matches import encode_text, encode_texts, match_days
 from paperround.web.viewer import load_viewer_state
 from paperround.web.views import presenters
+from paperround.web.views.follow_state import write_follow_reasons
 from paperround.web.views.reasons import find_papers_in_reasons, write_reasons
 from paperround.web.views.viewer_state import ViewerState
 
 SPANS: Final = {1: "the latest day", 7: "the last 7 days"}
 MAX_OUTSIDE_CANDIDATES: Final = 50  # the day's most voted papers, of which some lie outside the topics
+MAX_FOLLOWED_SHOWN: Final = 20
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -69,9 +73,14 @@ async def _show_topics(
     day = await editions.find_newest_day(session)
     groups = await overview.group_matches(session, topics, day, vectors) if day else []
     matches = [placed.match for group in groups for placed in group.shown_matches]
+    followed = await _list_followed(session, reader, day, matches) if day else []
     matched = {placed.match.paper_id for group in groups for placed in group.matches}
-    outside = await _choose_outside_papers(session, reader, topics, matched, day) if day and topics else []
-    papers = await editions.load_papers(session, [*(match.paper_id for match in matches), *outside])
+    outside = []
+    if day and topics:
+        seen = matched | {paper.paper_id for paper in followed}
+        outside = await _choose_outside_papers(session, reader, topics, matched, seen, day)
+    ids = [*(match.paper_id for match in matches), *outside, *(paper.paper_id for paper in followed)]
+    papers = await editions.load_papers(session, ids)
     cards = await MatchCards.load(session, papers.values(), matches, reader=reader, now=now)
     card_groups = [
         (
@@ -93,6 +102,7 @@ async def _show_topics(
         words_alone=await corpus.explain_words_alone(session) if day and topics else "",
         topics=topics,
         groups=card_groups,
+        followed=[cards.build_followed_card(paper) for paper in followed if paper.paper_id in papers],
         outside=[cards.build_unmatched_card(paper_id) for paper_id in outside],
         marks=await load_viewer_state(request, session, papers.values(), ReaderMatches()),
         day=day,
@@ -103,6 +113,16 @@ async def _show_topics(
     )
 
 
+async def _list_followed(
+    session: ReadSession, reader: Reader, day: date, matches: Sequence[Match]
+) -> Sequence[FollowedPaper]:
+    """List the day's papers of what the reader follows, without those that a topic shows."""
+    follows = await list_follows(session, reader.id)
+    papers = await list_followed_papers(session, follows, day, day, limit=MAX_FOLLOWED_SHOWN)
+    shown = {match.paper_id for match in matches}
+    return [paper for paper in papers if paper.paper_id not in shown]
+
+
 async def _describe_last_days(session: ReadSession, topic_ids: Sequence[int]) -> Mapping[int, str]:
     """Describe by topic the latest day that had a match for it."""
     days = await queries.find_latest_match_days(session, topic_ids)
@@ -110,15 +130,21 @@ async def _describe_last_days(session: ReadSession, topic_ids: Sequence[int]) ->
 
 
 async def _choose_outside_papers(
-    session: ReadSession, reader: Reader, topics: Sequence[Topic], matched: Collection[str], day: date
+    session: ReadSession,
+    reader: Reader,
+    topics: Sequence[Topic],
+    matched: Collection[str],
+    seen: Collection[str],
+    day: date,
 ) -> list[str]:
+    """Choose papers that are not in `seen`, as many as go with what `matched`."""
     popular = await editions.list_papers(
         session, EditionQuery(first=day, last=day), sort=Sort.upvotes, limit=MAX_OUTSIDE_CANDIDATES
     )
     rated = {rating.paper_id for topic in topics for rating in topic.ratings}
     return overview.choose_outside_papers(
         [paper.id for paper in popular.papers],
-        {*rated, *matched},
+        {*rated, *seen},
         matched=len(matched),
         reader_id=reader.id,
         day=day,
@@ -227,6 +253,11 @@ class MatchCards:
             match.paper_id in self.new_ids,
             also,
         )
+
+    def build_followed_card(self, paper: FollowedPaper) -> MatchCard:
+        """Build the card of a paper that what the reader follows speaks for."""
+        why = write_follow_reasons(paper.follows)
+        return MatchCard(self.cards[paper.paper_id], why, None, paper.paper_id in self.new_ids)
 
     def build_unmatched_card(self, paper_id: str) -> MatchCard:
         """Build the card of a paper that no topic matched."""

@@ -50,6 +50,28 @@ document.addEventListener('submit', async (event) => {
   put(place, page, submitter);
 });
 
+// Following: each button of the page becomes as it is on the page that the form leads to.
+document.addEventListener('submit', async (event) => {
+  const { target: form, submitter } = event;
+  if (form.id !== 'follow' || form.dataset.plain) return;
+  event.preventDefault();
+  const place = submitter.closest('li, p, div');
+  try {
+    const page = await sent(form, submitter);
+    place.querySelector('.unsent')?.remove();
+    for (const button of document.querySelectorAll('[form=follow]')) {
+      const now = [...page.querySelectorAll('[form=follow]')].find((one) => one.value === button.value);
+      if (!now) continue;
+      button.replaceWith(now);
+      if (button === submitter) now.focus({ preventScroll: true });
+    }
+  } catch (error) {
+    if (error instanceof TypeError) return unsent(place); // nothing came back
+    form.dataset.plain = 'true';
+    form.requestSubmit(submitter);
+  }
+});
+
 // What a topic would match, while it is written.
 const draft = document.querySelector('form[data-preview]');
 let asked, waiting;

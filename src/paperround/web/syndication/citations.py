@@ -161,6 +161,21 @@ async def organization_file(
     return build_citations(part.papers, form, "organization", settings)
 
 
+@files("/authors/{name:path}", "An author's papers", is_costly=True)
+async def author_file(
+    session: Read,
+    settings: Config,
+    name: Annotated[str, Path(max_length=500, description="The author's name.", examples=["Ada Lindqvist"])],
+    form: FormOf,
+) -> Response:
+    """Serve the newest papers of an author, at most 1,000. People are told apart by name only."""
+    query = EditionQuery(author=name)
+    part = await editions.list_papers(session, query, sort=Sort.published, limit=MAX_PAPERS)
+    if not part.papers:
+        raise NotFound(f"No paper here has an author {name[:60]}.")
+    return build_citations(part.papers, form, "author", settings)
+
+
 # Old ids have a slash, so ids are paths, and the addresses of lists come before.
 @files("/papers/{paper_id:path}", "One paper")
 async def paper_file(session: Read, settings: Config, paper_id: PaperId, form: FormOf) -> Response:

@@ -21,6 +21,7 @@ PRIVATE: Final = (
     "/papers?q=",
     "/sign-in",
     "/topics",
+    "/following",
     "/saved",
     "/settings",
     "/subscribe",

@@ -157,6 +157,14 @@ def organization_address(name: str) -> str:
     return f"/organizations/{quote(name, safe='')}"
 
 
+def author_address(name: str) -> str:
+    return f"/authors/{quote(name, safe='')}"
+
+
+def day_address(day: date) -> str:
+    return edition_address(EditionPeriod.containing(Period.day, day))
+
+
 def hub_organization_url(organization: Organization) -> str | None:
     """Build the address of the organization's page on the hub. None unless it came from there."""
     return f"https://huggingface.co/{quote(organization.name, safe='')}" if organization.hub_id else None

@@ -23,15 +23,15 @@ def write_reasons(match: Match, titles: Mapping[str, str]) -> Markup:
     by_kind: dict[ReasonKind, list[str]] = {kind: [] for kind in ReasonKind}
     for reason in match.reasons:
         by_kind[reason.kind].append(reason.text)
-    phrases = _join([Markup("<b>{}</b>").format(text) for text in by_kind[ReasonKind.phrase][:PHRASES]])
+    phrases = join_parts([Markup("<b>{}</b>").format(text) for text in by_kind[ReasonKind.phrase][:PHRASES]])
     named = [key for key in by_kind[ReasonKind.paper] if key in titles][:1]
-    authors = _join([Markup("<bdi>{}</bdi>").format(name) for name in by_kind[ReasonKind.author]])
+    authors = join_parts([Markup("<bdi>{}</bdi>").format(name) for name in by_kind[ReasonKind.author]])
     parts = [
         Markup("by {}, whom you follow").format(authors) if authors else "",
         Markup("because of {}").format(phrases) if phrases else "",
         *(_write_liked_paper(key, titles[key]) for key in named),
     ]
-    told = _join([part for part in parts if part] or ["close in meaning"], last=Markup(", and "))
+    told = join_parts([part for part in parts if part] or ["close in meaning"], last=Markup(", and "))
     return Markup("{}{}.").format(str(told[:1]).upper(), told[1:])
 
 
@@ -46,7 +46,8 @@ def _write_liked_paper(paper_id: str, title: str) -> Markup:
     return link.format(paper_id, render_html(shorten_title(title)))
 
 
-def _join(parts: Sequence[str], last: Markup = AND) -> Markup:
+def join_parts(parts: Sequence[str], last: Markup = AND) -> Markup:
+    """Join parts by commas, and the last one by `last`."""
     *before, end = parts or [""]
     return last.join([Markup(", ").join(before), end]) if before else Markup("{}").format(end)
 

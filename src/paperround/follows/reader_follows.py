@@ -1,0 +1,79 @@
+"""What a reader follows: list, add and remove. Every function asks whose it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from paperround.accounts.tables import Reader
+from paperround.database import ReadSession, WriteSession
+from paperround.errors import PaperroundError
+from paperround.follows.keys import build_key
+from paperround.follows.tables import Follow, FollowKind
+from paperround.papers import editions
+
+MAX_FOLLOWS: Final = 200  # of one reader
+MAX_NAME_LENGTH: Final = 300  # characters; some collaborations have long names
+
+
+class FollowRefused(PaperroundError):
+    """There is nothing by that name, or the reader follows as much as a reader may."""
+
+    title = "Not followed"
+    status = 400
+
+
+async def list_follows(session: ReadSession, reader_id: int) -> Sequence[Follow]:
+    """List what a reader follows, by kind and name."""
+    query = select(Follow).where(Follow.reader_id == reader_id)
+    ordered = query.order_by(Follow.kind, func.lower(Follow.name), Follow.id).limit(MAX_FOLLOWS)
+    return (await session.scalars(ordered)).all()
+
+
+async def add_follow(
+    session: WriteSession, reader_id: int, kind: FollowKind, name: str, *, now: datetime
+) -> Follow:
+    """Follow an author, organization, venue or keyword. Following it again changes nothing.
+
+    Raises `FollowRefused`.
+    """
+    name = " ".join(name.split())
+    key = build_key(kind, name)
+    if not key:
+        raise FollowRefused(f"“{name[:60]}” can't be followed: it has neither letters nor digits.")
+    if len(name) > MAX_NAME_LENGTH:
+        raise FollowRefused(f"A name has at most {MAX_NAME_LENGTH} characters; this one has {len(name):,}.")
+    if kind is FollowKind.organization:
+        organization = await editions.find_organization(session, key)
+        if organization is None:
+            raise FollowRefused(f"There is no organization “{name[:60]}” here.")
+        name = organization.full_name
+    # The lock keeps two concurrent requests of a reader from exceeding the limit.
+    await session.execute(select(Reader.id).where(Reader.id == reader_id).with_for_update(key_share=True))
+    this = Follow.reader_id == reader_id, Follow.kind == kind, Follow.key == key
+    known = await session.scalar(select(Follow).where(*this))
+    if known is not None:
+        return known
+    count = await session.scalar(select(func.count()).where(Follow.reader_id == reader_id))
+    if (count or 0) >= MAX_FOLLOWS:
+        raise FollowRefused(f"You follow {MAX_FOLLOWS} already. Unfollow something first.")
+    values = {"reader_id": reader_id, "kind": kind, "key": key, "name": name, "followed_at": now}
+    return (await session.scalars(insert(Follow).values(values).returning(Follow))).one()
+
+
+async def remove_follow(session: WriteSession, reader_id: int, kind: FollowKind, name: str) -> None:
+    """Unfollow by name. Does nothing where the reader does not follow it."""
+    key = build_key(kind, name)
+    await session.execute(
+        delete(Follow).where(Follow.reader_id == reader_id, Follow.kind == kind, Follow.key == key)
+    )
+
+
+async def remove_follow_by_id(session: WriteSession, reader_id: int, follow_id: int) -> bool:
+    """Unfollow by number. Returns whether it was the reader's."""
+    own = delete(Follow).where(Follow.reader_id == reader_id, Follow.id == follow_id)
+    return await session.scalar(own.returning(Follow.id)) is not None
