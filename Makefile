@@ -72,7 +72,7 @@ fuzz: .venv/.installed-dev ## whatever comes from outside, in any shape, for MIN
 	PYTHONPATH=tests $(BIN)/python -m fuzz --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
 lock: .venv-tools/.installed ## write down again the hashes of what gets installed, for the releases in constraints.txt
-	$(COMPILE) --extra telemetry --extra socks --excludes requirements/cuda.txt --no-emit-package torch --output-file requirements/run.lock pyproject.toml
+	$(COMPILE) --extra telemetry --extra socks --extra channels --excludes requirements/cuda.txt --no-emit-package torch --output-file requirements/run.lock pyproject.toml
 	$(COMPILE) --output-file requirements/tools.lock requirements/tools.in
 
 sbom: .venv-tools/.installed ## list what an installation is made of, with hashes (CycloneDX, paperround.cdx.json)

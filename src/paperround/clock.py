@@ -26,6 +26,7 @@ TIMETABLE: Final = {
     "send_sign_in_links": 30,
     "send_letters": 30,
     "send_digests": 30,
+    "send_channels": 30,
     "tidy_mail": 3600,
     "tidy_accounts": 3600,
     "match_topics": 60,

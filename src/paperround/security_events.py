@@ -24,6 +24,8 @@ class SecurityEvent(StrEnum):
     link_refused = "A link was used that was used before, is too old, or never existed."
     key_made = "A reader made an API key."
     key_revoked = "A reader revoked an API key."
+    channel_added = "A channel was added, by a reader or by `channel add`."
+    channel_removed = "A channel was removed, by its reader or by `channel remove`."
     key_refused = "A request came with a key that is none, or that may not do this."
     address_changed = "A reader's address was changed."
     address_change_undone = "A change of address was undone from the old address."

@@ -197,6 +197,12 @@ class Settings(BaseSettings):
     )
     send_rate: int = Field(0, ge=0, description="Most messages a minute, over all workers; 0: no limit.")
 
+    channel_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = Field(
+        (),
+        description="Private networks that digests may be sent to by webhook or chat, such as `10.0.0.0/8` "
+        "or `127.0.0.1/32`, with commas between them. Public addresses need no such entry.",
+    )
+
     # Processes
     web_processes: int | None = Field(
         None,
@@ -220,7 +226,13 @@ class Settings(BaseSettings):
     )
 
     @field_validator(
-        "feeds", "arxiv_categories", "trusted_proxies", "allowed_hosts", "mail_domains", mode="before"
+        "feeds",
+        "arxiv_categories",
+        "trusted_proxies",
+        "allowed_hosts",
+        "mail_domains",
+        "channel_networks",
+        mode="before",
     )
     @classmethod
     def _split(cls, value: object) -> object:

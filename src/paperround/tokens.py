@@ -92,6 +92,11 @@ class Signer:
         """Return a short name for `value` under which logs can tell it from others, but not find it out."""
         return self._tag(self._keys[-1], f"pseudonym.{purpose}", value)[:PSEUDONYM_LENGTH]
 
+    def derive_keys(self, purpose: str) -> list[bytes]:
+        """Derive a key of 32 bytes from each of ours, the one that signs first, to encrypt with."""
+        text = f"paperround.encryption.{purpose}".encode()
+        return [hmac.digest(key.encode(), text, "sha256") for key in reversed(self._keys)]
+
     @staticmethod
     def _tag(key: str, purpose: str, value: str) -> str:
         text = f"paperround.{purpose}\0{value}".encode(errors="replace")

@@ -32,7 +32,7 @@ WRITER = DigestRenderer(LINKS, "Paperround")
 
 
 def paper(number: int = 1, **changes: str) -> DigestItem:
-    given = {
+    given: dict[str, Any] = {
         "id": f"2603.{number:05}",
         "title": f"Patient Gradients, Part {number}",
         "authors": "Ada Lindqvist, Benedikt Åström and 4 more",

@@ -68,6 +68,7 @@ HIDDEN_COMMANDS: Final = {"announce": "status"}
 GROUPS: Final = {
     "db": ("database", "app", "The database: its schema, backups."),
     "digest": ("mail", "digest_app", "Digests by mail."),
+    "channel": ("channels", "channel_app", "Digests to webhooks and chats."),
 }
 
 

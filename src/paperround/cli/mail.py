@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from paperround.cli.context import console, fail, load_settings, open_database, 
 from paperround.cli.outbox_link import make_outbox_link
 from paperround.cli.status import format_time
 from paperround.database import Database, utc_now
-from paperround.digests import delivery, ledger, preview
+from paperround.digests import channel_run, delivery, ledger, preview
 from paperround.digests.links import DigestLinks
 from paperround.mail.recipients import normalise_recipient
 from paperround.private_files import Purpose, open_private_file
@@ -73,8 +74,10 @@ async def _send_due(settings: Settings) -> None:
     async with (
         open_database(settings, "paperround digest", pool_size=8) as database,
         delivery.open_context(settings, database) as context,
+        channel_run.open_channel_run(settings, database) as run,
     ):
         counts = await delivery.send_due_digests(context)
+        counts += await run.send() if run is not None else Counter()
     summary = ", ".join(f"{number} {state.value}" for state, number in counts.items())
     console.print(f"Digests: {summary or 'none is due'}.")
 

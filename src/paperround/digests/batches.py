@@ -41,8 +41,11 @@ class DeliveryBatches:
         batch_size: int,
         clock: Callable[[], datetime],
         encoder: TextEncoder | None,
+        *,
+        by_channel: bool = False,
     ) -> None:
         self._database = database
+        self._by_channel = by_channel
         self._batch_size = batch_size
         self._clock = clock
         self._encoder = encoder
@@ -61,7 +64,9 @@ class DeliveryBatches:
         """
         await self._match_topics()
         async with self._database.write_session() as session:
-            locked = await claims.lock_due(session, sender, limit=self._batch_size, now=self._clock())
+            locked = await claims.lock_due(
+                session, sender, by_channel=self._by_channel, limit=self._batch_size, now=self._clock()
+            )
             if locked is None:
                 return None
             selections = await self._select(session, locked)

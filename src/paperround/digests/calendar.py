@@ -29,6 +29,7 @@ class DeliverySchedule:
     weekday: int
     hour: int
     time_zone: str
+    minute: int = 0
 
     def is_due_on(self, day: date) -> bool:
         match self.cadence:
@@ -42,10 +43,10 @@ class DeliverySchedule:
                 return day.day == 1
 
 
-def hour_start(day: date, hour: int, zone: ZoneInfo) -> datetime:
-    """The moment at which the day's hour begins: the first one where clocks go back over it, the moment of
-    the change where they jump over it."""
-    return datetime.combine(day, time(hour), zone).astimezone(UTC)
+def hour_start(day: date, hour: int, zone: ZoneInfo, minute: int = 0) -> datetime:
+    """The moment at which the day's hour begins, or so many minutes of it have passed: the first one where
+    clocks go back over it, the moment of the change where they jump over it."""
+    return datetime.combine(day, time(hour, minute), zone).astimezone(UTC)
 
 
 def day_exists(day: date, hour: int, zone: ZoneInfo) -> bool:
@@ -58,7 +59,7 @@ def find_next_due(schedule: DeliverySchedule, *, after: datetime) -> tuple[date,
     zone = ZoneInfo(schedule.time_zone)
     day = after.astimezone(zone).date() - ONE_DAY
     while True:
-        moment = hour_start(day, schedule.hour, zone)
+        moment = hour_start(day, schedule.hour, zone, schedule.minute)
         if moment > after and schedule.is_due_on(day) and day_exists(day, schedule.hour, zone):
             return day, moment
         day += ONE_DAY

@@ -43,6 +43,11 @@ class HandOver:
 class Carrier(Protocol):
     """Hands digests over."""
 
+    @property
+    def by_channel(self) -> bool:
+        """Whether it takes the digests of channels, or those that go by mail."""
+        ...
+
     def prepare(
         self, pending: PendingDelivery, digest: Digest, *, now: datetime
     ) -> Callable[[], Awaitable[HandOver]]:

@@ -21,6 +21,7 @@ from sqlalchemy.dialects.postgresql import insert
 from paperround.database import Database, WriteSession
 from paperround.digests import bounces
 from paperround.digests.bounce_rules import classify_status
+from paperround.digests.channel_tables import Channel
 from paperround.digests.delivery_states import (
     DeliveryEvent,
     build_delete,
@@ -65,6 +66,8 @@ PENDING_COLUMNS: Final = (
     Subscription.topics,
     Subscription.max_papers.label("max_papers"),
     Subscription.when_empty,
+    Subscription.min_band,
+    Channel.secrets.label("channel_secrets"),
 )
 
 # One statement for all rows: one at a time they took as long as sending them.
@@ -111,9 +114,9 @@ async def unregister_sender(session: WriteSession, sender: int) -> None:
 
 
 async def lock_due(
-    session: WriteSession, sender: int, *, limit: int, now: datetime
+    session: WriteSession, sender: int, *, by_channel: bool = False, limit: int, now: datetime
 ) -> Sequence[PendingDelivery] | None:
-    """Lock some deliveries that are to be tried now, for the time of this transaction.
+    """Lock some deliveries that are to be tried now, by mail or by channels, for this transaction's time.
 
     Returns None when there is none, or when the sender is no longer registered. Deliveries of subscriptions
     that are no longer active are dropped.
@@ -122,6 +125,7 @@ async def lock_due(
     if await session.scalar(registered) is None:
         return None
     query = _select_due(limit, now).add_columns(Subscription.state)
+    query = query.where(Subscription.by_channel.is_(by_channel))
     rows = (await session.execute(query.with_for_update(skip_locked=True, of=Delivery))).mappings().all()
     await drop_unwanted(session, [row["id"] for row in rows if row["state"] is not SubscriptionState.active])
     if not rows:
@@ -135,6 +139,7 @@ async def lock_due(
 
 def _select_due(limit: int, now: datetime) -> Select[*tuple[Any, ...]]:
     query = select(*PENDING_COLUMNS).join(Delivery.subscription)
+    query = query.outerjoin(Channel, Channel.id == Subscription.id)
     query = query.where(
         Delivery.state.in_(get_sources(DeliveryEvent.claimed)),
         Delivery.next_try_at <= now,

@@ -10,3 +10,7 @@ CONFIRMATION_WORDING: Final = (
 SUBSCRIPTION_WORDING: Final = (
     "What is trending, and what fits a topic of yours: every morning at seven, unless you choose otherwise."
 )
+CHANNEL_WORDING: Final = (
+    "With the code that arrived there, papers go to this channel. Pause or remove it here at any time."
+)
+OPERATOR_WORDING: Final = "Added by the operator, with `paperround channel add`."

@@ -116,7 +116,11 @@ class SendingRun:
     def __init__(self, context: SendingContext) -> None:
         self._context = context
         self._batches = DeliveryBatches(
-            context.database, context.policy.batch_size, context.clock, context.encoder
+            context.database,
+            context.policy.batch_size,
+            context.clock,
+            context.encoder,
+            by_channel=context.carrier.by_channel,
         )
         self._claimed: asyncio.Queue[Ready | None] = asyncio.Queue(context.policy.batch_size)
         self._announced: asyncio.Queue[Ready | None] = asyncio.Queue(MAX_ANNOUNCED)

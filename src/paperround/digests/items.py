@@ -33,6 +33,7 @@ class DigestItem:
     summary_label: str  # who wrote the summary, where it wasn't the authors
     votes: str
     code_url: str | None
+    vote_count: int = 0
 
 
 class DigestItemCache:
@@ -67,6 +68,7 @@ def build_item(paper: Paper) -> DigestItem:
         summary_label=AI_SUMMARY_LABEL if lead and lead.is_by_model else "",
         votes=f"{paper.votes:,} {'vote' if paper.votes == 1 else 'votes'}",
         code_url=normalise_http_url(paper.github_url),
+        vote_count=paper.votes,
     )
 
 

@@ -29,6 +29,7 @@ class MailCarrier:
     mail: Mailer
     renderer: DigestRenderer
     server_retry_delay: timedelta = SERVER_RETRY_DELAY
+    by_channel: bool = False
 
     def prepare(
         self, pending: PendingDelivery, digest: Digest, *, now: datetime

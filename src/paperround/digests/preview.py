@@ -80,6 +80,7 @@ def _plan(subscription: Subscription, day: date) -> PendingDelivery:
         topics=subscription.topics,
         max_papers=subscription.max_papers,
         when_empty=subscription.when_empty,
+        min_band=subscription.min_band,
     )
 
 

@@ -30,6 +30,7 @@ logger = structlog.get_logger(__name__)
 
 PLANNING_BATCH_SIZE: Final = 1000
 SEND_DIGESTS_JOB: Final = "send_digests"  # the task
+SEND_CHANNELS_JOB: Final = "send_channels"
 
 # Whoever was paused until now is active again. One statement for all: thousands are due at seven.
 NEXT: Final = text("""
@@ -92,7 +93,9 @@ async def _make_deliveries(
     """Store deliveries of these subscriptions and have them sent. Returns how many were not there yet."""
     await _meet_readers(session, subscriptions)
     made = await session.execute(insert(Delivery).on_conflict_do_nothing().returning(Delivery.id), rows)
-    await queue.defer(session, SEND_DIGESTS_JOB, queueing_lock=SEND_DIGESTS_JOB)
+    for by_channel, job in ((False, SEND_DIGESTS_JOB), (True, SEND_CHANNELS_JOB)):
+        if any(subscription.by_channel is by_channel for subscription in subscriptions):
+            await queue.defer(session, job, queueing_lock=job)
     return len(made.all())
 
 
@@ -126,6 +129,7 @@ def _build_delivery(
 
 async def _meet_readers(session: WriteSession, due: Sequence[Subscription]) -> None:
     """Whoever signed in with an address since it was confirmed is its reader from now on."""
-    theirs = (Subscription.id.in_([one.id for one in due]), Subscription.reader_id.is_(None))
+    by_mail = [one.id for one in due if not one.by_channel]
+    theirs = (Subscription.id.in_(by_mail), Subscription.reader_id.is_(None))
     same = update(Subscription).where(*theirs, Reader.email == Subscription.email)
     await session.execute(same.values(reader_id=Reader.id).execution_options(synchronize_session=False))

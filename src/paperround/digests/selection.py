@@ -30,6 +30,7 @@ from paperround.digests.topic_places import (
     take_turns,
 )
 from paperround.papers.tables import Paper
+from paperround.topics.model.bands import Band, rank_band
 
 # For so long papers that were not sent are owed: until some digests later.
 MAX_OWED_AGES: Final[Mapping[Cadence, timedelta]] = {
@@ -64,6 +65,8 @@ class PendingDelivery(NamedTuple):
     topics: bool
     max_papers: int
     when_empty: WhenEmpty
+    min_band: Band | None
+    channel_secrets: bytes | None = None  # of a channel, encrypted; None: it goes by mail
 
 
 @dataclass(frozen=True)
@@ -163,6 +166,7 @@ def build_selection(
     that matches a topic whose places are taken stands among those of the lists, with the reason.
     """
     own: list[str] = []
+    matches = [match for match in matches if _is_sure_enough(match.band, pending.min_band)]
     reasons = {paper: reason for paper, reason in owed.items() if reason}
     if pending.topics:
         placed = place_matches(matches)
@@ -182,6 +186,11 @@ def build_selection(
         {paper: {**reasons[paper], "own": paper in own} for paper in papers if paper in reasons},
         build_overview(edition, papers, seen, matches, trending=pending.trending),
     )
+
+
+def _is_sure_enough(band: str | None, min_band: Band | None) -> bool:
+    """Tell whether a match's band is at least the one asked for. What has none counts only if none is."""
+    return min_band is None or (band is not None and rank_band(Band(band)) <= rank_band(min_band))
 
 
 def _find_first_days(

@@ -33,6 +33,7 @@ from paperround.digests.tables import (
 )
 from paperround.errors import PaperroundError
 from paperround.topics import reader_topics
+from paperround.topics.model.bands import Band
 from paperround.topics.reader_topics import TopicDraft, TopicInvalid
 
 logger = structlog.get_logger(__name__)
@@ -68,6 +69,8 @@ class SubscriptionPreferences:
     topics: bool = True
     max_papers: int = 10
     when_empty: WhenEmpty = WhenEmpty.skip
+    minute: int = 0
+    min_band: Band | None = None
 
     def __post_init__(self) -> None:
         if self.time_zone not in list_time_zones():
@@ -77,7 +80,11 @@ class SubscriptionPreferences:
 def schedule_of(subscription: Subscription) -> DeliverySchedule:
     """Return when the digests of a subscription are due."""
     return DeliverySchedule(
-        subscription.cadence, subscription.weekday, subscription.hour, subscription.time_zone
+        subscription.cadence,
+        subscription.weekday,
+        subscription.hour,
+        subscription.time_zone,
+        subscription.minute,
     )
 
 
@@ -95,9 +102,9 @@ async def request(
     """
     subscription = await _get_or_create_locked(session, email, now=now)
     if SubscriptionState.pending in SUBSCRIPTION_TRANSITIONS[subscription.state]:
-        _change_state(subscription, SubscriptionState.pending, now=now)
+        change_state(subscription, SubscriptionState.pending, now=now)
     if subscription.state is SubscriptionState.pending:
-        _apply_preferences(subscription, preferences)
+        apply_preferences(subscription, preferences)
         subscription.topic_words = " ".join(topic_words.split())
     subscription.asked_at = now
     subscription.letter_due_at, subscription.letter_attempts = now, 0
@@ -111,10 +118,10 @@ async def subscribe_reader(
     """Subscribe a signed-in reader, whose address was confirmed when they opened their sign-in link."""
     subscription = await _get_or_create_locked(session, reader.email, now=now)
     if SubscriptionState.pending in SUBSCRIPTION_TRANSITIONS[subscription.state]:
-        _change_state(subscription, SubscriptionState.pending, now=now)
+        change_state(subscription, SubscriptionState.pending, now=now)
     if subscription.state is SubscriptionState.pending:
-        _apply_preferences(subscription, preferences)
-        await _activate(session, subscription, SUBSCRIPTION_WORDING, now=now)
+        apply_preferences(subscription, preferences)
+        await activate(session, subscription, SUBSCRIPTION_WORDING, now=now)
     return subscription
 
 
@@ -150,14 +157,13 @@ async def confirm(
     if subscription.state not in RUNNING_STATES:
         if subscription.time_zone == DEFAULT_TIME_ZONE and time_zone in list_time_zones():
             subscription.time_zone = time_zone
-        await _activate(session, subscription, CONFIRMATION_WORDING, now=now)
+        await activate(session, subscription, CONFIRMATION_WORDING, now=now)
     return subscription
 
 
-async def _activate(
-    session: WriteSession, subscription: Subscription, wording: str, *, now: datetime
-) -> None:
-    _change_state(subscription, SubscriptionState.active, now=now)
+async def activate(session: WriteSession, subscription: Subscription, wording: str, *, now: datetime) -> None:
+    """Activate the subscription of somebody who consented to `wording`. Raises `TransitionNotAllowed`."""
+    change_state(subscription, SubscriptionState.active, now=now)
     subscription.confirmed_at, subscription.letter_due_at = now, None
     subscription.consent_wording = wording
     _, subscription.next_due_at = find_next_due(schedule_of(subscription), after=now)
@@ -188,7 +194,7 @@ async def change_preferences(
 ) -> Subscription:
     """Set the preferences from the next digest on. Raises `SubscriptionNotFound`."""
     subscription = await lock_subscription(session, subscription_id)
-    _apply_preferences(subscription, preferences)
+    apply_preferences(subscription, preferences)
     if subscription.state is SubscriptionState.active:
         _, subscription.next_due_at = find_next_due(schedule_of(subscription), after=now)
     return subscription
@@ -201,7 +207,7 @@ async def pause(session: WriteSession, subscription_id: int, *, until: date | No
     """
     subscription = await lock_subscription(session, subscription_id)
     if subscription.state is not SubscriptionState.paused:
-        _change_state(subscription, SubscriptionState.paused, now=now)
+        change_state(subscription, SubscriptionState.paused, now=now)
     subscription.next_due_at = None
     if until is not None:
         morning = datetime.combine(until, time(0), ZoneInfo(subscription.time_zone))
@@ -215,7 +221,7 @@ async def resume(session: WriteSession, subscription_id: int, *, now: datetime) 
     if subscription.state is not SubscriptionState.active:
         if subscription.state is not SubscriptionState.paused:
             raise TransitionNotAllowed("This subscription isn't paused.")
-        _change_state(subscription, SubscriptionState.active, now=now)
+        change_state(subscription, SubscriptionState.active, now=now)
         _, subscription.next_due_at = find_next_due(schedule_of(subscription), after=now)
 
 
@@ -230,7 +236,7 @@ async def end(
     session: WriteSession, subscription: Subscription, state: SubscriptionState, *, now: datetime
 ) -> None:
     """Set the state to unsubscribed or bounced. Nothing more is sent, and waiting digests are dropped."""
-    _change_state(subscription, state, now=now)
+    change_state(subscription, state, now=now)
     subscription.next_due_at = subscription.letter_due_at = None
     await delete_waiting_deliveries(session, subscription.id)
 
@@ -278,12 +284,14 @@ async def lock_subscription(session: WriteSession, subscription_id: int) -> Subs
     return subscription
 
 
-def _apply_preferences(subscription: Subscription, preferences: SubscriptionPreferences) -> None:
+def apply_preferences(subscription: Subscription, preferences: SubscriptionPreferences) -> None:
+    """Set what a reader chose. When the next digest is due stays as it is."""
     for name, value in asdict(preferences).items():
         setattr(subscription, name, value)
 
 
-def _change_state(subscription: Subscription, to: SubscriptionState, *, now: datetime) -> None:
+def change_state(subscription: Subscription, to: SubscriptionState, *, now: datetime) -> None:
+    """Raises `TransitionNotAllowed`."""
     if to not in SUBSCRIPTION_TRANSITIONS[subscription.state]:
         raise TransitionNotAllowed(
             f"This subscription is {subscription.state}; to begin again, subscribe again."

@@ -31,6 +31,7 @@ from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from paperround.database import Base
+from paperround.topics.model.bands import Band
 
 
 def text_enum(enum_class: type[enum.StrEnum]) -> Enum:
@@ -94,12 +95,18 @@ def generate_nonce() -> str:
 
 
 class Subscription(Base):
-    """Where and when a digest goes, and what its reader wants in it."""
+    """Where and when a digest goes, and what its reader wants in it.
+
+    That of a channel has a row in `channels` (channel_tables.py), and in `email` a name that is no address.
+    """
 
     __tablename__ = "subscriptions"
 
     id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True)
     email: Mapped[str] = mapped_column(Text, unique=True, comment="normalised, as `emails.normalised` does")
+    by_channel: Mapped[bool] = mapped_column(
+        default=False, server_default="false", comment="its digests go to the channel in `channels`"
+    )
     reader_id: Mapped[int | None] = mapped_column(
         ForeignKey("readers.id", ondelete="CASCADE"), comment="whose topics it carries"
     )
@@ -110,10 +117,15 @@ class Subscription(Base):
     )
     weekday: Mapped[int] = mapped_column(SmallInteger, default=0, comment="of a weekly one; Monday is 0")
     hour: Mapped[int] = mapped_column(SmallInteger, default=7, comment="in the reader's time zone")
+    minute: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0", comment="of that hour")
     time_zone: Mapped[str] = mapped_column(Text, default="UTC")
     trending: Mapped[bool] = mapped_column(default=True)
     topics: Mapped[bool] = mapped_column(default=True)
     max_papers: Mapped[int] = mapped_column("most", SmallInteger, default=10, comment="papers of each part")
+    min_band: Mapped[Band | None] = mapped_column(
+        Enum(Band, native_enum=False, length=16, create_constraint=False),
+        comment="the lowest fit that comes; NULL: what the topics show",
+    )
     when_empty: Mapped[WhenEmpty] = mapped_column(text_enum(WhenEmpty), default=WhenEmpty.skip)
     topic_words: Mapped[str] = mapped_column(
         Text, default="", comment="a topic in their own words, made when they confirm"

@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 import socket
 import unicodedata
+from collections.abc import Iterable
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 from urllib.parse import unquote
 
 Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
 
 # Own lists after IANA's registries, since those of `ipaddress` differ between releases of Python.
 PRIVATE: Final = tuple(
@@ -113,6 +115,15 @@ def unmap_address(address: Address) -> Address:
     """Return the IPv4 address within one of IPv6 that only maps it (`::ffff:192.0.2.1`)."""
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address
+
+
+def is_in_networks(address: str | Address, networks: Iterable[Network]) -> bool:
+    """Tell whether an address is in one of some networks, which may be written in either form of IP.
+
+    Raises `ValueError` for a text that is no address.
+    """
+    parsed = unmap_address(ip_address(address) if isinstance(address, str) else address)
+    return any(parsed in network for network in networks)
 
 
 def _classify_plain(address: Address) -> AddressKind:

@@ -19,7 +19,9 @@ import httpx
 from paperround.errors import PaperroundError
 from paperround.outbound.addresses import (
     AddressKind,
+    Network,
     classify_address,
+    is_in_networks,
     is_numeric,
     is_public,
     normalise_host,
@@ -30,6 +32,7 @@ from paperround.outbound.proxies import ProxyRules
 
 MAX_CONNECTIONS: Final = 100  # of one client, as are httpx's own
 KEEP_ALIVE_SECONDS: Final = 5.0
+OUT_OF_NETWORKS: Final = "in none of the networks that may be written to without TLS"
 # A host that vanished answers no probe, a busy one does: after 30 s of silence the connection is given up,
 # however long an answer may take.
 LIVENESS: Final = (
@@ -53,11 +56,20 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 
     The operator chose `trusted_hosts`, which may be private. What they are when they are first resolved is
     what the connections after that may lead to besides public addresses: a mirror on a private network may
-    redirect within private networks, but never to this machine.
+    redirect within private networks, but never to this machine. Addresses in `networks` may be connected to
+    as well; unless `allows_public`, those alone.
     """
 
-    def __init__(self, trusted_hosts: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        trusted_hosts: Iterable[str] = (),
+        *,
+        networks: Iterable[Network] = (),
+        allows_public: bool = True,
+    ) -> None:
         self._network = httpcore.AnyIOBackend()
+        self._networks = tuple(networks)
+        self._allows_public = allows_public
         self._trusted: dict[str, frozenset[AddressKind] | None] = dict.fromkeys(
             normalise_host(host) for host in trusted_hosts
         )
@@ -103,8 +115,15 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         name = normalise_host(host)
         if name in self._trusted and self._trusted[name] is None:
             self._trusted[name] = frozenset(kinds.values())
-        permitted = frozenset({AddressKind.public}).union(*(seen for seen in self._trusted.values() if seen))
-        addresses = [address for address, kind in kinds.items() if kind in permitted]
+        public = frozenset({AddressKind.public} if self._allows_public else ())
+        permitted = public.union(*(seen for seen in self._trusted.values() if seen))
+        addresses = [
+            address
+            for address, kind in kinds.items()
+            if kind in permitted or is_in_networks(address, self._networks)
+        ]
+        if not addresses and not self._allows_public:
+            raise AddressRefused(f"{host} is {OUT_OF_NETWORKS}.")
         if not addresses:
             named = ", ".join(sorted(set(kinds.values())))
             raise AddressRefused(f"{host} leads to an address that is not public ({named}).")
@@ -114,13 +133,13 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 class GuardedTransport(httpx.AsyncHTTPTransport):
     """httpx's transport on a `GuardedBackend`."""
 
-    def __init__(self, certificates: ssl.SSLContext, trusted_hosts: Iterable[str] = ()) -> None:
+    def __init__(self, certificates: ssl.SSLContext, backend: GuardedBackend) -> None:
         super().__init__(verify=certificates)
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=certificates,
             max_connections=MAX_CONNECTIONS,
             keepalive_expiry=KEEP_ALIVE_SECONDS,
-            network_backend=GuardedBackend(trusted_hosts),
+            network_backend=backend,
         )
 
 
@@ -184,8 +203,34 @@ def open_client(
         follow_redirects=True,
         max_redirects=max_redirects,
         transport=RoutedTransport(
-            GuardedTransport(certificates, trusted), certificates, partial(_refuse_numbers, trusted)
+            GuardedTransport(certificates, GuardedBackend(trusted)),
+            certificates,
+            partial(_refuse_numbers, trusted, ()),
         ),
+    )
+
+
+def open_posting_client(*, networks: Iterable[Network], headers: Mapping[str, str]) -> httpx.AsyncClient:
+    """Open a client for addresses that anybody may name. It follows no redirect.
+
+    It connects to public addresses by TLS, and to those in `networks` also without. What goes through a proxy
+    of the environment is checked as by `open_client`. Raises `CertificatesUnusable`.
+    """
+    certificates = create_tls_context()
+    allowed = tuple(networks)
+
+    def route(check: Callable[[httpx.Request], None], *, allows_public: bool) -> RoutedTransport:
+        backend = GuardedBackend(networks=allowed, allows_public=allows_public)
+        return RoutedTransport(GuardedTransport(certificates, backend), certificates, check)
+
+    return httpx.AsyncClient(
+        headers=headers,
+        follow_redirects=False,
+        trust_env=False,
+        mounts={
+            "https://": route(partial(_refuse_numbers, frozenset(), allowed), allows_public=True),
+            "http://": route(partial(_require_networks, allowed), allows_public=False),
+        },
     )
 
 
@@ -214,12 +259,19 @@ def describe_routes(addresses: Iterable[str]) -> str:
     return f"Requests go to {'; to '.join(routes)}."
 
 
-def _refuse_numbers(trusted: frozenset[str], request: httpx.Request) -> None:
+def _refuse_numbers(trusted: frozenset[str], networks: Iterable[Network], request: httpx.Request) -> None:
     """Refuse a request through a proxy to an address in numbers that is not public."""
     host = normalise_host(request.url.host)
-    if host in trusted:
-        return
     address = parse_address(host)
+    if host in trusted or (address is not None and is_in_networks(address, networks)):
+        return
     is_refused = is_numeric(host) if address is None else not is_public(address)
     if is_refused or host == "localhost" or host.endswith(".localhost"):
         raise AddressRefused(f"{request.url.host} is not a public address.")
+
+
+def _require_networks(networks: Iterable[Network], request: httpx.Request) -> None:
+    """Refuse a request through a proxy to anything but an address in numbers in one of the networks."""
+    address = parse_address(normalise_host(request.url.host))
+    if address is None or not is_in_networks(address, networks):
+        raise AddressRefused(f"{request.url.host} is {OUT_OF_NETWORKS}.")

@@ -18,8 +18,9 @@ import structlog
 from paperround import metrics, queue, sample, traces
 from paperround.accounts import mail as accounts_mail
 from paperround.accounts import sign_in
+from paperround.channels.encryption import SecretBox
 from paperround.database import Database, utc_now
-from paperround.digests import confirmation, delivery, scheduler, subscriptions
+from paperround.digests import channel_health, channel_run, confirmation, delivery, scheduler, subscriptions
 from paperround.digests import retention as digest_retention
 from paperround.digests.links import DigestLinks
 from paperround.embeddings import backfill
@@ -149,12 +150,12 @@ async def send_sign_in_links(context: WorkerContext) -> None:
 
 @job(subscriptions.SEND_CONFIRMATIONS_JOB)
 async def send_letters(context: WorkerContext) -> None:
-    """Mail the letters that ask for the confirmation of an address."""
+    """Mail the letters that ask for the confirmation of an address, and those about channels that failed."""
     links = DigestLinks.from_settings(context.settings, await load_signer(context.database, context.settings))
     async with open_mailer(context.settings) as mail:
-        await confirmation.send_due_confirmations(
-            context.database, mail, links, context.settings.site_name, now=utc_now()
-        )
+        now, site_name = utc_now(), context.settings.site_name
+        await confirmation.send_due_confirmations(context.database, mail, links, site_name, now=now)
+        await channel_health.send_due_notices(context.database, mail, links, site_name, now=now)
 
 
 @job(scheduler.SEND_DIGESTS_JOB, exclusive=True)
@@ -167,10 +168,26 @@ async def send_digests(context: WorkerContext) -> None:
         await delivery.send_due_digests(sending_context)
 
 
+@job(scheduler.SEND_CHANNELS_JOB, exclusive=True)
+async def send_channels(context: WorkerContext) -> None:
+    """Send the codes and digests of channels that are due."""
+    async with (
+        EncoderClient(context.settings, context.encoder_socket) as encoder,
+        channel_run.open_channel_run(context.settings, context.database, encoder) as run,
+    ):
+        if run is not None:
+            await run.send()
+
+
 @job("tidy_mail")
 async def tidy_mail(context: WorkerContext) -> None:
-    """Thin out old deliveries, and delete unconfirmed subscriptions and old messages of the outbox."""
+    """Thin out old deliveries, and delete unconfirmed subscriptions and old messages of the outbox.
+
+    Secrets of channels are encrypted again where the site's key has changed.
+    """
     await digest_retention.delete_expired(context.database, now=utc_now())
+    signer = await load_signer(context.database, context.settings)
+    await channel_run.renew_secrets(context.database, SecretBox.from_signer(signer))
     await asyncio.to_thread(open_outbox(context.settings).delete_old, now=utc_now())
 
 

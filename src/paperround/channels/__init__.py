@@ -1,0 +1,1 @@
+"""Sends digests to webhooks and chats, each in its own format. Knows no reader and no subscription."""

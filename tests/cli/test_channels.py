@@ -1,0 +1,87 @@
+"""`paperround channel`: a channel for a whole lab, without an account."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from paperround.database import Database
+from paperround.digests.channel_tables import Channel
+from paperround.digests.tables import Cadence, Subscription, SubscriptionState
+
+from support.channel_sink import ChannelSink
+
+
+@pytest.fixture
+def sink() -> Iterator[ChannelSink]:
+    sink = ChannelSink()
+    with sink.running():
+        yield sink
+
+
+@pytest.fixture
+def channel(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("PAPERROUND_DATABASE_URL", database_url)
+    monkeypatch.setenv("PAPERROUND_CHANNEL_NETWORKS", "127.0.0.1/32")
+
+    def run(*arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "paperround", "channel", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, **more)
+
+    return run
+
+
+async def test_a_lab_adds_a_channel_that_is_tried_first_sees_it_and_removes_it(
+    channel: Any, database: Database, sink: ChannelSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = sink.address("slack")
+    sink.judge = lambda posted: "500"
+    refused = channel("add", address, "--trending")
+    assert (refused.returncode, "500 Internal Server Error" in refused.stderr) == (1, True), refused.stderr
+
+    sink.judge = lambda posted: None
+    added = channel(
+        "add", "-", "--trending", "--weekdays", "08:30", "--time-zone", "Europe/Berlin", input=f"{address}\n"
+    )
+    assert added.returncode == 0, added.stderr
+    assert sink.taken[-1].content["text"].startswith("*Paperround*")
+    async with database.read_session() as session:
+        (found,) = await session.scalars(select(Subscription))
+        (stored,) = await session.scalars(select(Channel))
+    assert (found.state, found.cadence, found.hour, found.minute, found.topics, found.trending) == (
+        SubscriptionState.active, Cadence.weekdays, 8, 30, False, True,
+    )  # fmt: skip
+    assert b"services" not in stored.secrets
+
+    listed = channel("list")
+    assert ("127.0.0.1" in listed.stdout, "services" in listed.stdout) == (True, False)
+    removed = channel("remove", str(found.id))
+    assert removed.returncode == 0, removed.stderr
+    async with database.read_session() as session:
+        assert (await session.scalars(select(Subscription))).all() == []
+
+    monkeypatch.setenv("PAPERROUND_CHANNEL_NETWORKS", "")
+    barred = channel("add", address, "--trending")
+    assert (barred.returncode, "none of the networks" in barred.stderr) == (1, True), barred.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["add", "https://example.org/hook"],
+        ["add", "https://example.org/hook", "--trending", "--daily", "25:00"],
+        ["add", "https://example.org/hook", "--trending", "--daily", "8:00", "--weekly", "8:00"],
+        ["add", "gopher://example.org/secret-part", "--trending"],
+        ["remove", "4711"],
+    ],
+    ids=["nothing to send", "no time", "two rhythms", "unknown service", "unknown number"],
+)
+def test_what_cannot_be_is_told_in_a_sentence_without_the_address(channel: Any, arguments: list[str]) -> None:
+    result = channel(*arguments)
+    assert (result.returncode, result.stderr.startswith("paperround: ")) == (1, True), result.stderr
+    assert "secret-part" not in result.stderr
