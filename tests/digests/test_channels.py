@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import jsonschema
 import pytest
 from sqlalchemy import select, update
 from standardwebhooks import Webhook
@@ -64,7 +66,10 @@ async def test_one_edition_goes_once_to_mail_and_to_each_channel_in_its_own_form
     taken = {posted.service: posted for posted in desk.sink.taken}
     assert set(taken) == set(SERVICES)
 
+    schema = json.loads((Path(__file__).parents[2] / "docs/webhook.schema.json").read_text(encoding="utf-8"))
+    jsonschema.validate(taken["webhook"].content, schema)
     paper = taken["webhook"].content["data"]["sections"][0]["papers"][0]
+    assert paper.keys() == schema["$defs"]["paper"]["properties"].keys()
     assert paper["title"] == "A* <b>search</b> & `code` [x](http://y.example) @everyone | ℓ₂"
     url = "https://papers.example.org/papers/2603.00001"
     assert paper["url"] == url

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "c4a7d19e52f0"
-down_revision = "f27b60d9a1c8"
+down_revision = "f2b81c6e40d7"
 branch_labels = None
 depends_on = None
 
@@ -44,6 +44,7 @@ works_with: tuple[str, ...] = (
     "a3e9c61b40d7",
     "a3e91c57d204",
     "f27b60d9a1c8",
+    "f2b81c6e40d7",
 )
 
 
