@@ -110,12 +110,14 @@ async def test_each_paper_of_the_days_is_told_once_with_all_that_speaks_for_it(d
         reader_id = await follow(database, kind, name)
     ben = await follow(database, AUTHOR, "Nobody Here", "ben@example.org")
 
-    assert await found(database, reader_id) == {
-        "2": ["Open Rivers Lab"],
+    in_order = await found(database, reader_id)
+    assert list(in_order) == ["1", "2"]
+    assert in_order == {
         "1": ["Ada Lindqvist", "patience", "Open Rivers Lab"],
+        "2": ["Open Rivers Lab"],
     }
-    assert list(await found(database, reader_id, date(2026, 3, 1), date(2026, 3, 3))) == ["2", "9", "1"]
-    assert list(await found(database, reader_id, limit=1)) == ["2"]
+    assert list(await found(database, reader_id, date(2026, 3, 1), date(2026, 3, 3))) == ["9", "1", "2"]
+    assert list(await found(database, reader_id, limit=1)) == ["1"]
     assert await found(database, ben) == {}
 
 

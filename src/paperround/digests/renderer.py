@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 
 from paperround.digests import wording
 from paperround.digests.digest import Digest
+from paperround.digests.followed_matches import FOLLOWING
 from paperround.digests.items import DigestItem, shorten
 from paperround.digests.links import DeliveryLinks, DigestLinks
 from paperround.digests.templates import DigestTemplates, RenderedBlock, placeholders
@@ -168,20 +169,28 @@ class DigestRenderer:
         self, item: DigestItem, why: MatchReason, links: DeliveryLinks | None, *, brief: bool
     ) -> RenderedBlock:
         """A paper with what is its reader's own."""
-        block = self._get_paper(item, has_why=True, has_links=links is not None, brief=brief)
+        block = self._get_paper(
+            item,
+            has_why=True,
+            has_links=links is not None,
+            brief=brief,
+            is_rateable=why["topic"] != FOLLOWING,
+        )
         rate = f"{links.rate}?paper={quote(item.id, safe='')}&value=" if links else ""
         return block.fill(
             {"rate": rate, "save": _save_address(links) if links else "", "why": wording.format_reason(why)}
         )
 
-    def _get_paper(self, item: DigestItem, *, has_why: bool, has_links: bool, brief: bool) -> RenderedBlock:
-        """A paper, rendered once, with placeholders for what is its reader's own."""
-        key = (item, has_why, has_links, brief)
+    def _get_paper(
+        self, item: DigestItem, *, has_why: bool, has_links: bool, brief: bool, is_rateable: bool = True
+    ) -> RenderedBlock:
+        """A paper, rendered once, with placeholders for what is its reader's own. Ratings need a topic."""
+        key = (item, has_why, has_links, brief, is_rateable)
         if key not in self._blocks_by_key:
             places = placeholders("rate", "save", "why")
             shown = {"paper": item, "url": f"{self._links.site}/papers/{item.id}", "brief": brief}
             shown["why"] = places["why"] if has_why else ""
-            shown["rate"] = places["rate"] if has_why and has_links else ""
+            shown["rate"] = places["rate"] if has_why and has_links and is_rateable else ""
             shown["save"] = f"{places['save']}{quote(item.id, safe='')}" if has_links and not brief else ""
             self._blocks_by_key[key] = self._templates.paper.render(shown)
         return self._blocks_by_key[key]

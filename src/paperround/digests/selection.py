@@ -1,4 +1,5 @@
-"""Selecting the papers of a digest: what fits the reader's topics, then the best of its period's lists.
+"""Selecting the papers of a digest: what its reader follows and what fits their topics, then the best of its
+period's lists.
 
 No paper that this subscription has certainly had is in it again, and every paper of a digest that was not
 certainly sent comes again.
@@ -18,6 +19,7 @@ from sqlalchemy.types import Text
 
 from paperround.database import ReadSession
 from paperround.digests.editions import DigestEdition, DigestEditions
+from paperround.digests.followed_matches import join_matches, load_followed_matches
 from paperround.digests.overview import Overview, build_overview
 from paperround.digests.tables import Cadence, Delivery, DeliveryState, WhenEmpty
 from paperround.digests.topic_matches import TopicMatch, load_topic_matches
@@ -216,11 +218,15 @@ def _group_by_days(pending: Sequence[PendingDelivery], first_days: Mapping[int, 
 
 
 async def _load_matches(session: ReadSession, topic_days: TopicDays) -> dict[int, Sequence[TopicMatch]]:
-    """Load the stored matches of readers' topics, by delivery."""
+    """Load what readers' follows and the stored matches of their topics speak for, by delivery."""
     matches_of_deliveries: dict[int, Sequence[TopicMatch]] = {}
     for (first, last), readers in topic_days.items():
         matches = await load_topic_matches(session, set(readers.values()), first, last)
-        matches_of_deliveries |= {delivery: matches.get(reader, ()) for delivery, reader in readers.items()}
+        followed = await load_followed_matches(session, set(readers.values()), first, last)
+        matches_of_deliveries |= {
+            delivery: join_matches(followed.get(reader, ()), matches.get(reader, ()))
+            for delivery, reader in readers.items()
+        }
     return matches_of_deliveries
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from paperround.digests.digest import Digest
 from paperround.digests.editions import LONG_CADENCES
+from paperround.digests.followed_matches import FOLLOWING
 from paperround.digests.items import shorten
 from paperround.digests.overview import Overview
 from paperround.digests.tables import Cadence
@@ -37,7 +38,10 @@ def build_opening(digest: Digest, site: str) -> dict[str, str]:
     if overview is None or not digest.papers:
         return NO_OVERVIEW
     told = [f"{_count(overview.listed, 'paper')} {_name_days(digest, overview)}"]
-    if on_topics := len(digest.selection.reasons.keys() & digest.items.keys()):
+    topics = [why["topic"] for key, why in digest.selection.reasons.items() if key in digest.items]
+    if followed := topics.count(FOLLOWING):
+        told.append(f"{followed} from what you follow")
+    if on_topics := len(topics) - followed:
         told.append(f"{on_topics} on your topics")
     paper = digest.items.get(overview.most_voted or "")
     if paper is None:
@@ -66,6 +70,8 @@ def build_list_note(digest: Digest, site: str) -> dict[str, str]:
 def format_reason(why: Mapping[str, Any]) -> str:
     """Why a paper is in the digest. Under its topic's heading the topic isn't named again."""
     told = ", ".join(why["why"])
+    if why["topic"] == FOLLOWING:
+        return f"You follow {told}."
     band = why.get("band")
     if why["own"]:
         lead = f"{band.capitalize()} match" if band else "Match"
@@ -87,6 +93,8 @@ def format_topic_note(digest: Digest, why: Mapping[str, Any]) -> str:
     total = overview.find_total(why["topic"]) if overview else None
     if total is None:
         return ""
+    if total.topic_id == FOLLOWING:
+        return f"{_count(total.matched, 'paper')} {_name_period(_find_period(digest))}"
     strong = f", {total.strong} strong" if total.strong else ""
     return f"{_count(total.matched, 'match', 'matches')} {_name_period(_find_period(digest))}{strong}"
 

@@ -34,6 +34,7 @@ FIND: Final = text(
     """
     WITH {wanted}, whole AS MATERIALIZED (
         SELECT CAST(string_agg('(' || query || ')', ' | ') FILTER (WHERE query <> '') AS tsquery) AS query,
+            CAST(string_agg(query, ' | ') FILTER (WHERE kind = 'author') AS tsquery) AS people,
             array_agg(key) FILTER (WHERE kind = 'organization') AS organizations,
             array_agg(key) FILTER (WHERE kind = 'keyword') AS keywords,
             array_agg(name) FILTER (WHERE kind = 'author') AS names
@@ -46,7 +47,9 @@ FIND: Final = text(
     WHERE papers.search @@ whole.query OR papers.organization_name = ANY(whole.organizations)
         OR EXISTS (SELECT FROM unnest(papers.ai_keywords) AS keyword WHERE {keyword} = ANY(whole.keywords))
         OR EXISTS (SELECT FROM authors WHERE paper_id = papers.id AND name = ANY(whole.names) AND NOT hidden)
-    ORDER BY papers.upvotes + papers.local_upvotes DESC, papers.id LIMIT :limit
+    ORDER BY coalesce(papers.search @@ whole.people, false) DESC,
+        papers.upvotes + papers.local_upvotes DESC, papers.id
+    LIMIT :limit
 """.replace("{wanted}", WANTED).replace("{keyword}", KEYWORD)
 )
 REASONS: Final = text(
@@ -74,9 +77,10 @@ class FollowedPaper(NamedTuple):
 async def list_followed_papers(
     session: ReadSession, follows: Sequence[Follow], first: date, last: date, *, limit: int
 ) -> Sequence[FollowedPaper]:
-    """List the papers on the lists of these days that any of the follows speaks for, most voted first.
+    """List the papers on the lists of these days that any of the follows speaks for.
 
-    The days, `first` and `last` included, should be few: each of their papers is looked at.
+    Those of followed authors come first, so that no keyword crowds them out; then the most voted. The days,
+    `first` and `last` included, should be few: each of their papers is looked at.
     """
     if not follows:
         return []

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import delete, func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Integer, any_, delete, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from paperround.accounts.tables import Reader
 from paperround.database import ReadSession, WriteSession
@@ -32,6 +32,20 @@ async def list_follows(session: ReadSession, reader_id: int) -> Sequence[Follow]
     query = select(Follow).where(Follow.reader_id == reader_id)
     ordered = query.order_by(Follow.kind, func.lower(Follow.name), Follow.id).limit(MAX_FOLLOWS)
     return (await session.scalars(ordered)).all()
+
+
+async def list_follows_of_readers(
+    session: ReadSession, reader_ids: Collection[int]
+) -> Mapping[int, Sequence[Follow]]:
+    """List what each of these readers follows, by reader. Who follows nothing is left out."""
+    ids = literal(list(reader_ids), ARRAY(Integer))
+    query = (
+        select(Follow).where(Follow.reader_id == any_(ids)).order_by(Follow.reader_id, Follow.kind, Follow.id)
+    )
+    found: dict[int, list[Follow]] = {}
+    for follow in await session.scalars(query):
+        found.setdefault(follow.reader_id, []).append(follow)
+    return found
 
 
 async def add_follow(

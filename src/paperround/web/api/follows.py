@@ -70,7 +70,7 @@ class FollowedPaperOut(BaseModel):
 
 
 class FollowedPaperList(BaseModel):
-    papers: list[FollowedPaperOut] = Field(description="Most voted first.")
+    papers: list[FollowedPaperOut] = Field(description="Those of followed authors first, then most voted.")
     first: date | None = Field(description="The first day that was looked at; null without any papers.")
     last: date | None
     next: None = None
