@@ -34,7 +34,7 @@ MAX_LOCK_ATTEMPTS: Final = 12  # each waits as long as the migration's lock_time
 TABLE_MODULES: Final = (
     "papers.tables", "feeds.tables", "embeddings.tables", "search.tables", "accounts.tables", "topics.tables",
     "library.tables", "pictures.tables", "follows.tables", "digests.tables", "digests.channel_tables",
-    "tokens", "rate_limits", "throttle",
+    "zotero.tables", "tokens", "rate_limits", "throttle",
 )  # fmt: skip
 
 

@@ -154,7 +154,12 @@ class Settings(BaseSettings):
         description="A page `/judge` on which readers say whether papers fit their topics, ten pairs a day.",
     )
 
-    # Agents
+    # Agents and reference managers
+    zotero_url: HttpUrl | None = Field(
+        None,
+        description="Zotero's API, `https://api.zotero.org`: readers can then connect their libraries, in "
+        "which their saved papers are put. Empty: they can't.",
+    )
     mcp: bool = Field(
         False,
         description="Serves `/mcp`, on which a reader's agent searches, reads, rates and saves (Model "

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import secrets
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 from sqlalchemy import Integer, Text, select
@@ -17,6 +18,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from paperround.database import Base, Database, WriteSession
 from paperround.errors import PaperroundError
 from paperround.settings import Settings
+
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
 
 PSEUDONYM_LENGTH: Final = 12  # hexadecimal digits
 MAX_EARLIER_KEYS: Final = 10
@@ -87,6 +91,25 @@ class Signer:
         if not any(hmac.compare_digest(tag.encode(errors="replace"), valid.encode()) for valid in valid_tags):
             raise BadToken("This link is not valid.")
         return value
+
+    def encrypt(self, purpose: str, text: str) -> bytes:
+        """Encrypt a secret of somebody else's, such as a key, for storage. Only `decrypt` reads it."""
+        return self._cipher(purpose).encrypt(text.encode())
+
+    def decrypt(self, purpose: str, encrypted: bytes) -> str:
+        """Return what was encrypted with any of the keys. Raises `BadToken`."""
+        from cryptography.fernet import InvalidToken
+
+        try:
+            return self._cipher(purpose).decrypt(encrypted).decode()
+        except InvalidToken as error:
+            raise BadToken("It was encrypted with a key that is no longer there.") from error
+
+    def _cipher(self, purpose: str) -> MultiFernet:
+        from cryptography.fernet import Fernet, MultiFernet  # heavy, and for few
+
+        keys = self.derive_keys(f"encrypt.{purpose}")
+        return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in keys])
 
     def pseudonymise(self, purpose: str, value: str) -> str:
         """Return a short name for `value` under which logs can tell it from others, but not find it out."""

@@ -59,6 +59,7 @@ from paperround.web.pages import (
     trending,
 )
 from paperround.web.pages import settings as pages_settings
+from paperround.web.pages import zotero as pages_zotero
 from paperround.web.security.bodies import require_plain_text
 from paperround.web.security.costs import CostlyRequests, CostlyWork, end_costly_requests
 from paperround.web.security.csrf import require_form_token
@@ -77,9 +78,9 @@ APIS: Final = (
 )  # fmt: skip
 # The pages of papers come last: any longer address below /papers is an id to them.
 PAGES: Final = (
-    about, sign_in, account, pages_settings, saved, paper_actions, submit, subscribe, preferences, digests,
-    topic_form, topic_actions, topics, judge, organizations, authors, follows, outbox, status, api_docs,
-    thumbnails, trending, editions,
+    about, sign_in, account, pages_settings, pages_zotero, saved, paper_actions, submit, subscribe,
+    preferences, digests, topic_form, topic_actions, topics, judge, organizations, authors, follows, outbox,
+    status, api_docs, thumbnails, trending, editions,
 )  # fmt: skip
 
 

@@ -39,6 +39,8 @@ from paperround.tokens import load_signer
 from paperround.topics import corpus, edition_matches, library_fetcher
 from paperround.topics.library_entries import FETCH_JOB, embed_entries
 from paperround.worker.registry import CONTEXT_KEY, WorkerContext, job
+from paperround.zotero.client import open_http
+from paperround.zotero.sync import sync_due
 
 logger = structlog.get_logger(__name__)
 
@@ -120,6 +122,15 @@ async def fetch_thumbnails(context: WorkerContext) -> None:
         await thumbnails.fetch_due(context.database, context.settings)
     elif forgotten := await thumbnails.forget_all(context.database):
         logger.info("thumbnails deleted", papers=forgotten)
+
+
+@job("sync_zotero", exclusive=True)
+async def sync_zotero(context: WorkerContext) -> None:
+    """Put saved papers into readers' Zotero libraries, and read the collections that topics learn from."""
+    if context.settings.zotero_url:
+        signer = await load_signer(context.database, context.settings)
+        async with open_http(context.settings) as http:
+            await sync_due(context.database, http, signer)
 
 
 @job("reread_papers", exclusive=True)

@@ -32,6 +32,7 @@ from paperround.web.dependencies import (
     Write,
     database_of,
     render_page,
+    settings_of,
 )
 from paperround.web.mail_tokens import load_links
 from paperround.web.pages.sign_in import sign_out_response
@@ -109,6 +110,7 @@ async def _render_settings(
         keys=await api_keys.list_keys(session, reader.id),
         subscription=subscription,
         preferences=load_links(request).preferences(subscription.link_target) if subscription else "",
+        has_zotero=settings_of(request).zotero_url is not None,
         key=key,
         done=done,
         now=now,

@@ -1,0 +1,1 @@
+"""Readers' Zotero libraries: saved papers are put there, and a collection can be a topic's examples."""
