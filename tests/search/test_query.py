@@ -194,7 +194,10 @@ async def test_the_migration_fills_what_is_there_as_storing_does(
 async def embedded(database: Database, vectors: dict[str, list[float]]) -> None:
     async with database.write_session() as session:
         model = EmbeddingModel(
-            name="m", dimensions=2, state=ModelState.current, created_at=utc("2026-03-02 12:00")
+            name="all-MiniLM-L6-v2",
+            dimensions=2,
+            state=ModelState.current,
+            created_at=utc("2026-03-02 12:00"),
         )
         session.add(model)
         await session.flush()
@@ -205,7 +208,7 @@ async def embedded(database: Database, vectors: dict[str, list[float]]) -> None:
             )  # fmt: skip
 
 
-def asked(x: float, y: float, model: str = "m") -> QueryVector:
+def asked(x: float, y: float, model: str = "all-MiniLM-L6-v2") -> QueryVector:
     return QueryVector(model, np.array([x, y], np.float32))
 
 

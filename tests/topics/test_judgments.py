@@ -13,12 +13,19 @@ from sqlalchemy import select, text, update
 from paperround.accounts.tables import Reader
 from paperround.database import Database
 from paperround.embeddings.tables import EmbeddingModel
+from paperround.search.calibration import calibrate_search
+from paperround.search.engine import search
+from paperround.search.query_syntax import parse_query
+from paperround.search.query_vectors import QueryVector
+from paperround.search.relevance import MatchKind
+from paperround.search.word_counts import refresh_word_counts
 from paperround.topics import corpus
 from paperround.topics.edition_matches import match_edition
 from paperround.topics.judgments import (
     JudgmentsInvalid,
     ModelNotCalibratable,
     calibrate_model,
+    group_grades,
     parse_judgments,
 )
 from paperround.topics.model.fit_constants import WORDS_ALONE, FitConstants
@@ -26,7 +33,7 @@ from paperround.topics.queries import find_latest_match_days, load_matches
 from paperround.topics.tables import Topic
 
 from support.factories import utc
-from support.topic_corpus import MODEL, add_three_subjects, paper_id, subject_vector
+from support.topic_corpus import MODEL, add_three_subjects, add_vectors, narrow, paper_id, subject_vector
 
 DAY = date(2026, 3, 2)
 NOW = utc("2026-03-02 14:00")
@@ -38,6 +45,15 @@ class InventedEncoder:
 
     async def encode(self, texts: Any) -> Any:
         return np.stack([subject_vector(text) for text in texts])
+
+
+class NarrowEncoder:
+    """Knows the subjects; any other text is about something else."""
+
+    name = "narrow"
+
+    async def encode(self, texts: Any) -> Any:
+        return np.stack([narrow(subject_vector(text)) for text in texts])
 
 
 def judged(count: int = 60) -> list[str]:
@@ -92,6 +108,43 @@ async def test_a_model_that_nobody_calibrated_can_be(catalogue: Database) -> Non
     await calibrate_model(catalogue, encoder, parse_judgments(judged()))
     async with catalogue.read_session() as session:
         assert not await corpus.explain_words_alone(session)
+
+
+async def test_cosines_of_another_scale_are_learned_by_topics_and_by_searches(database: Database) -> None:
+    """Nothing of the model that we ship constants for is left where another one is calibrated."""
+    await add_three_subjects(database)
+    await add_vectors(database, model="narrow", change=narrow)
+    await corpus.measure_if_grown(database, now=NOW)
+    await refresh_word_counts(database)
+    encoder = NarrowEncoder()
+    judgments = parse_judgments(judged())
+
+    done = await calibrate_model(database, encoder, judgments)
+    fits, fitting = done.after.fits, done.after.grades > 0
+    assert (fits[fitting].min() > 0.75, fits[~fitting].max() < 0.3) == (True, True)
+
+    query = parse_query("how insects dance in the dark")
+    vector = QueryVector("narrow", narrow(subject_vector("honey bees")))
+    async with database.read_session() as session:
+        before = await search(session, query, vector)
+    assert (before.results, before.is_calibrated) == ([], False), "its vectors decide nothing yet"
+    searches = await calibrate_search(database, encoder, group_grades(judgments))
+    assert searches.after is not None
+    assert (searches.after.share_relevant, searches.after.absent) == (1.0, 0)
+    async with database.read_session() as session:
+        found = await search(session, query, vector)
+    assert found.is_calibrated
+    assert {int(result.paper_id[-5:]) % 3 for result in found.results} == {1}
+    assert {result.kind for result in found.results} == {MatchKind.meaning}
+
+
+async def test_searches_stay_as_they_were_where_too_little_was_judged(catalogue: Database) -> None:
+    """All of what they find fits, so nothing tells where results should end."""
+    fitting = [line for line in judged() if '"grade": 2' in line]
+    done = await calibrate_search(catalogue, InventedEncoder(), group_grades(parse_judgments(fitting)))
+    assert done.after is None
+    async with catalogue.read_session() as session:
+        assert await session.scalar(select(EmbeddingModel.search_constants)) is None
 
 
 async def test_topics_are_matched_again_with_new_constants(catalogue: Database) -> None:

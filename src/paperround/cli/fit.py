@@ -1,4 +1,4 @@
-"""`paperround fit` and `paperround judgments`: calibrate how well papers fit topics, from judged pairs."""
+"""`paperround fit` and `paperround judgments`: calibrate what topics and searches show, from judged pairs."""
 
 from __future__ import annotations
 
@@ -11,9 +11,16 @@ from paperround import event_loop
 from paperround.cli.context import console, encoder_socket, load_settings, open_database
 from paperround.embeddings.encoder_process import connect_encoder
 from paperround.resources import use_one_thread_for_products
+from paperround.search.absent_questions import ABSENT_QUESTIONS
+from paperround.search.calibration import (
+    MIN_JUDGED_RESULTS,
+    SearchCalibration,
+    ShownResults,
+    calibrate_search,
+)
 from paperround.settings import Settings
 from paperround.topics import judging
-from paperround.topics.judgments import Calibration, calibrate_model, parse_judgments
+from paperround.topics.judgments import Calibration, calibrate_model, group_grades, parse_judgments
 from paperround.topics.model.bands import Band
 from paperround.topics.model.calibration import Prediction
 
@@ -33,13 +40,14 @@ def fit(
         ),
     ],
 ) -> None:
-    """Calibrate how well papers fit topics under the current model, from judged pairs.
+    """Calibrate what topics and searches show under the current model, from judged pairs.
 
-    The constants are kept with the model. Topics are matched again with them in the next minutes.
+    The constants are kept with the model. Topics are matched again with them in the next minutes, and
+    searches use them at once: each topic is asked as a question too, beside some that nothing answers.
     """
     settings = load_settings("fit")
     use_one_thread_for_products()
-    done = event_loop.run(_calibrate, settings, judgments)
+    done, searches = event_loop.run(_calibrate, settings, judgments)
     console.print(
         f"{done.model} was calibrated on {len(done.after.grades):,} pairs of {done.topics:,} topics"
         + (f"; {done.unknown_papers:,} name papers that are not here." if done.unknown_papers else "."),
@@ -47,6 +55,18 @@ def fit(
     )
     for label, prediction in (("before", done.before), ("after", done.after)):
         console.print(f"{label}: {_describe(prediction)}", markup=False)
+    if searches.after is None:
+        console.print(
+            f"Searches stay as they were: of the judged papers they find {searches.judged}; at least "
+            f"{MIN_JUDGED_RESULTS} are needed, of which some fit and some don’t.",
+            markup=False,
+        )
+        return
+    console.print(
+        f"Searches were calibrated on the {searches.judged:,} judged papers that they find.", markup=False
+    )
+    for label, shown in (("before", searches.before), ("after", searches.after)):
+        console.print(f"{label}: {_describe_searches(shown)}", markup=False)
 
 
 @app.command(epilog="Example: paperround judgments > judgments.jsonl")
@@ -64,7 +84,7 @@ async def _print_judgments(settings: Settings) -> None:
             typer.echo(line)
 
 
-async def _calibrate(settings: Settings, path: Path) -> Calibration:
+async def _calibrate(settings: Settings, path: Path) -> tuple[Calibration, SearchCalibration]:
     with path.open(encoding="utf-8", errors="replace") as lines:
         judged = parse_judgments(lines)
     async with (
@@ -72,7 +92,8 @@ async def _calibrate(settings: Settings, path: Path) -> Calibration:
         connect_encoder(settings, encoder_socket(settings)) as encoder,
     ):
         await encoder.describe_model()
-        return await calibrate_model(database, encoder, judged)
+        of_topics = await calibrate_model(database, encoder, judged)
+        return of_topics, await calibrate_search(database, encoder, group_grades(judged))
 
 
 def _describe(prediction: Prediction) -> str:
@@ -81,3 +102,10 @@ def _describe(prediction: Prediction) -> str:
         count, share = prediction.share_at_least_partly(band)
         bands.append(f"{band} {share:.0%} of {count} fit at least partly" if count else f"{band} none")
     return f"{'; '.join(bands)}; calibration error {prediction.calibration_error:.3f}"
+
+
+def _describe_searches(shown: ShownResults) -> str:
+    return (
+        f"{shown.share_relevant:.0%} of {shown.papers} shown fit at least partly; {shown.absent} of "
+        f"{len(ABSENT_QUESTIONS)} questions about nothing find something by meaning"
+    )

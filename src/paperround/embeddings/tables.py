@@ -51,6 +51,9 @@ class EmbeddingModel(Base):
         JSONB(none_as_null=True),
         comment="made by `paperround fit`; NULL: what we ship for the model, if anything",
     )
+    search_constants: Mapped[dict[str, Any] | None] = mapped_column(
+        JSONB(none_as_null=True), comment="the same for what a search shows"
+    )
 
     __table_args__ = (
         CheckConstraint("state IN ('filling', 'current', 'retired')", name="state"),

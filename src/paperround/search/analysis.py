@@ -13,6 +13,7 @@ from sqlalchemy import Row, text
 from paperround.database import ReadSession
 from paperround.search.query_syntax import ParsedQuery, has_phrase, normalize_text
 from paperround.search.query_vectors import QueryVector
+from paperround.search.relevance_constants import SearchConstants, choose_constants
 from paperround.search.vectors import SCAN_SETTINGS, ModelVector, scan_settings_parameters
 from paperround.text.names import NameQuery
 
@@ -51,7 +52,7 @@ ANALYSIS: Final = text(
     )
     SELECT CAST(strict_tsquery AS text), CAST(required_tsquery AS text),
         papers, term.lexeme, term.positions,
-        model.id AS model_id, model.name AS model_name, model.dimensions,
+        model.id AS model_id, model.name AS model_name, model.dimensions, model.search_constants,
         least(coalesce(body.documents, 1), papers) AS document_frequency,
         least(coalesce(title.documents, 1), papers) AS title_frequency
     FROM parsed
@@ -97,11 +98,12 @@ class Ngram(NamedTuple):
 
 
 class SearchModel(NamedTuple):
-    """The current embedding model."""
+    """The current embedding model. `constants` say what is relevant by its vectors."""
 
     id: int
     name: str
     dimensions: int
+    constants: SearchConstants
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,7 @@ async def analyze_query(
     parsed, papers = rows[0], max(rows[0].papers, 1)
     terms = [_build_term(row, words) for row in rows if row.lexeme is not None]
     return AnalyzedQuery(
-        model=SearchModel(parsed.model_id, parsed.model_name, parsed.dimensions) if parsed.model_id else None,
+        model=_build_model(parsed) if parsed.model_id else None,
         strict_tsquery=parsed.strict_tsquery,
         is_disjunctive=query.is_disjunctive,
         required_tsquery=parsed.required_tsquery,
@@ -221,6 +223,11 @@ async def analyze_query(
 def idf(documents: int, papers: int) -> float:
     """Compute the smoothed inverse document frequency, ln((1 + N) / (1 + n)) + 1."""
     return log((1 + papers) / (1 + documents)) + 1
+
+
+def _build_model(row: Row[Any]) -> SearchModel:
+    constants = choose_constants(row.model_name, row.search_constants)
+    return SearchModel(row.model_id, row.model_name, row.dimensions, constants)
 
 
 def _build_term(row: Row[Any], words: Sequence[str]) -> Term:

@@ -13,12 +13,14 @@ from paperround.database import ReadSession
 from paperround.papers.tables import ABSTRACT_TEXT, TITLE_TEXT, Author, Paper
 from paperround.search import ranker
 from paperround.search.analysis import AnalyzedQuery, analyze_query
+from paperround.search.evidence import Evidence, weigh_evidence
 from paperround.search.features import Flags, Numbers
 from paperround.search.filters import NO_FILTERS, SearchFilters
 from paperround.search.full_text import TextMatches, find_text_matches
 from paperround.search.query_syntax import ParsedQuery
 from paperround.search.query_vectors import QueryVector
-from paperround.search.relevance import MatchKind, estimate_relevance, is_relevant
+from paperround.search.relevance import MatchKind, Relevance, estimate_relevance
+from paperround.search.relevance_constants import UNCALIBRATED
 from paperround.search.retrieval import NEAREST_LIMIT, Candidates, retrieve_candidates
 from paperround.search.spelling import suggest_spelling
 from paperround.search.vectors import apply_scan_settings
@@ -54,7 +56,8 @@ class SearchResults:
     """`total` counts the papers that match the whole query, up to `MAX_POSTINGS_PER_TERM` + 1.
 
     `suggestion` is the query in another spelling, where no paper matches it. `has_only_common_words` tells
-    that the query has nothing but words such as "the".
+    that the query has nothing but words such as "the". `is_calibrated` tells whether vectors decided what is
+    relevant: without, or under a model that nobody calibrated, words alone do.
     """
 
     results: Sequence[SearchResult] = ()
@@ -62,6 +65,7 @@ class SearchResults:
     used_vectors: bool = False
     suggestion: str | None = None
     has_only_common_words: bool = False
+    is_calibrated: bool = True
 
 
 NO_RESULTS: Final = SearchResults()
@@ -116,14 +120,17 @@ async def search(
     )
     has_phrases = await _check_phrases(session, analyzed_query, papers)
     total = papers.total - int((papers.is_full_match & ~has_phrases).sum())
-    evidence = _weigh_evidence(analyzed_query, papers)
-    shown = has_phrases & _is_shown(analyzed_query, papers, evidence)
+    evidence = weigh_evidence(analyzed_query, papers)
+    constants = analyzed_query.model.constants if analyzed_query.model else UNCALIBRATED
+    relevance = estimate_relevance(papers.cosines, evidence.shared, evidence.is_whole, constants)
+    shown = has_phrases & _is_shown(analyzed_query, papers, evidence, relevance)
     return SearchResults(
-        results=_rank(analyzed_query, papers, evidence, shown, limit),
+        results=_rank(analyzed_query, papers, evidence, relevance, shown, limit),
         total=total,
         suggestion=None if total else await suggest_spelling(session, query, analyzed_query),
         has_only_common_words=not analyzed_query.terms,
         used_vectors=model_vector is not None and (not papers.ids or papers.has_vectors),
+        is_calibrated=constants.with_vectors is not None,
     )
 
 
@@ -151,66 +158,23 @@ async def _check_phrases(session: ReadSession, query: AnalyzedQuery, papers: Can
     return flags
 
 
-class Evidence(NamedTuple):
-    """What speaks for each of the papers.
-
-    `has_all_words`: title and abstract have all words as they were typed. `is_whole`: they match the whole
-    query. `for_author`: the query is rather the name of an author.
-    """
-
-    has_all_words: Flags
-    is_whole: Flags
-    relevance: Numbers
-    for_author: bool
-
-
-def _weigh_evidence(query: AnalyzedQuery, papers: Candidates) -> Evidence:
-    has_all_words = _has_all_words(query, papers)
-    # The index tells this of the papers that it was asked for; the nearest vectors bring others.
-    is_whole = papers.is_full_match | has_all_words
-    relevance = estimate_relevance(papers.cosines, _share_words(query, papers), is_whole)
-    return Evidence(has_all_words, is_whole, relevance, _is_author_search(papers, has_all_words))
-
-
-def _is_shown(query: AnalyzedQuery, papers: Candidates, evidence: Evidence) -> Flags:
+def _is_shown(query: AnalyzedQuery, papers: Candidates, evidence: Evidence, relevance: Relevance) -> Flags:
     """Find the papers that belong into the results: they match by the letter, or are likely relevant.
 
     Where the query is a name, words of it that belong to different people are nothing.
     """
-    if len(query.typed_terms) > 1 and evidence.for_author:
+    if len(query.typed_terms) > 1 and _is_author_search(papers, evidence.has_all_words):
         named: Flags = papers.is_author_match | evidence.has_all_words
         return named
-    relevant = is_relevant(evidence.relevance, papers.cosines)
-    flags: Flags = papers.is_author_match | evidence.is_whole | relevant
+    flags: Flags = papers.is_author_match | evidence.is_whole | relevance.is_enough
     return flags
-
-
-def _share_words(query: AnalyzedQuery, papers: Candidates) -> Numbers:
-    """Compute for each paper the share of the query's terms that it has, 0 to 1, weighted by rarity."""
-    if not query.terms:
-        return np.zeros(len(papers.ids))
-    weights = np.array([term.idf - 1 for term in query.terms])
-    if not weights.any():  # no word has been counted yet
-        weights[:] = 1.0
-    total = weights[query.typed_columns].sum() or 1.0
-    has_word = (papers.features.log_counts[:, : len(query.terms)] > 0) | papers.has_term
-    share: Numbers = np.minimum(has_word @ weights / total, 1.0)
-    return share
-
-
-def _has_all_words(query: AnalyzedQuery, papers: Candidates) -> Flags:
-    """Find the papers whose title and abstract have all words as they were typed."""
-    columns = query.typed_columns
-    if not columns:
-        return np.zeros(len(papers.ids), np.bool_)
-    has_all: Flags = np.logical_and.reduce(papers.features.log_counts[:, columns] > 0, axis=1)
-    return has_all
 
 
 def _rank(
     query: AnalyzedQuery,
     papers: Candidates,
     evidence: Evidence,
+    relevance: Relevance,
     shown: Flags,
     limit: int,
 ) -> list[SearchResult]:
@@ -218,15 +182,14 @@ def _rank(
     if not papers.ids:
         return []
     text_scores = ranker.score_texts(query, papers)
-    scores = text_scores.totals
-    if papers.has_vectors:
-        scores = ranker.fuse_scores(text_scores, papers.cosines, length=len(query.whole_text.split()))
+    scores = ranker.score_candidates(query, papers, text_scores)
     scores = scores + AUTHOR_MATCH_BONUS * papers.features.is_title
-    if evidence.for_author:
+    for_author = _is_author_search(papers, evidence.has_all_words)
+    if for_author:
         scores = scores + AUTHOR_MATCH_BONUS * (papers.is_author_match + 1.0 * papers.is_exact_name)
     order = [row for row in np.argsort(-scores, kind="stable") if shown[row]]
     # The query is the name of an author of theirs, rather than their words.
-    has_name = papers.is_author_match & (~evidence.has_all_words | evidence.for_author)
+    has_name = papers.is_author_match & (~evidence.has_all_words | for_author)
     has_vector = ~np.isnan(papers.cosines)
     return [
         SearchResult(
@@ -234,27 +197,29 @@ def _rank(
             score=float(scores[row]),
             similarity=float(papers.cosines[row]) if has_vector[row] else None,
             reasons=_find_reasons(text_scores.term_scores[row], query),
-            relevance=float(evidence.relevance[row]),
+            relevance=float(relevance.estimates[row]),
             kind=_find_kind(
                 has_name=has_name[row],
                 is_whole=evidence.is_whole[row],
-                has_vector=has_vector[row],
+                by_vector=relevance.by_vectors[row],
             ),
         )
         for row in order[:limit]
     ]
 
 
-def _find_kind(*, has_name: bool, is_whole: bool, has_vector: bool) -> MatchKind:
+def _find_kind(*, has_name: bool, is_whole: bool, by_vector: bool) -> MatchKind:
     if has_name:
         return MatchKind.author
     if is_whole:
         return MatchKind.words
-    return MatchKind.meaning if has_vector else MatchKind.some_words
+    return MatchKind.meaning if by_vector else MatchKind.some_words
 
 
 def _is_author_search(papers: Candidates, has_all_words: Flags) -> bool:
-    """Tell whether at least as many papers have an author of this name as have its words in text alone."""
+    """Tell whether the query is rather a name: at least as many papers have an author of this name as have
+    its words in text alone.
+    """
     by_author = int(papers.is_author_match.sum())
     by_text_only = int((has_all_words & ~papers.is_author_match).sum())
     return by_author >= max(1, by_text_only)

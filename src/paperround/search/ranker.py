@@ -44,6 +44,16 @@ def score_texts(query: AnalyzedQuery, papers: Candidates) -> TextScores:
     return TextScores(scores.sum(axis=1), scores[:, :term_count], int(papers.features.has_whole_query.sum()))
 
 
+def score_candidates(
+    query: AnalyzedQuery, papers: Candidates, text_scores: TextScores | None = None
+) -> Numbers:
+    """Score at least one paper by words and, where there are any, vectors. The best score highest."""
+    text_scores = text_scores or score_texts(query, papers)
+    if not papers.has_vectors:
+        return text_scores.totals
+    return fuse_scores(text_scores, papers.cosines, length=len(query.whole_text.split()))
+
+
 def compute_ranks(scores: Numbers) -> Numbers:
     """Rank the scores: 1 for the highest; equal scores get the mean of their ranks."""
     _, group, counts = np.unique(-scores, return_inverse=True, return_counts=True)

@@ -18,15 +18,13 @@ from paperround.errors import PaperroundError
 from paperround.papers import arxiv_id
 from paperround.topics.corpus import StatisticsVersion, load_current_version
 from paperround.topics.model.calibration import JudgedPaper, JudgedTopic, Prediction, calibrate, predict
-from paperround.topics.model.fit_constants import SHIPPED_CONSTANTS, WORDS_ALONE, FitConstants
+from paperround.topics.model.fit_constants import WORDS_ALONE, FitConstants
 from paperround.topics.paper_features import load_views
 from paperround.topics.profiles import TextEncoder
 from paperround.topics.reader_topics import MAX_WORDS_LENGTH, load_titles
 
 MAX_JUDGMENTS: Final = 100_000
 MIN_JUDGMENTS: Final = 50  # of papers that the catalogue has
-FREEDOM_OF_KNOWN_MODEL: Final = 0.5  # how far constants may go from those before
-FREEDOM_OF_NEW_MODEL: Final = 3.0
 
 
 class JudgmentsInvalid(PaperroundError):
@@ -105,10 +103,7 @@ async def calibrate_model(
             f"The catalogue has the papers of {pairs} judgments; at least {MIN_JUDGMENTS} are needed."
         )
     statistics, before = version.statistics, version.constants
-    is_known = before is not WORDS_ALONE
-    start = before if is_known else next(iter(SHIPPED_CONSTANTS.values()))
-    freedom = FREEDOM_OF_KNOWN_MODEL if is_known else FREEDOM_OF_NEW_MODEL
-    constants = await asyncio.to_thread(calibrate, statistics, topics, start, freedom=freedom)
+    constants = await asyncio.to_thread(calibrate, statistics, topics, before, is_new=before is WORDS_ALONE)
     await _store_constants(database, name, constants)
     return Calibration(
         model=name,
@@ -119,13 +114,19 @@ async def calibrate_model(
     )
 
 
-async def _load_topics(
-    database: Database, version: StatisticsVersion, encoder: TextEncoder, judgments: Sequence[Judgment]
-) -> list[JudgedTopic]:
-    by_topic: Mapping[str, dict[str, int]] = defaultdict(dict)
+def group_grades(judgments: Iterable[Judgment]) -> Mapping[str, Mapping[str, int]]:
+    """Group judgments: the grades of papers by id, by topic. The last one of a pair counts."""
+    by_topic: dict[str, dict[str, int]] = defaultdict(dict)
     for judgment in judgments:
         paper_id = arxiv_id.parse_id_or_url(judgment.id) or judgment.id
         by_topic[" ".join(judgment.topic.split())][paper_id] = judgment.grade
+    return by_topic
+
+
+async def _load_topics(
+    database: Database, version: StatisticsVersion, encoder: TextEncoder, judgments: Sequence[Judgment]
+) -> list[JudgedTopic]:
+    by_topic = group_grades(judgments)
     ids = {paper_id for grades in by_topic.values() for paper_id in grades}
     async with database.read_session() as session:
         views = await load_views(session, version, ids)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 from markupsafe import Markup
-from sqlalchemy import event
+from sqlalchemy import event, update
 
 from paperround.database import Database
 from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
@@ -39,7 +39,7 @@ class AppClient(httpx.AsyncClient):
 
 
 class Encoder:
-    name = "m"
+    name = "all-MiniLM-L6-v2"
 
     async def encode(self, texts: Any) -> Any:
         return np.array([[1, 0]] * len(texts), np.float32)
@@ -70,7 +70,9 @@ async def give_vectors(database: Database, client: AppClient) -> None:
     client.app.state.query_vectors = QueryEncoder(Encoder())
     now = utc("2026-03-02 12:00")
     async with database.write_session() as session:
-        model = EmbeddingModel(name="m", dimensions=2, state=ModelState.current, created_at=now)
+        model = EmbeddingModel(
+            name="all-MiniLM-L6-v2", dimensions=2, state=ModelState.current, created_at=now
+        )
         session.add(model)
         await session.flush()
         for key, vector in {RIVERS: [1, 0], LAKES: [0.6, 0.8]}.items():
@@ -120,6 +122,30 @@ async def test_the_question_comes_back_escaped(client: AppClient) -> None:
 async def test_without_vectors_the_page_and_the_json_say_so(client: AppClient) -> None:
     assert "showing keyword results" in (await client.get("/papers?q=rivers")).text
     assert (await client.get("/api/v1/search?q=rivers")).json()["vectors"] is False
+
+
+async def test_under_a_model_that_nobody_calibrated_the_page_and_the_json_say_so(
+    client: AppClient, database: Database
+) -> None:
+    """Its cosines may be of any scale, so they decide nothing, and a paper near in meaning is no result."""
+    await give_vectors(database, client)
+    assert (await client.get("/api/v1/search?q=rivers")).json()["calibrated"] is True
+    assert (await client.get("/api/v1/search?q=streams")).json()["papers"]
+    async with database.write_session() as session:
+        await session.execute(update(EmbeddingModel).values(name="narrow"))
+    encoder = Encoder()
+    encoder.name = "narrow"
+    client.app.state.query_vectors = QueryEncoder(encoder)
+    answer = (await client.get("/api/v1/search?q=rivers")).json()
+    assert (answer["calibrated"], answer["vectors"], bool(answer["papers"])) == (False, True, True)
+    assert "search has not been calibrated for this model" in (await client.get("/papers?q=rivers")).text
+    assert not (await client.get("/api/v1/search?q=streams")).json()["papers"]
+    assert "search has not been calibrated for this model" in (await client.get("/papers?q=streams")).text
+
+
+async def test_the_fields_of_a_narrowed_search_keep_what_was_asked(client: AppClient) -> None:
+    page = (await client.get("/papers?q=rivers&category=cs.CL")).text
+    assert 'name="category" value="cs.CL"' in page
 
 
 async def test_literal_results_and_those_by_meaning_are_told_apart(

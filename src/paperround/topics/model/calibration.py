@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from paperround.regression import fit_logit
 from paperround.topics.model.bands import BAND_FLOORS, Band
 from paperround.topics.model.fit import build_fit
 from paperround.topics.model.fit_constants import FitConstants, LogitConstants, Stages
@@ -21,13 +22,18 @@ from paperround.topics.model.statistics import PaperViews, Statistics
 
 FIRST_FEATURES: Final = ("cosine", "said")
 SECOND_FEATURES: Final = ("cosine", "said", "titled", "like")
-# How far a constant may lie from where it starts, as the standard deviation of a normal distribution.
-SPREADS: Final[Mapping[str, float]] = {"bias": 2.0, "cosine": 4.0, "said": 1.5, "titled": 1.5, "like": 25.0}
-PAPERS_SPREADS: Final[Mapping[str, float]] = {**SPREADS, "said": 25.0}
-MAX_STEPS: Final = 100  # of Newton's method; it takes about ten
+
+Spreads = Mapping[str, float]
+
+# How far a constant may lie from where it starts, as the standard deviation of a normal distribution. A model
+# that nobody calibrated starts from words alone: what vectors say is free, whatever their cosines are like.
+SPREADS: Final[Spreads] = {"bias": 1.0, "cosine": 2.0, "said": 0.75, "titled": 0.75, "like": 12.5}
+SPREADS_OF_NEW_MODEL: Final[Spreads] = {
+    "bias": 50.0, "cosine": 50.0, "said": 4.5, "titled": 4.5, "like": 75.0,
+}  # fmt: skip
+SPREAD_FACTOR_OF_PHRASES: Final = 50 / 3  # of `said` where it is the product of papers' phrases
 LIKED_COUNTS: Final = (1, 3, 5)  # papers that stand for a topic where its words are taken away
 FITS: Final = 2  # the grade of a paper that fits wholly
-TOLERANCE: Final = 1e-6
 MIN_FIT_MEASURED: Final = 0.1  # from which on the calibration error counts a pair
 # Papers of the sample that are taken as unrelated to what a few papers stand for, and to words that no vector
 # speaks for. Some of them do fit; with 100 instead of 30, fits by papers were half of what was judged.
@@ -62,11 +68,12 @@ class _Examples(NamedTuple):
 
 
 def calibrate(
-    statistics: Statistics, topics: Sequence[JudgedTopic], start: FitConstants, *, freedom: float = 1.0
+    statistics: Statistics, topics: Sequence[JudgedTopic], start: FitConstants, *, is_new: bool = False
 ) -> FitConstants:
-    """Fit the constants to judged topics. `freedom` widens how far they may go from where they start.
+    """Fit the constants to judged topics.
 
-    Without vectors in the statistics only the constants of words alone change.
+    `is_new` tells that nobody has calibrated the model: `start` is then of words alone. Without vectors
+    in the statistics only the constants of words alone change.
     """
     in_words = [_in_words(statistics, topic, topic.vector, topic.papers) for topic in topics]
     unrelated = _unrelated_papers(statistics, UNRELATED_TO_WORDS)
@@ -76,16 +83,21 @@ def calibrate(
         example for topic in topics for example in _in_papers(statistics, topic, with_vectors=False)
     ]
     has_vectors = any(topic.vector is not None for topic in topics)
+    of_vectors = SPREADS_OF_NEW_MODEL if is_new else SPREADS
+
+    def fit(examples: Sequence[_Examples], stages: Stages, spreads: Spreads) -> Stages:
+        return _calibrate_stages(statistics, examples, stages, spreads)
+
     return FitConstants(
-        words=_calibrate_stages(statistics, in_words, start.words, SPREADS, freedom)
-        if has_vectors
-        else start.words,
-        papers=_calibrate_stages(statistics, in_papers, start.papers, PAPERS_SPREADS, freedom)
-        if has_vectors
-        else start.papers,
-        words_alone=_calibrate_stages(statistics, without_vectors, start.words_alone, SPREADS, freedom),
-        papers_alone=_calibrate_stages(statistics, papers_alone, start.papers_alone, PAPERS_SPREADS, freedom),
+        words=fit(in_words, start.words, of_vectors) if has_vectors else start.words,
+        papers=fit(in_papers, start.papers, _of_phrases(of_vectors)) if has_vectors else start.papers,
+        words_alone=fit(without_vectors, start.words_alone, SPREADS),
+        papers_alone=fit(papers_alone, start.papers_alone, _of_phrases(SPREADS)),
     )
+
+
+def _of_phrases(spreads: Spreads) -> Spreads:
+    return {**spreads, "said": SPREAD_FACTOR_OF_PHRASES * spreads["said"]}
 
 
 class Prediction(NamedTuple):
@@ -177,22 +189,18 @@ def _unrelated_papers(statistics: Statistics, wanted: int) -> list[JudgedPaper]:
 
 
 def _calibrate_stages(
-    statistics: Statistics,
-    examples: Sequence[_Examples],
-    start: Stages,
-    spreads: Mapping[str, float],
-    freedom: float,
+    statistics: Statistics, examples: Sequence[_Examples], start: Stages, spreads: Spreads
 ) -> Stages:
     if not examples:
         return start
     labels = np.concatenate([example.fits for example in examples])
     first = _regress(
         _features(statistics, examples, start.first, FIRST_FEATURES),
-        labels, start.first, FIRST_FEATURES, spreads, freedom,
+        labels, start.first, FIRST_FEATURES, spreads,
     )  # fmt: skip
     second = _regress(
         _features(statistics, examples, first, SECOND_FEATURES),
-        labels, start.second, SECOND_FEATURES, spreads, freedom,
+        labels, start.second, SECOND_FEATURES, spreads,
     )  # fmt: skip
     return Stages(first, second)
 
@@ -223,29 +231,13 @@ def _regress(
     labels: Numbers,
     start: LogitConstants,
     names: Sequence[str],
-    spreads: Mapping[str, float],
-    freedom: float,
+    spreads: Spreads,
 ) -> LogitConstants:
-    """Find the most probable constants by Newton's method. A feature that never differs keeps its own."""
     names = ("bias", *names)
-    before = np.array([getattr(start, name) for name in names])
-    precision = 1 / (freedom * np.array([spreads[name] for name in names])) ** 2
-    design = np.column_stack([np.ones(len(features)), features])
-
-    def cost(constants: Numbers) -> float:
-        logits = design @ constants
-        apart = constants - before
-        return float(np.logaddexp(0, logits).sum() - labels @ logits + precision @ apart**2 / 2)
-
-    constants = before.copy()
-    for _ in range(MAX_STEPS):
-        chances = 1 / (1 + np.exp(-np.clip(design @ constants, -30, 30)))
-        slope = design.T @ (chances - labels) + precision * (constants - before)
-        curvature = (design.T * (chances * (1 - chances))) @ design + np.diag(precision)
-        step = np.linalg.solve(curvature, slope)
-        while cost(constants - step) > cost(constants) and np.abs(step).max() > TOLERANCE:
-            step /= 2
-        constants -= step
-        if np.abs(step).max() < TOLERANCE:
-            break
+    constants = fit_logit(
+        features,
+        labels,
+        start=np.array([getattr(start, name) for name in names]),
+        spreads=np.array([spreads[name] for name in names]),
+    )
     return LogitConstants(**dict(zip(names, constants.round(3).tolist(), strict=True)))

@@ -28,7 +28,7 @@ from paperround.topics.model.sparse import EMPTY, Columns, Floats, Matrix, Row, 
 from paperround.topics.model.statistics import PaperViews, Statistics
 
 OWN_WORDS_WEIGHT: Final = 2.0  # the reader's own words count as so many papers
-OWN_PHRASE_WEIGHT: Final = 8.0  # the same where the catalogue has them as a phrase
+OWN_PHRASE_WEIGHT: Final = 16.0  # the same where the catalogue has them as a phrase
 DISLIKED_WEIGHT: Final = 0.1  # share of the mean of disliked papers that is subtracted
 VECTOR_WEIGHT: Final = 1.0  # of a standard deviation of the vectors' score, beside one of the words'
 # Where more papers than this stand for a topic, the vectors' weight fades: the more there are, the more their

@@ -29,8 +29,8 @@ class SearchHit(BaseModel):
     )
     match: MatchKind = Field(
         description="`words`: it has all words of the question, in any form. `meaning`: its vector is near, "
-        "though words are missing. `some words`: it has no vector yet, but some words. `author`: somebody of "
-        "this name wrote it."
+        "though words are missing. `some words`: it has some words, and no vector that counts. `author`: "
+        "somebody of this name wrote it."
     )
     words: list[str] = Field(description="Words of the question that it has, the weightiest first.")
 
@@ -46,6 +46,9 @@ class SearchList(BaseModel):
         description="The question in another spelling, where no paper has its words."
     )
     vectors: bool = Field(description="False while the encoder or vectors are missing: full text alone.")
+    calibrated: bool = Field(
+        description="False: words alone decide where the list ends, for want of a calibrated model."
+    )
     next: None = None
 
 
@@ -79,4 +82,5 @@ async def find(
         more=found.total > MAX_POSTINGS_PER_TERM,
         suggestion=found.suggestion,
         vectors=found.used_vectors,
+        calibrated=found.is_calibrated,
     )

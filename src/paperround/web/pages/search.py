@@ -98,6 +98,7 @@ async def _show_page(
         address=f"/papers?{request.url.remove_query_params('after').query}",
         more=str(more) if more else None,
         vectors=results.used_vectors,
+        calibrated=results.is_calibrated,
         filters=filters,
         feeds=[*settings_of(request).feeds, READERS_FEED],
         filtered=filters != NO_FILTERS,
