@@ -39,7 +39,7 @@ COMMANDS: Final = {
         "embed",
         "Fill a model's vectors beside the current one's. Interrupted, it goes on where it was.",
     ),
-    "fit": ("fit", "Calibrate how well papers fit topics under the current model, from judged pairs."),
+    "fit": ("fit", "Calibrate what topics and searches show under the current model, from judged pairs."),
     "judgments": (
         "fit",
         "Print what readers judged at /judge, as the lines that `paperround fit --judgments` reads.",
