@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "e7b30d95c1f4"
-down_revision = "f2b81c6e40d7"
+down_revision = "c4a7d19e52f0"
 branch_labels = None
 depends_on = None
 
@@ -45,6 +45,7 @@ works_with: tuple[str, ...] = (
     "a3e91c57d204",
     "f27b60d9a1c8",
     "f2b81c6e40d7",
+    "c4a7d19e52f0",
 )
 
 
