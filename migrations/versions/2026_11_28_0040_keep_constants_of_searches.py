@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "e7b30d95c1f4"
-down_revision = "c4a7d19e52f0"
+down_revision = "c61d8f0a2b93"
 branch_labels = None
 depends_on = None
 
@@ -46,6 +46,7 @@ works_with: tuple[str, ...] = (
     "f27b60d9a1c8",
     "f2b81c6e40d7",
     "c4a7d19e52f0",
+    "c61d8f0a2b93",
 )
 
 
