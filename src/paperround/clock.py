@@ -20,6 +20,7 @@ logger = structlog.get_logger(__name__)
 TIMETABLE: Final = {
     "read_feeds": 60,
     "embed_papers": 20,
+    "write_summaries": 60,
     "rescue_jobs": 30,
     "count_words": 300,
     "measure_catalogue": 60,

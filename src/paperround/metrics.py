@@ -51,6 +51,18 @@ ENCODER_DURATION: Final = Histogram(
 PAPERS_EMBEDDED: Final = Counter(
     "paperround_papers_embedded_total", "Papers that this process embedded.", registry=REGISTRY
 )
+SUMMARIES: Final = Counter(
+    "paperround_summaries_total",
+    "Papers that this process had summarised, by outcome: made, or why the answer was refused.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+TEXT_TOKENS: Final = Counter(
+    "paperround_text_tokens_total",
+    "Tokens that the text server's model read and wrote for this process.",
+    ["direction"],
+    registry=REGISTRY,
+)
 SMTP_DURATION: Final = Histogram(
     "paperround_smtp_duration_seconds",
     "Handing one message to the mail server, by outcome.",

@@ -5,16 +5,25 @@ Besides, `outbound/` reads the variables that programs share: `HTTPS_PROXY` and 
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from datetime import timedelta
 from difflib import get_close_matches
 from email.utils import getaddresses
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, HttpUrl, IPvAnyNetwork, SecretStr, StringConstraints, field_validator
+from pydantic import (
+    Field,
+    HttpUrl,
+    IPvAnyNetwork,
+    SecretStr,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -28,6 +37,10 @@ from paperround.environment import DEFAULT_ENV_FILE, PREFIX, SecretFiles, defaul
 MAIL_ADDRESS: Final = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[a-z0-9-]+(\.[a-z0-9-]+)*", re.I | re.A)
 HostName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:\[\]_-]+$", max_length=253)]
 FeedName = Literal["huggingface", "arxiv"]
+LanguageCode = Literal[
+    "en", "de", "fr", "es", "it", "pt", "nl", "sv", "pl", "tr", "zh", "ja", "ko", "ru", "uk", "ar", "he",
+    "hi", "el",
+]  # fmt: skip
 Category = Annotated[str, StringConstraints(pattern=r"^[a-z-]+(\.[A-Za-z-]+)?$", max_length=30)]
 MIN_KEY_LENGTH: Final = 32
 
@@ -183,6 +196,33 @@ class Settings(BaseSettings):
         description="Room for these in the database, in megabytes, at about 20 kB a paper; the newest stay.",
     )
 
+    # Summaries
+    summary_url: HttpUrl | None = Field(
+        None,
+        description="A server with OpenAI's protocol that writes a summary of each paper that has none, such "
+        "as `http://127.0.0.1:11434` (Ollama). Empty: no summaries are made.",
+    )
+    summary_key: SecretStr | None = Field(None, description="The key that server asks for.")
+    summary_model: Annotated[str, StringConstraints(max_length=200)] = Field(
+        "", description="The model that writes summaries, as the server names it."
+    )
+    summary_languages: Annotated[tuple[LanguageCode, ...], NoDecode, Field(min_length=1, max_length=10)] = (
+        Field(
+            ("en",),
+            description="The languages of summaries, with commas between them; the first is the site's.",
+        )
+    )
+    summary_daily_limit: int = Field(
+        300, ge=0, le=1_000_000, description="For how many papers a day (UTC) the server is asked at most."
+    )
+    summary_api: Literal["chat", "responses"] = Field(
+        "chat", description="Which of OpenAI's protocols the server speaks."
+    )
+    summary_extra: Annotated[dict[str, Any], NoDecode] = Field(
+        default_factory=dict,
+        description='JSON that is merged into each request, such as `{"max_tokens": 200}`.',
+    )
+
     # Mail
     smtp_url: SecretStr | None = Field(
         None,
@@ -237,11 +277,23 @@ class Settings(BaseSettings):
         "allowed_hosts",
         "mail_domains",
         "channel_networks",
+        "summary_languages",
         mode="before",
     )
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(v.strip() for v in value.split(",") if v.strip()) if isinstance(value, str) else value
+
+    @field_validator("summary_extra", mode="before")
+    @classmethod
+    def _parse_object(cls, value: object) -> object:
+        try:
+            parsed = json.loads(value) if isinstance(value, str) else value
+        except ValueError:
+            parsed = None
+        if not isinstance(parsed, dict):
+            raise ValueError('should be a JSON object, such as {"max_tokens": 200}')
+        return parsed
 
     @field_validator("mail_domains")
     @classmethod
@@ -291,6 +343,14 @@ class Settings(BaseSettings):
         except RuntimeError as error:  # no such user, or one without a home
             raise ValueError(f"{value} has no home folder to begin with") from error
 
+    @model_validator(mode="after")
+    def _names_a_summary_model(self) -> Self:
+        if self.summary_url and not self.summary_model:
+            raise ValueError(
+                "PAPERROUND_SUMMARY_URL needs PAPERROUND_SUMMARY_MODEL, the name of a model there"
+            )
+        return self
+
     @property
     def half_life(self) -> timedelta:
         return timedelta(hours=self.trending_half_life_hours)
@@ -334,6 +394,8 @@ def _to_text(value: object) -> str:
         return value.get_secret_value()
     if isinstance(value, timedelta):
         return f"PT{value.total_seconds()}S"
+    if isinstance(value, dict):
+        return json.dumps(value)
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 

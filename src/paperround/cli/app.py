@@ -39,6 +39,10 @@ COMMANDS: Final = {
         "embed",
         "Fill a model's vectors beside the current one's. Interrupted, it goes on where it was.",
     ),
+    "summarize": (
+        "summarize",
+        "Have papers summarised that lack a summary, within the daily limit. Interrupted, it goes on later.",
+    ),
     "fit": ("fit", "Calibrate what topics and searches show under the current model, from judged pairs."),
     "judgments": (
         "fit",

@@ -20,6 +20,7 @@ from paperround.embeddings import backfill
 from paperround.feeds import status as feed_status
 from paperround.papers.readings import count_unread
 from paperround.settings import Settings
+from paperround.summaries.state import SummaryState, load_summary_state
 
 ANNOUNCEMENT_TIMEOUT: Final = 600  # seconds after which the first reading is no longer waited for
 
@@ -70,6 +71,7 @@ async def _show_status(settings: Settings) -> None:
         unread = await count_unread(session)
         vectors = await backfill.load_embedding_state(session)
         jobs = await queue.load_queue_state(session)
+        summaries = await load_summary_state(session, settings, now=now)
         digests = await ledger.count_deliveries(session, now=now)
     output.print(f"{feed_status.describe_feeds(feeds)}.")
     table = Table("feed", "newest list", "last success", "next run", "failing", "quarantined", box=None)
@@ -91,9 +93,23 @@ async def _show_status(settings: Settings) -> None:
     if unread:
         output.print(f"titles and abstracts: {unread} papers to be read again")
     output.print(f"vectors: {vectors.done} done, {vectors.waiting} waiting, {vectors.refused} refused")
+    if summaries:
+        output.print(describe_summaries(summaries), markup=False)
     counts = ", ".join(f"{number} {state.value}" for state, number in digests.counts.items() if number)
     output.print(f"digests of 24 hours: {counts or 'none'}")
     output.print(f"jobs: {jobs.waiting} waiting, {jobs.running} running, {jobs.failed} failed")
+
+
+def describe_summaries(state: SummaryState) -> str:
+    """Say how summaries go and what they cost today."""
+    reasons = ", ".join(f"{number} {reason}" for reason, number in state.refused.items())
+    tomorrow = "; the rest goes on tomorrow" if state.is_used_up else ""
+    refused = f"{state.refused_count} refused{f' ({reasons})' if reasons else ''}"
+    return (
+        f"summaries by {state.model}: {state.made} made, {state.waiting} waiting, {refused}; "
+        f"today {state.papers_today} of {state.daily_limit} papers, {state.tokens_read_today:,} tokens read "
+        f"and {state.tokens_written_today:,} written{tomorrow}"
+    )
 
 
 def format_time(moment: datetime | None) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from paperround.database import ReadSession
 from paperround.papers.editions import WITH_NAMES
-from paperround.papers.lead import read_lead
+from paperround.papers.lead import AI_SUMMARY_LABEL, read_lead
 from paperround.papers.readings import read_abstract, read_title
 from paperround.papers.tables import Paper
 from paperround.text.links import normalise_http_url
@@ -19,7 +19,6 @@ MAX_AUTHORS: Final = 3
 MAX_SUMMARY_LENGTH: Final = 240  # characters: about two lines
 MAX_TITLE_LENGTH: Final = 300
 MAX_ORGANIZATION_LENGTH: Final = 80
-AI_SUMMARY_LABEL: Final = "AI summary"
 
 
 @dataclass(frozen=True, eq=False)

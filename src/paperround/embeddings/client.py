@@ -13,12 +13,14 @@ from typing import Self, TypeAlias
 import httpx
 import numpy as np
 import stamina
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel
 
 from paperround import metrics, traces
+from paperround.database import utc_now
 from paperround.embeddings import bundled_model
 from paperround.errors import PaperroundError
 from paperround.outbound.client import open_transport
+from paperround.server_answers import parse_error_message, parse_retry_after
 from paperround.settings import Settings
 
 MAX_TEXTS_PER_REQUEST = 32  # the default of text-embeddings-inference
@@ -202,24 +204,11 @@ def build_auth_headers(settings: Settings) -> dict[str, str]:
 def build_error(response: httpx.Response) -> EncoderError:
     words = f"the encoder answers {response.status_code}: {parse_error_message(response)}"
     if response.status_code >= 500 or response.status_code in RETRYABLE_STATUSES:
-        return EncoderUnavailable(words, retry_after=parse_retry_after(response))
+        wait = parse_retry_after(response.headers, now=utc_now())
+        return EncoderUnavailable(words, retry_after=wait.total_seconds() if wait is not None else None)
     if response.status_code in REJECTED_TEXT_STATUSES:
         return EncoderRefused(words)
     return EncoderMisconfigured(f"{words} (asked at {response.url.path})")
-
-
-def parse_error_message(response: httpx.Response) -> str:
-    """The server's message, from OpenAI's or FastAPI's error format, or else the beginning of the body."""
-    try:
-        return ERROR_ADAPTER.validate_json(response.content).text[:500]
-    except ValidationError:
-        return " ".join(response.text[:500].split()) or response.reason_phrase
-
-
-def parse_retry_after(response: httpx.Response) -> float | None:
-    """Parse Retry-After as seconds. A date, which no encoder is known to send, is ignored."""
-    value = response.headers.get("Retry-After", "")
-    return float(value) if value.isascii() and value.isdigit() else None
 
 
 def compute_retry_delay(error: Exception) -> bool | float:
@@ -247,42 +236,6 @@ class EmbeddingItem(BaseModel):
 
 class EmbeddingsResponse(BaseModel):
     data: list[EmbeddingItem]
-
-
-class OpenAIErrorContent(BaseModel):
-    message: str
-
-
-class OpenAIErrorResponse(BaseModel):
-    error: OpenAIErrorContent
-
-    @property
-    def text(self) -> str:
-        return self.error.message
-
-
-class FastAPIFieldError(BaseModel):
-    loc: tuple[str | int, ...]
-    msg: str
-
-
-class FastAPIErrorResponse(BaseModel):
-    """FastAPI's error format. A field error also repeats the whole input, which must not be logged."""
-
-    detail: str | list[FastAPIFieldError]
-
-    @property
-    def text(self) -> str:
-        if isinstance(self.detail, str):
-            return self.detail
-        return "; ".join(
-            f"{'.'.join(map(str, field_error.loc))}: {field_error.msg}" for field_error in self.detail
-        )
-
-
-ERROR_ADAPTER = TypeAdapter[OpenAIErrorResponse | FastAPIErrorResponse](
-    OpenAIErrorResponse | FastAPIErrorResponse
-)
 
 
 def parse_vectors(body: bytes, *, count: int) -> Vectors:

@@ -6,7 +6,6 @@ It is bounded in size and time, throttled, retried, and obeys Retry-After.
 from __future__ import annotations
 
 import asyncio
-import math
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -22,14 +21,13 @@ from paperround.database import utc_now
 from paperround.errors import PaperroundError
 from paperround.feeds.broken_record import DocumentBroken, load_json
 from paperround.outbound.client import AddressRefused, open_client
-from paperround.text.http_date import parse_http_date
+from paperround.server_answers import parse_retry_after
 from paperround.throttle import Throttle
 
 Parsed = TypeVar("Parsed")
 USER_AGENT: Final = f"paperround/{__version__} (self-hosted daily papers)"
 # A reading waits this long for the host. After a longer wait the schedule tries the day again.
 MAX_WAIT_WITHIN_REQUEST: Final = timedelta(seconds=20)
-MAX_RETRY_AFTER: Final = timedelta(hours=24)
 MAX_REDIRECTS: Final = 3
 
 
@@ -186,29 +184,6 @@ async def _check_limits(answer: httpx.Response, throttle: Throttle) -> None:
 
 def _is_exhausted(headers: httpx.Headers) -> bool:
     return re.search(r"\br=0\b", headers.get("RateLimit", "")) is not None
-
-
-def parse_retry_after(headers: httpx.Headers, *, now: datetime) -> timedelta | None:
-    """Parse how long the host asks us to wait.
-
-    `Retry-After` (seconds or a date) comes before the `t=` of `RateLimit`. The result is at most a day.
-    Returns None if neither header can be read.
-    """
-    retry_after = headers.get("Retry-After") or ""
-    window_reset = re.search(r"\bt=(\d{1,9})\b", headers.get("RateLimit", ""))
-    wait: timedelta | None = None
-    if re.fullmatch(r"\d{1,9}(\.\d+)?", retry_after.strip()):
-        wait = timedelta(seconds=math.ceil(float(retry_after)))
-    elif retry_after:
-        wait = _time_until(retry_after, now)
-    if wait is None and window_reset:
-        wait = timedelta(seconds=int(window_reset.group(1)))
-    return None if wait is None else min(max(wait, timedelta(0)), MAX_RETRY_AFTER)
-
-
-def _time_until(http_date: str, now: datetime) -> timedelta | None:
-    moment = parse_http_date(http_date)
-    return None if moment is None else moment - now
 
 
 async def _parse_json(body: bytes, kind: str) -> object:

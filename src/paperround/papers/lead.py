@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from paperround.papers.readings import read_abstract
 from paperround.papers.tables import Paper
 from paperround.text.key_sentence import find_key_sentence
 from paperround.text.reading import FormulaBudget, Reading, read_latex
+
+
+AI_SUMMARY_LABEL: Final = "AI summary"  # who wrote it, where it wasn't the authors
 
 
 @dataclass(frozen=True)
@@ -29,9 +33,8 @@ def read_lead(
 
     `abstract` is the abstract where it has been read already. `page` bounds the formulas of a page.
     """
-    summary = " ".join((paper.ai_summary or "").split())
-    if summary:
-        return Lead(read_latex(summary, page), is_by_model=True)
+    if paper.summary:
+        return Lead(read_latex(paper.summary, page), is_by_model=True)
     abstract = abstract or read_abstract(paper, page)
     sentence = find_key_sentence(abstract)
     return Lead(sentence, opens_abstract=abstract.text.startswith(sentence.text)) if sentence else None

@@ -98,6 +98,10 @@ class Paper(Base):
     media_urls: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     ai_summary: Mapped[str | None] = mapped_column(Text)
     ai_summary_model: Mapped[str | None] = mapped_column(Text)
+    own_summary: Mapped[str | None] = mapped_column(
+        Text, comment="made here, in the site's language; shown where no feed told one"
+    )
+    own_summary_model: Mapped[str | None] = mapped_column(Text)
     ai_keywords: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     project_url: Mapped[str | None] = mapped_column(Text)
     github_url: Mapped[str | None] = mapped_column(Text)
@@ -176,6 +180,16 @@ class Paper(Base):
     def votes(self) -> int:
         """The votes of the feed and of readers here. Lists show them and are ordered by them."""
         return self.upvotes + self.local_upvotes
+
+    @property
+    def summary(self) -> str | None:
+        """A model's summary, on one line: the feed's, or else the one that was made here."""
+        return " ".join((self.ai_summary or "").split()) or self.own_summary
+
+    @property
+    def summary_model(self) -> str | None:
+        """The model that wrote the summary, as far as it is known."""
+        return self.ai_summary_model if (self.ai_summary or "").strip() else self.own_summary_model
 
     @property
     def is_read(self) -> bool:

@@ -19,6 +19,7 @@ from paperround.feeds import status
 from paperround.library import submission_fetcher
 from paperround.papers import removal
 from paperround.settings import FeedName, Settings
+from paperround.summaries.state import load_summary_state
 
 COLLECTION_TIMEOUT: Final = 10  # seconds for the database queries
 
@@ -89,11 +90,29 @@ async def collect_gauges(
     ]
 
 
+async def collect_summary_gauges(
+    session: ReadSession, settings: Settings, *, now: datetime
+) -> list[GaugeMetricFamily]:
+    """Read how summaries go; nothing where no server is set."""
+    state = await load_summary_state(session, settings, now=now)
+    if state is None:
+        return []
+    papers = {"made": state.made, "waiting": state.waiting, "refused": state.refused_count}
+    return [
+        gauge_by_label("summaries", "Papers by the state of their summary.", "state", papers),
+        gauge_by_label("summaries_refused", "Refused ones, by reason.", "reason", state.refused),
+        GaugeMetricFamily(
+            "paperround_summary_papers_today", "Papers of today's limit.", value=state.papers_today
+        ),
+        GaugeMetricFamily("paperround_summary_daily_limit", "Papers a day at most.", value=state.daily_limit),
+    ]
+
+
 class MetricsCollector(Collector):
     """Collects metrics in Prometheus's own thread; the queries run in the web process's event loop."""
 
     def __init__(self, database: Database, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
-        self._database, self._feeds, self._loop = database, settings.feeds, loop
+        self._database, self._settings, self._loop = database, settings, loop
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         look = asyncio.run_coroutine_threadsafe(self._look(), self._loop)
@@ -101,7 +120,11 @@ class MetricsCollector(Collector):
 
     async def _look(self) -> list[GaugeMetricFamily]:
         async with self._database.read_session() as session:
-            return await collect_gauges(session, self._feeds, now=utc_now())
+            now, settings = utc_now(), self._settings
+            return [
+                *await collect_gauges(session, settings.feeds, now=now),
+                *await collect_summary_gauges(session, settings, now=now),
+            ]
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
         """Return nothing, so that registering the collector does not query the database."""

@@ -35,6 +35,9 @@ from paperround.pictures import thumbnails
 from paperround.resources import use_one_thread_for_products
 from paperround.search import word_counts
 from paperround.settings import FeedName, Settings
+from paperround.summaries import writer
+from paperround.summaries.client import TextServerClient, TextServerError
+from paperround.summaries.selection import Wanted
 from paperround.tokens import load_signer
 from paperround.topics import corpus, edition_matches, library_fetcher
 from paperround.topics.library_entries import FETCH_JOB, embed_entries
@@ -97,6 +100,27 @@ async def embed_papers(context: WorkerContext) -> None:
             return
     if embedded_count:
         logger.info("embedded", papers=embedded_count)
+
+
+@job("write_summaries", exclusive=True)
+async def write_summaries(context: WorkerContext) -> None:
+    """Have the papers summarised that have no summary, if a server is set."""
+    settings = context.settings
+    if settings.summary_url is None:
+        return
+    async with TextServerClient(settings, context.database) as server:
+        try:
+            asked = await writer.write_summaries(
+                context.database,
+                server,
+                Wanted.from_settings(settings),
+                daily_limit=settings.summary_daily_limit,
+            )
+        except TextServerError as error:
+            logger.warning("summaries wait for the text server", error=str(error))
+            return
+    if asked:
+        logger.info("summarised", papers=asked)
 
 
 @job("fetch_submissions", exclusive=True)

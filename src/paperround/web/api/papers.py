@@ -118,8 +118,11 @@ async def one_paper(session: Read, settings: Config, paper_id: PaperId) -> Paper
     more = {
         name: getattr(paper, name)
         for name in PaperDetail.model_fields
-        if name not in PaperOut.model_fields and name != "listings"
+        if name not in PaperOut.model_fields and name not in ("listings", "ai_summary_model")
     }
     return PaperDetail(
-        **short.model_dump(), **more, listings=[ListingOut.of(row) for row in listings[paper.id]]
+        **short.model_dump(),
+        **more,
+        ai_summary_model=paper.summary_model,
+        listings=[ListingOut.of(row) for row in listings[paper.id]],
     )

@@ -61,7 +61,7 @@ class PaperOut(BaseModel):
     local_upvotes: int = Field(description="Those of readers here.")
     comments: int | None
     heat: float = Field(description="The trending score; one more means twice as hot.")
-    ai_summary: str | None
+    ai_summary: str | None = Field(description="By a model: the feed's, or else one that was made here.")
     ai_keywords: list[str] | None
     thumbnail_url: Link | None
     media_urls: list[Link] | None
@@ -82,6 +82,7 @@ class PaperOut(BaseModel):
             | {
                 "title_text": paper.title_text,
                 "abstract_text": paper.abstract_text,
+                "ai_summary": paper.summary,
                 "withdrawn": paper.withdrawn,
                 "upvotes": paper.votes,
                 "authors": paper.author_names,
@@ -126,7 +127,7 @@ class PaperDetail(PaperOut):
     listings: list[ListingOut]
     discussion_id: str | None
     author_participates: bool | None
-    ai_summary_model: str | None
+    ai_summary_model: str | None = Field(description="Which model wrote the summary, where it is known.")
     github_added_by: str | None
     seen_at: datetime = Field(description="The last reading that had it.")
 

@@ -190,7 +190,7 @@ def markdown(paper: Paper) -> str:
         "\n".join(f"- <{percent_encode_url(link)}>" for link in links if link),
         "## Abstract",
         escape_markdown(read_abstract(paper).text),
-        *(["## Summary", escape_markdown(render_unicode(paper.ai_summary))] if paper.ai_summary else []),
+        *(["## Summary", escape_markdown(render_unicode(paper.summary))] if paper.summary else []),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -230,8 +230,8 @@ def paper_object(listing: Listing, paper: Paper) -> Json:
             "projectPage": paper.project_url,
             "githubRepo": paper.github_url,
             "githubRepoAddedBy": paper.github_added_by,
-            "ai_summary": paper.ai_summary,
-            "ai_summary_model": paper.ai_summary_model,
+            "ai_summary": paper.summary,
+            "ai_summary_model": paper.summary_model,
             "ai_keywords": paper.ai_keywords,
             "githubStars": paper.github_stars,
             "organization": organization_object(paper.organization),

@@ -253,7 +253,7 @@ async def show_paper(request: Request, session: Read, settings: Config, now: Now
         entry=presenters.shorten_abstract(
             presenters.build_paper_card(paper, today=today), presenters.MAX_ABSTRACT
         ),
-        summary=shorten_html(render_html(paper.ai_summary or "", budget), MAX_SUMMARY),
+        summary=shorten_html(render_html(paper.summary or "", budget), MAX_SUMMARY),
         keywords=[
             (presenters.search_address(word), render_html(word, budget), word)
             for word in presenters.list_keywords(paper)

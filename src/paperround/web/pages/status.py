@@ -12,6 +12,7 @@ from paperround.digests import ledger
 from paperround.embeddings import backfill
 from paperround.feeds import status
 from paperround.papers.readings import count_unread
+from paperround.summaries.state import load_summary_state
 from paperround.web.dependencies import Config, Now, Read, database_of, render_page
 
 logger = structlog.get_logger(__name__)
@@ -35,6 +36,7 @@ async def show_status(request: Request, session: Read, settings: Config, now: No
         },
         unread=await count_unread(session),
         embeddings=await backfill.load_embedding_state(session),
+        summaries=await load_summary_state(session, settings, now=now),
         jobs=await queue.load_queue_state(session),
         deliveries=await ledger.count_deliveries(session, now=now),
         subscriptions=await ledger.count_subscriptions(session),

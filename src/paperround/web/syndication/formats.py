@@ -20,12 +20,13 @@ from starlette.responses import JSONResponse, Response
 
 from paperround import __version__
 from paperround.papers.heat import listing_time
+from paperround.papers.lead import AI_SUMMARY_LABEL, read_lead
 from paperround.papers.readings import read_abstract, read_title
 from paperround.papers.tables import Paper
 from paperround.settings import Settings
 from paperround.text.markup import render_unicode
 from paperround.text.plain import to_plain_text
-from paperround.text.reading import FormulaBudget, page_budget
+from paperround.text.reading import FormulaBudget, Reading, page_budget
 from paperround.web.negotiation import is_known
 
 MAX_AUTHORS: Final = 50
@@ -108,6 +109,7 @@ def _mark(feed: FeedDocument, form: FeedFormat) -> str:
         (
             paper.id,
             paper.text_hash,
+            paper.summary,
             paper.reader_version,
             str(paper.listed_on),
             str(paper.revised_at),
@@ -146,7 +148,8 @@ def _atom_entry(paper: Paper, base: str, note: str, budget: FormulaBudget) -> Fe
         entry.author(name=name)
     for word in _tags(paper, budget):
         entry.category(term=word)
-    entry.summary("\n\n".join(filter(None, [note, read_abstract(paper, budget).text])))
+    abstract = read_abstract(paper, budget)
+    entry.summary("\n\n".join(filter(None, [note, _lead(paper, abstract, budget), abstract.text])))
     entry.published(listing_time(paper.listed_on))
     entry.updated(_changed(paper))
     return entry
@@ -169,18 +172,27 @@ def json_feed(feed: FeedDocument) -> dict[str, Any]:
 
 
 def _json_item(paper: Paper, base: str, note: str, budget: FormulaBudget) -> dict[str, Any]:
+    abstract = read_abstract(paper, budget)
     item: dict[str, Any] = {
         "id": _page(paper, base),
         "url": _page(paper, base),
         "title": _title(paper, budget),
-        "summary": note,
-        "content_text": read_abstract(paper, budget).text,
+        "summary": "\n\n".join(filter(None, [note, _lead(paper, abstract, budget)])),
+        "content_text": abstract.text,
         "date_published": listing_time(paper.listed_on).isoformat(),
         "date_modified": _changed(paper).isoformat(),
         "authors": [{"name": name} for name in _names(paper)],
         "tags": _tags(paper, budget),
     }
     return {name: value for name, value in item.items() if value or name == "content_text"}
+
+
+def _lead(paper: Paper, abstract: Reading, budget: FormulaBudget) -> str:
+    """Say what was done, and who says it. Empty where the abstract begins with it."""
+    lead = read_lead(paper, abstract, budget)
+    if lead is None or lead.opens_abstract:
+        return ""
+    return f"{AI_SUMMARY_LABEL}: {lead.reading.text}" if lead.is_by_model else lead.reading.text
 
 
 def _page(paper: Paper, base: str) -> str:

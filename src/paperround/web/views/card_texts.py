@@ -43,9 +43,7 @@ _kept: LRUCache[tuple[str, int, str | None], CardTexts] = LRUCache(MAX_KEPT, get
 def write_card_texts(paper: Paper, budget: FormulaBudget | None) -> CardTexts:
     """Write the texts. Of a paper that isn't read yet, formulas are read as far as `budget` goes."""
     key = (
-        (paper.read_hash, paper.reader_version, paper.ai_summary)
-        if paper.read_hash and paper.is_read
-        else None
+        (paper.read_hash, paper.reader_version, paper.summary) if paper.read_hash and paper.is_read else None
     )
     texts = _kept.get(key) if key else None
     if texts is None:
