@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "e7c3a95b1d60"
-down_revision = "c4a7d19e52f0"
+down_revision = "e7b30d95c1f4"
 branch_labels = None
 depends_on = None
 
@@ -45,6 +45,8 @@ works_with: tuple[str, ...] = (
     "f27b60d9a1c8",
     "f2b81c6e40d7",
     "c4a7d19e52f0",
+    "c61d8f0a2b93",
+    "e7b30d95c1f4",
 )
 
 

@@ -287,13 +287,12 @@ class Settings(BaseSettings):
     @field_validator("summary_extra", mode="before")
     @classmethod
     def _parse_object(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
         try:
-            parsed = json.loads(value) if isinstance(value, str) else value
+            return json.loads(value)
         except ValueError:
-            parsed = None
-        if not isinstance(parsed, dict):
-            raise ValueError('should be a JSON object, such as {"max_tokens": 200}')
-        return parsed
+            raise ValueError('should be a JSON object, such as {"max_tokens": 200}') from None
 
     @field_validator("mail_domains")
     @classmethod

@@ -19,7 +19,7 @@ from paperround.database import Database
 from paperround.papers.lead import read_lead
 from paperround.papers.tables import Paper
 from paperround.settings import Settings
-from paperround.summaries import prompt, writer
+from paperround.summaries import client, prompt, writer
 from paperround.summaries.client import TextServerClient, TextServerMisconfigured, TextServerUnavailable
 from paperround.summaries.selection import Wanted, find_next
 from paperround.summaries.state import load_summary_state
@@ -33,6 +33,7 @@ from support.text_server import (
     fails,
     gives,
     is_cut,
+    is_slow,
     reply_with,
     running_text_server,
     says,
@@ -50,15 +51,15 @@ def text_server() -> Iterator[TextServer]:
 
 @asynccontextmanager
 async def connected(settings: Settings, database: Database) -> AsyncIterator[TextServerClient]:
-    async with TextServerClient(settings, database) as client:
-        yield client
+    async with TextServerClient(settings, database) as connection:
+        yield connection
 
 
 async def summarise(database: Database, settings: Settings, *, now: str = "2026-03-02 13:00") -> int:
-    async with connected(settings, database) as client:
+    async with connected(settings, database) as connection:
         return await writer.write_summaries(
             database,
-            client,
+            connection,
             Wanted.from_settings(settings),
             daily_limit=settings.summary_daily_limit,
             clock=lambda: utc(now),
@@ -289,6 +290,17 @@ async def test_a_failing_server_loses_no_paper_and_no_place_of_the_day(
 
     assert await summarise(database, settings) == 3
     assert all(row.content for row in await load_texts(database))
+
+
+async def test_a_slow_server_is_given_up_and_keeps_its_paper(
+    database: Database, text_server: TextServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store_papers(database, 1)
+    text_server.faults = [is_slow(1.5)]
+    monkeypatch.setattr(client, "REQUEST_TIMEOUT", 0.3)
+    with pytest.raises(TextServerUnavailable, match=r"no answer within 0\.3 s"):
+        await summarise(database, text_server.settings())
+    assert not await load_texts(database)
 
 
 async def test_a_pause_that_the_server_asked_for_holds_for_every_worker(

@@ -10,7 +10,6 @@ from paperround.papers.tables import Paper
 from paperround.text.key_sentence import find_key_sentence
 from paperround.text.reading import FormulaBudget, Reading, read_latex
 
-
 AI_SUMMARY_LABEL: Final = "AI summary"  # who wrote it, where it wasn't the authors
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final
 
 import structlog
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from paperround import metrics
@@ -32,8 +32,6 @@ CHUNK_SIZE: Final = 32  # papers looked up at once
 MAX_CONCURRENT_PAPERS: Final = 2  # requests of one process at once
 MAX_ATTEMPTS: Final = 2  # an answer that is refused is asked for once more
 LOCK_SPACE: Final = 0x7E87  # of the advisory locks on papers; embedding models have low numbers
-
-Texts = Row[str, str, str]  # title, abstract, hash of both
 
 
 @dataclass

@@ -45,7 +45,7 @@ class UntrustedText(BaseModel):
             abstract=_shorten(
                 to_plain_paragraphs(paper.abstract_text), MAX_ABSTRACT if whole else MAX_SHORT_ABSTRACT
             ),
-            ai_summary=_shorten(to_plain_text(paper.ai_summary or ""), MAX_SHORT_ABSTRACT) or None,
+            ai_summary=_shorten(to_plain_text(paper.summary or ""), MAX_SHORT_ABSTRACT) or None,
             keywords=[_shorten(to_plain_text(word), MAX_NAME_LENGTH) for word in (paper.ai_keywords or [])][
                 :MAX_KEYWORDS
             ],
