@@ -4,8 +4,8 @@
 #     deploy/make-secrets.sh [folder]
 #
 # Values may be given in the environment: DATABASE_PASSWORD (of a database that exists with the one role `paperround`), PAPERROUND_SECRET_KEY,
-# PAPERROUND_ENCODER_KEY, PAPERROUND_SMTP_URL, PAPERROUND_HUGGINGFACE_TOKEN. Passwords and keys are made at random;
-# the mail server and the hub's token stay empty, which is as if they were not set.
+# PAPERROUND_ENCODER_KEY, PAPERROUND_SMTP_URL, PAPERROUND_HUGGINGFACE_TOKEN, PAPERROUND_SUMMARY_KEY. Passwords and keys of
+# our own are made at random; what belongs to other servers stays empty, which is as if it was not set.
 set -eu
 folder=${1:-${PAPERROUND_SECRETS:-secrets}}
 mkdir -p "$folder"
@@ -50,4 +50,5 @@ keep secret_key "${PAPERROUND_SECRET_KEY:-$(random)}"
 keep encoder_key "${PAPERROUND_ENCODER_KEY:-$(random)}"
 keep smtp_url "${PAPERROUND_SMTP_URL:-}"
 keep huggingface_token "${PAPERROUND_HUGGINGFACE_TOKEN:-}"
+keep summary_key "${PAPERROUND_SUMMARY_KEY:-}"
 echo "The secrets are in $folder."

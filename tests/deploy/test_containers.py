@@ -31,7 +31,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 SECRET_SETTINGS = {
     name for name, field in Settings.model_fields.items() if "Secret" in repr(field.annotation)
-}
+} - {"mcp_key"}  # of a command that a reader's agent starts, where no container runs
 OURS = sorted(name for name, service in SERVICES.items() if service["image"] == "paperround")
 
 

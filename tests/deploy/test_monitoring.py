@@ -17,13 +17,15 @@ from prometheus_client.registry import Collector
 
 from paperround import metrics
 from paperround.database import Database, utc_now
-from paperround.web.metrics import collect_gauges
+from paperround.settings import Settings
+from paperround.web.metrics import collect_gauges, collect_summary_gauges
 
 from support.factories import feed_record, store_listing
 
 ROOT = Path(__file__).parents[2]
 ALERTS = ROOT / "deploy/prometheus-alerts.yml"
 DASHBOARD = json.loads((ROOT / "deploy/grafana-dashboard.json").read_text(encoding="utf-8"))
+WITH_SUMMARIES = Settings(_env_file=None, summary_url="http://127.0.0.1:9", summary_model="m")
 SERIES = re.compile(r"\b(paperround_\w+|process_\w+)\b")
 
 
@@ -41,7 +43,8 @@ async def exposed_metrics(database: Database) -> list[Metric]:
     await store_listing(database, "2026-03-02", feed_record())
     async with database.read_session() as session:
         gauges = await collect_gauges(session, ["huggingface"], now=utc_now())
-    return [*gauges, *metrics.REGISTRY.collect()]
+        summaries = await collect_summary_gauges(session, WITH_SUMMARIES, now=utc_now())
+    return [*gauges, *summaries, *metrics.REGISTRY.collect()]
 
 
 def series_names(metric: Metric) -> set[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from paperround import queue
-from paperround.database import Database
+from paperround.database import Database, utc_now
 from paperround.web.metrics import collect_summary_gauges
 
 from support.commands import run_command
@@ -22,24 +22,26 @@ SUMMARY = "The authors wait for gradients with care."
 async def summarised(database: Database, texts: TextServer) -> None:
     """A paper whose summary was made by the worker's job, and one that the daily limit left out."""
     texts.write = lambda title, abstract: SUMMARY
-    await store_listing(database, "2026-03-02", feed_record("2603.00001"), feed_record("2603.00002"))
+    await store_listing(database, "2026-03-02", feed_record("2603.00001"))
     async with database.write_session() as session:
         await queue.defer(session, "write_summaries")
     await run_waiting_jobs(database, texts.settings(summary_daily_limit=1))
+    await store_listing(database, "2026-03-02", feed_record("2603.00001"), feed_record("2603.00002"))
 
 
 async def test_a_summary_is_shown_everywhere_with_who_wrote_it(database: Database, database_url: str) -> None:
     with running_text_server() as texts:
         await summarised(database, texts)
         async with opened(
-            database_url, summary_url=texts.url, summary_model="small-one", summary_daily_limit=1
-        ) as web:
+            database_url, now=f"{utc_now():%Y-%m-%d %H:%M}", summary_url=texts.url,
+            summary_model="small-one", summary_daily_limit=1,
+        ) as web:  # fmt: skip
             edition = (await web.get("/papers/date/2026-03-02")).text
             page = (await web.get("/papers/2603.00001")).text
             hub = (await web.get("/api/papers/2603.00001")).json()
             ours = (await web.get("/api/v1/papers/2603.00001")).json()
             short = (await web.get("/api/v1/papers")).json()["papers"]
-            feed = (await web.get("/feeds/daily.atom")).text
+            feed = (await web.get("/feeds/trending.atom")).text
             status = (await web.get("/status")).text
 
     assert SUMMARY in edition

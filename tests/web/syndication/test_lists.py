@@ -84,7 +84,7 @@ async def test_an_entry_tells_of_its_paper_but_not_of_hidden_authors(
     entry = next(e for e in parsed(await pages.get("/feeds/daily.atom")).entries if e.id.endswith("00001"))
 
     assert entry.title == "Patient Gradients, Part 2603.00001"
-    assert entry.summary.startswith("We wait for gradients and they come.")
+    assert entry.summary.startswith("AI summary: Gradients come to those who wait.\n\nWe wait for gradients")
     assert [author.name for author in entry.authors] == ["Ada Lindqvist", "Benedikt Åström"]
     assert [tag.term for tag in entry.tags] == ["gradients", "patience"]
     assert entry.published == "2026-03-06T00:00:00+00:00"
