@@ -43,6 +43,13 @@ LanguageCode = Literal[
 ]  # fmt: skip
 Category = Annotated[str, StringConstraints(pattern=r"^[a-z-]+(\.[A-Za-z-]+)?$", max_length=30)]
 MIN_KEY_LENGTH: Final = 32
+PaperLink = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[^=<>{}]{1,40}=https?://[^\s{}/]+/[^\s{}]*(\{(id|url|pdf|title)\}[^\s{}]*)+$",
+        max_length=500,
+    ),
+]
 
 
 class Settings(BaseSettings):
@@ -183,6 +190,13 @@ class Settings(BaseSettings):
         description="The API key in whose name `paperround mcp` acts. Empty: it reads what everybody may.",
     )
 
+    paper_links: Annotated[tuple[PaperLink, ...], NoDecode, Field(max_length=10)] = Field(
+        (),
+        description="Tools to which a paper's page leads, as `Name=https://tool.example/add?url={url}` with "
+        "commas between them. An address holds `{id}` (arXiv's), `{url}` (the page here), `{pdf}` or "
+        "`{title}`.",
+    )
+
     # Pictures
     thumbnails: bool = Field(
         False,
@@ -278,6 +292,7 @@ class Settings(BaseSettings):
         "mail_domains",
         "channel_networks",
         "summary_languages",
+        "paper_links",
         mode="before",
     )
     @classmethod

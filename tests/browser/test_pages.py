@@ -217,6 +217,22 @@ def test_selecting_words_of_an_abstract_leaves_it_open(open_page: Opener, odd_si
     expect(page.locator(".paper details").first).to_have_attribute("open", "")
 
 
+def test_a_paper_is_shared_by_a_press_and_without_scripts_by_hand(open_page: Opener, site: str) -> None:
+    address = f"{site}/papers/2603.00001"
+    page = open_page(address, permissions=["clipboard-read", "clipboard-write"])
+    page.get_by_text("Share", exact=True).click()
+    page.get_by_role("button", name="Copy as Markdown").click()
+    expect(page.locator(".share [role=status]")).to_have_text("Copied.")
+    assert page.evaluate("navigator.clipboard.readText()").startswith(
+        "[Patient Gradients, Part 2603.00001](http"
+    )
+
+    page = open_page(address, java_script_enabled=False)
+    page.get_by_text("Share", exact=True).click()
+    expect(page.get_by_label("Link", exact=True)).to_have_value(re.compile(r"http.*/papers/2603\.00001"))
+    assert page.locator(".share button:visible").count() == 0
+
+
 def test_the_list_goes_on_without_scripts(open_page: Opener, site: str) -> None:
     page = open_page(f"{site}/papers/date/2026-03-02", java_script_enabled=False)
     seen = page.locator(".paper h2").all_text_contents()

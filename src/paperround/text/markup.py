@@ -9,11 +9,13 @@ import re
 
 from markupsafe import Markup, escape
 
+from paperround.text.addresses_in_text import split_addresses
 from paperround.text.reading import FormulaBudget, Reading, read_latex
 
 # Characters that Markdown reads as markup, and those that do so at the start of a paragraph. An underscore
 # within a word is none.
 MARKDOWN = re.compile(r"[\\`*\[\]<>&|~#]|(?<!\w)_|_(?!\w)")
+LINK = Markup('<a href="{}" rel="nofollow noopener">{}</a>')
 MARKDOWN_BLOCK = re.compile(r"^(\s*)([-+=]|\d+(?=[.)]))", re.MULTILINE)
 
 
@@ -31,8 +33,21 @@ def write_html(reading: Reading) -> Markup:
 
 
 def write_html_paragraphs(reading: Reading) -> list[Markup]:
-    """Write each paragraph of a reading as HTML. A text without words has none."""
-    return [write_html(paragraph) for paragraph in reading.paragraphs() if paragraph.text]
+    """Write each paragraph of a reading as HTML, with addresses as links. A text without words has none."""
+    return [_write_linked(paragraph) for paragraph in reading.paragraphs() if paragraph.text]
+
+
+def _write_linked(reading: Reading) -> Markup:
+    return Markup("").join(
+        _link_addresses(part) if isinstance(part, str) else Markup(part.mathml)  # noqa: S704 - as above
+        for part in reading.split()
+    )
+
+
+def _link_addresses(text: str) -> Markup:
+    return Markup("").join(
+        LINK.format(address, piece) if address else escape(piece) for piece, address in split_addresses(text)
+    )
 
 
 def render_unicode(text: str, page: FormulaBudget | None = None) -> str:

@@ -39,6 +39,7 @@ from paperround.web.pages import (
     account,
     api_docs,
     authors,
+    cards,
     digests,
     editions,
     follows,
@@ -80,7 +81,7 @@ APIS: Final = (
 PAGES: Final = (
     about, sign_in, account, pages_settings, pages_zotero, saved, paper_actions, submit, subscribe,
     preferences, digests, topic_form, topic_actions, topics, judge, organizations, authors, follows, outbox,
-    status, api_docs, thumbnails, trending, editions,
+    status, api_docs, thumbnails, cards, trending, editions,
 )  # fmt: skip
 
 

@@ -41,6 +41,7 @@ from paperround.web.views import charts, presenters
 from paperround.web.views.linked_data import build_scholarly_article
 from paperround.web.views.month import build_month
 from paperround.web.views.page_size import shorten_html
+from paperround.web.views.reading_places import build_sharing, list_reading_places
 
 PAGE_SIZE: Final = 30  # papers with whole abstracts; a page stays below 100 kB
 MAX_SIMILAR: Final = 8
@@ -238,6 +239,7 @@ async def show_paper(request: Request, session: Read, settings: Config, now: Now
     if prefers_markdown(request.headers.get("accept", "")) and not paper.invented:
         return RedirectResponse(f"/papers/{paper.id}.md", status_code=307, headers={"Vary": "Accept"})
     today, budget = now.date(), page_budget()
+    title, url = read_title(paper, budget).text, f"{settings.address}/papers/{paper.id}"
     similar = await find_similar_papers(session, paper.id, limit=MAX_SIMILAR)
     listings = (await editions.load_listings(session, [paper.id]))[paper.id]
     signals = await editions.list_signals(session, paper.id, limit=MAX_SIGNALS)
@@ -247,7 +249,9 @@ async def show_paper(request: Request, session: Read, settings: Config, now: Now
         "papers/paper.html",
         paper=paper,
         follows=await load_follow_state(request, session),
-        plain_title=read_title(paper, budget).text,
+        plain_title=title,
+        places=list_reading_places(paper, title, url, settings.paper_links),
+        sharing=build_sharing(paper, title, url),
         plain_abstract=read_abstract(paper, budget).text,
         marks=await load_viewer_state(request, session, [paper]),
         entry=presenters.shorten_abstract(
@@ -266,7 +270,7 @@ async def show_paper(request: Request, session: Read, settings: Config, now: Now
         ],
         linked_data=build_scholarly_article(
             paper,
-            url=f"{settings.address}/papers/{paper.id}",
+            url=url,
             on_arxiv=not await sample.is_shown(session),
         ),
         citation_tags=list_citation_tags(paper, site=settings.address),

@@ -91,7 +91,9 @@ async def count_costly_request(request: Request) -> None:
     most = settings_of(request).search_rate
     counts = cast(CostlyRequests, request.app.state.costly_requests)
     if most and counts.count(find_source_network(request)) > most:
-        raise TooMany(f"At most {most} searches and matches a minute come from one network.", wait=WINDOW)
+        raise TooMany(
+            f"At most {most} searches, matches and cards a minute come from one network.", wait=WINDOW
+        )
 
 
 async def begin_costly_request(request: Request) -> None:

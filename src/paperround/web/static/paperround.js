@@ -142,3 +142,31 @@ if (letter) {
 for (const formula of document.querySelectorAll('math[display=block]')) {
   if (formula.scrollWidth > formula.clientWidth && !formula.closest('a, summary')) formula.tabIndex = 0;
 }
+
+// Sharing a paper: the fields can be copied by hand; these buttons do it where the browser lets them.
+const share = document.querySelector('.share');
+if (share) {
+  const told = share.querySelector('[role=status]');
+  for (const button of share.querySelectorAll('.copy')) {
+    const field = button.previousElementSibling;
+    button.hidden = false;
+    button.addEventListener('click', async () => {
+      try {
+        await navigator.clipboard.writeText(field.value);
+        told.textContent = 'Copied.';
+      } catch { // without https, or without permission
+        field.select();
+        told.textContent = document.execCommand('copy') ? 'Copied.' : 'Selected; copy it with your keyboard.';
+      }
+    });
+  }
+  const passOn = share.querySelector('.pass-on');
+  passOn.hidden = !navigator.share;
+  passOn.addEventListener('click', async () => {
+    try {
+      await navigator.share({ title: document.title, url: share.querySelector('input').value });
+    } catch (error) {
+      if (error.name !== 'AbortError') told.textContent = 'It could not be shared; copy the link instead.';
+    }
+  });
+}

@@ -14,8 +14,8 @@ from markupsafe import Markup
 
 ELLIPSIS: Final = "…"
 PARAGRAPH_MARKUP: Final = 40  # of the element around a paragraph
-# What is left out or kept as a whole: a formula, a marked word, an entity, a word. A word may be cut.
-PIECE: Final = re.compile(r"<(math|mark)\b.*?</\1>|<[^>]*>|&[#\w]+;|[^\s<&]+|\s+|[<&]", re.DOTALL)
+# What is left out or kept as a whole: a formula, a link, a marked word, an entity, a word. A word may be cut.
+PIECE: Final = re.compile(r"<(math|a|mark)\b.*?</\1>|<[^>]*>|&[#\w]+;|[^\s<&]+|\s+|[<&]", re.DOTALL)
 
 
 def measure(text: str) -> int:
