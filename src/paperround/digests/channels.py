@@ -135,6 +135,12 @@ async def _store(
     return channel
 
 
+async def list_of_reader(session: ReadSession, reader_id: int) -> Sequence[Channel]:
+    """List a reader's channels, each with its subscription, in the order in which they were added."""
+    query = _select().where(Subscription.reader_id == reader_id)
+    return (await session.scalars(query.order_by(Channel.id).limit(MAX_CHANNELS))).all()
+
+
 async def list_all(session: ReadSession) -> Sequence[Channel]:
     """List the channels of the site, each with its subscription."""
     return (await session.scalars(_select().order_by(Channel.id).limit(MAX_LISTED))).all()

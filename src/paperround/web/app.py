@@ -40,6 +40,7 @@ from paperround.web.pages import (
     api_docs,
     authors,
     cards,
+    channels,
     digests,
     editions,
     follows,
@@ -80,8 +81,8 @@ APIS: Final = (
 # The pages of papers come last: any longer address below /papers is an id to them.
 PAGES: Final = (
     about, sign_in, account, pages_settings, pages_zotero, saved, paper_actions, submit, subscribe,
-    preferences, digests, topic_form, topic_actions, topics, judge, organizations, authors, follows, outbox,
-    status, api_docs, thumbnails, cards, trending, editions,
+    preferences, digests, topic_form, topic_actions, topics, judge, organizations, authors, follows, channels,
+    outbox, status, api_docs, thumbnails, cards, trending, editions,
 )  # fmt: skip
 
 
