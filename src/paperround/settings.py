@@ -102,6 +102,13 @@ class Settings(BaseSettings):
         "serves; 0: no limit.",
     )
 
+    key_rate: int = Field(
+        600,
+        ge=0,
+        description="Most requests a minute with one API key, on each machine that serves, told in "
+        "`RateLimit` headers; 0: no limit.",
+    )
+
     cache_megabytes: int = Field(
         32,
         ge=0,

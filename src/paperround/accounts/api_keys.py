@@ -30,10 +30,11 @@ class TooManyKeys(PaperroundError):
 
 
 class KeyHolder(NamedTuple):
-    """The reader in whose name a key acts, and what it may do."""
+    """The reader in whose name a key acts, what it may do, and its number."""
 
     reader: Reader
     scope: Scope
+    key_id: int
 
 
 async def create_key(session: WriteSession, reader_id: int, *, name: str, scope: Scope, now: datetime) -> str:
@@ -92,4 +93,4 @@ async def find_holder(database: Database, key: str, *, now: datetime) -> KeyHold
     if api_key.used_at is None or now - api_key.used_at >= USED_INTERVAL:
         async with database.write_session() as session:
             await session.execute(update(ApiKey).where(ApiKey.id == api_key.id).values(used_at=now))
-    return KeyHolder(reader, api_key.scope)
+    return KeyHolder(reader, api_key.scope, api_key.id)

@@ -14,11 +14,12 @@ from paperround.accounts.tables import Reader
 from paperround.database import ReadSession, WriteSession
 from paperround.errors import PaperroundError
 from paperround.library.tables import SavedPaper
-from paperround.papers.editions import WITH_NAMES, ListPosition
+from paperround.papers.editions import WITH_NAMES, ListPosition, Sort
 from paperround.papers.tables import Paper
 
 MAX_SAVED_PAPERS: Final = 5000
 MAX_NOTE_LENGTH: Final = 2000  # characters
+SAVED_ORDER: Final = Sort.published  # as which cursors name the order of saving: both are by time
 
 
 class PaperNotSaved(PaperroundError):

@@ -28,8 +28,10 @@ from paperround.tokens import load_signer
 from paperround.web import errors, metrics
 from paperround.web.answers.cache import open_cache
 from paperround.web.answers.layer import Answers
-from paperround.web.api import feeds, me, papers, search, subscriptions
+from paperround.web.api import actions, feeds, me, papers, search, subscriptions
 from paperround.web.api import follows as follows_api
+from paperround.web.api import preferences as preferences_api
+from paperround.web.api import saved as saved_api
 from paperround.web.api import topics as topics_api
 from paperround.web.assets import Assets, fingerprint
 from paperround.web.hub import routes
@@ -75,8 +77,8 @@ from paperround.web.views.article_writer import article_writer
 STATEMENT_TIMEOUT: Final = timedelta(seconds=10)
 
 APIS: Final = (
-    papers, search, feeds, me, subscriptions, topics_api, follows_api, routes, citations, lists,
-    syndication_topics, sitemap, mcp_endpoint,
+    actions, papers, search, feeds, me, preferences_api, saved_api, subscriptions, topics_api, follows_api,
+    routes, citations, lists, syndication_topics, sitemap, mcp_endpoint,
 )  # fmt: skip
 # The pages of papers come last: any longer address below /papers is an id to them.
 PAGES: Final = (

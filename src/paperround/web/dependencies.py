@@ -21,6 +21,7 @@ from paperround.search.query_vectors import QueryEncoder
 from paperround.settings import Settings
 from paperround.tokens import Signer
 from paperround.web.security import cookies
+from paperround.web.security.key_limits import count_key_request
 
 
 class NotFound(PaperroundError):
@@ -170,6 +171,7 @@ async def require_key(request: Request, given: Bearer, now: Now) -> api_keys.Key
     found = await api_keys.find_holder(database_of(request), given.credentials, now=now) if given else None
     if found is None:
         raise SignInNeeded("Send a key of your settings as `Authorization: Bearer pr_…`.")
+    count_key_request(request, found.key_id)
     return found
 
 
@@ -186,7 +188,13 @@ async def require_writing_key(holder: KeyHolder) -> Reader:
     return holder.reader
 
 
+async def require_reader_or_key(request: Request, given: Bearer, visit: Visit, now: Now) -> Reader:
+    """Return who is signed in in a browser, or else whose key was sent."""
+    return visit.reader if visit else (await require_key(request, given, now)).reader
+
+
 KeyReader = Annotated[Reader, Depends(require_reading_key)]
+AnyReader = Annotated[Reader, Depends(require_reader_or_key)]
 KeyWriter = Annotated[Reader, Depends(require_writing_key)]
 
 

@@ -30,7 +30,7 @@ Examples = Annotated[
 ]
 Rules = Annotated[list[Rule], Field(max_length=MAX_RULES)]
 Daily = Annotated[int, Field(ge=1, le=MAX_DAILY, description="How many papers a day are enough.")]
-MinBand = Annotated[Band, Field(description="The lowest band that is shown.")]
+MinBand = Annotated[Band, Field(strict=False, description="The lowest band that is shown.")]
 Words = Annotated[
     str,
     StringConstraints(max_length=MAX_WORDS_LENGTH),
@@ -196,6 +196,20 @@ class MatchList(BaseModel):
     first: date | None = Field(description="The first day that was looked at; null without any papers.")
     last: date | None
     next: None = None
+
+
+class DayMatches(BaseModel):
+    day: date
+    papers: list[MatchOut] = Field(description="The best first; empty where the day had nothing for it.")
+
+
+class TopicHistory(BaseModel):
+    days: list[DayMatches] = Field(
+        description="The latest first. A day stands here once the topic, as it is now, was matched with it; "
+        "`…/papers` matches any day at once."
+    )
+    first: date | None = Field(description="The first day that was asked for; null without any papers.")
+    last: date | None
 
 
 class MatchIn(TopicFields):

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from paperround import rate_limits
 from paperround.database import WriteSession
-from paperround.papers import arxiv_id
+from paperround.papers import arxiv_id, editions
 from paperround.rate_limits import RateLimit
 from paperround.topics import queries, ratings, reader_topics
 from paperround.topics.model.bands import Band
@@ -17,12 +17,15 @@ from paperround.topics.model.match import TopicQuery
 from paperround.topics.tables import Topic
 from paperround.web.api import match as api_match
 from paperround.web.api.topic_schemas import (
+    DayMatches,
     MatchIn,
     MatchList,
+    MatchOut,
     RatingIn,
     RatingList,
     RatingOut,
     TopicChange,
+    TopicHistory,
     TopicIn,
     TopicList,
     TopicOut,
@@ -44,6 +47,13 @@ from paperround.web.topic_matches import encode_text
 
 MINUTE: Final = timedelta(minutes=1)
 MATCHES_A_MINUTE: Final = 60  # of one network
+
+FirstDay = Annotated[
+    date | None, Query(alias="from", description="Default: six days before `to`.", examples=["2025-10-27"])
+]
+LastDay = Annotated[
+    date | None, Query(description="Default: the latest day with papers.", examples=["2025-11-02"])
+]
 
 router = APIRouter(prefix="/api/v1", tags=["topics"])
 
@@ -96,13 +106,8 @@ async def topic_papers(
     reader: KeyReader,
     settings: Config,
     topic_id: TopicId,
-    from_: Annotated[
-        date | None,
-        Query(alias="from", description="Default: six days before `to`.", examples=["2025-10-27"]),
-    ] = None,
-    to: Annotated[
-        date | None, Query(description="Default: the latest day with papers.", examples=["2025-11-02"])
-    ] = None,
+    from_: FirstDay = None,
+    to: LastDay = None,
     limit: Annotated[int, Query(ge=1, le=100, description="At most so many papers.")] = 50,
 ) -> MatchList:
     """List matches of the topic as it is now. Ratings count at once."""
@@ -121,6 +126,40 @@ async def topic_papers(
             min_band=Band(topic.min_band),
             base=settings.address,
         )
+
+
+@router.get("/topics/{topic_id}/history", summary="What a topic matched day by day")
+async def topic_history(
+    session: Read,
+    reader: KeyReader,
+    settings: Config,
+    topic_id: TopicId,
+    from_: FirstDay = None,
+    to: LastDay = None,
+) -> TopicHistory:
+    """List the matches that were stored for each day, at most 31 days. They are kept for 60."""
+    topic = await reader_topics.get_topic(session, reader.id, topic_id)
+    span = await api_match.resolve_days(session, from_, to)
+    if span is None:
+        return TopicHistory(days=[], first=None, last=None)
+    days = (await queries.load_matches(session, [topic.id], *span))[topic.id]
+    found = {match.paper_id for matches in days.values() for match in matches}
+    papers = await editions.load_papers(session, found)
+    return TopicHistory(
+        days=[
+            DayMatches(
+                day=day,
+                papers=[
+                    MatchOut.of(match, papers[match.paper_id], settings.address)
+                    for match in matches
+                    if match.paper_id in papers
+                ],
+            )
+            for day, matches in days.items()
+        ],
+        first=span[0],
+        last=span[1],
+    )
 
 
 @router.get("/topics/{topic_id}/ratings", summary="What you rated in a topic")

@@ -38,6 +38,7 @@ from paperround.web.security.bodies import require_plain_text
 from paperround.web.security.costs import costly_turn
 from paperround.web.security.csrf import CROSS_SITE, is_own_origin
 from paperround.web.security.events import record_event
+from paperround.web.security.key_limits import count_key_request
 
 PATH: Final = "/mcp"
 METADATA_PATH: Final = f"/.well-known/oauth-protected-resource{PATH}"  # RFC 9728, 3.1
@@ -131,6 +132,8 @@ class Endpoint:
         message = _parse(await request.body())
         try:
             holder = await _find_holder(request, settings)
+            if holder is not None:
+                count_key_request(request, holder.key_id)
             wanted = _find_scope(message)
             if wanted is not None:
                 require_scope(holder, wanted, settings)

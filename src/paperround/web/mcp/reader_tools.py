@@ -13,9 +13,8 @@ from pydantic import Field, StringConstraints
 from paperround.accounts.tables import Scope
 from paperround.database import ReadSession
 from paperround.library import reading_list
-from paperround.library.reading_list import MAX_NOTE_LENGTH
+from paperround.library.reading_list import MAX_NOTE_LENGTH, SAVED_ORDER
 from paperround.papers import editions
-from paperround.papers.editions import Sort
 from paperround.search.query_vectors import QueryVector
 from paperround.topics import corpus, queries, ratings, reader_topics
 from paperround.topics.matcher import match_papers
@@ -51,7 +50,6 @@ from paperround.web.params import get_paper_or_404
 MAX_MATCHED_TOPICS: Final = 20  # in one call
 MAX_RATINGS_TOLD: Final = 50  # of each kind
 MAX_TOPICS_TOLD: Final = 5  # names in an error
-SAVED_ORDER: Final = Sort.published  # as which cursors name the order of saving: both are by time
 
 TopicName = Annotated[
     int | str,

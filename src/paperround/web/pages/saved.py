@@ -15,8 +15,8 @@ from starlette.responses import Response
 from paperround.accounts.tables import Reader
 from paperround.database import ReadSession
 from paperround.library import reading_list
+from paperround.library.reading_list import SAVED_ORDER
 from paperround.library.tables import SavedPaper
-from paperround.papers.editions import Sort
 from paperround.papers.readings import read_title
 from paperround.search.filters import SearchFilters
 from paperround.text.reading import page_budget
@@ -32,7 +32,6 @@ PAGE_SIZE: Final = 30
 MAX_LABEL: Final = 100  # bytes
 FORMS_MARKUP: Final = 1_200  # bytes: of the forms for a note and for marking as read
 MAX_RESULTS: Final = 50
-ORDER: Final = Sort.published  # as which cursors name the order of saving: both are by time
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -63,11 +62,11 @@ async def show_saved(
     if search_request is not None and search_request.query.text:
         rows = await _search_saved(session, reader, search_request)
     else:
-        position = cursors.decode(ORDER, after)
+        position = cursors.decode(SAVED_ORDER, after)
         part = await reading_list.list_saved_papers(
             session, reader.id, unread=unread, limit=PAGE_SIZE, after=position
         )
-        rows, more = part.rows, cursors.encode(ORDER, part.next_position)
+        rows, more = part.rows, cursors.encode(SAVED_ORDER, part.next_position)
     today = now.date()
     return await render_page(
         request,

@@ -12,6 +12,7 @@ database.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -78,11 +79,16 @@ class CostlyRequests:
 
     def count(self, network: str) -> int:
         """Count a request and return how many there were within the minute."""
-        minute = 1 + int(self._clock() // WINDOW.total_seconds())
+        return self.count_in_window(network)[0]
+
+    def count_in_window(self, key: str) -> tuple[int, int]:
+        """Count a request and return how many there were, and in how many seconds the next minute begins."""
+        minutes, seconds = divmod(self._clock(), WINDOW.total_seconds())
+        minute = 1 + int(minutes)
         if self._counts.period != minute:
             self._counts.begin(minute)
-        self._counts.add(network)
-        return self._counts.total(network)
+        self._counts.add(key)
+        return self._counts.total(key), max(1, math.ceil(WINDOW.total_seconds() - seconds))
 
 
 async def count_costly_request(request: Request) -> None:

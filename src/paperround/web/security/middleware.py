@@ -18,7 +18,7 @@ from structlog.contextvars import bound_contextvars
 from paperround.logs import REQUEST_ID
 from paperround.web import errors
 from paperround.web.instrumentation import measured
-from paperround.web.security import cookies
+from paperround.web.security import cookies, key_limits
 from paperround.web.security.bodies import bound_body, refuse_body
 from paperround.web.security.compression import COMPRESSION_LEVEL, MIN_COMPRESSED_SIZE
 from paperround.web.security.csrf import refuse_cross_site
@@ -110,6 +110,7 @@ class Outgoing:
 
     def _add_headers(self, headers: MutableHeaders) -> None:
         _mark_for_caches(self._request, headers)
+        key_limits.add_headers(self._request.scope["state"], headers)
         for name, value in HEADERS.items():
             headers.setdefault(name, value)
         if cookies.is_secure(self._request.app.state.settings):

@@ -20,7 +20,7 @@ from paperround.search.engine import MAX_RESULTS
 from paperround.search.results import load_result_papers
 from paperround.settings import Settings
 from paperround.topics import reader_topics
-from paperround.web.dependencies import BadRequest, Config, NotFound, Read, SignedIn, database_of
+from paperround.web.dependencies import AnyReader, BadRequest, Config, NotFound, Read, database_of
 from paperround.web.params import Category, PaperId, TopicId, get_paper_or_404
 from paperround.web.search_params import Filters, OptionalSearch
 from paperround.web.security.costs import begin_costly_request
@@ -184,8 +184,8 @@ async def paper_file(session: Read, settings: Config, paper_id: PaperId, form: F
 
 
 @files("/saved", "Your reading list")
-async def saved(session: Read, reader: SignedIn, settings: Config, form: FormOf) -> Response:
-    """Serve the reader's whole reading list, the latest first. A browser must be signed in."""
+async def saved(session: Read, reader: AnyReader, settings: Config, form: FormOf) -> Response:
+    """Serve the whole reading list of who is signed in, or whose key is sent, the latest first."""
     papers = [paper async for paper in _stream_saved_papers(session, reader)]
     return build_citations(papers, form, "saved", settings)
 
@@ -205,13 +205,13 @@ async def _stream_saved_papers(session: ReadSession, reader: Reader) -> AsyncIte
 @files("/topics/{topic_id}", "What a topic of yours matches")
 async def topic_file(
     request: Request,
-    reader: SignedIn,
+    reader: AnyReader,
     settings: Config,
     topic_id: TopicId,
     form: FormOf,
     days: Annotated[int, Query(ge=1, le=7, description="The latest so many days.")] = 1,
 ) -> Response:
-    """Serve the papers that match the topic, the best first. A browser must be signed in."""
+    """Serve the papers that match a topic of who is signed in, or whose key is sent, the best first."""
     async with database_of(request).read_session() as session:
         topic = await reader_topics.get_topic(session, reader.id, topic_id)
     vector = await encode_text(request, topic.words)
