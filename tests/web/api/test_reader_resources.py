@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 
-import bibtexparser
 import httpx
 import pytest
 
@@ -61,7 +60,7 @@ async def test_papers_are_saved_with_notes_listed_exported_and_taken_off(
     assert {row["paper"]["id"] for row in unread} == {paper_id(n) for n in (3, 4, 5)}
 
     exported = await api.get("/saved.bib")
-    assert len(bibtexparser.parse_string(exported.text).entries) == 5
+    assert exported.text.count("@misc{") == 5
     assert exported.headers["Cache-Control"] == "no-store"
     assert (await api.get("/saved.ris")).text.count("TY  - ") == 5
     assert len((await api.get("/saved.json")).json()) == 5
