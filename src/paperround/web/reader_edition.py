@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Final
 
 from paperround.accounts.tables import Reader
 from paperround.database import ReadSession
+from paperround.follows.followed_papers import list_followed_papers
+from paperround.follows.reader_follows import list_follows
 from paperround.papers import editions
 from paperround.papers.editions import EditionQuery, ListPosition, PaperPage, Sort
 from paperround.papers.period import EditionPeriod
 from paperround.topics import reader_topics
 from paperround.topics.reader_matches import ReaderMatches, load_reader_matches
-from paperround.web.views.for_you import MAX_FOR_YOU, Recommendation, recommend
+from paperround.web.views.for_you import (
+    MAX_FOR_YOU,
+    FollowedRecommendation,
+    Recommendation,
+    recommend,
+    recommend_followed,
+)
 from paperround.web.views.presenters import PaperCard
 from paperround.web.views.reasons import find_papers_in_reasons
 from paperround.web.views.viewer_state import ViewerState
@@ -26,11 +34,13 @@ MAX_FITTING_FIRST: Final = 20  # papers that stand before all others where a lis
 class ReaderEdition:
     """What stands above an edition for its reader.
 
-    `has_matches` tells whether any paper fits a topic, and `is_matched` whether topics have been matched with
-    it. `new` counts the papers that came since the reader's last visit, and is None where this is the first.
+    `followed` are papers of what the reader follows that `for_you` hasn't. `has_matches` tells whether any paper
+    fits a topic, and `is_matched` whether topics have been matched with it. `new` counts the papers that came
+    since the reader's last visit, and is None where this is the first.
     """
 
     for_you: Sequence[Recommendation]
+    followed: Sequence[FollowedRecommendation]
     has_matches: bool
     is_matched: bool
     new: int | None
@@ -80,13 +90,28 @@ async def describe(
     is_whole: bool,
 ) -> ReaderEdition:
     """Describe an edition to its reader. `is_whole`: `cards` are all of its papers."""
-    is_day = query.first == query.last
+    day = query.first if query.first == query.last else None
+    for_you = await _choose_for_you(session, matches, marks.rated_less) if day else ()
     return ReaderEdition(
-        for_you=await _choose_for_you(session, matches, marks.rated_less) if is_day else (),
+        for_you=for_you,
+        followed=await _choose_followed(session, reader, day, for_you) if day else (),
         has_matches=bool(matches.matches),
         is_matched=matches.is_known,
         new=await _count_new(session, reader, query, cards, is_whole=is_whole),
     )
+
+
+async def _choose_followed(
+    session: ReadSession, reader: Reader, day: date, for_you: Sequence[Recommendation]
+) -> Sequence[FollowedRecommendation]:
+    """Choose papers of what the reader follows, which are not recommended already."""
+    follows = await list_follows(session, reader.id)
+    limit = MAX_FOR_YOU + len(for_you)
+    papers = await list_followed_papers(session, follows, day, day, limit=limit)
+    told = {one.paper_id for one in for_you}
+    chosen = [paper for paper in papers if paper.paper_id not in told][:MAX_FOR_YOU]
+    titles = await reader_topics.load_titles(session, [paper.paper_id for paper in chosen]) if chosen else {}
+    return [recommend_followed(paper, titles) for paper in chosen if paper.paper_id in titles]
 
 
 async def _count_new(

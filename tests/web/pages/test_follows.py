@@ -88,6 +88,12 @@ async def test_the_papers_of_what_is_followed_stand_together_with_why(
     today = Page(await browser.get("/topics"))
     assert list(dict.fromkeys(today.papers())) == ["2603.00002", "2603.00004"]
     assert "/following" in today.links()
+    edition = Page(await browser.get("/papers"))
+    assert "For you" in edition.text
+    assert "Following You follow Ada Lindqvist ." in edition.text
+    assert "Following You follow “ slow rivers ”." in edition.text
+    assert "/following" in edition.links()
+    assert "For you" not in Page(await browser.get("/papers/week/2026-W11")).text
 
 
 async def test_who_is_not_signed_in_is_led_there_and_back(pages: httpx.AsyncClient) -> None:

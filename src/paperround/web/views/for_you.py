@@ -8,9 +8,11 @@ from typing import Final
 
 from markupsafe import Markup
 
+from paperround.follows.followed_papers import FollowedPaper
 from paperround.text.markup import render_html
 from paperround.topics.model.bands import Band
 from paperround.topics.reader_matches import TopicMatch
+from paperround.web.views.follow_state import write_follow_reasons
 from paperround.web.views.page_size import shorten_html, shorten_text
 from paperround.web.views.reasons import write_reasons
 
@@ -18,6 +20,7 @@ MAX_FOR_YOU: Final = 5
 MAX_TITLE: Final = 400  # bytes, as are the others
 MAX_REASONS: Final = 600
 MAX_TOPIC_NAME: Final = 60
+MAX_FOLLOWS: Final = 3  # that are told of a paper
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,24 @@ def recommend(found: TopicMatch, titles: Mapping[str, str]) -> Recommendation:
         shorten_topic(found.topic),
         match.band,
         shorten_html(write_reasons(match, titles), MAX_REASONS),
+    )
+
+
+@dataclass(frozen=True)
+class FollowedRecommendation:
+    """A paper that what the reader follows speaks for."""
+
+    paper_id: str
+    title: Markup
+    why: Markup
+
+
+def recommend_followed(found: FollowedPaper, titles: Mapping[str, str]) -> FollowedRecommendation:
+    """Describe a paper of what a reader follows."""
+    return FollowedRecommendation(
+        found.paper_id,
+        shorten_html(render_html(titles[found.paper_id]), MAX_TITLE),
+        shorten_html(write_follow_reasons(found.follows[:MAX_FOLLOWS]), MAX_REASONS // 2),
     )
 
 
