@@ -31,6 +31,7 @@ TIMETABLE: Final = {
     "tidy_mail": 3600,
     "tidy_accounts": 3600,
     "match_topics": 60,
+    "match_past": 300,
     "reread_papers": 60,
     "fetch_submissions": 60,
     "fetch_library_entries": 60,

@@ -11,11 +11,11 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
 import structlog
-from sqlalchemy import ColumnElement, and_, delete, or_, select, text
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, text, update
 
 from paperround.database import Database, ReadSession, WriteSession
 from paperround.papers.tables import FRESH_LISTING, Listing
@@ -38,6 +38,7 @@ logger = structlog.get_logger(__name__)
 
 BATCH_SIZE: Final = 1000  # topics in one transaction
 MATCHED_EDITIONS: Final = 7  # the latest editions that are matched
+MAX_PAST_TOPICS: Final = 5_000  # that are matched with past weeks in one run
 MAX_CACHED_VECTORS: Final = 20_000  # of liked papers, from batch to batch; 30 MB
 MATCH_RETENTION: Final = timedelta(days=60)
 
@@ -63,6 +64,7 @@ class EditionPapers(NamedTuple):
     matrix: FitMatrix
     papers_hash: str
     vectors: dict[str, Floats]  # of liked papers that batches have loaded: topics share many
+    is_past: bool = False  # matched once with each topic, and not again when the topic changes
 
 
 async def match_latest(database: Database, encoder: TextEncoder | None) -> int:
@@ -87,15 +89,53 @@ async def match_edition(database: Database, day: date, encoder: TextEncoder | No
     """
     async with database.read_session() as session:
         edition = await _load_edition(session, day)
-        if edition is None:
-            return 0
+    return await _match_batches(database, edition, encoder) if edition else 0
+
+
+async def match_past(database: Database, encoder: TextEncoder | None, *, now: datetime) -> int:
+    """Match topics with the editions of past weeks, once for each topic. Returns how many topics are done.
+
+    So a new topic has a history at once. What is stored of a day before stays as it was then.
+    """
+    async with database.read_session() as session:
+        wanted = select(Topic.id).where(Topic.history_matched_at.is_(None), ~Topic.paused)
+        topics = (await session.scalars(wanted.order_by(Topic.id).limit(MAX_PAST_TOPICS))).all()
+        days = await _list_past_days(session) if topics else ()
+    matched: list[date] = []
+    for day in days:
+        async with database.read_session() as session:
+            edition = await _load_edition(session, day)
+        if edition:
+            await _match_batches(database, edition._replace(is_past=True), encoder)
+            matched.append(day)
+    if len(matched) < len(days) or not topics:
+        return 0  # the catalogue has not been measured
+    stored = select(func.count()).where(TopicDay.topic_id == Topic.id, TopicDay.day.in_(days))
+    done = update(Topic).where(Topic.id.in_(topics), stored.scalar_subquery() >= len(days))
+    async with database.write_session() as session:
+        ids = await session.scalars(done.values(history_matched_at=now).returning(Topic.id))
+        return len(ids.all())
+
+
+async def _list_past_days(session: ReadSession) -> Sequence[date]:
+    """List the days with papers whose matches are kept and that are no more among the latest."""
+    days = select(Listing.day).where(FRESH_LISTING).distinct().order_by(Listing.day.desc())
+    latest = (await session.scalars(days.limit(MATCHED_EDITIONS))).all()
+    if not latest:
+        return []
+    kept = days.where(Listing.day < latest[-1], Listing.day >= latest[0] - MATCH_RETENTION)
+    return (await session.scalars(kept)).all()
+
+
+async def _match_batches(database: Database, edition: EditionPapers, encoder: TextEncoder | None) -> int:
+    async with database.read_session() as session:
         batches = await _list_due_batches(session, edition)
     done = 0
     for batch in batches:
         async with database.write_session() as session:
             done += await _match_batch(session, edition, batch, encoder)
     if done:
-        logger.info("matched topics", day=str(day), topics=done)
+        logger.info("matched topics", day=str(edition.day), topics=done)
     return done
 
 
@@ -122,6 +162,8 @@ def _hash_papers(papers: Sequence[CandidatePaper], constants: FitConstants) -> s
 
 
 def _due_condition(edition: EditionPapers) -> ColumnElement[bool]:
+    if edition.is_past:
+        return and_(~Topic.paused, Topic.history_matched_at.is_(None), TopicDay.topic_id.is_(None))
     return and_(
         ~Topic.paused,
         or_(

@@ -59,6 +59,9 @@ class Topic(Base):
     library_report: Mapped[dict[str, int] | None] = mapped_column(
         JSONB(none_as_null=True), comment="what became of the last library that was given: counts"
     )
+    history_matched_at: Mapped[datetime | None] = mapped_column(
+        comment="when it was matched with the editions of past weeks; NULL: not yet"
+    )
     created_at: Mapped[datetime]
     changed_at: Mapped[datetime] = mapped_column(
         comment="of anything that changes what it matches, ratings too"

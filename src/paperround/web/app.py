@@ -46,6 +46,7 @@ from paperround.web.pages import (
     digests,
     editions,
     follows,
+    history,
     judge,
     organizations,
     outbox,
@@ -83,8 +84,8 @@ APIS: Final = (
 # The pages of papers come last: any longer address below /papers is an id to them.
 PAGES: Final = (
     about, sign_in, account, pages_settings, pages_zotero, saved, paper_actions, submit, subscribe,
-    preferences, digests, topic_form, topic_actions, topics, judge, organizations, authors, follows, channels,
-    outbox, status, api_docs, thumbnails, cards, trending, editions,
+    preferences, digests, topic_form, topic_actions, history, topics, judge, organizations, authors, follows,
+    channels, outbox, status, api_docs, thumbnails, cards, trending, editions,
 )  # fmt: skip
 
 

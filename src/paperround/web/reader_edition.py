@@ -34,9 +34,9 @@ MAX_FITTING_FIRST: Final = 20  # papers that stand before all others where a lis
 class ReaderEdition:
     """What stands above an edition for its reader.
 
-    `followed` are papers of what the reader follows that `for_you` hasn't. `has_matches` tells whether any paper
-    fits a topic, and `is_matched` whether topics have been matched with it. `new` counts the papers that came
-    since the reader's last visit, and is None where this is the first.
+    `followed` are papers of what the reader follows that `for_you` hasn't. `has_matches` tells whether any
+    paper fits a topic, and `is_matched` whether topics have been matched with it. `new` counts the papers
+    that came since the reader's last visit, and is None where this is the first.
     """
 
     for_you: Sequence[Recommendation]

@@ -240,6 +240,13 @@ async def match_topics(context: WorkerContext) -> None:
         await edition_matches.match_latest(context.database, encoder)
 
 
+@job("match_past", exclusive=True)
+async def match_past(context: WorkerContext) -> None:
+    """Match new topics with the editions of past weeks."""
+    async with EncoderClient(context.settings, context.encoder_socket) as encoder:
+        await edition_matches.match_past(context.database, encoder, now=utc_now())
+
+
 @job("rescue_jobs")
 async def rescue_jobs(context: WorkerContext) -> None:
     """Queue the jobs of dead workers again, and delete jobs that failed long ago."""

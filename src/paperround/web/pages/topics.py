@@ -20,6 +20,7 @@ from paperround.papers.editions import EditionQuery, Sort
 from paperround.papers.tables import Paper
 from paperround.search.query_vectors import QueryVector
 from paperround.topics import corpus, overview, queries, reader_topics, splits
+from paperround.topics.history import count_weeks
 from paperround.topics.library_entries import list_entries
 from paperround.topics.model.bands import Band
 from paperround.topics.model.match import Match
@@ -30,10 +31,12 @@ from paperround.web.params import TopicId
 from paperround.web.topic_matches import encode_text, encode_texts, match_days
 from paperround.web.viewer import load_viewer_state
 from paperround.web.views import presenters
+from paperround.web.views.charts import build_week_chart
 from paperround.web.views.follow_state import write_follow_reasons
 from paperround.web.views.reasons import find_papers_in_reasons, write_reasons
 from paperround.web.views.viewer_state import ViewerState
 
+WEEKS: Final = 8  # of a topic's chart, as long as matches are kept
 SPANS: Final = {1: "the latest day", 7: "the last 7 days"}
 MAX_OUTSIDE_CANDIDATES: Final = 50  # the day's most voted papers, of which some lie outside the topics
 MAX_FOLLOWED_SHOWN: Final = 20
@@ -192,6 +195,7 @@ async def render_topic(
         "topics/one.html",
         topic=topic,
         interests=await splits.find_interests(session, topic.words),
+        weeks=build_week_chart(await count_weeks(session, topic.id, day, weeks=WEEKS)) if day else None,
         library=await list_entries(session, topic.id) if topic.library_report else (),
         max_examples=reader_topics.MAX_EXAMPLES,
         matches=[cards.build_match_card(match) for match in matches],

@@ -9,11 +9,14 @@ from typing import Final
 
 from paperround.papers.heat import VoteCount
 from paperround.papers.tables import Signal
+from paperround.topics.history import WeekCount
 
 CHART_SIZE: Final = (600, 120)
 MAX_DAYS: Final = 40  # that a chart tells apart
 LINE_SIZE: Final = (52, 16)
 MIN_RISE: Final = 5  # votes that a small line's height stands for at least
+BAR_SIZE: Final = (40, 60)
+BAR_GAP: Final = 8
 MIN_STEPS: Final = 4  # fewer are a straight line, and tell nothing
 
 
@@ -77,3 +80,44 @@ def build_sparkline(steps: Sequence[VoteCount]) -> str | None:
         for step in steps
     ]
     return "M" + "L".join(points)
+
+
+@dataclass(frozen=True)
+class WeekBar:
+    """A bar of one week. `label` says its number; a week that wasn't matched has no height."""
+
+    x: int
+    y: float
+    height: float
+    label: str
+    matches: int | None
+    name: str
+
+
+@dataclass(frozen=True)
+class WeekChart:
+    """A topic's matches a week as bars. `told` says all of them in words."""
+
+    width: int
+    height: int
+    bar: int
+    bars: Sequence[WeekBar]
+    told: str
+
+
+def build_week_chart(weeks: Sequence[WeekCount]) -> WeekChart | None:
+    """Build the chart of weeks in order of time. None if fewer than two of them were matched."""
+    if sum(week.matches is not None for week in weeks) < 2:
+        return None
+    step, height = BAR_SIZE
+    top = max(max(week.matches or 0 for week in weeks), 1)
+    bars = []
+    for place, (first, matches) in enumerate(weeks):
+        rise = round(height * (matches or 0) / top, 1)
+        name = f"{first.day} {first:%b}"
+        number = "not matched" if matches is None else f"{matches} {'match' if matches == 1 else 'matches'}"
+        bars.append(
+            WeekBar(place * step, round(height - rise, 1), rise, f"Week of {name}: {number}", matches, name)
+        )
+    told = "Matches a week. " + "; ".join(bar.label for bar in bars) + "."
+    return WeekChart(len(weeks) * step - BAR_GAP, height, step - BAR_GAP, bars, told)
