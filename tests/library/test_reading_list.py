@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import select
@@ -13,6 +14,7 @@ from paperround.library import reading_list
 from paperround.library.reading_list import PaperNotSaved
 from paperround.library.tables import SavedPaper
 from paperround.papers import removal
+from paperround.reads import answer
 from paperround.search.engine import search
 from paperround.search.filters import SearchFilters
 from paperround.search.query_syntax import parse_query
@@ -45,7 +47,7 @@ async def shelf(database: Database, who: int, **asked: bool) -> list[str]:
     async with database.read_session() as session:
         while True:
             part = await reading_list.list_saved_papers(session, who, limit=2, after=after, **asked)
-            found += [row.paper.id for row in part.rows]
+            found += [entry.paper.id for entry in part.entries]
             after = part.next_position
             if after is None:
                 return found
@@ -60,8 +62,9 @@ async def test_the_latest_saved_paper_is_first_and_saving_again_changes_nothing(
     assert await shelf(database, ada) == [THREE, TWO, ONE]
     assert await shelf(database, cyn) == []
     async with database.read_session() as session:
-        assert await reading_list.find_saved_ids(session, ada, [ONE, "2603.09999"]) == {ONE}
-        assert await reading_list.find_saved_ids(session, cyn, [ONE]) == frozenset()
+        for who, saved in ((ada, {ONE}), (cyn, set())):
+            ask = partial(reading_list.ask_saved_ids, reader_id=who, paper_ids=[ONE, "2603.09999"])
+            assert await answer(session, ask) == saved
 
 
 async def test_papers_saved_at_the_same_time_are_paged_without_loss(
@@ -99,7 +102,7 @@ async def test_read_marks_and_notes_belong_to_one_reader(database: Database, peo
         await reading_list.unsave_paper(session, cyn, ONE)
     assert await shelf(database, ada, unread=True) == [TWO]
     async with database.read_session() as session:
-        row = (await reading_list.load_saved_papers(session, ada, [ONE]))[ONE]
+        row = (await reading_list.load_saved_papers(session, ada, [ONE]))[ONE].row
         assert (row.read_at, row.note) == (NOON, "Compare with rivers.\nAgain.")
         assert await reading_list.count_saved_papers(session, ada) == (2, 1)
     async with database.write_session() as session:

@@ -7,6 +7,8 @@ from sqlalchemy import select, text, update
 from paperround.database import Database
 from paperround.embeddings import backfill
 from paperround.papers import readings
+from paperround.papers.editions import find_paper
+from paperround.papers.rows import PaperRow
 from paperround.papers.tables import ABSTRACT_TEXT, TEXT_HASH, TITLE_TEXT, Paper
 
 from support.factories import feed_record, store_listing
@@ -21,9 +23,11 @@ async def store(database: Database, paper_id: str, title: str, abstract: str = "
     await store_listing(database, DAY, record)
 
 
-async def load(database: Database, paper_id: str) -> Paper:
+async def load(database: Database, paper_id: str) -> PaperRow:
     async with database.read_session() as session:
-        return (await session.scalars(select(Paper).where(Paper.id == paper_id))).one()
+        paper = await find_paper(session, paper_id)
+    assert paper is not None
+    return paper
 
 
 async def find(database: Database, words: str) -> list[str]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from paperround.database import Database
-from paperround.papers import votes
+from paperround.papers import editions, votes
 from paperround.papers.tables import Paper
-from paperround.papers.vote_history import VoteHistory, load_vote_histories
+from paperround.papers.vote_history import VoteHistory, ask_vote_histories
+from paperround.reads import answer
 
 from support.factories import HALF_LIFE, add_reader, feed_record, store_listing, utc
+from support.statements import sent_statements
 
 NOW = utc("2026-03-10 12:00")
 
@@ -27,8 +29,9 @@ async def seen(database: Database, *readings: tuple[str, int], paper_id: str = "
 
 async def moved(database: Database) -> dict[str, VoteHistory]:
     async with database.read_session() as session:
-        papers = (await session.scalars(select(Paper).order_by(Paper.id))).all()
-        return await load_vote_histories(session, papers, now=NOW)
+        ids = (await session.scalars(select(Paper.id).order_by(Paper.id))).all()
+        papers = [*(await editions.load_papers(session, ids)).values()]
+        return await answer(session, lambda trip: ask_vote_histories(trip, papers, now=NOW))
 
 
 async def test_the_votes_of_today_are_those_of_the_last_24_hours(database: Database) -> None:
@@ -105,11 +108,10 @@ async def test_the_histories_of_a_list_take_one_query_of_signals_and_few_rows(da
             for step in range(60)
         ]
         await seen(database, *readings, paper_id=f"2603.0000{number}")
-    asked: list[str] = []
-    event.listen(database.engine.sync_engine, "before_cursor_execute", lambda *a: asked.append(a[2]))
-    histories = await moved(database)
+    with sent_statements() as sent:
+        histories = await moved(database)
 
-    assert len([sql for sql in asked if "signals" in sql]) == 1
+    assert len([sql for sql, _ in sent if "signals" in sql]) == 1
     assert {key: len(history.steps) for key, history in histories.items()} == dict.fromkeys(histories, 2)
 
 

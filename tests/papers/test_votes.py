@@ -17,9 +17,11 @@ from paperround.accounts.tables import Reader
 from paperround.database import Database
 from paperround.papers import editions, removal, votes
 from paperround.papers import half_life as papers_half_life
-from paperround.papers.editions import EditionQuery, Sort
+from paperround.papers.edition_query import EditionQuery
+from paperround.papers.editions import Sort
 from paperround.papers.heat import VoteCount, heat
 from paperround.papers.tables import Listing, Paper, Signal, Upvote
+from paperround.reads import answer
 
 from support.factories import HALF_LIFE, add_reader, feed_record, store_listing, utc
 
@@ -197,8 +199,9 @@ async def test_upvoted_papers_are_those_of_the_reader_only(database: Database) -
     await store_listing(database, "2026-03-02", feed_record(ID), feed_record(OTHER))
     await vote(database, ada, ID)
     async with database.read_session() as session:
-        assert await votes.find_upvoted_ids(session, ada.id, [ID, OTHER]) == {ID}
-        assert await votes.find_upvoted_ids(session, cyn.id, [ID, OTHER]) == frozenset()
+        assert await answer(session, lambda trip: votes.ask_upvoted_ids(trip, ada.id, [ID, OTHER])) == {ID}
+        nothing = await answer(session, lambda trip: votes.ask_upvoted_ids(trip, cyn.id, [ID, OTHER]))
+        assert nothing == frozenset()
 
 
 # What the operator removes

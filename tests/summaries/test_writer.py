@@ -16,8 +16,9 @@ import pytest
 from sqlalchemy import select, update
 
 from paperround.database import Database
+from paperround.papers.editions import find_paper
 from paperround.papers.lead import read_lead
-from paperround.papers.tables import Paper
+from paperround.papers.rows import PaperRow
 from paperround.settings import Settings
 from paperround.summaries import client, prompt, writer
 from paperround.summaries.client import TextServerClient, TextServerMisconfigured, TextServerUnavailable
@@ -76,9 +77,11 @@ async def load_texts(database: Database) -> Sequence[PaperText]:
         return (await session.scalars(select(PaperText).order_by(PaperText.paper_id))).all()
 
 
-async def load_paper(database: Database, paper_id: str = "2603.00001") -> Paper:
+async def load_paper(database: Database, paper_id: str = "2603.00001") -> PaperRow:
     async with database.read_session() as session:
-        return await session.get_one(Paper, paper_id)
+        paper = await find_paper(session, paper_id)
+    assert paper is not None
+    return paper
 
 
 # --- What is written --------------------------------------------------------------------------------------

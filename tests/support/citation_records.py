@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from paperround.papers.tables import Paper
+from paperround.papers.rows import PaperRow
 
-from support.factories import feed_record
+from support.factories import build_paper, feed_record
 
 CITED_URL = "https://arxiv.org/abs/2603.00001"
 
 
-def cited_paper(*names: str, **changes: Any) -> Paper:
+def cited_paper(*names: str, **changes: Any) -> PaperRow:
     """A paper with these authors, which is in no database."""
     fields = {
         "id": "2603.00001",
@@ -21,7 +21,7 @@ def cited_paper(*names: str, **changes: Any) -> Paper:
         "published_at": datetime(2026, 3, 1, 17, tzinfo=UTC),
         "author_names": list(names),
     }
-    return Paper(**{**fields, **changes})
+    return build_paper(**{**fields, **changes})
 
 
 def hub_account(name: str, **fields: Any) -> dict[str, Any]:

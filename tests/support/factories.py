@@ -11,7 +11,7 @@ from paperround.accounts.tables import Reader
 from paperround.database import Database
 from paperround.feeds.huggingface import record as huggingface_record
 from paperround.papers import catalogue
-from paperround.papers.tables import Paper
+from paperround.papers.rows import PaperRow
 
 HALF_LIFE = timedelta(hours=24)
 
@@ -91,17 +91,16 @@ async def add_reader(database: Database, email: str, name: str = "") -> Reader:
         return reader
 
 
-def build_paper(**changes: object) -> Paper:
+def build_paper(**changes: Any) -> PaperRow:
     """Build a paper that is in no database. `changes` are other values of its columns."""
-    fields: dict[str, object] = {
+    fields: dict[str, Any] = {
         "id": "2611.00001",
         "title": "Patient Gradients",
         "abstract": "We wait for gradients and they come.",
         "published_at": datetime(2026, 11, 22, 23, tzinfo=UTC),
         "listed_on": date(2026, 11, 23),
+        "seen_at": datetime(2026, 11, 23, 12, tzinfo=UTC),
         "upvotes": 7,
-        "local_upvotes": 0,
         "author_names": ["Ada Lindqvist", "Benedikt Åström"],
-        "organization": None,
     }
-    return Paper(**{**fields, **changes})
+    return PaperRow(**{**fields, **changes})

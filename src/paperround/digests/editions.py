@@ -12,9 +12,8 @@ from sqlalchemy import ColumnElement, Select, func, select
 from paperround.database import ReadSession
 from paperround.digests.tables import Cadence
 from paperround.papers.catalogue import SAMPLE_FEED
-from paperround.papers.editions import EditionQuery
 from paperround.papers.highlights import Highlight, list_most_discussed, list_released_code
-from paperround.papers.tables import Listing, Paper
+from paperround.papers.tables import FRESH_LISTING, Listing, Paper
 from paperround.papers.vote_gains import list_most_voted
 
 MAX_TRENDING_CANDIDATES: Final = 150  # of a day or a few; the best are considered
@@ -97,4 +96,4 @@ def _select_papers(first: date, last: date) -> Select[str]:
 
 
 def _list_conditions(first: date, last: date) -> list[ColumnElement[bool]]:
-    return [*EditionQuery(first=first, last=last).listing_conditions, Listing.feed != SAMPLE_FEED]
+    return [Listing.day >= first, Listing.day <= last, FRESH_LISTING, Listing.feed != SAMPLE_FEED]

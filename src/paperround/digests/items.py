@@ -6,13 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import select
-
 from paperround.database import ReadSession
-from paperround.papers.editions import WITH_NAMES
+from paperround.papers import editions
 from paperround.papers.lead import AI_SUMMARY_LABEL, read_lead
 from paperround.papers.readings import read_abstract, read_title
-from paperround.papers.tables import Paper
+from paperround.papers.rows import PaperRow
 from paperround.text.links import normalise_http_url
 
 MAX_AUTHORS: Final = 3
@@ -47,13 +45,12 @@ class DigestItemCache:
         new = [paper_id for paper_id in wanted if paper_id not in self._known]
         if new:
             self._known |= dict.fromkeys(new)
-            query = select(Paper).where(Paper.id.in_(new)).options(*WITH_NAMES)
-            self._known |= {paper.id: build_item(paper) for paper in await session.scalars(query)}
+            papers = await editions.load_papers(session, new)
+            self._known |= {key: build_item(paper) for key, paper in papers.items()}
         return {paper_id: item for paper_id in wanted if (item := self._known[paper_id])}
 
 
-def build_item(paper: Paper) -> DigestItem:
-    """The names of the paper's authors and its organization must be loaded."""
+def build_item(paper: PaperRow) -> DigestItem:
     day, organization = paper.published_at, paper.organization
     abstract = read_abstract(paper)
     lead = read_lead(paper, abstract)

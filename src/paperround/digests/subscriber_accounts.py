@@ -4,6 +4,7 @@ saving a digest's paper."""
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 from sqlalchemy import select
@@ -18,6 +19,7 @@ from paperround.database import ReadSession, WriteSession
 from paperround.digests import subscriptions
 from paperround.digests.tables import Subscription
 from paperround.library import reading_list
+from paperround.reads import answer
 
 
 class NewSession(NamedTuple):
@@ -60,7 +62,11 @@ async def sign_in(
 async def is_saved(session: ReadSession, subscription: Subscription, paper_id: str) -> bool:
     """Tell whether a paper is on the reading list of whom the digests go to."""
     reader_id = subscription.reader_id
-    return reader_id is not None and bool(await reading_list.find_saved_ids(session, reader_id, [paper_id]))
+    if reader_id is None:
+        return False
+    ask = partial(reading_list.ask_saved_ids, reader_id=reader_id, paper_ids=[paper_id])
+    saved = await answer(session, ask)
+    return paper_id in saved
 
 
 async def save_paper(

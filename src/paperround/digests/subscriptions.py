@@ -11,7 +11,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import Text, bindparam, delete, exists, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from paperround import queue
@@ -32,6 +32,7 @@ from paperround.digests.tables import (
     generate_nonce,
 )
 from paperround.errors import PaperroundError
+from paperround.reads import Asked, Read, RoundTrip, only
 from paperround.topics import reader_topics
 from paperround.topics.model.bands import Band
 from paperround.topics.reader_topics import TopicDraft, TopicInvalid
@@ -129,6 +130,22 @@ async def find_running(session: ReadSession, email: str) -> Subscription | None:
     """Find the subscription of an address if it is active or paused."""
     query = select(Subscription).where(Subscription.email == email)
     return await session.scalar(query.where(Subscription.state.in_(RUNNING_STATES)))
+
+
+IS_RUNNING: Final = Read(
+    select(
+        exists().where(
+            Subscription.email == bindparam("email", type_=Text),
+            or_(*(Subscription.state == state for state in RUNNING_STATES)),
+        )
+    ),
+    bool,
+)
+
+
+def ask_whether_running(trip: RoundTrip, email: str) -> Asked[bool]:
+    """Ask whether an address has a subscription that is active or paused."""
+    return trip.ask(IS_RUNNING, {"email": email}, only)
 
 
 async def _get_or_create_locked(session: WriteSession, email: str, *, now: datetime) -> Subscription:

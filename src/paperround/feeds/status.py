@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import func, or_, select
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import Text, any_, bindparam, func, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 
 from paperround.database import ReadSession
 from paperround.feeds.tables import FeedDay, QuarantinedRecord, Reading, ReadingOutcome
 from paperround.papers.tables import Listing
+from paperround.reads import Asked, Read, RoundTrip, only
 
 STALE_AFTER: Final = timedelta(days=4)  # a long weekend has no lists, but a longer gap is a problem
 LATE_DAYS: Final = timedelta(days=2)  # for which a list may be late; later days are asked for otherwise
@@ -99,9 +100,15 @@ async def load_feed_status(session: ReadSession, feed: str, *, now: datetime) ->
     )
 
 
-async def find_last_success(session: ReadSession, feeds: Collection[str]) -> datetime | None:
-    """Find the time of the last successful reading of any of these feeds."""
-    return await session.scalar(select(func.max(FeedDay.read_at)).where(FeedDay.feed.in_(feeds)))
+LAST_SUCCESS: Final[Read[datetime | None]] = Read(
+    select(func.max(FeedDay.read_at)).where(FeedDay.feed == any_(bindparam("feeds", type_=ARRAY(Text)))),
+    lambda read_at: read_at,
+)
+
+
+def ask_last_success(trip: RoundTrip, feeds: Collection[str]) -> Asked[datetime | None]:
+    """Ask for the time of the last successful reading of any of these feeds."""
+    return trip.ask(LAST_SUCCESS, {"feeds": list(feeds)}, only)
 
 
 async def _last_error(session: ReadSession, feed: str) -> str | None:

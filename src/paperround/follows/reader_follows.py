@@ -14,7 +14,7 @@ from paperround.database import ReadSession, WriteSession
 from paperround.errors import PaperroundError
 from paperround.follows.keys import build_key
 from paperround.follows.tables import Follow, FollowKind
-from paperround.papers import editions
+from paperround.papers.organizations import find_organization
 
 MAX_FOLLOWS: Final = 200  # of one reader
 MAX_NAME_LENGTH: Final = 300  # characters; some collaborations have long names
@@ -62,7 +62,7 @@ async def add_follow(
     if len(name) > MAX_NAME_LENGTH:
         raise FollowRefused(f"A name has at most {MAX_NAME_LENGTH} characters; this one has {len(name):,}.")
     if kind is FollowKind.organization:
-        organization = await editions.find_organization(session, key)
+        organization = await find_organization(session, key)
         if organization is None:
             raise FollowRefused(f"There is no organization “{name[:60]}” here.")
         name = organization.full_name

@@ -6,16 +6,30 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from sqlalchemy import Select, and_, delete, func, literal, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import contains_eager
+from sqlalchemy import (
+    Integer,
+    Select,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from paperround.accounts.tables import Reader
 from paperround.database import ReadSession, WriteSession
 from paperround.errors import PaperroundError
 from paperround.library.tables import SavedPaper
-from paperround.papers.editions import WITH_NAMES, ListPosition, Sort
+from paperround.papers.editions import ListPosition, Sort, load_papers
+from paperround.papers.rows import PaperRow
 from paperround.papers.tables import Paper
+from paperround.reads import Asked, Read, RoundTrip
 
 MAX_SAVED_PAPERS: Final = 5000
 MAX_NOTE_LENGTH: Final = 2000  # characters
@@ -75,12 +89,18 @@ async def _change(
     return await session.scalar(statement.values(**values).returning(SavedPaper.paper_id)) is not None
 
 
-async def find_saved_ids(session: ReadSession, reader_id: int, paper_ids: Sequence[str]) -> frozenset[str]:
-    """Find which of these papers are on the list."""
-    query = select(SavedPaper.paper_id).where(
-        SavedPaper.reader_id == reader_id, SavedPaper.paper_id.in_(paper_ids)
-    )
-    return frozenset(await session.scalars(query))
+SAVED: Final = Read(
+    select(SavedPaper.paper_id).where(
+        SavedPaper.reader_id == bindparam("reader_id", type_=Integer),
+        SavedPaper.paper_id == any_(bindparam("ids", type_=ARRAY(Text))),
+    ),
+    str,
+)
+
+
+def ask_saved_ids(trip: RoundTrip, reader_id: int, paper_ids: Sequence[str]) -> Asked[frozenset[str]]:
+    """Ask which of these papers are on the list."""
+    return trip.ask(SAVED, {"reader_id": reader_id, "ids": list(paper_ids)}, frozenset)
 
 
 def select_saved_ids(reader_id: int) -> Select[str]:
@@ -88,10 +108,17 @@ def select_saved_ids(reader_id: int) -> Select[str]:
     return select(SavedPaper.paper_id).where(SavedPaper.reader_id == reader_id)
 
 
+class ListEntry(NamedTuple):
+    """A saved paper: what the reader did with it, and the paper."""
+
+    row: SavedPaper
+    paper: PaperRow
+
+
 class ReadingListPage(NamedTuple):
     """A page of a reading list. `next_position` is where the next page begins, None after the last one."""
 
-    rows: Sequence[SavedPaper]
+    entries: Sequence[ListEntry]
     next_position: ListPosition | None
 
 
@@ -122,7 +149,7 @@ async def list_saved_papers(
     after: ListPosition | None = None,
 ) -> ReadingListPage:
     """List saved papers, latest first. With `unread`, list only those that are not read."""
-    query = _with_papers().where(SavedPaper.reader_id == reader_id)
+    query = select(SavedPaper).where(SavedPaper.reader_id == reader_id)
     if unread:
         query = query.where(SavedPaper.read_at.is_(None))
     if after is not None:
@@ -130,25 +157,23 @@ async def list_saved_papers(
         query = query.where(SavedPaper.saved_at <= after.key, or_(SavedPaper.saved_at < after.key, same_time))
     ordered = query.order_by(SavedPaper.saved_at.desc(), SavedPaper.paper_id).limit(limit + 1)
     rows = (await session.scalars(ordered)).all()
-    page = rows[:limit]
-    next_position = ListPosition(page[-1].saved_at, page[-1].paper_id) if len(rows) > limit else None
+    page = await _add_papers(session, rows[:limit])
+    next_position = ListPosition(page[-1].row.saved_at, page[-1].row.paper_id) if len(rows) > limit else None
     return ReadingListPage(page, next_position)
 
 
 async def load_saved_papers(
     session: ReadSession, reader_id: int, paper_ids: Sequence[str]
-) -> dict[str, SavedPaper]:
+) -> dict[str, ListEntry]:
     """Load the saved papers with these ids, each with its paper.
 
     An id that is not on the list is left out.
     """
-    query = _with_papers().where(SavedPaper.reader_id == reader_id, SavedPaper.paper_id.in_(paper_ids))
-    return {row.paper_id: row for row in await session.scalars(query)}
+    query = select(SavedPaper).where(SavedPaper.reader_id == reader_id, SavedPaper.paper_id.in_(paper_ids))
+    rows = (await session.scalars(query)).all()
+    return {entry.row.paper_id: entry for entry in await _add_papers(session, rows)}
 
 
-def _with_papers() -> Select[SavedPaper]:
-    return (
-        select(SavedPaper)
-        .join(SavedPaper.paper)
-        .options(contains_eager(SavedPaper.paper).options(*WITH_NAMES))
-    )
+async def _add_papers(session: ReadSession, rows: Sequence[SavedPaper]) -> list[ListEntry]:
+    papers = await load_papers(session, [row.paper_id for row in rows])
+    return [ListEntry(row, papers[row.paper_id]) for row in rows if row.paper_id in papers]

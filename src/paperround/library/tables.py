@@ -10,7 +10,6 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from paperround.accounts.tables import Reader
 from paperround.database import Base
-from paperround.papers.tables import Paper
 
 
 class SavedPaper(Base):
@@ -23,8 +22,6 @@ class SavedPaper(Base):
     saved_at: Mapped[datetime]
     read_at: Mapped[datetime | None]
     note: Mapped[str] = mapped_column(Text, default="", server_default="")
-
-    paper: Mapped[Paper] = relationship(lazy="raise")
 
     __table_args__ = (
         Index("saved_papers_order_idx", "reader_id", desc("saved_at"), "paper_id"),

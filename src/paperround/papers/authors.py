@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, NamedTuple
 
-from sqlalchemy import Select, cast, func, select, union
+from sqlalchemy import Select, Text, bindparam, cast, func, select, union
 from sqlalchemy.dialects.postgresql import TSQUERY
 
 from paperround.database import ReadSession
@@ -23,10 +23,15 @@ MAX_COAUTHORS: Final = 24
 MAX_NAMES: Final = 300  # spellings that are counted to find them
 
 
-def select_ids_of_author(name: str) -> Select[str]:
-    """Select the ids of the papers with an author of this name who is not hidden."""
-    by_key = Paper.search.op("@@", is_comparison=True)(cast(quote_name_key(build_name_key(name)), TSQUERY))
+def select_ids_of_author() -> Select[str]:
+    """Select the ids of the papers with an author of a name who is not hidden.
+
+    The parameters are the name as `author`, and its key, quoted, as `author_key`.
+    """
+    key = cast(bindparam("author_key", type_=Text), TSQUERY)
+    by_key = Paper.search.op("@@", is_comparison=True)(key)
     # The index has the first names of a paper with hundreds of authors; as it stands a name is always found.
+    name = bindparam("author", type_=Text)
     as_written = select(Author.paper_id.label("id")).where(Author.name == name, ~Author.hidden)
     found = union(select(Paper.id).where(by_key), as_written).subquery()
     return select(found.c.id)
@@ -56,13 +61,13 @@ async def find_author(session: ReadSession, name: str) -> AuthorSummary | None:
     key = build_name_key(name)
     if not key:
         return None
-    ids = select_ids_of_author(name)
+    ids, named = select_ids_of_author(), {"author": name, "author_key": quote_name_key(key)}
     totals = select(
         func.count().label("papers"),
         func.coalesce(func.sum(Paper.votes), 0).label("votes"),
         func.min(Paper.listed_on).label("first"),
     )
-    row = (await session.execute(totals.where(Paper.id.in_(ids)))).one()
+    row = (await session.execute(totals.where(Paper.id.in_(ids)), named)).one()
     if not row.papers:
         return None
     number = func.count(Author.paper_id.distinct())
@@ -71,7 +76,7 @@ async def find_author(session: ReadSession, name: str) -> AuthorSummary | None:
     own: list[str] = []
     others: Counter[str] = Counter()
     spelled: dict[str, str] = {}  # by key, as most papers write it
-    for written, papers in await session.execute(ordered):
+    for written, papers in await session.execute(ordered, named):
         other = build_name_key(written)
         if other == key:
             own.append(written)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from paperround.papers.readings import read_abstract
-from paperround.papers.tables import Paper
+from paperround.papers.rows import PaperRow
 from paperround.text.key_sentence import find_key_sentence
 from paperround.text.reading import FormulaBudget, Reading, read_latex
 
@@ -26,7 +26,7 @@ class Lead:
 
 
 def read_lead(
-    paper: Paper, abstract: Reading | None = None, page: FormulaBudget | None = None
+    paper: PaperRow, abstract: Reading | None = None, page: FormulaBudget | None = None
 ) -> Lead | None:
     """Return what to say of a paper first. None: no sentence of the abstract says what was done.
 

@@ -16,6 +16,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import selectinload
 
 from paperround.database import Database, ReadSession, WriteSession
+from paperround.papers.rows import PaperRow
 from paperround.papers.search_column import SearchableText, fill_search_column
 from paperround.papers.tables import Author, Paper
 from paperround.text.reading import FormulaBudget, PlacedFormula, Reading, read_latex
@@ -26,22 +27,22 @@ BATCH_SIZE: Final = 100
 Part = Literal["title", "abstract"]
 
 
-def read_title(paper: Paper, page: FormulaBudget | None = None) -> Reading:
+def read_title(paper: PaperRow, page: FormulaBudget | None = None) -> Reading:
     """Return what the title says. `page` bounds the formulas of a paper that is not yet read."""
     return _reading(paper, "title", page)
 
 
-def read_abstract(paper: Paper, page: FormulaBudget | None = None) -> Reading:
+def read_abstract(paper: PaperRow, page: FormulaBudget | None = None) -> Reading:
     """Return what the abstract says. `page` bounds the formulas of a paper that is not yet read."""
     return _reading(paper, "abstract", page)
 
 
-def _reading(paper: Paper, part: Part, page: FormulaBudget | None) -> Reading:
+def _reading(paper: PaperRow, part: Part, page: FormulaBudget | None) -> Reading:
     source = paper.title if part == "title" else paper.abstract
     if not paper.is_read:
         return read_latex(source, page)
     text = paper.read_title if part == "title" else paper.read_abstract
-    placed = (paper.formulas or {}).get(part, ())
+    placed = paper.formulas.get(part, ())
     return Reading(source if text is None else text, tuple(PlacedFormula(*formula) for formula in placed))
 
 

@@ -182,16 +182,6 @@ class Paper(Base):
         return self.upvotes + self.local_upvotes
 
     @property
-    def summary(self) -> str | None:
-        """A model's summary, on one line: the feed's, or else the one that was made here."""
-        return " ".join((self.ai_summary or "").split()) or self.own_summary
-
-    @property
-    def summary_model(self) -> str | None:
-        """The model that wrote the summary, as far as it is known."""
-        return self.ai_summary_model if (self.ai_summary or "").strip() else self.own_summary_model
-
-    @property
     def is_read(self) -> bool:
         """Whether the stored reading is of the title and the abstract that are stored."""
         source = f"{self.title}\n{self.abstract}".encode()
@@ -206,11 +196,6 @@ class Paper(Base):
     def abstract_text(self) -> str:
         """The abstract as text, as far as it was read."""
         return self.read_abstract if self.read_abstract is not None and self.is_read else self.abstract
-
-    @property
-    def invented(self) -> bool:
-        """Whether the paper belongs to the sample edition. Its ids do not exist on arXiv."""
-        return self.id.startswith("0000.")
 
     @hybrid_property
     def withdrawn(self) -> bool:
@@ -291,7 +276,9 @@ class Listing(Base):
 
 
 # The listings that put a paper on the day's edition. A new version of a known paper does not.
-FRESH_LISTING: Final[ColumnElement[bool]] = or_(Listing.kind.is_(None), Listing.kind.in_(FRESH_KINDS))
+FRESH_LISTING: Final[ColumnElement[bool]] = or_(
+    Listing.kind.is_(None), *(Listing.kind == kind for kind in FRESH_KINDS)
+)
 
 
 class Signal(Base):

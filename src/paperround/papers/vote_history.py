@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Select, Text, any_, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 
-from paperround.database import ReadSession, UtcDateTime
+from paperround.database import UtcDateTime
 from paperround.papers.heat import VoteCount, listing_time
-from paperround.papers.tables import Paper, Signal, Upvote
+from paperround.papers.rows import PaperRow
+from paperround.papers.tables import Signal, Upvote
+from paperround.reads import Asked, Read, RoundTrip
 
 DAY: Final = timedelta(days=1)
 WINDOW: Final = timedelta(days=7)
@@ -46,12 +48,27 @@ def _steps() -> Select[str, datetime, int, datetime, int]:
     )
 
 
-STEPS: Final = _steps()
+class VoteStep(NamedTuple):
+    """The first and the last signal of a paper within a step of the window."""
+
+    paper_id: str
+    first: VoteCount
+    last: VoteCount
+
+    @classmethod
+    def of(
+        cls, paper_id: str, first_at: datetime, first_votes: int, last_at: datetime, last_votes: int
+    ) -> VoteStep:
+        return cls(paper_id, VoteCount(first_at, first_votes), VoteCount(last_at, last_votes))
+
+
+STEPS: Final = Read(_steps(), VoteStep.of)
 # The number of readers here who voted for each paper.
-READERS_VOTES: Final = (
-    select(Upvote.paper_id, func.count().label("votes"))
+READERS_VOTES: Final = Read(
+    select(Upvote.paper_id, func.count())
     .where(Upvote.paper_id == any_(IDS), Upvote.at >= SINCE, Upvote.at <= NOW)
-    .group_by(Upvote.paper_id)
+    .group_by(Upvote.paper_id),
+    lambda paper_id, votes: (paper_id, votes),
 )
 
 
@@ -69,30 +86,31 @@ class VoteHistory:
     today: int
 
 
-async def load_vote_histories(
-    session: ReadSession, papers: Sequence[Paper], *, now: datetime
-) -> dict[str, VoteHistory]:
-    """Load the vote history of each paper, by id. A paper without any signal has none."""
-    rows: dict[str, list[tuple[VoteCount, VoteCount]]] = {}
+def ask_vote_histories(
+    trip: RoundTrip, papers: Sequence[PaperRow], *, now: datetime
+) -> Asked[dict[str, VoteHistory]]:
+    """Ask for the vote history of each paper, by id. A paper without any signal has none."""
     parameters = {"ids": [paper.id for paper in papers], "now": now}
-    steps = await session.execute(STEPS, parameters | {"since": now - WINDOW})
-    for step in steps:
-        first = VoteCount(step.first_at, step.first_upvotes)
-        rows.setdefault(step.paper_id, []).append((first, VoteCount(step.last_at, step.last_upvotes)))
-    reader_votes = await session.execute(READERS_VOTES, parameters | {"since": now - DAY})
-    local_votes: dict[str, int] = {row.paper_id: row.votes for row in reader_votes}
-    return {
-        paper.id: _build_history(paper, rows[paper.id], local_votes.get(paper.id, 0), now)
-        for paper in papers
-        if paper.id in rows
-    }
+    local_votes: Asked[dict[str, int]] = trip.ask(READERS_VOTES, parameters | {"since": now - DAY}, dict)
+
+    def build(rows: Sequence[VoteStep]) -> dict[str, VoteHistory]:
+        steps: dict[str, list[VoteStep]] = {}
+        for row in rows:
+            steps.setdefault(row.paper_id, []).append(row)
+        return {
+            paper.id: _build_history(paper, steps[paper.id], local_votes.result.get(paper.id, 0), now)
+            for paper in papers
+            if paper.id in steps
+        }
+
+    return trip.ask(STEPS, parameters | {"since": now - WINDOW}, build)
 
 
 def _build_history(
-    paper: Paper, steps: Sequence[tuple[VoteCount, VoteCount]], local_votes: int, now: datetime
+    paper: PaperRow, steps: Sequence[VoteStep], local_votes: int, now: datetime
 ) -> VoteHistory:
-    first, _ = steps[0]
-    votes = [last for _, last in steps]
+    first = steps[0].first
+    votes = [step.last for step in steps]
     earlier_numbers = [vote.number for vote in votes if vote.at < now - DAY]
     votes_before = earlier_numbers[-1] if earlier_numbers else _count_initial_votes(paper, first, now - DAY)
     return VoteHistory(
@@ -105,7 +123,7 @@ def _build_history(
     )
 
 
-def _count_initial_votes(paper: Paper, first: VoteCount, since: datetime) -> int:
+def _count_initial_votes(paper: PaperRow, first: VoteCount, since: datetime) -> int:
     """Count the votes of the first signal if the paper was listed before `since`, else none.
 
     They count at the time of the listing, as they do in the paper's heat.

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import delete, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Integer, Text, any_, bindparam, delete, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
-from paperround.database import ReadSession, WriteSession
+from paperround.database import WriteSession
 from paperround.papers.heat import VoteCount, heat
 from paperround.papers.tables import Paper, Signal, Upvote
+from paperround.reads import Asked, Read, RoundTrip
 
 # Locks the reader before the papers, in the same order as the code that deletes a reader.
 LOCK_READER: Final = text("SELECT id FROM readers WHERE id = :reader FOR KEY SHARE")
@@ -53,10 +54,18 @@ async def remove_all_upvotes(session: WriteSession, reader_id: int, *, half_life
     await _recount(session, ids, half_life=half_life)
 
 
-async def find_upvoted_ids(session: ReadSession, reader_id: int, paper_ids: Sequence[str]) -> frozenset[str]:
-    """Find which of these papers the reader has voted for."""
-    query = select(Upvote.paper_id).where(Upvote.reader_id == reader_id, Upvote.paper_id.in_(paper_ids))
-    return frozenset(await session.scalars(query))
+UPVOTED: Final = Read(
+    select(Upvote.paper_id).where(
+        Upvote.reader_id == bindparam("reader_id", type_=Integer),
+        Upvote.paper_id == any_(bindparam("ids", type_=ARRAY(Text))),
+    ),
+    str,
+)
+
+
+def ask_upvoted_ids(trip: RoundTrip, reader_id: int, paper_ids: Sequence[str]) -> Asked[frozenset[str]]:
+    """Ask which of these papers the reader has voted for."""
+    return trip.ask(UPVOTED, {"reader_id": reader_id, "ids": list(paper_ids)}, frozenset)
 
 
 async def compute_heats(

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from sqlalchemy import exists, select
@@ -18,12 +18,20 @@ from paperround.feeds.ingestion import IngestionPolicy
 from paperround.feeds.tables import Reading, ReadingOutcome
 from paperround.papers import catalogue
 from paperround.papers.tables import Listing, Paper
+from paperround.reads import Asked, Read, RoundTrip, answer, only
 
 logger = structlog.get_logger(__name__)
 
 
+IS_SHOWN: Final = Read(select(exists().where(Listing.feed == catalogue.SAMPLE_FEED)), bool)
+
+
+def ask_whether_shown(trip: RoundTrip) -> Asked[bool]:
+    return trip.ask(IS_SHOWN, {}, only)
+
+
 async def is_shown(session: ReadSession) -> bool:
-    return bool(await session.scalar(select(exists().where(Listing.feed == catalogue.SAMPLE_FEED))))
+    return await answer(session, ask_whether_shown)
 
 
 async def show_if_empty(session: WriteSession, rules: IngestionPolicy, *, now: datetime) -> bool:

@@ -8,8 +8,7 @@ from sqlalchemy import text
 
 from paperround.database import ReadSession
 from paperround.papers import editions
-from paperround.papers.editions import WITH_NAMES, LoaderOptions
-from paperround.papers.tables import Paper
+from paperround.papers.rows import PaperRow
 from paperround.search.engine import SearchResult
 from paperround.search.query_syntax import ParsedQuery
 from paperround.text.words import split_words
@@ -24,15 +23,17 @@ WORDS_WITH_STEM = text("""
 
 
 async def load_result_papers(
-    session: ReadSession, results: Sequence[SearchResult], *, load: LoaderOptions = WITH_NAMES
-) -> list[tuple[SearchResult, Paper]]:
+    session: ReadSession, results: Sequence[SearchResult], *, with_authors: bool = False
+) -> list[tuple[SearchResult, PaperRow]]:
     """Load the paper of each result, in the same order. Papers that are gone are left out."""
-    by_id = await editions.load_papers(session, (result.paper_id for result in results), load=load)
+    by_id = await editions.load_papers(
+        session, (result.paper_id for result in results), with_authors=with_authors
+    )
     return [(result, by_id[result.paper_id]) for result in results if result.paper_id in by_id]
 
 
 async def find_highlighted_words(
-    session: ReadSession, query: ParsedQuery, papers: Collection[Paper]
+    session: ReadSession, query: ParsedQuery, papers: Collection[PaperRow]
 ) -> frozenset[str]:
     """Find the papers' words, folded, that share a stem with a word of the query."""
     query_words = set(query.words.split())

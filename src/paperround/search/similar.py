@@ -11,14 +11,14 @@ from sqlalchemy import select
 from paperround.database import ReadSession
 from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
 from paperround.papers import editions
-from paperround.papers.tables import Paper
+from paperround.papers.rows import PaperRow
 from paperround.search.vectors import find_nearest
 
 
 class NearestPaper(NamedTuple):
     """A similar paper. `similarity` is the cosine, −1 to 1."""
 
-    paper: Paper
+    paper: PaperRow
     similarity: float
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
-from sqlalchemy import delete, func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Integer, Text, any_, bindparam, delete, func, select
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
-from paperround.database import ReadSession, WriteSession
+from paperround.database import WriteSession
+from paperround.reads import Asked, Read, RoundTrip, first_of
 from paperround.topics import seeds
 from paperround.topics.changes import mark_changed, request_matching
 from paperround.topics.reader_topics import TopicInvalid
@@ -53,15 +54,41 @@ async def _mark_changed(session: WriteSession, topic: Topic, *, now: datetime) -
     await request_matching(session)
 
 
-async def find_last_rated_topic(session: ReadSession, reader_id: int) -> int | None:
-    """Find the topic in which the reader rated last."""
-    query = select(Rating.topic_id).join(Topic, Topic.id == Rating.topic_id)
-    of_reader = query.where(Topic.reader_id == reader_id)
-    return await session.scalar(of_reader.order_by(Rating.rated_at.desc(), Rating.topic_id).limit(1))
+LAST_RATED: Final = Read(
+    select(Rating.topic_id)
+    .join(Topic, Topic.id == Rating.topic_id)
+    .where(Topic.reader_id == bindparam("reader_id", type_=Integer))
+    .order_by(Rating.rated_at.desc(), Rating.topic_id)
+    .limit(1),
+    int,
+)
 
 
-async def list_ratings(session: ReadSession, reader_id: int, paper_ids: Sequence[str]) -> Sequence[Rating]:
-    """List the reader's ratings of these papers, in any topic."""
-    query = select(Rating).join(Topic, Topic.id == Rating.topic_id)
-    of_reader = query.where(Topic.reader_id == reader_id, Rating.paper_id.in_(paper_ids))
-    return (await session.scalars(of_reader.order_by(Topic.position, Topic.id))).all()
+def ask_last_rated_topic(trip: RoundTrip, reader_id: int) -> Asked[int | None]:
+    """Ask for the topic in which the reader rated last."""
+    return trip.ask(LAST_RATED, {"reader_id": reader_id}, first_of)
+
+
+class RatingRow(NamedTuple):
+    """A rating of a paper within a topic: +1 or −1."""
+
+    topic_id: int
+    paper_id: str
+    value: int
+
+
+OF_PAPERS: Final = Read(
+    select(Rating.topic_id, Rating.paper_id, Rating.value)
+    .join(Topic, Topic.id == Rating.topic_id)
+    .where(
+        Topic.reader_id == bindparam("reader_id", type_=Integer),
+        Rating.paper_id == any_(bindparam("ids", type_=ARRAY(Text))),
+    )
+    .order_by(Topic.position, Topic.id),
+    RatingRow,
+)
+
+
+def ask_ratings(trip: RoundTrip, reader_id: int, paper_ids: Sequence[str]) -> Asked[list[RatingRow]]:
+    """Ask for the reader's ratings of these papers, in any topic."""
+    return trip.ask(OF_PAPERS, {"reader_id": reader_id, "ids": list(paper_ids)}, list)

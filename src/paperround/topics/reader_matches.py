@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final, NamedTuple
+from functools import cache, partial
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ARRAY, Date, Text, any_, func, literal, select, true
+from sqlalchemy import ARRAY, Date, Integer, Text, any_, bindparam, func, literal_column, select, true
 
 from paperround.database import ReadSession
+from paperround.reads import Asked, Read, RoundTrip, answer
 from paperround.topics.model.match import Match
 from paperround.topics.queries import decode_match
 from paperround.topics.tables import Topic, TopicDay
@@ -46,44 +48,54 @@ class ReaderMatches:
         return [found for found in self.matches if found.match.paper_id == paper_id]
 
 
-async def load_reader_matches(
-    session: ReadSession,
-    reader_id: int,
-    days: Iterable[date],
-    paper_ids: Collection[str] | None = None,
-) -> ReaderMatches:
-    """Load the stored matches of a reader's active topics on these days, or those of some papers.
-
-    A topic that was rated in since is shown as it was before, until it has been matched again: whoever rates
-    a paper would else see all marks go. Topics that are changed in any other way have no older matches.
-    """
+@cache
+def _stored_matches(*, of_papers: bool) -> Read[tuple[int, str, Any, Any]]:
     found = func.jsonb_array_elements(TopicDay.matches).table_valued("value", with_ordinality="place")
     stored = found.render_derived(name="found")
     fit = TopicDay.fits[stored.c.place]
-    wanted = (
-        true()
-        if paper_ids is None
-        else stored.c.value.op("->>")(0) == any_(literal(sorted(paper_ids), ARRAY(Text)))
-    )
+    paper_ids = bindparam("paper_ids", type_=ARRAY(Text))
+    wanted = stored.c.value.op("->>")(literal_column("0")) == any_(paper_ids) if of_papers else true()
     query = (
         select(Topic.id, Topic.name, stored.c.value, fit.label("fit"))
         .join(TopicDay, TopicDay.topic_id == Topic.id)
         .outerjoin(stored, wanted)
         .where(
-            Topic.reader_id == reader_id,
+            Topic.reader_id == bindparam("reader_id", type_=Integer),
             ~Topic.paused,
-            TopicDay.day == any_(literal(sorted(set(days)), ARRAY(Date))),
+            TopicDay.day == any_(bindparam("days", type_=ARRAY(Date))),
             TopicDay.fits_hash == TopicDay.papers_hash,
         )
         .order_by(fit.desc().nulls_last(), Topic.position, Topic.id)
         .limit(MAX_READER_MATCHES)
     )
-    rows = (await session.execute(query)).all()
-    return ReaderMatches(
-        [
+    return Read(query, lambda *row: row)
+
+
+def ask_reader_matches(
+    trip: RoundTrip, reader_id: int, days: Iterable[date], *, paper_ids: Collection[str] | None = None
+) -> Asked[ReaderMatches]:
+    """Ask for the stored matches of a reader's active topics on these days, or for those of some papers.
+
+    A topic that was rated in since is shown as it was before, until it has been matched again: whoever rates
+    a paper would else see all marks go. Topics that are changed in any other way have no older matches.
+    """
+    parameters = {"reader_id": reader_id, "days": sorted(set(days)), "paper_ids": sorted(paper_ids or ())}
+
+    def build(rows: Sequence[tuple[int, str, Any, Any]]) -> ReaderMatches:
+        matches = [
             TopicMatch(topic_id, name, decode_match(value, known_fit))
             for topic_id, name, value, known_fit in rows
             if value is not None
-        ],
-        is_known=bool(rows),
+        ]
+        return ReaderMatches(matches, is_known=bool(rows))
+
+    return trip.ask(_stored_matches(of_papers=paper_ids is not None), parameters, build)
+
+
+async def load_reader_matches(
+    session: ReadSession, reader_id: int, days: Iterable[date], paper_ids: Collection[str] | None = None
+) -> ReaderMatches:
+    """Load the stored matches as `ask_reader_matches` does."""
+    return await answer(
+        session, partial(ask_reader_matches, reader_id=reader_id, days=days, paper_ids=paper_ids)
     )

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Final
 
-from sqlalchemy import Text, any_, delete, literal, select
+from sqlalchemy import Integer, Text, any_, bindparam, delete, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import selectinload
 
@@ -19,6 +20,7 @@ from paperround.accounts.tables import Reader
 from paperround.database import ReadSession, WriteSession
 from paperround.errors import PaperroundError
 from paperround.papers.tables import TITLE_TEXT, Paper
+from paperround.reads import Asked, Read, RoundTrip, answer
 from paperround.text.plain import to_plain_text
 from paperround.topics import seeds
 from paperround.topics.changes import request_matching
@@ -285,7 +287,19 @@ async def load_titles(session: ReadSession, paper_ids: Iterable[str]) -> dict[st
     return dict((await session.execute(query)).all())
 
 
+NAMES: Final = Read(
+    select(Topic.id, Topic.name)
+    .where(Topic.reader_id == bindparam("reader_id", type_=Integer))
+    .order_by(Topic.position, Topic.id),
+    lambda topic_id, name: (topic_id, name),
+)
+
+
+def ask_topic_names(trip: RoundTrip, reader_id: int) -> Asked[dict[int, str]]:
+    """Ask for the names of the reader's topics by id, in their order."""
+    return trip.ask(NAMES, {"reader_id": reader_id}, dict)
+
+
 async def load_topic_names(session: ReadSession, reader_id: int) -> dict[int, str]:
     """Load the names of the reader's topics by id, in their order."""
-    query = select(Topic.id, Topic.name).where(Topic.reader_id == reader_id)
-    return dict((await session.execute(query.order_by(Topic.position, Topic.id))).all())
+    return await answer(session, partial(ask_topic_names, reader_id=reader_id))

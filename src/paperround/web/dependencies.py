@@ -213,9 +213,14 @@ def csrf_of(request: Request) -> str:
 async def render_page(
     request: Request, session: ReadSession | None, template: str, *, status: int = 200, **shown: Any
 ) -> HTMLResponse:
-    """Render `template` with what every page needs, such as the site's name and the viewer."""
+    """Render `template` with what every page needs, such as the site's name and the viewer.
+
+    Without a session, `sample` has to say whether the catalogue is the sample edition.
+    """
     environment = cast(Environment, request.app.state.templates)
     settings = settings_of(request)
+    if session is not None:
+        shown["sample"] = await sample.is_shown(session)
     body = environment.get_template(template).render(
         request=request,
         site_name=settings.site_name,
@@ -223,7 +228,6 @@ async def render_page(
         public_url=settings.address,
         viewer=viewer_of(request),
         csrf=csrf_of(request),
-        sample=await sample.is_shown(session) if session is not None else False,
-        **shown,
+        **{"sample": False, **shown},
     )
     return HTMLResponse(body, status_code=status)

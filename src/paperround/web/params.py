@@ -9,8 +9,7 @@ from fastapi import Path, Query
 from paperround.database import ReadSession
 from paperround.papers import editions
 from paperround.papers.arxiv_id import parse_id_or_url, strip_version
-from paperround.papers.editions import WITH_NAMES, LoaderOptions
-from paperround.papers.tables import Paper
+from paperround.papers.rows import PaperRow
 from paperround.web.dependencies import NotFound
 
 MAX_SIGNALS: Final = 1000  # that are shown of one paper, the latest
@@ -34,10 +33,10 @@ class PaperNotFound(NotFound):
         self.submittable_id = parse_id_or_url(paper_id)
 
 
-async def get_paper_or_404(session: ReadSession, paper_id: str, *, load: LoaderOptions = WITH_NAMES) -> Paper:
+async def get_paper_or_404(session: ReadSession, paper_id: str, *, with_authors: bool = False) -> PaperRow:
     """Load a paper by its id in any form. Raises `PaperNotFound`."""
     try:
-        paper = await editions.find_paper(session, strip_version(paper_id), load=load)
+        paper = await editions.find_paper(session, strip_version(paper_id), with_authors=with_authors)
     except ValueError:
         paper = None
     if paper is None:

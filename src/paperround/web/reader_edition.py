@@ -12,10 +12,13 @@ from paperround.database import ReadSession
 from paperround.follows.followed_papers import list_followed_papers
 from paperround.follows.reader_follows import list_follows
 from paperround.papers import editions
-from paperround.papers.editions import EditionQuery, ListPosition, PaperPage, Sort
+from paperround.papers.edition_facts import count_since
+from paperround.papers.edition_query import EditionQuery
+from paperround.papers.editions import ListPosition, PaperPage, Sort
 from paperround.papers.period import EditionPeriod
+from paperround.reads import Asked, RoundTrip
 from paperround.topics import reader_topics
-from paperround.topics.reader_matches import ReaderMatches, load_reader_matches
+from paperround.topics.reader_matches import ReaderMatches, ask_reader_matches
 from paperround.web.views.for_you import (
     MAX_FOR_YOU,
     FollowedRecommendation,
@@ -46,11 +49,13 @@ class ReaderEdition:
     new: int | None
 
 
-async def load_matches(session: ReadSession, reader: Reader, period: EditionPeriod) -> ReaderMatches:
-    """Load the matches of all days of an edition."""
+def ask_matches(trip: RoundTrip, reader: Reader | None, period: EditionPeriod) -> Asked[ReaderMatches]:
+    """Ask for the matches of all days of an edition. Without a reader there are none."""
+    if reader is None:
+        return trip.know(ReaderMatches())
     days = (period.last - period.first).days + 1
-    return await load_reader_matches(
-        session, reader.id, [period.first + timedelta(days=number) for number in range(days)]
+    return ask_reader_matches(
+        trip, reader.id, [period.first + timedelta(days=number) for number in range(days)]
     )
 
 
@@ -121,7 +126,7 @@ async def _count_new(
         return None
     if is_whole:
         return sum(card.seen > reader.visited_at.timestamp() for card in cards)
-    return await editions.count_since(session, query, reader.visited_at)
+    return await count_since(session, query, reader.visited_at)
 
 
 async def _choose_for_you(

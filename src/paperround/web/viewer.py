@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from functools import partial
 from urllib.parse import urlsplit
 
 from fastapi import Request
@@ -12,9 +13,10 @@ from paperround.database import ReadSession
 from paperround.follows.reader_follows import list_follows
 from paperround.library import reading_list
 from paperround.papers import votes
-from paperround.papers.tables import Paper
+from paperround.papers.rows import PaperRow
+from paperround.reads import Asked, RoundTrip, answer
 from paperround.topics import ratings, reader_topics
-from paperround.topics.reader_matches import ReaderMatches, load_reader_matches
+from paperround.topics.reader_matches import ReaderMatches, ask_reader_matches
 from paperround.web.dependencies import csrf_of, viewer_of
 from paperround.web.security.safe_redirect import keep_local
 from paperround.web.views.follow_state import FollowState
@@ -22,50 +24,62 @@ from paperround.web.views.for_you import shorten_topic
 from paperround.web.views.viewer_state import GivenRating, PaperState, TopicFit, ViewerState
 
 
-async def load_viewer_state(
-    request: Request, session: ReadSession, papers: Iterable[Paper], matches: ReaderMatches | None = None
-) -> ViewerState:
-    """Load what the viewer has done with these papers. Without a session, buttons lead to signing in.
+def ask_viewer_state(
+    trip: RoundTrip, request: Request, papers: Iterable[PaperRow], matches: ReaderMatches | None = None
+) -> Asked[ViewerState]:
+    """Ask what the viewer has done with these papers. Without a session, buttons lead to signing in.
 
-    `matches` are those of the reader's topics with these papers. They are loaded where the caller has none.
+    `matches` are those of the reader's topics with these papers, which are asked for unless given.
     """
     papers = list(papers)
     viewer, paper_ids = viewer_of(request), [paper.id for paper in papers]
     if viewer is None:
-        return ViewerState(dict.fromkeys(paper_ids, PaperState(sign_in_return=_own_address(request))))
-    upvoted = await votes.find_upvoted_ids(session, viewer.id, paper_ids)
-    saved = await reading_list.find_saved_ids(session, viewer.id, paper_ids)
-    topics = await reader_topics.load_topic_names(session, viewer.id)
+        state = PaperState(sign_in_return=_own_address(request))
+        return trip.know(ViewerState(dict.fromkeys(paper_ids, state)))
+    days = {paper.listed_on for paper in papers}
+    asked = (
+        trip.know(matches)
+        if matches is not None
+        else ask_reader_matches(trip, viewer.id, days, paper_ids=paper_ids)
+    )
     known = [found.match.paper_id for found in matches.matches] if matches else []
-    rated = await ratings.list_ratings(session, viewer.id, [*paper_ids, *known]) if topics else []
-    if matches is None and topics and papers:
-        days = {paper.listed_on for paper in papers}
-        matches = await load_reader_matches(session, viewer.id, days, paper_ids)
-    token = csrf_of(request)
-    ratings_by_paper: dict[str, list[GivenRating]] = {}
-    for rating in rated:
-        given = GivenRating(rating.topic_id, topics[rating.topic_id], rating.value > 0)
-        ratings_by_paper.setdefault(rating.paper_id, []).append(given)
-    rated_less = [(rating.topic_id, rating.paper_id) for rating in rated if rating.value < 0]
-    fits = _collect_fits(matches or ReaderMatches(), rated_less)
-    return ViewerState(
-        {
+    upvoted = votes.ask_upvoted_ids(trip, viewer.id, paper_ids)
+    saved = reading_list.ask_saved_ids(trip, viewer.id, paper_ids)
+    topics = reader_topics.ask_topic_names(trip, viewer.id)
+    rated = ratings.ask_ratings(trip, viewer.id, [*paper_ids, *known])
+    last_rated = ratings.ask_last_rated_topic(trip, viewer.id)
+    token, visited_at = csrf_of(request), int(viewer.visited_at.timestamp()) if viewer.was_here else 0
+
+    def build() -> ViewerState:
+        given: dict[str, list[GivenRating]] = {}
+        for rating in rated.result:
+            name = topics.result[rating.topic_id]
+            given.setdefault(rating.paper_id, []).append(GivenRating(rating.topic_id, name, rating.value > 0))
+        rated_less = [(rating.topic_id, rating.paper_id) for rating in rated.result if rating.value < 0]
+        fits = _collect_fits(asked.result, rated_less)
+        by_paper = {
             paper_id: PaperState(
                 token=token,
-                upvoted=paper_id in upvoted,
-                saved=paper_id in saved,
-                ratings=ratings_by_paper.get(paper_id, ()),
-                rateable=bool(topics),
-                fits=fits.get(paper_id, ()),
-                visited_at=int(viewer.visited_at.timestamp()) if viewer.was_here else 0,
+                upvoted=paper_id in upvoted.result,
+                saved=paper_id in saved.result,
+                ratings=tuple(given.get(paper_id, ())),
+                rateable=bool(topics.result),
+                fits=tuple(fits.get(paper_id, ())),
+                visited_at=visited_at,
             )
             for paper_id in paper_ids
-        },
-        list(topics.items()),
-        await ratings.find_last_rated_topic(session, viewer.id) if len(topics) > 1 else None,
-        token,
-        rated_less,
-    )
+        }
+        chosen = last_rated.result if len(topics.result) > 1 else None
+        return ViewerState(by_paper, list(topics.result.items()), chosen, token, rated_less)
+
+    return Asked(build)
+
+
+async def load_viewer_state(
+    request: Request, session: ReadSession, papers: Iterable[PaperRow], matches: ReaderMatches | None = None
+) -> ViewerState:
+    """Load what the viewer has done with these papers, as `ask_viewer_state` does."""
+    return await answer(session, partial(ask_viewer_state, request=request, papers=papers, matches=matches))
 
 
 def _collect_fits(

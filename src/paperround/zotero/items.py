@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from paperround.papers.citations.work import arxiv_url, build_note, list_authors, published_on
 from paperround.papers.readings import read_abstract, read_title
-from paperround.papers.tables import Paper
+from paperround.papers.rows import PaperRow
 from paperround.text.person_name import PersonName
 from paperround.text.plain import to_plain_paragraphs, to_plain_text
 
@@ -26,7 +26,7 @@ def build_item_key(library: str, paper_id: str) -> str:
     return "".join(signs)
 
 
-def build_item(paper: Paper, key: str) -> dict[str, Any]:
+def build_item(paper: PaperRow, key: str) -> dict[str, Any]:
     """Build a new preprint. Version 0 has Zotero refuse it where there is an object of this key."""
     return {
         "key": key,

@@ -17,12 +17,11 @@ import httpx
 import structlog
 from sqlalchemy import exists, or_, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import contains_eager
 
 from paperround.database import Database, ReadSession, utc_now
 from paperround.library.tables import SavedPaper
-from paperround.papers.editions import WITH_NAMES
-from paperround.papers.tables import Paper
+from paperround.papers.editions import load_papers
+from paperround.papers.rows import PaperRow
 from paperround.tokens import BadToken, Signer
 from paperround.topics import reader_topics, seeds
 from paperround.topics.bibliography import BibliographyInvalid, parse_bibliography
@@ -152,16 +151,16 @@ async def _put_saved_papers(
     return FIRST_RETRY_DELAY
 
 
-async def _load_unsent(session: ReadSession, reader_id: int) -> Sequence[Paper]:
+async def _load_unsent(session: ReadSession, reader_id: int) -> Sequence[PaperRow]:
     query = (
-        select(SavedPaper)
-        .join(SavedPaper.paper)
+        select(SavedPaper.paper_id)
         .where(SavedPaper.reader_id == reader_id, *select_unsent_conditions())
         .order_by(SavedPaper.saved_at, SavedPaper.paper_id)
         .limit(MAX_ITEMS)
-        .options(contains_eager(SavedPaper.paper).options(*WITH_NAMES))
     )
-    return [row.paper for row in await session.scalars(query)]
+    ids = (await session.scalars(query)).all()
+    papers = await load_papers(session, ids)
+    return [papers[paper_id] for paper_id in ids if paper_id in papers]
 
 
 async def _note_items(database: Database, connection: ZoteroConnection, items: dict[str, str | None]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.orm import selectinload
 
 from paperround.database import Database
 from paperround.feeds import ingestion, schedule
@@ -18,9 +19,12 @@ from paperround.feeds.arxiv.calendar import submission_window
 from paperround.feeds.arxiv.feed import open_arxiv
 from paperround.feeds.tables import QuarantinedRecord, Reading, ReadingOutcome
 from paperround.papers import editions
-from paperround.papers.editions import EditionQuery, Sort
+from paperround.papers.edition_facts import ask_edition
+from paperround.papers.edition_query import EditionQuery
+from paperround.papers.editions import Sort
 from paperround.papers.period import EditionPeriod, Period
 from paperround.papers.tables import Listing, Paper, Signal
+from paperround.reads import answer
 from paperround.settings import Settings
 
 from support.arxiv_server import (
@@ -81,7 +85,7 @@ class ArxivRunner:
 
     async def load_paper(self, paper_id: str = "2603.00001") -> Paper:
         (only,) = await self.query_all(
-            select(Paper).where(Paper.id == paper_id).options(*editions.WITH_AUTHORS)
+            select(Paper).where(Paper.id == paper_id).options(selectinload(Paper.authors))
         )
         return only
 
@@ -465,7 +469,6 @@ async def test_categories_filter_an_edition(
     assert await runner.list_edition(category="cs.AI") == ["2603.00002"]
     assert await runner.list_edition(category="cs.CL") == ["2603.00001"]
     assert len(await runner.list_edition()) == 3
+    day = EditionPeriod.containing(Period.day, DAY)
     async with database.read_session() as session:
-        assert (
-            await editions.count_edition(session, EditionPeriod.containing(Period.day, DAY), "cs.AI")
-        ).papers == 1
+        assert (await answer(session, lambda trip: ask_edition(trip, day, "cs.AI"))).papers == 1

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paperround.papers.citations.bibtex import render_bibtex
-from paperround.papers.tables import Paper
+from paperround.papers.rows import PaperRow
 from paperround.text.person_name import split_name
 from paperround.text.plain import to_plain_text
 
@@ -46,7 +46,7 @@ def people(author: str) -> list[str]:
     return [*names, author[start:]]
 
 
-def bibtex(given_paper: Paper) -> tuple[str, dict[str, str]]:
+def bibtex(given_paper: PaperRow) -> tuple[str, dict[str, str]]:
     return parsed(render_bibtex(given_paper, url=URL))
 
 

@@ -14,7 +14,7 @@ from pybtex.database.input.bibtex import Parser
 
 from paperround.papers.citations.formats import CitationFormat, render_citations
 from paperround.papers.citations.work import list_authors
-from paperround.papers.tables import Paper
+from paperround.papers.rows import PaperRow
 from paperround.text.person_name import PARTICLES, PersonName
 from paperround.topics.bibliography import parse_bibliography
 
@@ -74,7 +74,7 @@ def author_names(draw: st.DrawFn) -> str:
 
 
 @st.composite
-def papers(draw: st.DrawFn) -> Paper:
+def papers(draw: st.DrawFn) -> PaperRow:
     return cited_paper(
         *draw(st.lists(author_names(), max_size=6)),
         id=draw(st.sampled_from(["2603.00001", "2611.12345", "astro-ph/0601001", "0704.0001"])),
@@ -86,7 +86,7 @@ def papers(draw: st.DrawFn) -> Paper:
 
 @pytest.mark.parametrize("form", CitationFormat)
 @given(paper=papers())
-def test_our_own_reader_reads_what_we_write(form: CitationFormat, paper: Paper) -> None:
+def test_our_own_reader_reads_what_we_write(form: CitationFormat, paper: PaperRow) -> None:
     (found,) = parse_bibliography(render_citations([paper], form, site=SITE).encode())
     assert list(found.authors) == list_authors(paper)
     assert found.year == str(paper.published_at.year)
@@ -94,7 +94,7 @@ def test_our_own_reader_reads_what_we_write(form: CitationFormat, paper: Paper) 
     assert comparable(found.title) == comparable(title_of(paper))
 
 
-def title_of(paper: Paper) -> str:
+def title_of(paper: PaperRow) -> str:
     return paper.title.replace("$O(n)$", "O(n)").replace(r"$\alpha$", "α")
 
 
@@ -104,7 +104,7 @@ def comparable(title: str) -> str:
 
 
 @given(paper=papers())
-def test_bibtex_splits_names_as_we_do(paper: Paper) -> None:
+def test_bibtex_splits_names_as_we_do(paper: PaperRow) -> None:
     entry = Parser().parse_string(render_citations([paper], CitationFormat.bib, site=SITE)).entries.values()
     (persons,) = [one.persons.get("author", []) for one in entry]
     found = [
@@ -129,7 +129,7 @@ def parts_of(name: PersonName) -> tuple[str, ...]:
 
 
 @given(paper=papers())
-def test_ris_is_read_with_names_as_they_sort(paper: Paper) -> None:
+def test_ris_is_read_with_names_as_they_sort(paper: PaperRow) -> None:
     (entry,) = rispy.load(io.StringIO(render_citations([paper], CitationFormat.ris, site=SITE)))
     assert entry.get("authors", []) == [name.sorted_form for name in list_authors(paper)]
     assert (entry["year"], entry["urls"]) == (

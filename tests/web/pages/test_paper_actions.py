@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from paperround import reads
 from paperround.database import Database
 from paperround.papers import votes
 from paperround.papers.tables import Paper
@@ -141,7 +142,7 @@ async def test_a_form_without_its_token_changes_nothing(
     answer = await browser.post(address, data={"on": "true", "topic": "1", "more": ONE})
     assert answer.status_code == 403
     async with database.read_session() as session:
-        assert await votes.find_upvoted_ids(session, ada.id, [ONE]) == frozenset()
+        assert not await reads.answer(session, lambda trip: votes.ask_upvoted_ids(trip, ada.id, [ONE]))
 
 
 @pytest.mark.parametrize(
@@ -231,7 +232,7 @@ async def test_where_papers_stand_under_their_topics_a_button_names_the_topic(
     chosen, named = [await topic_of(database, ada, words) for words in ("patience", "rivers")]
     await press(browser, ada, "/rate", topic=str(chosen), more=f"{named}:{OLD}")
     async with database.read_session() as session:
-        rated = await ratings.list_ratings(session, ada.id, [OLD])
+        rated = await reads.answer(session, lambda trip: ratings.ask_ratings(trip, ada.id, [OLD]))
     assert [(rating.topic_id, rating.value) for rating in rated] == [(named, 1)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime
+from datetime import datetime
 from xml.etree import ElementTree
 
 import feedparser
@@ -14,12 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paperround.database import Database
-from paperround.papers.tables import Paper
 from paperround.web.syndication import formats
 from paperround.web.syndication.formats import FeedDocument
 
 from support.citation_records import complete_feed_record
-from support.factories import feed_record, store_listing, utc
+from support.factories import build_paper, feed_record, store_listing, utc
 from support.pages import HOSTILE, Page, opened
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -205,14 +204,7 @@ async def test_hostile_texts_stay_text_in_feeds(pages: httpx.AsyncClient, databa
 
 @given(st.text(), st.text(), st.text())
 def test_whatever_a_text_holds_the_feeds_can_be_read(title: str, abstract: str, name: str) -> None:
-    paper = Paper(
-        id="2603.00001",
-        title=title,
-        abstract=abstract,
-        author_names=[name],
-        listed_on=date(2026, 3, 2),
-        seen_at=datetime(2026, 3, 2, tzinfo=UTC),
-    )
+    paper = build_paper(title=title, abstract=abstract, author_names=[name])
     site = "http://a.example"
     feed = FeedDocument("T", f"{site}/f.atom", f"{site}/", site, name, [paper])
 

@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from paperround.papers.heat import VoteCount
-from paperround.papers.tables import Signal
+from paperround.papers.rows import SignalRow
 from paperround.web.views import charts
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
-def signals(*votes: int, apart: timedelta = timedelta(hours=1)) -> list[Signal]:
-    return [Signal(at=NOON + apart * place, upvotes=number) for place, number in enumerate(votes)]
+def signals(*votes: int, apart: timedelta = timedelta(hours=1)) -> list[SignalRow]:
+    return [SignalRow(NOON + apart * place, number, None, None) for place, number in enumerate(votes)]
 
 
 def test_a_chart_is_a_stepped_line_to_the_last_reading() -> None:
@@ -40,7 +40,7 @@ def test_a_chart_shows_falls_and_ends_no_sooner_than_its_signals() -> None:
 
 
 @pytest.mark.parametrize("rows", [signals(), signals(5), signals(5, 5), signals(5, 6, apart=timedelta(0))])
-def test_no_chart_where_there_is_no_line(rows: list[Signal]) -> None:
+def test_no_chart_where_there_is_no_line(rows: list[SignalRow]) -> None:
     assert charts.build_chart(rows, until=NOON) is None
 
 

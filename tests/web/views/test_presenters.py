@@ -8,7 +8,6 @@ import pytest
 
 from paperround.papers.heat import VoteCount
 from paperround.papers.period import EditionPeriod, Period
-from paperround.papers.tables import Organization
 from paperround.papers.vote_history import VoteHistory
 from paperround.web.views import presenters
 
@@ -180,16 +179,16 @@ def test_nothing_is_said_of_what_is_not_there() -> None:
 
 
 def test_an_organization_stands_for_its_authors() -> None:
-    group = Organization(name="hi", full_name="Harbour Institute")
-    entry = presenters.build_paper_card(build_paper(organization=group), today=TODAY)
-    people = presenters.build_paper_card(build_paper(organization=group), today=TODAY, by_people=True)
+    group = {"organization_name": "hi", "organization_full_name": "Harbour Institute"}
+    entry = presenters.build_paper_card(build_paper(**group), today=TODAY)
+    people = presenters.build_paper_card(build_paper(**group), today=TODAY, by_people=True)
     assert (entry.who, entry.who_url, entry.others) == ("Harbour Institute", "/organizations/hi", "2 authors")
     assert (people.who, people.who_url, people.others) == ("Ada Lindqvist", None, "and 1 other")
 
 
 def test_the_people_are_named_beside_their_organization() -> None:
-    group = Organization(name="hi", full_name="Harbour Institute")
-    entry = presenters.build_paper_card(build_paper(organization=group), today=TODAY)
+    group = {"organization_name": "hi", "organization_full_name": "Harbour Institute"}
+    entry = presenters.build_paper_card(build_paper(**group), today=TODAY)
     assert entry.people == "Ada Lindqvist and 1 other"
     assert presenters.build_paper_card(build_paper(), today=TODAY).people == ""
 

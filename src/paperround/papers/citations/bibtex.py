@@ -8,7 +8,7 @@ from typing import Final
 from paperround.papers.citations.title_capitals import protect_capitals
 from paperround.papers.citations.work import build_citation_key, build_note, list_authors, published_on
 from paperround.papers.readings import read_title
-from paperround.papers.tables import Paper
+from paperround.papers.rows import PaperRow
 from paperround.text.person_name import PersonName, is_organization
 from paperround.text.plain import to_plain_text
 from paperround.text.reading import Reading
@@ -25,7 +25,7 @@ SPECIAL: Final = {
 FORMULA_ENDING: Final = re.compile(r"(?<!\\)(?:\\\\)*(?:[%#$]|\\\Z)")
 
 
-def render_bibtex(paper: Paper, *, url: str, key: str = "") -> str:
+def render_bibtex(paper: PaperRow, *, url: str, key: str = "") -> str:
     """Render one @misc entry in Unicode. `key` replaces the usual key."""
     fields = {
         "title": _write_title(read_title(paper)),
@@ -40,7 +40,7 @@ def render_bibtex(paper: Paper, *, url: str, key: str = "") -> str:
     return f"@misc{{{key or build_citation_key(paper)},\n{lines}\n}}\n"
 
 
-def _eprint(paper: Paper) -> dict[str, str]:
+def _eprint(paper: PaperRow) -> dict[str, str]:
     primary = escape_latex(paper.categories[0]) if paper.categories else ""
     return {"eprint": paper.id, "archivePrefix": "arXiv", "primaryClass": primary}
 

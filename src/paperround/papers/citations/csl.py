@@ -6,12 +6,12 @@ from typing import Any
 
 from paperround.papers.citations.work import build_citation_key, build_note, list_authors, published_on
 from paperround.papers.readings import read_abstract, read_title
-from paperround.papers.tables import Paper
+from paperround.papers.rows import PaperRow
 from paperround.text.person_name import PersonName
 from paperround.text.plain import to_plain_paragraphs, to_plain_text
 
 
-def build_csl_item(paper: Paper, *, url: str, key: str = "") -> dict[str, Any]:
+def build_csl_item(paper: PaperRow, *, url: str, key: str = "") -> dict[str, Any]:
     """Build one item. Formulas are in Unicode; what is unknown is left out."""
     published = published_on(paper)
     on_arxiv = {} if paper.invented else {"publisher": "arXiv", "number": f"arXiv:{paper.id}"}

@@ -18,7 +18,7 @@ from paperround.papers.citations.work import (
     write_sorted_name,
 )
 from paperround.papers.readings import read_abstract, read_title
-from paperround.papers.tables import Paper
+from paperround.papers.rows import PaperRow
 from paperround.text.person_name import split_name
 from paperround.text.plain import to_plain_paragraphs, to_plain_text
 
@@ -30,7 +30,7 @@ MAX_ABSTRACT_LENGTH: Final = 5_000  # characters, of a tag
 UNESCAPED: Final = ":/,"
 
 
-def list_citation_tags(paper: Paper, *, site: str) -> list[tuple[str, str]]:
+def list_citation_tags(paper: PaperRow, *, site: str) -> list[tuple[str, str]]:
     """List names and contents of a page's tags. `site` is the address of this site."""
     day = f"{published_on(paper):%Y/%m/%d}"
     names = [write_sorted_name(name) for name in list_authors(paper)[:MAX_TAGGED_AUTHORS]]
@@ -52,7 +52,7 @@ def list_citation_tags(paper: Paper, *, site: str) -> list[tuple[str, str]]:
     return [(name, content) for name, content in tags if content]
 
 
-def build_coins(paper: Paper) -> str:
+def build_coins(paper: PaperRow) -> str:
     """Build the `title` of a COinS. Of many authors it has the first ones, and of a long title its beginning.
 
     Whoever wants all of them saves from the paper's own page.
@@ -70,7 +70,7 @@ def build_coins(paper: Paper) -> str:
     return urlencode([(name, value) for name, value in fields if value], safe=UNESCAPED, quote_via=quote)
 
 
-def _list_names(paper: Paper) -> Iterator[str]:
+def _list_names(paper: PaperRow) -> Iterator[str]:
     for text in paper.author_names:
         name = split_name(to_plain_text(text))
         if name:

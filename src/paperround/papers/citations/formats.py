@@ -11,7 +11,7 @@ from paperround.papers.citations.bibtex import render_bibtex
 from paperround.papers.citations.csl import build_csl_item
 from paperround.papers.citations.ris import render_ris
 from paperround.papers.citations.work import build_distinct_key, cited_url
-from paperround.papers.tables import Paper
+from paperround.papers.rows import PaperRow
 
 
 class CitationFormat(enum.StrEnum):
@@ -29,7 +29,7 @@ MEDIA_TYPES: Final = {
 }
 
 
-def render_citations(papers: Iterable[Paper], form: CitationFormat, *, site: str) -> str:
+def render_citations(papers: Iterable[PaperRow], form: CitationFormat, *, site: str) -> str:
     """Render a file of papers, each with a key of its own. `site` is the address of this site."""
     used_keys: set[str] = set()
     works = ((paper, cited_url(paper, site=site), build_distinct_key(paper, used_keys)) for paper in papers)

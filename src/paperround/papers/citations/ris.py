@@ -12,11 +12,11 @@ from paperround.papers.citations.work import (
     write_sorted_name,
 )
 from paperround.papers.readings import read_abstract, read_title
-from paperround.papers.tables import Paper
+from paperround.papers.rows import PaperRow
 from paperround.text.plain import to_plain_text
 
 
-def render_ris(paper: Paper, *, url: str, key: str = "") -> str:
+def render_ris(paper: PaperRow, *, url: str, key: str = "") -> str:
     """Render one record. Formulas are in Unicode, every value is on one line, and lines end with CRLF."""
     published = published_on(paper)
     lines: Iterable[tuple[str, str]] = [

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from paperround.papers.readings import read_title
-from paperround.papers.tables import Paper
+from paperround.papers.rows import PaperRow
 from paperround.text.accents import fold_accents
 from paperround.text.person_name import PersonName, split_name
 from paperround.text.plain import to_plain_text
@@ -18,17 +18,17 @@ SMALL_WORDS: Final = re.compile(
 )
 
 
-def arxiv_url(paper: Paper) -> str:
+def arxiv_url(paper: PaperRow) -> str:
     """Build the URL of a paper on arXiv."""
     return f"https://arxiv.org/abs/{paper.id}"
 
 
-def cited_url(paper: Paper, *, site: str) -> str:
+def cited_url(paper: PaperRow, *, site: str) -> str:
     """Build the URL by which a paper is cited: on arXiv, or here if it is invented. `site` is our address."""
     return f"{site}/papers/{paper.id}" if paper.invented else arxiv_url(paper)
 
 
-def list_authors(paper: Paper) -> list[PersonName]:
+def list_authors(paper: PaperRow) -> list[PersonName]:
     """List the authors in their order. A name without a letter is left out."""
     return [name for text in paper.author_names if (name := split_name(to_plain_text(text)))]
 
@@ -38,17 +38,17 @@ def write_sorted_name(name: PersonName) -> str:
     return " ".join(name.literal.replace(",", " ").split()) if name.literal else name.sorted_form
 
 
-def published_on(paper: Paper) -> datetime:
+def published_on(paper: PaperRow) -> datetime:
     return paper.published_at.astimezone(UTC)
 
 
-def build_note(paper: Paper) -> str:
+def build_note(paper: PaperRow) -> str:
     """Say what must be known before a paper is cited. Mostly nothing."""
     notes = ("A sample, invented" if paper.invented else "", "Withdrawn" if paper.withdrawn else "")
     return ". ".join(filter(None, notes))
 
 
-def build_citation_key(paper: Paper) -> str:
+def build_citation_key(paper: PaperRow) -> str:
     """Build a key such as `lindqvist2026patient`: first author, year, first significant word. It is ASCII.
 
     `arxiv` replaces an author, and the id a word, that has no Latin letters.
@@ -58,7 +58,7 @@ def build_citation_key(paper: Paper) -> str:
     return f"{_family(list_authors(paper)) or 'arxiv'}{published_on(paper).year}{word}"
 
 
-def build_distinct_key(paper: Paper, used_keys: set[str]) -> str:
+def build_distinct_key(paper: PaperRow, used_keys: set[str]) -> str:
     """Build a key that is none of those used, and add it to them. The id tells papers of one key apart."""
     key = build_citation_key(paper)
     key = key if key not in used_keys else f"{key}{_bare_id(paper)}"
@@ -74,7 +74,7 @@ def _family(authors: list[PersonName]) -> str:
     return "".join(_latin(first.literal.split()[0] if first.literal else first.family.split()[-1]))
 
 
-def _bare_id(paper: Paper) -> str:
+def _bare_id(paper: PaperRow) -> str:
     return "".join(_latin(paper.id))
 
 

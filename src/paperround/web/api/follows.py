@@ -13,7 +13,7 @@ from paperround.follows.followed_papers import list_followed_papers
 from paperround.follows.reader_follows import MAX_FOLLOWS, MAX_NAME_LENGTH
 from paperround.follows.tables import Follow, FollowKind
 from paperround.papers import editions
-from paperround.papers.tables import Paper
+from paperround.papers.rows import PaperRow
 from paperround.web.api.match import resolve_days
 from paperround.web.api.schemas import PaperOut, RequestBody
 from paperround.web.dependencies import Config, KeyReader, KeyWriter, NotFound, Now, Read, Write
@@ -65,7 +65,7 @@ class FollowedPaperOut(BaseModel):
     follows: list[int] = Field(description="The numbers of the follows that speak for it.")
 
     @classmethod
-    def of(cls, paper: Paper, follows: list[int], base: str) -> Self:
+    def of(cls, paper: PaperRow, follows: list[int], base: str) -> Self:
         return cls(paper=PaperOut.of(paper, base), follows=follows)
 
 

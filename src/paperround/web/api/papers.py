@@ -9,7 +9,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from paperround.papers import editions
-from paperround.papers.editions import EditionQuery, Sort
+from paperround.papers.edition_query import EditionQuery
+from paperround.papers.editions import Sort
 from paperround.papers.period import EditionPeriod, Period
 from paperround.search.similar import find_similar_papers
 from paperround.web import cursor as cursors

@@ -10,8 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from paperround.database import ReadSession
 from paperround.library import reading_list
-from paperround.library.reading_list import MAX_NOTE_LENGTH, SAVED_ORDER
-from paperround.library.tables import SavedPaper
+from paperround.library.reading_list import MAX_NOTE_LENGTH, SAVED_ORDER, ListEntry
 from paperround.web import cursor as cursors
 from paperround.web.api.schemas import PaperOut, RequestBody
 from paperround.web.dependencies import Config, KeyReader, KeyWriter, NotFound, Now, Read, Write
@@ -29,9 +28,12 @@ class SavedOut(BaseModel):
     note: str
 
     @classmethod
-    def of(cls, row: SavedPaper, base: str) -> Self:
+    def of(cls, entry: ListEntry, base: str) -> Self:
         return cls(
-            paper=PaperOut.of(row.paper, base), saved_at=row.saved_at, read_at=row.read_at, note=row.note
+            paper=PaperOut.of(entry.paper, base),
+            saved_at=entry.row.saved_at,
+            read_at=entry.row.read_at,
+            note=entry.row.note,
         )
 
 
@@ -67,7 +69,7 @@ async def list_saved(
     )
     totals = await reading_list.count_saved_papers(session, reader.id)
     return SavedList(
-        papers=[SavedOut.of(row, settings.address) for row in page.rows],
+        papers=[SavedOut.of(entry, settings.address) for entry in page.entries],
         next=cursors.encode(SAVED_ORDER, page.next_position),
         total=totals.papers,
         unread=totals.unread,

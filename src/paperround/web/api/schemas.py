@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from paperround.feeds.status import FeedStatus
 from paperround.papers.catalogue import SAMPLE_FEED
-from paperround.papers.tables import Listing, Paper, Signal
+from paperround.papers.rows import ListingRow, PaperRow, SignalRow
 from paperround.text.links import percent_encode_url
 
 DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -74,8 +74,8 @@ class PaperOut(BaseModel):
     sample: bool = Field(description="An invented paper of the sample edition.")
 
     @classmethod
-    def of(cls, paper: Paper, base: str) -> Self:
-        own = {name: getattr(paper, name) for name in cls.model_fields if name in Paper.__table__.columns}
+    def of(cls, paper: PaperRow, base: str) -> Self:
+        own = {name: getattr(paper, name) for name in cls.model_fields if name in PaperRow._fields}
         organization = paper.organization
         return cls.model_validate(
             own
@@ -110,7 +110,7 @@ class ListingOut(BaseModel):
     submitter: str | None = Field(description="The hub account that put it on the list.")
 
     @classmethod
-    def of(cls, listing: Listing) -> Self:
+    def of(cls, listing: ListingRow) -> Self:
         return cls(
             feed=listing.feed,
             day=listing.day,
@@ -153,7 +153,7 @@ class SignalOut(BaseModel):
     github_stars: int | None
 
     @classmethod
-    def of(cls, signal: Signal) -> Self:
+    def of(cls, signal: SignalRow) -> Self:
         return cls.model_validate(signal)
 
 

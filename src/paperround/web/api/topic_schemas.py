@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from paperround.papers.tables import Paper
+from paperround.papers.rows import PaperRow
 from paperround.topics.model.bands import DEFAULT_MIN_BAND, Band
 from paperround.topics.model.match import Match, ReasonKind
 from paperround.topics.reader_topics import (
@@ -177,7 +177,7 @@ class MatchOut(BaseModel):
     reasons: list[ReasonOut] = Field(description="Authors, phrases and a liked paper; there is always one.")
 
     @classmethod
-    def of(cls, match: Match, paper: Paper, base: str) -> Self:
+    def of(cls, match: Match, paper: PaperRow, base: str) -> Self:
         return cls(
             paper=PaperOut.of(paper, base),
             fit=round(match.fit, 3),

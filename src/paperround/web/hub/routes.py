@@ -13,11 +13,12 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 
 from paperround.database import ReadSession
 from paperround.papers import editions
-from paperround.papers.editions import WITH_AUTHORS, WITH_NAMES, EditionQuery, LoaderOptions, Sort
+from paperround.papers.edition_query import EditionQuery
+from paperround.papers.editions import Sort
 from paperround.papers.merge import READERS_FEED
 from paperround.papers.period import EditionPeriod, Period
 from paperround.papers.readings import read_abstract, read_title
-from paperround.papers.tables import Author, Listing, Organization, Paper
+from paperround.papers.rows import AuthorRow, ListingRow, OrganizationRow, PaperRow
 from paperround.search.engine import SearchResult
 from paperround.search.filters import SearchFilters
 from paperround.search.query_syntax import MAX_QUERY_LENGTH
@@ -65,7 +66,7 @@ async def daily_papers(
         sort=SORTS.get(sort or ""),
         limit=count,
         offset=page * count,
-        load=WITH_AUTHORS,
+        with_authors=True,
     )
     return JSONResponse([item(listing, paper) for listing, paper in rows])
 
@@ -97,18 +98,18 @@ async def search_papers(
     async with database_of(request).read_session() as session:
         if not asking.query.text:
             rows = await editions.list_listed_papers(
-                session, choice, sort=None, limit=count, offset=0, load=WITH_AUTHORS
+                session, choice, sort=None, limit=count, offset=0, with_authors=True
             )
             return JSONResponse([item(listing, paper) for listing, paper in rows])
         on_lists = editions.select_listed_ids(FEEDS)
         found = await asking.search(session, filters=SearchFilters(paper_ids=on_lists), limit=count)
         named = [SearchResult.of_id(asking.paper_id)] if asking.paper_id else []
-        matched = await load_result_papers(session, named or found.results, load=WITH_AUTHORS)
+        matched = await load_result_papers(session, named or found.results, with_authors=True)
         papers = [paper for _, paper in matched]
         return JSONResponse(await _build_items(session, papers))
 
 
-async def _build_items(session: ReadSession, papers: Sequence[Paper]) -> list[Json]:
+async def _build_items(session: ReadSession, papers: Sequence[PaperRow]) -> list[Json]:
     """Build the items of papers with their latest listings on the hub's lists. Others are left out."""
     listings = await editions.load_listings(session, [paper.id for paper in papers])
     return [
@@ -134,7 +135,7 @@ async def list_papers(
         sort=Sort.published,
         limit=count,
         after=position,
-        load=WITH_AUTHORS,
+        with_authors=True,
     )
     headers: dict[str, str] = {}
     if page.next_position:
@@ -146,7 +147,7 @@ async def list_papers(
 
 @router.get("/api/papers/{paper_id:path}", response_model=Json, summary="One paper, as the hub gives it")
 async def paper_info(session: Read, paper_id: PaperId) -> JSONResponse:
-    paper, listing = await _listed_paper(session, paper_id, load=WITH_AUTHORS)
+    paper, listing = await _listed_paper(session, paper_id, with_authors=True)
     inner = paper_object(listing, paper)
     return JSONResponse(
         {**inner, **{k: v for k, v in item(listing, paper).items() if k not in {*inner, "paper"}}}
@@ -159,13 +160,15 @@ class Markdown(PlainTextResponse):
 
 @router.get("/papers/{paper_id:path}.md", response_class=Markdown, summary="One paper in Markdown")
 async def paper_markdown(session: Read, paper_id: PaperId) -> Markdown:
-    paper, _ = await _listed_paper(session, paper_id, load=WITH_NAMES)
+    paper, _ = await _listed_paper(session, paper_id)
     return Markdown(markdown(paper))
 
 
-async def _listed_paper(session: Read, paper_id: str, *, load: LoaderOptions) -> tuple[Paper, Listing]:
+async def _listed_paper(
+    session: Read, paper_id: str, *, with_authors: bool = False
+) -> tuple[PaperRow, ListingRow]:
     """Load a paper of the hub's lists or one that a reader submitted, but never a sample."""
-    paper = await get_paper_or_404(session, paper_id, load=load)
+    paper = await get_paper_or_404(session, paper_id, with_authors=with_authors)
     listings = [
         row for row in (await editions.load_listings(session, [paper.id]))[paper.id] if row.feed in FEEDS
     ]
@@ -174,7 +177,7 @@ async def _listed_paper(session: Read, paper_id: str, *, load: LoaderOptions) ->
     return paper, listings[-1]
 
 
-def markdown(paper: Paper) -> str:
+def markdown(paper: PaperRow) -> str:
     """Serve the title, the authors, links and texts as plain Markdown, whatever markup is in them."""
     links = [
         f"https://arxiv.org/abs/{paper.id}",
@@ -195,7 +198,7 @@ def markdown(paper: Paper) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def item(listing: Listing, paper: Paper) -> Json:
+def item(listing: ListingRow, paper: PaperRow) -> Json:
     """A list's item. The hub's client reads some fields outside that the hub also puts into `paper`."""
     inner = paper_object(listing, paper)
     both = ("title", "summary", "publishedAt", "organization", "mediaUrls", "ai_summary", "ai_keywords",
@@ -213,7 +216,7 @@ def item(listing: Listing, paper: Paper) -> Json:
     return told(outer)
 
 
-def paper_object(listing: Listing, paper: Paper) -> Json:
+def paper_object(listing: ListingRow, paper: PaperRow) -> Json:
     return told(
         {
             "id": paper.id,
@@ -239,7 +242,7 @@ def paper_object(listing: Listing, paper: Paper) -> Json:
     )
 
 
-def author_object(author: Author) -> Json:
+def author_object(author: AuthorRow) -> Json:
     return told(
         {
             "_id": author.hub_id,
@@ -252,7 +255,7 @@ def author_object(author: Author) -> Json:
     )
 
 
-def organization_object(organization: Organization | None) -> Json | None:
+def organization_object(organization: OrganizationRow | None) -> Json | None:
     if organization is None:
         return None
     return told(

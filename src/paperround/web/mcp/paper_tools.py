@@ -12,8 +12,9 @@ from pydantic import Field, StringConstraints
 
 from paperround.database import ReadSession
 from paperround.papers import editions
-from paperround.papers.editions import EditionQuery, Sort
-from paperround.papers.tables import Paper
+from paperround.papers.edition_query import EditionQuery
+from paperround.papers.editions import Sort
+from paperround.papers.rows import PaperRow
 from paperround.search.engine import MAX_RESULTS, SearchResult, SearchResults
 from paperround.search.filters import SearchFilters
 from paperround.search.query_syntax import MAX_QUERY_LENGTH
@@ -196,7 +197,9 @@ async def similar_papers(
         return SimilarFound(papers=await _find_similar(caller, session, paper, max_results))
 
 
-async def _find_similar(caller: Caller, session: ReadSession, paper: Paper, limit: int) -> list[SimilarPaper]:
+async def _find_similar(
+    caller: Caller, session: ReadSession, paper: PaperRow, limit: int
+) -> list[SimilarPaper]:
     return [
         SimilarPaper(paper=PaperItem.of(other, caller.settings.address), similarity=round(cosine, 4))
         for other, cosine in await find_similar_papers(session, paper.id, limit=limit)

@@ -250,7 +250,7 @@ async def save_paper(
                 await reading_list.set_note(session, reader.id, paper.id, note)
         saved = await reading_list.load_saved_papers(session, reader.id, [paper.id])
         kept = saved.get(paper.id)
-        return SavedStored(paper_id=paper.id, saved=kept is not None, note=kept.note if kept else "")
+        return SavedStored(paper_id=paper.id, saved=kept is not None, note=kept.row.note if kept else "")
 
 
 async def my_saved(
@@ -271,12 +271,12 @@ async def my_saved(
     return SavedFound(
         papers=[
             SavedItem(
-                paper=PaperItem.of(row.paper, caller.settings.address),
+                paper=PaperItem.of(paper, caller.settings.address),
                 saved_at=row.saved_at,
                 read_at=row.read_at,
                 note=row.note,
             )
-            for row in page.rows
+            for row, paper in page.entries
         ],
         total=totals.papers,
         unread=totals.unread,

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, Field
 
-from paperround.papers.tables import Paper
+from paperround.papers.rows import PaperRow
 from paperround.search.relevance import MatchKind
 from paperround.text.plain import to_plain_paragraphs, to_plain_text
 from paperround.topics.model.bands import Band
@@ -34,7 +34,7 @@ class UntrustedText(BaseModel):
     keywords: list[str]
 
     @classmethod
-    def of(cls, paper: Paper, *, whole: bool) -> Self:
+    def of(cls, paper: PaperRow, *, whole: bool) -> Self:
         names = paper.author_names[: MAX_ALL_AUTHORS if whole else MAX_AUTHORS]
         organization = paper.organization.full_name or paper.organization.name if paper.organization else ""
         return cls(
@@ -76,11 +76,11 @@ class PaperItem(BaseModel):
     untrusted: UntrustedText
 
     @classmethod
-    def of(cls, paper: Paper, base: str) -> Self:
+    def of(cls, paper: PaperRow, base: str) -> Self:
         return cls(**_fields_of(paper, base), untrusted=UntrustedText.of(paper, whole=False))
 
 
-def _fields_of(paper: Paper, base: str) -> dict[str, object]:
+def _fields_of(paper: PaperRow, base: str) -> dict[str, object]:
     return {
         "id": paper.id,
         "url": f"{base}/papers/{paper.id}",
@@ -142,7 +142,7 @@ class PaperDetail(PaperItem):
 
     @classmethod
     def of_paper(
-        cls, paper: Paper, base: str, *, days_listed: list[date], similar: list[SimilarPaper]
+        cls, paper: PaperRow, base: str, *, days_listed: list[date], similar: list[SimilarPaper]
     ) -> Self:
         return cls(
             **_fields_of(paper, base),

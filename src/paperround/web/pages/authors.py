@@ -9,7 +9,8 @@ from fastapi.responses import HTMLResponse
 
 from paperround.papers import editions
 from paperround.papers.authors import find_author
-from paperround.papers.editions import EditionQuery, Sort
+from paperround.papers.edition_query import EditionQuery
+from paperround.papers.editions import Sort
 from paperround.web import cursor as cursors
 from paperround.web.dependencies import NotFound, Now, Read, render_page
 from paperround.web.pages.subscribe import build_subscribe_box

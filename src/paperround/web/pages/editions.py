@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Final
@@ -18,25 +18,26 @@ from paperround.papers.anniversary import find_day_a_year_before
 from paperround.papers.arxiv_id import strip_version
 from paperround.papers.citations.embedded import list_citation_tags
 from paperround.papers.citations.formats import CitationFormat, render_citations
-from paperround.papers.editions import EditionQuery, Sort
+from paperround.papers.edition_facts import EditionFacts, ask_days, ask_edition
+from paperround.papers.edition_query import EditionQuery
+from paperround.papers.editions import Sort
 from paperround.papers.period import EditionPeriod, Period
 from paperround.papers.readings import read_abstract, read_title
-from paperround.papers.tables import Paper
-from paperround.papers.vote_history import load_vote_histories
+from paperround.papers.rows import PaperRow
+from paperround.papers.vote_history import ask_vote_histories
+from paperround.reads import round_trip
 from paperround.search.similar import find_similar_papers
-from paperround.settings import Settings
 from paperround.text.markup import render_html
 from paperround.text.reading import page_budget
-from paperround.topics.reader_matches import ReaderMatches
 from paperround.web import cursor as cursors
 from paperround.web import reader_edition
 from paperround.web.dependencies import Config, Now, Read, render_page, settings_of, viewer_of
 from paperround.web.negotiation import prefers_markdown
 from paperround.web.pages import search
-from paperround.web.pages.subscribe import build_subscribe_box
+from paperround.web.pages.subscribe import ask_subscribe_box
 from paperround.web.params import MAX_SIGNALS, Category, get_paper_or_404
 from paperround.web.search_params import Filters, PreparedSearch
-from paperround.web.viewer import load_follow_state, load_viewer_state
+from paperround.web.viewer import ask_viewer_state, load_follow_state
 from paperround.web.views import charts, presenters
 from paperround.web.views.linked_data import build_scholarly_article
 from paperround.web.views.month import build_month
@@ -118,21 +119,27 @@ async def _show_edition(
     request: Request, session: Read, period: EditionPeriod, now: datetime, shown: EditionParams
 ) -> HTMLResponse:
     viewer, category = viewer_of(request), shown.category
-    matches = await reader_edition.load_matches(session, viewer, period) if viewer else ReaderMatches()
-    by_fit = shown.order == "fit" and bool(matches.matches)
     query, position = EditionQuery.for_period(period, category), cursors.decode(Sort.upvotes, shown.after)
-    part = await (
-        reader_edition.list_by_fit(session, matches, query, limit=PAGE_SIZE, after=position)
-        if by_fit
-        else editions.list_papers(session, query, sort=Sort.upvotes, limit=PAGE_SIZE, after=position)
-    )
-    histories = await load_vote_histories(session, part.papers, now=now)
-    totals = await editions.count_edition(session, period, category)
+    async with round_trip(session) as trip:
+        asked_matches = reader_edition.ask_matches(trip, viewer, period)
+        listed = editions.ask_papers(trip, query, sort=Sort.upvotes, limit=PAGE_SIZE, after=position)
+        facts = ask_edition(trip, period, category)
+        counts = ask_days(trip, *_months_of(period), category)
+        read_at = status.ask_last_success(trip, settings_of(request).feeds)
+        box = ask_subscribe_box(trip, request)
+        is_sample = sample.ask_whether_shown(trip)
+    matches, totals, part = asked_matches.result, facts.result, listed.result
+    by_fit = shown.order == "fit" and bool(matches.matches)
+    if by_fit:
+        part = await reader_edition.list_by_fit(session, matches, query, limit=PAGE_SIZE, after=position)
     is_quiet = period.period is Period.day and totals.papers < QUIET_DAY and not (category or shown.after)
     year_ago = await _find_year_ago(session, period.first, now.date()) if is_quiet else None
-    earlier = year_ago.papers if year_ago else ()
-    cards = presenters.build_paper_cards([*part.papers, *earlier], today=now.date(), moved=histories)
-    marks = await load_viewer_state(request, session, [*part.papers, *earlier], matches if viewer else None)
+    papers = [*part.papers, *(year_ago.papers if year_ago else ())]
+    async with round_trip(session) as trip:
+        histories = ask_vote_histories(trip, part.papers, now=now)
+        asked_marks = ask_viewer_state(trip, request, papers, matches)
+    marks = asked_marks.result
+    cards = presenters.build_paper_cards(papers, today=now.date(), moved=histories.result)
     entries = cards[: len(part.papers)]
     mine = None
     if viewer and not shown.after:
@@ -141,7 +148,7 @@ async def _show_edition(
         )
     return await render_page(
         request,
-        session,
+        None,
         "papers/edition.html",
         span=period,
         totals=totals,
@@ -152,11 +159,18 @@ async def _show_edition(
         marks=marks,
         mine=mine,
         by_fit=by_fit,
-        box=await build_subscribe_box(request, session),
+        box=box.result,
         more=cursors.encode(Sort.upvotes, part.next_position),
         now=now,
-        **await _describe_surroundings(session, period, category, now, settings_of(request), part.papers),
+        sample=is_sample.result,
+        **_describe_surroundings(period, category, now, part.papers, totals, counts.result, read_at.result),
     )
+
+
+def _months_of(period: EditionPeriod) -> tuple[date, date]:
+    """Give the first and the last day of the months in which an edition lies."""
+    first, last = (EditionPeriod.containing(Period.month, day) for day in (period.first, period.last))
+    return first.first, last.last
 
 
 @dataclass(frozen=True)
@@ -165,7 +179,7 @@ class YearAgo:
 
     label: str
     address: str
-    papers: Sequence[Paper]
+    papers: Sequence[PaperRow]
 
 
 async def _find_year_ago(session: Read, day: date, today: date) -> YearAgo | None:
@@ -179,27 +193,26 @@ async def _find_year_ago(session: Read, day: date, today: date) -> YearAgo | Non
     return YearAgo(label, presenters.edition_address(edition), part.papers)
 
 
-async def _describe_surroundings(
-    session: Read,
+def _describe_surroundings(
     period: EditionPeriod,
     category: str | None,
     now: datetime,
-    settings: Settings,
-    papers: Sequence[Paper],
+    papers: Sequence[PaperRow],
+    facts: EditionFacts,
+    counts: Mapping[date, int],
+    last_success: datetime | None,
 ) -> dict[str, Any]:
     """Describe the edition's time and its neighbours. Only the newest edition says how fresh it is."""
     today = now.date()
-    previous, following = await editions.find_neighbour_days(session, period)
-    read_at = None if following else await status.find_last_success(session, settings.feeds)
+    read_at = None if facts.following_day else last_success
     anchor = presenters.choose_anchor_day(period, papers, today=today)
     month = EditionPeriod.containing(Period.month, anchor)
-    counts = await editions.count_days(session, month, category)
     return {
         "month": build_month(month, counts, period, category, today=today),
         "heading": presenters.write_heading(period, today=today),
         "extent": presenters.write_extent(period),
-        "previous": _link_to_edition(period, previous, today, category),
-        "following": _link_to_edition(period, following, today, category),
+        "previous": _link_to_edition(period, facts.previous_day, today, category),
+        "following": _link_to_edition(period, facts.following_day, today, category),
         "read_at": read_at,
         "silent": bool(read_at and now - read_at > status.SILENT_AFTER),
         "kinds": _link_to_periods(period, anchor, category),
@@ -241,11 +254,15 @@ async def show_paper(request: Request, session: Read, settings: Config, now: Now
     today, budget = now.date(), page_budget()
     title, url = read_title(paper, budget).text, f"{settings.address}/papers/{paper.id}"
     similar = await find_similar_papers(session, paper.id, limit=MAX_SIMILAR)
-    listings = (await editions.load_listings(session, [paper.id]))[paper.id]
-    signals = await editions.list_signals(session, paper.id, limit=MAX_SIGNALS)
+    async with round_trip(session) as trip:
+        listings = editions.ask_listings(trip, [paper.id])
+        asked_signals = editions.ask_signals(trip, paper.id, limit=MAX_SIGNALS)
+        marks = ask_viewer_state(trip, request, [paper])
+        is_sample = sample.ask_whether_shown(trip)
+    signals = asked_signals.result
     return await render_page(
         request,
-        session,
+        None,
         "papers/paper.html",
         paper=paper,
         follows=await load_follow_state(request, session),
@@ -253,7 +270,7 @@ async def show_paper(request: Request, session: Read, settings: Config, now: Now
         places=list_reading_places(paper, title, url, settings.paper_links),
         sharing=build_sharing(paper, title, url),
         plain_abstract=read_abstract(paper, budget).text,
-        marks=await load_viewer_state(request, session, [paper]),
+        marks=marks.result,
         entry=presenters.shorten_abstract(
             presenters.build_paper_card(paper, today=today), presenters.MAX_ABSTRACT
         ),
@@ -265,13 +282,13 @@ async def show_paper(request: Request, session: Read, settings: Config, now: Now
         authors=presenters.fold_authors(paper.author_names),
         listings=[
             (presenters.write_neighbour_label(span, today=today), presenters.edition_address(span), row)
-            for row in listings
+            for row in listings.result[paper.id]
             for span in [EditionPeriod.containing(Period.day, row.day)]
         ],
         linked_data=build_scholarly_article(
             paper,
             url=url,
-            on_arxiv=not await sample.is_shown(session),
+            on_arxiv=not is_sample.result,
         ),
         citation_tags=list_citation_tags(paper, site=settings.address),
         bibtex=render_citations([paper], CitationFormat.bib, site=settings.address),
@@ -282,4 +299,5 @@ async def show_paper(request: Request, session: Read, settings: Config, now: Now
             for other, cosine in similar
         ],
         today=today,
+        sample=is_sample.result,
     )

@@ -8,7 +8,9 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import HTMLResponse
 
 from paperround.papers import editions
-from paperround.papers.editions import EditionQuery, Sort
+from paperround.papers.edition_query import EditionQuery
+from paperround.papers.editions import Sort
+from paperround.papers.organizations import count_organization, find_organization
 from paperround.web import cursor as cursors
 from paperround.web.dependencies import NotFound, Now, Read, render_page
 from paperround.web.pages.subscribe import build_subscribe_box
@@ -31,7 +33,7 @@ async def show_organization(
     order: Annotated[str, Query(max_length=20)] = "newest",
     after: Annotated[str | None, Query(max_length=500)] = None,
 ) -> HTMLResponse:
-    organization = await editions.find_organization(session, name)
+    organization = await find_organization(session, name)
     if organization is None:
         raise NotFound(f"There is no organization {name[:60]} here.")
     chosen = order if order in ORDERS else "newest"
@@ -47,7 +49,7 @@ async def show_organization(
         "papers/organization.html",
         organization=organization,
         follows=await load_follow_state(request, session),
-        totals=await editions.count_organization(session, name),
+        totals=await count_organization(session, name),
         entries=presenters.build_paper_cards(part.papers, today=now.date(), by_people=True),
         marks=await load_viewer_state(request, session, part.papers),
         box=await build_subscribe_box(request, session),

@@ -15,8 +15,7 @@ from starlette.responses import Response
 from paperround.accounts.tables import Reader
 from paperround.database import ReadSession
 from paperround.library import reading_list
-from paperround.library.reading_list import SAVED_ORDER
-from paperround.library.tables import SavedPaper
+from paperround.library.reading_list import SAVED_ORDER, ListEntry
 from paperround.papers.readings import read_title
 from paperround.search.filters import SearchFilters
 from paperround.text.reading import page_budget
@@ -60,21 +59,21 @@ async def show_saved(
     """Show all saved papers, the unread ones or, with `q`, those that a search finds among them."""
     more = None
     if search_request is not None and search_request.query.text:
-        rows = await _search_saved(session, reader, search_request)
+        entries = await _search_saved(session, reader, search_request)
     else:
         position = cursors.decode(SAVED_ORDER, after)
         part = await reading_list.list_saved_papers(
             session, reader.id, unread=unread, limit=PAGE_SIZE, after=position
         )
-        rows, more = part.rows, cursors.encode(SAVED_ORDER, part.next_position)
+        entries, more = part.entries, cursors.encode(SAVED_ORDER, part.next_position)
     today = now.date()
     return await render_page(
         request,
         session,
         "library/saved.html",
         totals=await reading_list.count_saved_papers(session, reader.id),
-        saved_papers=_build_cards(rows, today),
-        marks=await load_viewer_state(request, session, [row.paper for row in rows]),
+        saved_papers=_build_cards(entries, today),
+        marks=await load_viewer_state(request, session, [entry.paper for entry in entries]),
         question=search_request.query.text if search_request else "",
         unread=unread,
         more=more,
@@ -85,7 +84,7 @@ async def show_saved(
 
 async def _search_saved(
     session: ReadSession, reader: Reader, search_request: SearchRequest
-) -> Sequence[SavedPaper]:
+) -> Sequence[ListEntry]:
     """Search among the saved papers, the best first. A paper's id finds that paper."""
     if search_request.paper_id:
         ids = [search_request.paper_id]
@@ -97,19 +96,19 @@ async def _search_saved(
     return [saved_papers[paper_id] for paper_id in ids if paper_id in saved_papers]
 
 
-def _build_cards(rows: Sequence[SavedPaper], today: date) -> list[SavedCard]:
-    room = presenters.CARDS_ROOM - sum(FORMS_MARKUP + measure(escape(row.note)) for row in rows)
-    cards = presenters.build_paper_cards([row.paper for row in rows], today=today, room=room)
+def _build_cards(entries: Sequence[ListEntry], today: date) -> list[SavedCard]:
+    room = presenters.CARDS_ROOM - sum(FORMS_MARKUP + measure(escape(entry.row.note)) for entry in entries)
+    cards = presenters.build_paper_cards([entry.paper for entry in entries], today=today, room=room)
     labels = page_budget()
     return [
         SavedCard(
             card,
-            shorten_text(read_title(row.paper, labels).text, MAX_LABEL),
+            shorten_text(read_title(paper, labels).text, MAX_LABEL),
             presenters.format_days_ago(row.saved_at.date(), today=today),
             row.read_at is not None,
             row.note,
         )
-        for row, card in zip(rows, cards, strict=True)
+        for (row, paper), card in zip(entries, cards, strict=True)
     ]
 
 

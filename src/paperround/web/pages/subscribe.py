@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,7 @@ from paperround.digests.consent import CONFIRMATION_WORDING, SUBSCRIPTION_WORDIN
 from paperround.digests.subscriptions import SubscriptionPreferences
 from paperround.digests.tables import Cadence, Subscription, WhenEmpty
 from paperround.mail.recipients import normalise_recipient
+from paperround.reads import Asked, RoundTrip, answer
 from paperround.text.email_address import EmailAddressInvalid
 from paperround.topics import reader_topics
 from paperround.web.confirmation_limits import may_send_letter
@@ -80,13 +82,19 @@ class SubscribeBox:
     time_zone: str = ""
 
 
-async def build_subscribe_box(request: Request, session: ReadSession) -> SubscribeBox | None:
-    """Build the box. Readers who get digests already have none."""
+def ask_subscribe_box(trip: RoundTrip, request: Request) -> Asked[SubscribeBox | None]:
+    """Ask for the box. Readers who get digests already have none."""
     viewer = viewer_of(request)
     if viewer is None:
-        return SubscribeBox()
-    known = await subscriptions.find_running(session, viewer.email)
-    return None if known else SubscribeBox(viewer.email, viewer.time_zone)
+        return trip.know(SubscribeBox())
+    is_running = subscriptions.ask_whether_running(trip, viewer.email)
+    box = SubscribeBox(viewer.email, viewer.time_zone)
+    return Asked(lambda: None if is_running.result else box)
+
+
+async def build_subscribe_box(request: Request, session: ReadSession) -> SubscribeBox | None:
+    """Build the box as `ask_subscribe_box` does."""
+    return await answer(session, partial(ask_subscribe_box, request=request))
 
 
 @router.get("/subscribe")

@@ -16,8 +16,9 @@ from paperround.database import ReadSession
 from paperround.follows.followed_papers import FollowedPaper, list_followed_papers
 from paperround.follows.reader_follows import list_follows
 from paperround.papers import editions
-from paperround.papers.editions import EditionQuery, Sort
-from paperround.papers.tables import Paper
+from paperround.papers.edition_query import EditionQuery
+from paperround.papers.editions import Sort
+from paperround.papers.rows import PaperRow
 from paperround.search.query_vectors import QueryVector
 from paperround.topics import corpus, overview, queries, reader_topics, splits
 from paperround.topics.history import count_weeks
@@ -234,7 +235,7 @@ class MatchCards:
     async def load(
         cls,
         session: ReadSession,
-        papers: Iterable[Paper],
+        papers: Iterable[PaperRow],
         matches: Sequence[Match],
         *,
         reader: Reader,

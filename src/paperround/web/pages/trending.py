@@ -10,15 +10,18 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
+from paperround import sample
 from paperround.papers import editions
-from paperround.papers.editions import EditionQuery, Sort
+from paperround.papers.edition_query import EditionQuery
+from paperround.papers.editions import Sort
 from paperround.papers.period import EditionPeriod, Period, PeriodInvalid
 from paperround.papers.vote_gains import list_most_voted
-from paperround.papers.vote_history import load_vote_histories
+from paperround.papers.vote_history import ask_vote_histories
+from paperround.reads import round_trip
 from paperround.web import cursor as cursors
 from paperround.web.dependencies import Config, Now, Read, render_page
-from paperround.web.pages.subscribe import build_subscribe_box
-from paperround.web.viewer import load_viewer_state
+from paperround.web.pages.subscribe import ask_subscribe_box, build_subscribe_box
+from paperround.web.viewer import ask_viewer_state, load_viewer_state
 from paperround.web.views import presenters
 
 PAGE_SIZE: Final = 30
@@ -37,18 +40,25 @@ async def show_trending(
     after: Annotated[str | None, Query(max_length=500)] = None,
 ) -> HTMLResponse:
     position = cursors.decode(Sort.trending, after)
-    part = await editions.list_papers(
-        session, EditionQuery(), sort=Sort.trending, limit=PAGE_SIZE, after=position
-    )
-    histories = await load_vote_histories(session, part.papers, now=now)
+    async with round_trip(session) as trip:
+        listed = editions.ask_papers(
+            trip, EditionQuery(), sort=Sort.trending, limit=PAGE_SIZE, after=position
+        )
+        box = ask_subscribe_box(trip, request)
+        is_sample = sample.ask_whether_shown(trip)
+    part = listed.result
+    async with round_trip(session) as trip:
+        histories = ask_vote_histories(trip, part.papers, now=now)
+        marks = ask_viewer_state(trip, request, part.papers)
     return await render_page(
         request,
-        session,
+        None,
         "papers/trending.html",
         kinds=_link_to_periods(None, now.date()),
-        entries=presenters.build_paper_cards(part.papers, today=now.date(), moved=histories),
-        marks=await load_viewer_state(request, session, part.papers),
-        box=await build_subscribe_box(request, session),
+        entries=presenters.build_paper_cards(part.papers, today=now.date(), moved=histories.result),
+        marks=marks.result,
+        box=box.result,
+        sample=is_sample.result,
         more=cursors.encode(Sort.trending, part.next_position),
         half_life=presenters.format_hours(settings.trending_half_life_hours),
     )

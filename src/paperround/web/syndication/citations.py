@@ -13,9 +13,11 @@ from paperround.database import ReadSession
 from paperround.library import reading_list
 from paperround.papers import editions
 from paperround.papers.citations.formats import MEDIA_TYPES, CitationFormat, render_citations
-from paperround.papers.editions import EditionQuery, Sort
+from paperround.papers.edition_query import EditionQuery
+from paperround.papers.editions import Sort
+from paperround.papers.organizations import find_organization
 from paperround.papers.period import EditionPeriod, Period
-from paperround.papers.tables import Paper
+from paperround.papers.rows import PaperRow
 from paperround.search.engine import MAX_RESULTS
 from paperround.search.results import load_result_papers
 from paperround.settings import Settings
@@ -64,7 +66,9 @@ def files(path: str, summary: str, *, is_costly: bool = False) -> Callable[[Endp
     return register
 
 
-def build_citations(papers: Iterable[Paper], form: CitationFormat, name: str, settings: Settings) -> Response:
+def build_citations(
+    papers: Iterable[PaperRow], form: CitationFormat, name: str, settings: Settings
+) -> Response:
     """Build the response with a file of this name."""
     return Response(
         render_citations(papers, form, site=settings.address),
@@ -154,7 +158,7 @@ async def organization_file(
     form: FormOf,
 ) -> Response:
     """Serve the newest papers of an organization, at most 1,000."""
-    if await editions.find_organization(session, name) is None:
+    if await find_organization(session, name) is None:
         raise NotFound(f"There is no organization {name[:60]} here.")
     query = EditionQuery(organization=name)
     part = await editions.list_papers(session, query, sort=Sort.published, limit=MAX_PAPERS)
@@ -190,13 +194,13 @@ async def saved(session: Read, reader: AnyReader, settings: Config, form: FormOf
     return build_citations(papers, form, "saved", settings)
 
 
-async def _stream_saved_papers(session: ReadSession, reader: Reader) -> AsyncIterator[Paper]:
+async def _stream_saved_papers(session: ReadSession, reader: Reader) -> AsyncIterator[PaperRow]:
     """Yield the whole reading list, which is bounded, part by part."""
     after = None
     while True:
         part = await reading_list.list_saved_papers(session, reader.id, limit=SAVED_BATCH_SIZE, after=after)
-        for row in part.rows:
-            yield row.paper
+        for entry in part.entries:
+            yield entry.paper
         after = part.next_position
         if after is None:
             return

@@ -22,7 +22,7 @@ from paperround import __version__
 from paperround.papers.heat import listing_time
 from paperround.papers.lead import AI_SUMMARY_LABEL, read_lead
 from paperround.papers.readings import read_abstract, read_title
-from paperround.papers.tables import Paper
+from paperround.papers.rows import PaperRow
 from paperround.settings import Settings
 from paperround.text.markup import render_unicode
 from paperround.text.plain import to_plain_text
@@ -58,7 +58,7 @@ class FeedDocument:
     page: str
     base: str
     site: str
-    papers: Sequence[Paper]
+    papers: Sequence[PaperRow]
     notes: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -68,7 +68,7 @@ class FeedDocument:
         title: str,
         address: str,
         page: str,
-        papers: Sequence[Paper],
+        papers: Sequence[PaperRow],
         notes: Mapping[str, str] | None = None,
     ) -> FeedDocument:
         """Build a feed of this site. `address` and `page` are paths."""
@@ -139,7 +139,7 @@ def atom_feed(feed: FeedDocument) -> bytes:
     return bytes(document.atom_str())
 
 
-def _atom_entry(paper: Paper, base: str, note: str, budget: FormulaBudget) -> FeedEntry:
+def _atom_entry(paper: PaperRow, base: str, note: str, budget: FormulaBudget) -> FeedEntry:
     entry = FeedEntry()
     entry.id(_page(paper, base))
     entry.title(_title(paper, budget))
@@ -171,7 +171,7 @@ def json_feed(feed: FeedDocument) -> dict[str, Any]:
     }
 
 
-def _json_item(paper: Paper, base: str, note: str, budget: FormulaBudget) -> dict[str, Any]:
+def _json_item(paper: PaperRow, base: str, note: str, budget: FormulaBudget) -> dict[str, Any]:
     abstract = read_abstract(paper, budget)
     item: dict[str, Any] = {
         "id": _page(paper, base),
@@ -187,7 +187,7 @@ def _json_item(paper: Paper, base: str, note: str, budget: FormulaBudget) -> dic
     return {name: value for name, value in item.items() if value or name == "content_text"}
 
 
-def _lead(paper: Paper, abstract: Reading, budget: FormulaBudget) -> str:
+def _lead(paper: PaperRow, abstract: Reading, budget: FormulaBudget) -> str:
     """Say what was done, and who says it. Empty where the abstract begins with it."""
     lead = read_lead(paper, abstract, budget)
     if lead is None or lead.opens_abstract:
@@ -195,25 +195,25 @@ def _lead(paper: Paper, abstract: Reading, budget: FormulaBudget) -> str:
     return f"{AI_SUMMARY_LABEL}: {lead.reading.text}" if lead.is_by_model else lead.reading.text
 
 
-def _page(paper: Paper, base: str) -> str:
+def _page(paper: PaperRow, base: str) -> str:
     return f"{base}/papers/{paper.id}"
 
 
-def _title(paper: Paper, budget: FormulaBudget) -> str:
+def _title(paper: PaperRow, budget: FormulaBudget) -> str:
     mark = "[Withdrawn] " if paper.withdrawn else ""
     return mark + (read_title(paper, budget).text or paper.id)
 
 
-def _names(paper: Paper) -> list[str]:
+def _names(paper: PaperRow) -> list[str]:
     return [name for name in map(to_plain_text, paper.author_names) if name][:MAX_AUTHORS]
 
 
-def _tags(paper: Paper, budget: FormulaBudget) -> list[str]:
+def _tags(paper: PaperRow, budget: FormulaBudget) -> list[str]:
     words = [*(paper.categories or []), *(paper.ai_keywords or [])]
     return list(dict.fromkeys(filter(None, (to_plain_text(render_unicode(word, budget)) for word in words))))
 
 
-def _changed(paper: Paper) -> datetime:
+def _changed(paper: PaperRow) -> datetime:
     """Return when the paper last changed: votes come every hour and do not count, a new version does."""
     listed = listing_time(paper.listed_on)
     return max(listed, paper.revised_at) if paper.revised_at else listed

@@ -10,8 +10,9 @@ from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from paperround.papers import editions
-from paperround.papers.editions import EditionQuery, Sort
-from paperround.papers.tables import Paper
+from paperround.papers.edition_query import EditionQuery
+from paperround.papers.editions import Sort
+from paperround.papers.rows import PaperRow
 from paperround.search.results import load_result_papers
 from paperround.web.dependencies import BadRequest, Config, Now, Read
 from paperround.web.search_params import Filters, OptionalSearch
@@ -40,7 +41,7 @@ router = APIRouter(prefix="/feeds", tags=["feed readers"], default_response_clas
 async def daily(request: Request, session: Read, settings: Config, form: FormOf) -> Response:
     """Serve the newest papers: those listed in the last seven days, at most 100 of them."""
     newest = await editions.find_newest_day(session)
-    papers: list[Paper] = []
+    papers: list[PaperRow] = []
     if newest:
         choice = EditionQuery(first=newest - timedelta(days=DAYS - 1))
         rows = await editions.list_listed_papers(session, choice, sort=None, limit=MAX_DAILY_PAPERS, offset=0)

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from paperround.papers.lead import read_lead
 from paperround.papers.readings import read_abstract, read_title
-from paperround.papers.tables import Paper
+from paperround.papers.rows import PaperRow
 from paperround.text.markup import write_html, write_html_paragraphs
 from paperround.text.reading import FormulaBudget
 
@@ -40,7 +40,7 @@ class CardTexts:
 _kept: LRUCache[tuple[str, int, str | None], CardTexts] = LRUCache(MAX_KEPT, getsizeof=len)
 
 
-def write_card_texts(paper: Paper, budget: FormulaBudget | None) -> CardTexts:
+def write_card_texts(paper: PaperRow, budget: FormulaBudget | None) -> CardTexts:
     """Write the texts. Of a paper that isn't read yet, formulas are read as far as `budget` goes."""
     key = (
         (paper.read_hash, paper.reader_version, paper.summary) if paper.read_hash and paper.is_read else None

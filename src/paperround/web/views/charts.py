@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from paperround.papers.heat import VoteCount
-from paperround.papers.tables import Signal
+from paperround.papers.rows import SignalRow
 from paperround.topics.history import WeekCount
 
 CHART_SIZE: Final = (600, 120)
@@ -36,7 +36,7 @@ class Chart:
     top: int
 
 
-def build_chart(signals: Sequence[Signal], *, until: datetime) -> Chart | None:
+def build_chart(signals: Sequence[SignalRow], *, until: datetime) -> Chart | None:
     """Build a chart from the first signal to `until`, the last reading. None if there is no line to draw."""
     votes = [signal.upvotes for signal in signals]
     if len(set(votes)) < 2:

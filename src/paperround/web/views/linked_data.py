@@ -8,7 +8,7 @@ from typing import Any, Final
 from paperround.papers import doi
 from paperround.papers.citations.work import arxiv_url
 from paperround.papers.readings import read_abstract, read_title
-from paperround.papers.tables import Paper
+from paperround.papers.rows import PaperRow
 from paperround.text.links import normalise_http_url
 from paperround.web.views.page_size import shorten_text
 from paperround.web.views.presenters import list_keywords
@@ -16,7 +16,7 @@ from paperround.web.views.presenters import list_keywords
 MAX_ABSTRACT: Final = 3_000  # bytes
 
 
-def build_scholarly_article(paper: Paper, *, url: str, on_arxiv: bool) -> dict[str, Any]:
+def build_scholarly_article(paper: PaperRow, *, url: str, on_arxiv: bool) -> dict[str, Any]:
     """Build a ScholarlyArticle. `url` is the paper's page here. Unknown properties are left out."""
     told: dict[str, Any] = {
         "@context": "https://schema.org",

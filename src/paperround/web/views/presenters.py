@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from paperround.papers.citations.embedded import build_coins
 from paperround.papers.period import EditionPeriod, Period
-from paperround.papers.tables import Organization, Paper
+from paperround.papers.rows import OrganizationRow, PaperRow
 from paperround.papers.vote_history import VoteHistory
 from paperround.text.links import normalise_http_url
 from paperround.text.reading import FormulaBudget, page_budget
@@ -125,7 +125,7 @@ def write_extent(span: EditionPeriod) -> str:
     return f"{span.first.day}{month} to {span.last.day} {span.last:%B}"
 
 
-def choose_anchor_day(span: EditionPeriod, papers: Iterable[Paper], *, today: date) -> date:
+def choose_anchor_day(span: EditionPeriod, papers: Iterable[PaperRow], *, today: date) -> date:
     """Choose the day at which links to other periods point: the edition's newest day with papers."""
     listed = (paper.listed_on for paper in papers if span.first <= paper.listed_on <= span.last)
     return max(listed, default=max(span.first, min(span.last, today)))
@@ -165,7 +165,7 @@ def day_address(day: date) -> str:
     return edition_address(EditionPeriod.containing(Period.day, day))
 
 
-def hub_organization_url(organization: Organization) -> str | None:
+def hub_organization_url(organization: OrganizationRow) -> str | None:
     """Build the address of the organization's page on the hub. None unless it came from there."""
     return f"https://huggingface.co/{quote(organization.name, safe='')}" if organization.hub_id else None
 
@@ -223,7 +223,7 @@ def fold_authors(authors: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
 
 
 def build_paper_card(
-    paper: Paper,
+    paper: PaperRow,
     *,
     today: date,
     by_people: bool = False,
@@ -269,7 +269,7 @@ def build_paper_card(
     )
 
 
-def _write_byline(organization: Organization | None, authors: Sequence[str]) -> tuple[str, str]:
+def _write_byline(organization: OrganizationRow | None, authors: Sequence[str]) -> tuple[str, str]:
     """Write the organization and the number of authors, or else the first author and the number of others."""
     if organization:
         return organization.full_name, format_plural(len(authors), "author") if authors else ""
@@ -280,7 +280,7 @@ def _write_byline(organization: Organization | None, authors: Sequence[str]) -> 
 
 
 def build_paper_cards(
-    papers: Iterable[Paper],
+    papers: Iterable[PaperRow],
     *,
     today: date,
     moved: Mapping[str, VoteHistory] | None = None,
@@ -323,7 +323,7 @@ def _keep_coins_within(cards: Sequence[PaperCard], room: int) -> list[PaperCard]
     return kept
 
 
-def list_keywords(paper: Paper) -> list[str]:
+def list_keywords(paper: PaperRow) -> list[str]:
     """List the keywords to show: the first ones. One as long as a sentence is none."""
     return [word for word in paper.ai_keywords or [] if len(word) <= MAX_KEYWORD][:MAX_KEYWORDS]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-from paperround.papers.tables import Paper
+from paperround.papers.rows import PaperRow
 from paperround.text.markup import escape_markdown
 from paperround.web.views.page_size import shorten_text
 
@@ -29,7 +29,7 @@ class Sharing:
     markdown: str
 
 
-def list_reading_places(paper: Paper, title: str, url: str, tools: Sequence[str]) -> list[tuple[str, str]]:
+def list_reading_places(paper: PaperRow, title: str, url: str, tools: Sequence[str]) -> list[tuple[str, str]]:
     """List names and addresses. `tools` are the operator's, as `PAPERROUND_PAPER_LINKS` has them.
 
     A paper of the sample edition is nowhere else.
@@ -44,7 +44,7 @@ def list_reading_places(paper: Paper, title: str, url: str, tools: Sequence[str]
     return [*on_arxiv, *places, *((name.strip(), address.format(**encoded)) for name, address in named)]
 
 
-def build_sharing(paper: Paper, title: str, url: str) -> Sharing:
+def build_sharing(paper: PaperRow, title: str, url: str) -> Sharing:
     """Build what is copied: `[Title](address), by Ada Lindqvist and 3 others (2026)`."""
     names = paper.author_names[:MAX_SHARED_AUTHORS]
     rest = len(paper.author_names) - len(names)
