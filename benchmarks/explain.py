@@ -13,19 +13,24 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
-from sqlalchemy import event, func, select
+import psycopg
+from sqlalchemy import func, select
 
 from paperround.database import Database, ReadSession, utc_now
 from paperround.embeddings import backfill
 from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
 from paperround.papers import editions
-from paperround.papers.editions import EditionQuery, Sort
+from paperround.papers.edition_facts import ask_edition
+from paperround.papers.edition_query import EditionQuery
+from paperround.papers.editions import Sort
 from paperround.papers.period import EditionPeriod, Period
 from paperround.papers.tables import Listing, Paper
-from paperround.papers.vote_history import load_vote_histories
+from paperround.papers.vote_history import ask_vote_histories
 from paperround.postgres import EmbeddedPostgres
+from paperround.reads import answer
 from paperround.search.engine import search
 from paperround.search.filters import SearchFilters
 from paperround.search.query_syntax import parse_query
@@ -42,15 +47,15 @@ NODE = re.compile(
 async def explain(database: Database, name: str, work: Work) -> None:
     """`work` runs twice: once to see and warm what it sends, once with each statement explained."""
     sent: list[tuple[str, Any]] = []
+    execute = psycopg.AsyncCursor.execute
 
-    def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
-        sent.append((statement, parameters))
+    async def note(cursor: Any, statement: Any, parameters: Any = None, **options: Any) -> Any:
+        sent.append((statement.decode() if isinstance(statement, bytes) else str(statement), parameters))
+        return await execute(cursor, statement, parameters, **options)
 
-    engine = database.engine.sync_engine
     async with database.read_session() as session:
-        event.listen(engine, "before_cursor_execute", note)
-        await work(session)
-        event.remove(engine, "before_cursor_execute", note)
+        with patch.object(psycopg.AsyncCursor, "execute", note):
+            await work(session)
         connection = await session.connection()
         print(f"\n## {name}")
         for statement, parameters in sent:
@@ -87,9 +92,6 @@ async def main(kept: Path) -> None:
                     s, EditionQuery(), sort=Sort.upvotes, limit=50
                 ),
                 "newest day": editions.find_newest_day,
-                "neighbours": lambda s: editions.find_neighbour_days(
-                    s, EditionPeriod.containing(Period.day, day)
-                ),
                 "one paper": lambda s: editions.find_paper(s, row.paper_id),
                 "its listings": lambda s: editions.load_listings(s, [row.paper_id]),
                 "its signals": lambda s: editions.list_signals(s, row.paper_id, limit=100),
@@ -102,7 +104,9 @@ async def main(kept: Path) -> None:
                 "search, with code": lambda s: search(
                     s, question, known, filters=SearchFilters(has_code=True)
                 ),
-                "how votes moved": lambda s: load_vote_histories(s, some, now=utc_now()),
+                "how votes moved": lambda s: answer(
+                    s, lambda trip: ask_vote_histories(trip, some, now=utc_now())
+                ),
                 "state of vectors": backfill.load_embedding_state,
                 "nearest, 5 %": lambda s: find_nearest(s, vector, limit=50, where=[Paper.votes >= 40]),
                 "nearest, 20 %": lambda s: find_nearest(
@@ -113,9 +117,9 @@ async def main(kept: Path) -> None:
                 works[f"{period} page"] = lambda s, c=choice: editions.list_papers(  # type: ignore[misc]
                     s, c, sort=Sort.upvotes, limit=50
                 )
-                works[f"{period} totals"] = lambda s, p=period: editions.count_edition(
-                    s, EditionPeriod.containing(p, day)
-                )  # type: ignore[misc]
+                works[f"{period} totals and neighbours"] = lambda s, p=period: answer(  # type: ignore[misc]
+                    s, lambda trip: ask_edition(trip, EditionPeriod.containing(p, day))
+                )
             for name, work in works.items():
                 await explain(database, name, work)
 
