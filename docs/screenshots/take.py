@@ -1,8 +1,8 @@
 """Take the screenshots in this folder again: python docs/screenshots/take.py [FOLDER]
 
 Starts a Paperround of its own whose feed can't be reached, and waits until it shows the sample edition
-(invented papers: pictures of real ones don't belong here). With FOLDER, every page goes there too, on a phone
-and on a desk, by day and by night, to be looked at. It needs Chromium and the `dev` extra.
+(invented papers: pictures of real ones don't belong here). With FOLDER, every page and letter goes there too,
+on a phone and on a desk, by day and by night, to be looked at. It needs Chromium and the `dev` extra.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +76,12 @@ def main() -> None:
         for name, path, options in KEPT:
             own = {"storage_state": session} if path.startswith("/topics") else {}
             take(browser, path, HERE / f"{name}.png", {**options, **own})
-        take(browser, digest(settings), HERE / "digest.png", {**LETTER, "color_scheme": "light"})
+        digest_address = digest(settings)
+        take(browser, digest_address, HERE / "digest.png", {**LETTER, "color_scheme": "light"})
         if folder:
-            take_all(browser, folder, {})
-            take_all(browser, folder / "signed-in", {"storage_state": session})
+            take_all(browser, ALL, folder, {})
+            take_all(browser, ALL, folder / "signed-in", {"storage_state": session})
+            take_all(browser, {"digest": digest_address, **letters(settings)}, folder / "letters", {})
         browser.close()
 
 
@@ -86,6 +89,10 @@ def signed_in(browser: Browser, settings: dict[str, str]) -> StorageState:
     """A reader who follows a topic, has saved a paper and gets digests; the cookies of their browser."""
     context = browser.new_context()
     page = context.new_page()
+    page.goto(f"{ADDRESS}/subscribe")
+    page.get_by_label("Your address").first.fill("ben@example.org")
+    page.get_by_role("main").get_by_role("button", name="Subscribe").click()
+    page.get_by_role("heading", name="One step left").wait_for()
     page.goto(f"{ADDRESS}/sign-in")
     page.get_by_label("Your address").fill(READER)
     page.get_by_role("button", name="Send me a link").click()
@@ -181,10 +188,25 @@ def wait_for_sample(running: subprocess.Popen[bytes]) -> None:
     sys.exit("The sample edition did not come.")
 
 
-def take_all(browser: Browser, folder: Path, context: dict[str, Any]) -> None:
+def letters(settings: dict[str, str]) -> dict[str, str]:
+    """The HTML of the messages in the outbox, by their subjects."""
+    folder = Path(settings["PAPERROUND_DATA_DIR"])
+    addresses: dict[str, str] = {}
+    for file in sorted((folder / "outbox").rglob("*.eml")):
+        message = message_from_bytes(file.read_bytes(), policy=policy.default)
+        html = message.get_body(("html",))
+        if html is not None:
+            name = re.sub(r"\W+", "-", message["Subject"].lower()).strip("-")
+            page = folder.parent / f"{name}.html"
+            page.write_text(html.get_content(), encoding="utf-8")
+            addresses[name] = page.as_uri()
+    return addresses
+
+
+def take_all(browser: Browser, paths: dict[str, str], folder: Path, context: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     week = time.strftime("%G-W%V")
-    for name, path in ALL.items():
+    for name, path in paths.items():
         for size in (DESK, PHONE):
             for scheme in ("light", "dark"):
                 file = folder / f"{name}-{size['viewport']['width']}-{scheme}.png"

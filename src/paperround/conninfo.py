@@ -69,14 +69,14 @@ class DatabaseUnavailable(PaperroundError):
         if isinstance(cause, psycopg.errors.FeatureNotSupported | psycopg.errors.UndefinedFile):
             return cls(f"The database lacks something: {words}.", advice=REQUIREMENT_ADVICE)
         if isinstance(cause, psycopg.errors.DiskFull):
-            return cls(f"The database has no room left: {words}.", advice="Make room on its disk.")
+            return cls(f"The database is out of space: {words}.", advice="Free some space on its disk.")
         return cls(f"The database can't be used: {words}.")
 
     @classmethod
     def for_address(cls) -> DatabaseUnavailable:
         """Build the error for what is no address of a database, which may hold a password."""
         return cls(
-            "PAPERROUND_DATABASE_URL is no address of a PostgreSQL database.",
+            "PAPERROUND_DATABASE_URL is not the address of a PostgreSQL database.",
             advice="It looks like postgresql://user:password@host:5432/name.",
         )
 

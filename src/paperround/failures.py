@@ -16,9 +16,9 @@ from paperround.conninfo import DatabaseUnavailable, find_driver_error
 from paperround.errors import PaperroundError
 
 ADVICE_BY_ERRNO: Final = {
-    errno.ENOSPC: "Make room on that disk.",
+    errno.ENOSPC: "Free some space on that disk.",
     errno.EDQUOT: "Make room, or raise the user's quota.",
-    errno.EROFS: "Name a place that may be written to; for the data that is PAPERROUND_DATA_DIR.",
+    errno.EROFS: "Name a folder that can be written to; for the data that is PAPERROUND_DATA_DIR.",
     errno.EACCES: "Run Paperround as the user that may use it, or name another place.",
     errno.EPERM: "Run Paperround as the user that may use it, or name another place.",
     errno.EADDRINUSE: "Stop what uses the address, or set another one.",
@@ -42,7 +42,7 @@ OUT_OF_ROOM: Final = ("No space left on device", "Disk quota exceeded")
 class SystemFailure(PaperroundError):
     """The operating system refused something that was asked of it, such as a file or memory."""
 
-    title = "The system refuses"
+    title = "The system refused"
     status = 503
 
     @classmethod

@@ -88,24 +88,24 @@ class Settings(BaseSettings):
     )
     trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = Field(
         (),
-        description="Networks whose `X-Forwarded-For` or `Forwarded` is believed, with commas between them.",
+        description="Networks whose `X-Forwarded-For` or `Forwarded` is believed, separated by commas.",
     )
     allowed_hosts: Annotated[tuple[HostName, ...], NoDecode] = Field(
         (),
-        description="Other names in `Host` that are answered to, with commas between them, besides that of "
+        description="Other names in `Host` that are answered to, separated by commas, besides that of "
         "`PUBLIC_URL`, `HOST` and this machine's own.",
     )
     search_rate: int = Field(
         120,
         ge=0,
-        description="Most searches, matches and previews a minute from one network, on each machine that "
+        description="Searches, matches and previews a minute from one network at most, on each machine that "
         "serves; 0: no limit.",
     )
 
     key_rate: int = Field(
         600,
         ge=0,
-        description="Most requests a minute with one API key, on each machine that serves, told in "
+        description="Requests a minute with one API key at most, on each machine that serves, told in "
         "`RateLimit` headers; 0: no limit.",
     )
 
@@ -127,7 +127,7 @@ class Settings(BaseSettings):
 
     # Feeds
     feeds: Annotated[tuple[FeedName, ...], NoDecode] = Field(
-        ("huggingface",), description="The feeds to read, with commas between them."
+        ("huggingface",), description="The feeds to read, separated by commas."
     )
     huggingface_url: HttpUrl = Field(
         HttpUrl("https://huggingface.co"),
@@ -145,7 +145,7 @@ class Settings(BaseSettings):
     )
     arxiv_categories: Annotated[tuple[Category, ...], NoDecode, Field(min_length=1, max_length=50)] = Field(
         ("cs.AI", "cs.CL", "cs.CV", "cs.LG"),
-        description="The categories of arXiv to read, with commas between them.",
+        description="The categories of arXiv to read, separated by commas.",
     )
     arxiv_interval: timedelta = Field(
         timedelta(seconds=3),
@@ -161,7 +161,9 @@ class Settings(BaseSettings):
     )
     catch_up_days: int = Field(14, ge=0, le=365, description="How many days back the first run starts.")
     feed_rate: int = Field(
-        400, ge=0, description="Most requests to one feed's host in 5 minutes, over all workers; 0: no limit."
+        400,
+        ge=0,
+        description="Requests to one feed's host in 5 minutes at most, over all workers; 0: no limit.",
     )
 
     # Ranking and vectors
@@ -199,8 +201,8 @@ class Settings(BaseSettings):
 
     paper_links: Annotated[tuple[PaperLink, ...], NoDecode, Field(max_length=10)] = Field(
         (),
-        description="Tools to which a paper's page leads, as `Name=https://tool.example/add?url={url}` with "
-        "commas between them. An address holds `{id}` (arXiv's), `{url}` (the page here), `{pdf}` or "
+        description="Tools to which a paper's page leads, as `Name=https://tool.example/add?url={url}` "
+        "separated by commas. An address holds `{id}` (arXiv's), `{url}` (the page here), `{pdf}` or "
         "`{title}`.",
     )
 
@@ -230,7 +232,7 @@ class Settings(BaseSettings):
     summary_languages: Annotated[tuple[LanguageCode, ...], NoDecode, Field(min_length=1, max_length=10)] = (
         Field(
             ("en",),
-            description="The languages of summaries, with commas between them; the first is the site's.",
+            description="The languages of summaries, separated by commas; the first is the site's.",
         )
     )
     summary_daily_limit: int = Field(
@@ -250,7 +252,7 @@ class Settings(BaseSettings):
         description="`smtp://user:password@host:587` (STARTTLS), `smtps://…:465`. Empty: mail goes to a "
         "folder and `/outbox` shows it.",
     )
-    mail_from: str = Field("Paperround <paperround@localhost>", description="Who mail comes from.")
+    mail_from: str = Field("Paperround <paperround@localhost>", description="The sender of mail.")
     bounce_address: str = Field(
         "",
         description="Where bounces go, such as `bounces@example.org`: each message then names its own as "
@@ -259,14 +261,14 @@ class Settings(BaseSettings):
     mail_domains: Annotated[tuple[HostName, ...], NoDecode] = Field(
         (),
         description="Domains of your own network that readers' addresses may be in, such as `lab.internal` "
-        "or `localhost`, with commas between them. A mail server on such a network says so by itself.",
+        "or `localhost`, separated by commas. A mail server on such a network says so by itself.",
     )
-    send_rate: int = Field(0, ge=0, description="Most messages a minute, over all workers; 0: no limit.")
+    send_rate: int = Field(0, ge=0, description="Messages a minute at most, over all workers; 0: no limit.")
 
     channel_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = Field(
         (),
         description="Private networks that digests may be sent to by webhook or chat, such as `10.0.0.0/8` "
-        "or `127.0.0.1/32`, with commas between them. Public addresses need no such entry.",
+        "or `127.0.0.1/32`, separated by commas. Public addresses need no such entry.",
     )
 
     # Processes

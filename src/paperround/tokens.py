@@ -74,7 +74,7 @@ class Signer:
         try:
             value: SignableValue = self._serializer(purpose).loads(token, max_age=seconds)
         except (BadData, UnicodeEncodeError) as error:
-            raise BadToken("This link is not valid, or too old.") from error
+            raise BadToken("This link is not valid, or has expired.") from error
         return value
 
     def seal(self, purpose: str, value: str) -> str:

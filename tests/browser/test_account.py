@@ -53,7 +53,7 @@ def test_it_works_without_scripts(own: Site, open_page: Opener) -> None:
     page.get_by_label("Time zone").fill("stockholm")
     click_through(page.get_by_role("button", name="Save"))
 
-    expect(page.get_by_role("status")).to_have_text("Your name and time zone are saved.")
+    expect(page.get_by_role("status")).to_have_text("Your name and time zone have been saved.")
     expect(page.get_by_label("Time zone")).to_have_value(re.compile("Stockholm, Sweden"))
 
 
@@ -74,14 +74,14 @@ def test_a_key_is_made_shown_once_and_taken_back(own: Site, open_page: Opener) -
     page = open_page(f"{own.address}/sign-in?next=/settings")
     sign_in(page, own)
     page.get_by_label("What is it for?").fill("my script")
-    page.get_by_label("What may it do?").select_option("write")
-    click_through(page.get_by_role("button", name="Make a key"))
+    page.get_by_label("What can it do?").select_option("write")
+    click_through(page.get_by_role("button", name="Create a key"))
     expect(page.get_by_role("status")).to_contain_text("pr_")
     page.goto(f"{own.address}/settings")
     expect(page.get_by_role("status")).to_have_count(0)
     click_through(page.get_by_role("button", name="Revoke the key my script"))
 
-    expect(page.get_by_role("status")).to_have_text("That key opens nothing any more.")
+    expect(page.get_by_role("status")).to_have_text("That key has been revoked.")
 
 
 def test_signing_out_everywhere_and_leaving(own: Site, open_page: Opener) -> None:

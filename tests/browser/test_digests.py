@@ -101,7 +101,7 @@ def test_from_the_box_to_a_digest_and_out_again(opened: Callable[[str], Page], p
     click_through(page.get_by_role("button", name="Pause"))
     expect(page.locator(".head")).to_contain_text("are paused")
     click_through(page.get_by_role("button", name="Resume"))
-    expect(page.get_by_role("status")).to_have_text("Digests are on again.")
+    expect(page.get_by_role("status")).to_have_text("Digests are active again.")
     assert fits(page)
 
     page.goto(unsubscribe)
@@ -139,7 +139,7 @@ def test_a_topic_in_words_comes_with_its_reasons_and_is_rated_from_the_mail(
     page.get_by_label("Your address").fill("bea@example.org")
     page.get_by_label("A topic in plain words").fill("honey bees")
     page.get_by_text("Choose days, hour and contents").click()
-    page.get_by_label("What is trending").uncheck()
+    page.get_by_label("Trending papers").uncheck()
     click_through(page.get_by_role("button", name="Subscribe"))
     post.send_mail()
     page.goto(address_of(read(page, post, "One step left"), "Confirm", post))

@@ -72,8 +72,8 @@ def test_an_id_leads_straight_to_its_paper(opened: Callable[[str], Page], site: 
 def test_through_the_editions_and_back(opened: Callable[[str], Page], site: str) -> None:
     page = opened(f"{site}/papers")
     heading = page.locator("h1").inner_text()
-    click_through(page.get_by_role("link", name="Before:"))
-    click_through(page.get_by_role("link", name="After:"))
+    click_through(page.get_by_role("link", name="Previous:"))
+    click_through(page.get_by_role("link", name="Next:"))
     assert page.locator("h1").inner_text() == heading
     click_through(page.get_by_role("link", name="Week"))
     click_through(page.get_by_role("link", name="Month"))

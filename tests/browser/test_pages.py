@@ -117,7 +117,7 @@ def test_the_keyboard_reaches_everything_visibly(open_page: Opener, odd_site: st
         assert outline != "none"
         assert 0 <= box["top"] < DESK["height"]
         if step == 0:
-            expect(page.locator(":focus")).to_have_text("Skip to the content")
+            expect(page.locator(":focus")).to_have_text("Skip to content")
 
 
 def test_the_skip_link_leads_past_the_navigation(open_page: Opener, site: str) -> None:
@@ -247,9 +247,9 @@ def test_the_list_goes_on_without_scripts(open_page: Opener, site: str) -> None:
 def test_empty_days_are_skipped(open_page: Opener, site: str) -> None:
     page = open_page(f"{site}/papers")
     assert page.url.endswith("/papers")
-    click_through(page.get_by_role("link", name="Before:"))
+    click_through(page.get_by_role("link", name="Previous:"))
     assert page.url.endswith("/papers/date/2026-03-03")
-    click_through(page.get_by_role("link", name="After:"))
+    click_through(page.get_by_role("link", name="Next:"))
     assert page.url.endswith("/papers/date/2026-03-06")
 
 
@@ -276,7 +276,7 @@ def test_day_week_and_month_are_one_click_apart(open_page: Opener, site: str) ->
 def test_an_empty_day_offers_another(open_page: Opener, site: str) -> None:
     page = open_page(f"{site}/papers/date/2026-03-04")
     assert "No papers were listed on this day." in page.locator("main").inner_text()
-    click_through(page.get_by_role("link", name="Read the papers of"))
+    click_through(page.get_by_role("link", name="Read the papers from"))
     assert page.locator(".paper").count() > 0
 
 

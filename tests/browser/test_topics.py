@@ -136,7 +136,7 @@ def test_votes_and_saving_stay_where_they_are(opened: Callable[[str], Page], bee
     page.locator("li.paper").get_by_role("button", name="Saved").click()
     expect(page.locator("li.paper")).to_have_count(0)
     page.goto(f"{bees.address}/saved")
-    expect(page.locator(".head")).to_contain_text("Nothing is saved yet.")
+    expect(page.locator(".head")).to_contain_text("Nothing saved yet.")
 
 
 def test_a_library_is_a_topic_s_seed_and_what_was_not_found_is_said(
@@ -185,7 +185,7 @@ def test_a_topic_is_renamed_paused_and_deleted(opened: Callable[[str], Page]) ->
     expect(page.get_by_role("heading", level=1)).to_have_text("Time itself")
     click_through(page.get_by_role("button", name="Pause it"))
     expect(page.locator(".head")).to_contain_text("This topic is paused")
-    click_through(page.get_by_role("button", name="Make a feed of it"))
+    click_through(page.get_by_role("button", name="Create a feed"))
     expect(page.get_by_role("status")).to_contain_text("/feeds/topics/")
     assert fits(page)
     page.get_by_text("Delete", exact=True).click()

@@ -204,5 +204,5 @@ def test_output_that_cannot_be_written_is_no_bug(tmp_path: Path) -> None:
             stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, cwd=tmp_path,
         )  # fmt: skip
     assert process.returncode == 1
-    assert "No space left on device. Make room on that disk." in process.stderr
+    assert "No space left on device. Free some space on that disk." in process.stderr
     assert "Traceback" not in process.stderr

@@ -31,7 +31,7 @@ def remove(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 async def test_a_paper_is_removed_and_let_back(remove: Any, database: Database) -> None:
     await store_listing(database, "2026-03-02", feed_record(ID))
     for arguments, outcome, is_listed in (
-        ([f"https://arxiv.org/abs/{ID}v1"], "is gone, and stays away", False),
+        ([f"https://arxiv.org/abs/{ID}v1"], "was removed, and stays away", False),
         ([ID], "wasn't here, and will be kept away", False),
         ([ID, "--undo"], "may come back with the next reading", True),
         ([ID, "--undo"], "had not been removed", True),
@@ -46,4 +46,4 @@ async def test_a_paper_is_removed_and_let_back(remove: Any, database: Database) 
 def test_what_is_no_paper_is_refused(remove: Any) -> None:
     result = remove("everything")
     assert result.returncode == 1
-    assert "no arXiv id" in result.stderr
+    assert "neither an arXiv id" in result.stderr

@@ -170,7 +170,7 @@ async def test_410_ends_a_channel_and_its_reader_is_told_by_mail(desk: ChannelDe
         await send_due_notices(desk.database, outbox, LINKS, "Paperround", now=utc(TUESDAY))
     (letter,) = outbox.list_newest(10)
     assert letter.message["To"] == "ada@example.org"
-    assert "takes nothing any more" in letter.message.get_body(("plain",)).get_content()
+    assert "answers that it is gone" in letter.message.get_body(("plain",)).get_content()
     assert f"{LINKS.site}/channels/{gone.id}" in letter.message.get_body(("plain",)).get_content()
 
 

@@ -49,7 +49,7 @@ async def test_the_most_voted_papers_come_in_the_order_of_their_votes(
     starred = {"paper__githubRepo": "https://github.com/ada/waits", "paper__githubStars": 1200}
     late = [
         feed_record("2603.00004", paper__upvotes=46, numComments=31),
-        feed_record("2603.00005", paper__upvotes=34, numComments=1, **starred),
+        feed_record("2603.00005", paper__upvotes=34, numComments=2, **starred),
     ]
     await store_listing(post.database, "2026-03-08", *late, seen_at=utc("2026-03-08 23:00"))
     # It was voted for in February; on the days of the digest it gained twelve votes.
@@ -65,7 +65,7 @@ async def test_the_most_voted_papers_come_in_the_order_of_their_votes(
     assert f"MOST VOTED {days.upper()}" in words
     discussed = words[words.index(f"MOST DISCUSSED {days.upper()}") :]
     assert "- Patient Gradients, Part 2603.00004 31 comments: https://papers.example.org/papers/" in discussed
-    assert "Part 2603.00005 1 comment: " in discussed[: discussed.index("CODE RELEASED")]
+    assert "Part 2603.00005 2 comments: " in discussed[: discussed.index("CODE RELEASED")]
     released = discussed[discussed.index(f"CODE RELEASED {days.upper()}") :]
     assert "Part 2603.00005 1,200 stars: " in released
     assert "Code: https://github.com/ada/waits" in released

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import quopri
 import re
 from datetime import date
 from email import message_from_bytes, policy
@@ -20,6 +21,7 @@ from paperround.digests.overview import Overview, TopicTotal
 from paperround.digests.renderer import DigestRenderer
 from paperround.digests.selection import Selection
 from paperround.digests.tables import Cadence
+from paperround.digests.templates import RenderedBlock
 from paperround.mail.mime import HeaderInvalid, assemble_message, encode_header, quote_printable
 from paperround.papers.highlights import Highlight
 
@@ -97,6 +99,15 @@ def test_whatever_a_paper_is_called_the_message_is_whole(item: DigestItem) -> No
     assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
     text, _ = bodies(message)
     assert " ".join(item.summary.split()) in " ".join(text.split())
+
+
+@settings(max_examples=60)
+@given(texts, texts)
+def test_what_is_put_in_for_one_reader_reads_as_if_it_had_been_there(before: str, value: str) -> None:
+    block = RenderedBlock.build(f"{before}((why))=\n", f"{before}((why)) ").fill({"why": value})
+    for text, quoted in ((block.text, block.quoted_text), (block.html, block.quoted_html)):
+        assert quopri.decodestring(quoted).decode() == text.replace("\n", "\r\n")
+        assert all(len(line) <= 76 for line in quoted.split(b"\r\n"))
 
 
 def test_headers_say_what_bulk_mail_must_say() -> None:
@@ -254,7 +265,7 @@ def test_thirty_papers_of_each_part_fit_with_the_last_ones_summaries_left_out() 
     assert whole.count(b"We wait for gradients") > 20, "what fits is whole"
     assert 90_000 < len(body) <= 100_000
     assert titles(text) == [one.title for one in papers]
-    assert "too long for a message" not in text + html
+    assert "too long for this message" not in text + html
     summaries = [part.count("We wait") > 0 for part in re.split(r"\r?\n\* ", text)[1:]]
     assert any(summaries)
     assert not summaries[-1]
@@ -281,7 +292,7 @@ def test_what_is_longer_still_ends_with_a_link_to_all_of_it() -> None:
     assert titles(text) == [each.title for each in papers[:shown]]
     assert 5 < shown < 30
     for form in (text, html):
-        assert f"{60 - shown} more are too long for a message" in form
+        assert f"{60 - shown} more papers are too long for this message" in form
         assert "https://papers.example.org/digests/7-" in form[form.index("too long") :]
     assert all(each.title in WRITER.render_page(one).text for each in papers), "the page has all"
 

@@ -58,7 +58,7 @@ async def test_what_was_claimed_and_not_begun_goes_back_into_the_queue(post: Pos
     assert await post.states() == {"uncertain": in_doubt, "queued": READERS - in_doubt}
     words = {one.state: one.smtp_response for one in await post.deliveries() if one.smtp_response}
     assert words[DeliveryState.uncertain].startswith("It may have been sent")
-    assert words[DeliveryState.queued].startswith("It was not begun")
+    assert words[DeliveryState.queued].startswith("It had not begun")
     async with post.database.read_session() as session:
         assert (await session.scalars(select(SenderProgress))).all() == []
 

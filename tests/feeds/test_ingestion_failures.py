@@ -94,7 +94,7 @@ async def test_a_slowly_trickling_answer_fails_after_the_total_timeout(
 ) -> None:
     runner.limits = RequestLimits(read_timeout=60, total_timeout=0.3, max_attempts=1)
     feed.default_fault = slow_answer(5)
-    assert (await runner.read()).error == "no whole answer within 0.3 s"
+    assert (await runner.read()).error == "no complete answer within 0.3 s"
 
 
 async def test_an_unreachable_host_is_a_failed_reading(runner: IngestionRunner, feed: FeedServer) -> None:

@@ -104,7 +104,7 @@ def test_a_database_without_pgvector_is_no_fault_of_ours(server: TlsServer, tmp_
     done = run(["db", "upgrade"], server.url, tmp_path)
     assert done.returncode == 1
     assert "pgvector 0.8 or newer" in done.stderr
-    assert "fault of Paperround" not in done.stderr
+    assert "bug in Paperround" not in done.stderr
 
 
 def run(command: list[str], url: str, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -117,10 +117,10 @@ async def test_a_submitted_paper_is_fetched_and_listed_today(
 @pytest.mark.parametrize(
     ("paper_id", "words"),
     [
-        ("2599.00001", "no paper has this month yet"),
-        ("2613.00001", "no paper has this month yet"),
-        ("2600.00001", "no paper has this month yet"),
-        ("2612.00001", "no paper has this month yet"),
+        ("2599.00001", "no arXiv id has this month yet"),
+        ("2613.00001", "no arXiv id has this month yet"),
+        ("2600.00001", "no arXiv id has this month yet"),
+        ("2612.00001", "no arXiv id has this month yet"),
         ("2601.00001", "more than 14 days ago"),
         ("0704.00001", "more than 14 days ago"),
         ("astro-ph/0601001", "more than 14 days ago"),
@@ -150,7 +150,7 @@ async def test_a_submitter_without_a_name_is_listed_as_a_reader_and_the_address_
 async def test_a_text_that_names_no_paper_is_rejected(
     harness: SubmissionHarness, ada: Reader, text: str
 ) -> None:
-    with pytest.raises(SubmissionRefused, match="no arXiv id"):
+    with pytest.raises(SubmissionRefused, match="neither an arXiv id"):
         await harness.submit(ada, text)
     assert await harness.list_submissions(ada) == []
 
@@ -240,7 +240,7 @@ async def test_a_submission_fails_after_several_attempts_while_arxiv_is_down(
         tries += await harness.fetch(minutes=1)
     assert tries == submission_fetcher.MAX_ATTEMPTS
     ((_, state, error),) = await harness.list_submissions(ada)
-    assert (state, error) == ("failed", "arXiv could not be read. Submit it again later.")
+    assert (state, error) == ("failed", "arXiv could not be read. Try submitting it again later.")
 
 
 async def test_a_submission_is_listed_when_arxiv_is_back(
@@ -260,7 +260,9 @@ async def test_a_paper_removed_by_the_operator_is_not_listed_again(
     async with harness.database.write_session() as session:
         await removal.remove_paper(session, ID, now=harness.now)
     await harness.fetch()
-    assert await harness.list_submissions(ada) == [(ID, "failed", "The operator of this site removed it.")]
+    assert await harness.list_submissions(ada) == [
+        (ID, "failed", "It was removed by the operator of this site.")
+    ]
     with pytest.raises(SubmissionRefused, match="removed by the operator"):
         await harness.submit(ben)
 

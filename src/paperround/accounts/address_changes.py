@@ -33,7 +33,7 @@ class UndoNotPossible(PaperroundError):
 class AddressChangedLately(PaperroundError):
     """The earlier address may still undo a change, so its account must not be deleted."""
 
-    title = "The address changed lately"
+    title = "The address was changed recently"
     status = 409
     advice = "Wait until then, or undo the change first by the link in the mail to the earlier address."
 

@@ -26,7 +26,7 @@ class TooManyKeys(PaperroundError):
     status = 409
 
     def __init__(self) -> None:
-        super().__init__(f"You have {MAX_KEYS} keys. Take one back before you make another.")
+        super().__init__(f"You have {MAX_KEYS} keys. Revoke one before you create another.")
 
 
 class KeyHolder(NamedTuple):

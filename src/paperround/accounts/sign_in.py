@@ -26,7 +26,7 @@ SEND_LINKS_JOB: Final = "send_sign_in_links"
 class LinkInvalid(PaperroundError):
     """The link was used, is too old, or never existed."""
 
-    title = "This link is no longer good"
+    title = "This link has expired"
     status = 410
 
     def __init__(self) -> None:

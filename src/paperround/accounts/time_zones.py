@@ -38,7 +38,7 @@ class TimeZoneUnknown(PaperroundError):
     def __init__(self, text: str, similar: Sequence[str] = ()) -> None:
         question = f"Did you mean {' or '.join(similar)}?" if similar else ""
         advice = question or "Name a large city near you, such as Berlin."
-        super().__init__(f"“{text[:60]}” is no city or time zone that we know. {advice}")
+        super().__init__(f"“{text[:60]}” is not a city or time zone that we know. {advice}")
 
 
 @dataclass(frozen=True)

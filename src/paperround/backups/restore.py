@@ -80,11 +80,13 @@ def _revision(programs: Programs, file: Path) -> str:
     ended = subprocess.run(command, env=programs.environment, capture_output=True, check=False)  # noqa: S603
     if ended.returncode:
         said = words(ended.stderr.decode(errors="replace"))
-        raise BackupError(f"{file} is no whole backup, or of a newer PostgreSQL. pg_restore said:\n{said}")
+        raise BackupError(
+            f"{file} is not a complete backup, or is from a newer PostgreSQL. pg_restore said:\n{said}"
+        )
     _, _, rows = ended.stdout.decode(errors="replace").partition(" FROM stdin;\n")
     revision = rows.split("\n", 1)[0]
     if not revision or revision == "\\.":
-        raise BackupError(f"{file} is a copy of a database, but not of Paperround's.")
+        raise BackupError(f"{file} is a dump of a database, but not of Paperround's.")
     return revision
 
 

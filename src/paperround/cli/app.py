@@ -37,7 +37,7 @@ COMMANDS: Final = {
     "ingest": ("ingest", "Read days of a feed now. Without a day: those that are due."),
     "embed": (
         "embed",
-        "Fill a model's vectors beside the current one's. Interrupted, it goes on where it was.",
+        "Fill a model's vectors beside the current one's. If interrupted, it resumes where it was.",
     ),
     "summarize": (
         "summarize",
@@ -46,26 +46,25 @@ COMMANDS: Final = {
     "fit": ("fit", "Calibrate what topics and searches show under the current model, from judged pairs."),
     "judgments": (
         "fit",
-        "Print what readers judged at /judge, as the lines that `paperround fit --judgments` reads.",
+        "Print what readers judged at /judge, in the form that `paperround fit --judgments` reads.",
     ),
     "mcp": (
         "mcp",
         "Serve an agent on this machine over standard input and output (Model Context Protocol).",
     ),
-    "outbox": ("mail", "The mail that was written to the outbox folder, since no server is set."),
+    "outbox": ("mail", "The mail that was written to the outbox folder because no server is set."),
     "bounces": (
         "bounces",
-        "Read mail that came back: from the input, or all of a folder. What doesn't work is mailed no more.",
+        "Read bounced mail from standard input or a folder. Addresses that fail get no more mail.",
     ),
     "remove": (
         "papers",
-        "Take a paper out with its votes, notes and ratings. No feed or reader brings it back.",
+        "Remove a paper with its votes, notes and ratings. No feed or reader can bring it back.",
     ),
-    "status": ("status", "How reading, embedding and the queue go."),
+    "status": ("status", "How reading, embedding and the queue are going."),
     "doctor": (
         "doctor",
-        "The settings in force, secrets hidden, and a trial of the disk, database, feeds, clock, encoder, "
-        "mail.",
+        "Settings in force, secrets hidden, and a check of disk, database, feeds, clock, encoder and mail.",
     ),
 }
 HIDDEN_COMMANDS: Final = {"announce": "status"}

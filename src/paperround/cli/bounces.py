@@ -39,7 +39,7 @@ def bounces(
         typer.Argument(help="A folder of messages, such as a Maildir's new.", exists=True, file_okay=False),
     ] = None,
 ) -> None:
-    """Read mail that came back: from the input, or all of a folder. What doesn't work is mailed no more.
+    """Read bounced mail from standard input or a folder. Addresses that fail get no more mail.
 
     In a folder a message that was read gets `.read` behind its name, and one that can't be read
     `.unreadable`, with a file `.reason` beside it. For the input, the exit code is then 65.

@@ -34,8 +34,8 @@ def report_bug(error: BaseException) -> str:
         file = _append(number, error)
     except (OSError, PaperroundError, ValidationError):
         logger.exception("unexpected error", number=number, exc_info=error)
-        return f"This is a fault of Paperround ({kind}, number {number}). The log has the details."
-    return f"This is a fault of Paperround ({kind}). {file} has the details, under the number {number}."
+        return f"This is a bug in Paperround ({kind}, number {number}). The log has the details."
+    return f"This is a bug in Paperround ({kind}). {file} has the details, under the number {number}."
 
 
 def _append(number: str, error: BaseException) -> Path:

@@ -72,7 +72,7 @@ async def run_checks(settings: Settings) -> AsyncIterator[Finding]:
     except OUTSIDE_ERRORS as error:
         yield _describe("database", error)
     if not has_database:
-        yield Finding("feeds", False, "They weren't tried, because that needs the database.")
+        yield Finding("feeds", False, "They weren't checked, because that needs the database.")
     yield await _try("clock", lambda: _try_clock(settings))
     yield await _try("links", lambda: _try_links(settings))
     yield await _try("encoder", lambda: _try_encoder(settings))
@@ -90,7 +90,7 @@ async def _try(subject: str, trial: Callable[[], Awaitable[str]]) -> Finding:
 
 def _describe(subject: str, error: Exception) -> Finding:
     if isinstance(error, TimeoutError):
-        return Finding(subject, False, f"It gave no answer within {TRIAL_TIMEOUT:.0f} s.")
+        return Finding(subject, False, f"It didn't answer within {TRIAL_TIMEOUT:.0f} s.")
     reason = explain(error)
     if reason is None:
         raise error
@@ -109,7 +109,7 @@ async def _try_disk(folder: Path) -> str:
         advice = "Run Paperround as its owner, or set PAPERROUND_DATA_DIR to another folder."
         raise TrialFailed(f"{place} can't be written to: {error.strerror}.", advice=advice) from error
     if free < MIN_FREE_SPACE:
-        raise TrialFailed(f"{place} has only {free / 1e6:,.0f} MB of room.", advice="Make some.")
+        raise TrialFailed(f"{place} has only {free / 1e6:,.0f} MB of room.", advice="Free some space.")
     return f"{place} has {free / 1e9:,.1f} GB of room."
 
 
@@ -151,7 +151,7 @@ async def _try_clock(settings: Settings) -> str:
             answer = await client.head(str(feed))
         moment = parsedate_to_datetime(answer.headers["Date"])
     except (httpx.HTTPError, httpx.InvalidURL, KeyError, ValueError):
-        return f"It is {utc_now():%Y-%m-%d %H:%M} UTC; nobody else could be asked."
+        return f"It is {utc_now():%Y-%m-%d %H:%M} UTC; no other clock could be asked."
     _compare_clocks(f"that of {feed.host}", moment.replace(tzinfo=moment.tzinfo or UTC))
     return f"It is {utc_now():%Y-%m-%d %H:%M} UTC, as {feed.host} says too."
 
@@ -203,4 +203,4 @@ async def _try_mail(settings: Settings) -> str:
             await mailer.connect()
         except MailServerUnreachable as error:
             raise TrialFailed(str(error), advice="Check PAPERROUND_SMTP_URL.") from error
-    return f"{server.host}:{server.port} takes our connection."
+    return f"{server.host}:{server.port} accepts our connection."

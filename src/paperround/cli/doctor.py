@@ -23,7 +23,7 @@ def doctor(
         ),
     ] = False,
 ) -> None:
-    """The settings in force, secrets hidden, and a trial of the disk, database, feeds, clock, encoder, mail.
+    """Settings in force, secrets hidden, and a check of disk, database, feeds, clock, encoder and mail.
 
     The exit code is 1 where something fails; its line says what to do.
     """

@@ -21,7 +21,8 @@ app = typer.Typer()
 @app.command(epilog="Example: paperround embed --model BAAI/bge-small-en-v1.5 --activate")
 def embed(
     model: Annotated[
-        str | None, typer.Option(help="A model by name or folder; else that of PAPERROUND_EMBEDDING_MODEL.")
+        str | None,
+        typer.Option(help="A model by name or folder. Default: PAPERROUND_EMBEDDING_MODEL."),
     ] = None,
     activate: Annotated[bool, typer.Option(help="Switch to it when it is complete.")] = False,
     query_prefix: Annotated[
@@ -34,9 +35,9 @@ def embed(
         str | None, typer.Option(metavar="MODEL", help="Remove a model's vectors and index instead.")
     ] = None,
 ) -> None:
-    """Fill a model's vectors beside the current one's. Interrupted, it goes on where it was."""
+    """Fill a model's vectors beside the current one's. If interrupted, it resumes where it was."""
     if drop and (model or activate or query_prefix is not None):
-        fail("Give --drop alone.")
+        fail("Use --drop on its own.")
     if query_prefix is not None and len(query_prefix) > MAX_PREFIX_LENGTH:
         fail(f"--query-prefix has at most {MAX_PREFIX_LENGTH} characters.")
     settings = load_settings("embed")

@@ -71,7 +71,7 @@ def fit(
 
 @app.command(epilog="Example: paperround judgments > judgments.jsonl")
 def judgments() -> None:
-    """Print what readers judged at /judge, as the lines that `paperround fit --judgments` reads."""
+    """Print what readers judged at /judge, in the form that `paperround fit --judgments` reads."""
     event_loop.run(_print_judgments, load_settings("judgments"))
 
 

@@ -35,7 +35,7 @@ def ingest(
         datetime | None, typer.Option("--from", help="The first day.", formats=FORMATS, metavar=DAY)
     ] = None,
     to: Annotated[
-        datetime | None, typer.Option(help="The last day, else today.", formats=FORMATS, metavar=DAY)
+        datetime | None, typer.Option(help="The last day. Default: today.", formats=FORMATS, metavar=DAY)
     ] = None,
 ) -> None:
     """Read days of a feed now. Without a day: those that are due."""
@@ -48,13 +48,13 @@ def ingest(
 def list_days(day: datetime | None, first: datetime | None, last: datetime | None) -> list[date] | None:
     """List the days that the options name, None where they name none. Raises `CommandNotPossible`."""
     if day and (first or last):
-        raise CommandNotPossible("Give --date, or --from and --to.")
+        raise CommandNotPossible("Use --date, or --from and --to.")
     if day:
         return [day.date()]
     if not first and not last:
         return None
     if not first:
-        raise CommandNotPossible("Give --from too: the first day to read.")
+        raise CommandNotPossible("Add --from: the first day to read.")
     until = last.date() if last else utc_now().date()
     count = (until - first.date()).days + 1
     if count < 1:
@@ -107,7 +107,7 @@ async def _ingest(settings: Settings, name: FeedName, days: Sequence[date] | Non
     if missing:
         console.print(
             f"Not read: {_name_days(missing)}. "
-            "They stay due: a running worker goes on with them. `paperround status` shows the last error."
+            "They stay due: a running worker continues with them. `paperround status` shows the last error."
         )
     return missing
 
@@ -115,7 +115,7 @@ async def _ingest(settings: Settings, name: FeedName, days: Sequence[date] | Non
 def _describe_pause(until: datetime, days: Sequence[date]) -> None:
     _say(
         f"{_name_days(days)} {'is' if len(days) == 1 else 'are'} tried again at {until:%H:%M:%S} UTC. "
-        "Ctrl-C ends this: they stay due."
+        "Ctrl-C stops this; they stay due."
     )
 
 

@@ -89,7 +89,7 @@ def resend(
 ) -> None:
     """Send uncertain digests again: those that may have arrived or not. Without an argument: list them."""
     if delivery is not None and send_all:
-        fail("Give the number of one digest or --all, not both.")
+        fail("Give the number of one digest, or --all, not both.")
     settings = load_settings("digest")
     if delivery is None and not send_all:
         event_loop.run(_list_uncertain, settings)
@@ -122,7 +122,7 @@ def outbox(
     name: Annotated[str | None, typer.Argument(help="A message's file, to be shown.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many are listed.")] = 20,
 ) -> None:
-    """The mail that was written to the outbox folder, since no server is set."""
+    """The mail that was written to the outbox folder because no server is set."""
     settings = load_settings("outbox")
     if name:
         _show_message(settings, name)

@@ -21,10 +21,10 @@ def remove(
     paper_id: Annotated[str, typer.Argument(metavar="ID", help="An arXiv id, or a paper's address.")],
     undo: Annotated[bool, typer.Option("--undo", help="Let feeds bring it back.")] = False,
 ) -> None:
-    """Take a paper out with its votes, notes and ratings. No feed or reader brings it back."""
+    """Remove a paper with its votes, notes and ratings. No feed or reader can bring it back."""
     parsed_id = arxiv_id.parse_id_or_url(paper_id)
     if parsed_id is None:
-        fail(f"{paper_id[:60]!r} is no arXiv id and no address of a paper.")
+        fail(f"{paper_id[:60]!r} is neither an arXiv id nor the address of a paper.")
     event_loop.run(_remove_paper, load_settings("remove"), parsed_id, undo=undo)
 
 
@@ -38,7 +38,7 @@ async def _remove_paper(settings: Settings, paper_id: str, *, undo: bool) -> Non
             outcome = "may come back with the next reading" if was_removed else "had not been removed"
         else:
             was_there = await removal.remove_paper(session, paper_id, now=utc_now())
-            outcome = "is gone, and stays away" if was_there else "wasn't here, and will be kept away"
+            outcome = "was removed, and stays away" if was_there else "wasn't here, and will be kept away"
     event = SecurityEvent.paper_readmitted if undo else SecurityEvent.paper_removed
     record_security_event(event, subject=paper_id)
     console.print(f"{paper_id} {outcome}.", markup=False)

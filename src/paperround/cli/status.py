@@ -29,7 +29,7 @@ app = typer.Typer()
 
 @app.command(epilog="Example: paperround status")
 def status() -> None:
-    """How reading, embedding and the queue go."""
+    """How reading, embedding and the queue are going."""
     event_loop.run(_show_status, load_settings("status"))
 
 
@@ -87,7 +87,7 @@ async def _show_status(settings: Settings) -> None:
     output.print(table)
     for feed in feeds:
         if feed.last_error:
-            output.print(f"{feed.name}: the last reading failed: {feed.last_error}", markup=False)
+            output.print(f"{feed.name}: the last update failed: {feed.last_error}", markup=False)
         for reading in feed.late:
             output.print(f"{feed.name}: the list of {reading.day} is {reading.error}", markup=False)
     if unread:
@@ -129,14 +129,14 @@ async def describe_first_reading(settings: Settings, database: Database) -> str 
     if has_samples:
         return (
             f"[bold]{_describe_feed(settings)} can't be read[/] ({feed.last_error}). "
-            "Until it can, the sample edition is shown: invented papers. It is tried again all the time."
+            "Until it can, the sample edition is shown: invented papers. It is retried all the time."
         )
     if feed.newest_day:
-        return f"The newest list is of {feed.newest_day}."
+        return f"The newest list is from {feed.newest_day}."
     if feed.last_success and not feed.last_error:
         return (
             f"{_describe_feed(settings)} has no papers for the last "
-            f"{settings.catch_up_days} days. Older ones: paperround ingest --from YYYY-MM-DD"
+            f"{settings.catch_up_days} days. For older ones: paperround ingest --from YYYY-MM-DD"
         )
     return None
 

@@ -89,7 +89,7 @@ def _parse_message(message: Message, links: DigestLinks) -> BounceReport:
     parts = list(list_parts(message))
     delivery = _find_delivery(message, parts, links)
     if delivery is None:
-        raise ReportUnreadable("It names no digest of ours.")
+        raise ReportUnreadable("It doesn't name a digest of ours.")
     if (complaint := _find_complaint(parts)) is not None:
         return _build_report(delivery, Bounce.complaint, f"Complaint: {complaint}")
     for fields in _list_failures(parts):
@@ -101,7 +101,7 @@ def _parse_message(message: Message, links: DigestLinks) -> BounceReport:
     if _is_automatic_reply(message):
         raise ReportUnreadable("It is an automatic reply.")
     if _has_reports(message) or not _is_old_failure(message):
-        raise ReportUnreadable("It is no report of a failure.")
+        raise ReportUnreadable("It isn't a report of a failure.")
     words = _get_own_words(parts)
     return _build_report(delivery, classify_failure("", words) or Bounce.soft, words)
 

@@ -41,11 +41,11 @@ from paperround.digests.tables import (
 
 logger = structlog.get_logger(__name__)
 
-EXPIRED_RESPONSE: Final = "Nobody could send it in time."
+EXPIRED_RESPONSE: Final = "It could not be sent in time."
 MAY_HAVE_BEEN_SENT: Final = (
     "It may have been sent: its sender or the database died after it was begun, before its outcome was kept."
 )
-NOT_BEGUN: Final = "It was not begun when its sender or the database died, and is sent again."
+NOT_BEGUN: Final = "It had not begun when its sender or the database died, and will be sent again."
 
 # Named as the fields of PendingDelivery.
 PENDING_COLUMNS: Final = (

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 CONFIRMATION_WORDING: Final = (
-    "With this button papers come by mail. Each mail has a link that changes or ends that."
+    "Press the button to receive papers by mail. Each message has links to change or stop them."
 )
 SUBSCRIPTION_WORDING: Final = (
-    "What is trending, and what fits a topic of yours: every morning at seven, unless you choose otherwise."
+    "Trending papers and those that match your topics: every morning at seven, unless you choose otherwise."
 )
 CHANNEL_WORDING: Final = (
     "With the code that arrived there, papers go to this channel. Pause or remove it here at any time."

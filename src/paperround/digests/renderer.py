@@ -25,7 +25,7 @@ MAX_SUBJECT_TITLE_LENGTH: Final = 100  # characters of a title in a subject
 MAX_MESSAGE_SIZE: Final = 100_000  # bytes of a message: mail programs clip what is longer
 SHARED_BLOCK_CACHE_SIZE: Final = 100  # lists of papers that are kept ready; 30 kB each
 LINK_PLACEHOLDERS: Final = placeholders(*DeliveryLinks._fields)
-EMPTY_NOTE: Final = "No paper has come up since your last digest. The next one comes when it is due."
+EMPTY_NOTE: Final = "There are no new papers since your last digest. The next one comes as scheduled."
 
 
 class RenderedDigest(NamedTuple):
@@ -127,8 +127,8 @@ class DigestRenderer:
             self._render_cached("opening", opening),
             *self._render_parts(digest, shown, links, whole=len(papers) - cut),
             *([self._render_omitted_note(left_out, links)] if left_out and links else ()),
-            *self._render_mentions(digest),
             *([self._render_cached("list_note", list_note)] if list_note else ()),
+            *self._render_mentions(digest),
             self._render_end(links),
         ]
 

@@ -60,7 +60,7 @@ async def plan_now(session: WriteSession, subscription: Subscription, *, now: da
     was made already. Raises `TransitionNotAllowed`.
     """
     if subscription.state is not SubscriptionState.active:
-        raise TransitionNotAllowed("Digests are not on, so none can be sent now.")
+        raise TransitionNotAllowed("Digests are not active, so none can be sent now.")
     rhythm = schedule_of(subscription)
     period = now.astimezone(ZoneInfo(subscription.time_zone)).date()
     gives_up_at = min(now + CATCH_UP_WINDOWS[Cadence.daily], find_next_day_due(rhythm, after=now))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import escape
 
-from paperround.mail.mime import quote_printable
+from paperround.mail.mime import SOFT_BREAK, quote_piece, quote_printable
 from paperround.mail.templates import STYLESHEET, build_inliner, inline_styles, load_source
 
+PLACEHOLDER: Final = re.compile(r"(\(\(\w+\)\))", re.ASCII)
 PARTS_MARKER: Final = "<!-- parts -->\n"  # where they stand in the templates
 
 
@@ -24,7 +26,7 @@ class RenderedBlock(NamedTuple):
 
     @classmethod
     def build(cls, text: str, html: str) -> RenderedBlock:
-        return cls(text, html, quote_printable(text), quote_printable(html))
+        return cls(text, html, _quote(text), _quote(html))
 
     @classmethod
     def join(cls, blocks: Iterable[RenderedBlock]) -> RenderedBlock:
@@ -32,14 +34,17 @@ class RenderedBlock(NamedTuple):
         return cls("".join(texts), "".join(htmls), b"".join(quoted_texts), b"".join(quoted_htmls))
 
     def fill(self, values: Mapping[str, str]) -> RenderedBlock:
-        """With values in the places that `placed` names left, each on its own: none may name the next."""
-        text, html = self.text, self.html
+        """With values in the places of placeholders, each on its own: none may name the next.
+
+        What is there already isn't encoded again, which would take longer than all else of a message.
+        """
+        text, html, quoted_text, quoted_html = self
         for name, value in values.items():
-            text, html = (
-                text.replace(_placeholder(name), value),
-                html.replace(_placeholder(name), str(escape(value))),
-            )
-        return RenderedBlock.build(text, html)
+            place, marked_up = _placeholder(name), str(escape(value))
+            text, html = text.replace(place, value), html.replace(place, marked_up)
+            quoted_text = quoted_text.replace(place.encode(), quote_piece(value))
+            quoted_html = quoted_html.replace(place.encode(), quote_piece(marked_up))
+        return RenderedBlock(text, html, quoted_text, quoted_html)
 
 
 def placeholders(*names: str) -> dict[str, str]:
@@ -49,6 +54,15 @@ def placeholders(*names: str) -> dict[str, str]:
 
 def _placeholder(name: str) -> str:
     return f"(({name}))"
+
+
+def _quote(text: str) -> bytes:
+    """Encode text so that each placeholder stands on a line of its own, where its value fits."""
+    *pieces, last = PLACEHOLDER.split(text)
+    return b"".join(
+        (quote_piece(piece) if place % 2 == 0 else piece.encode()) + SOFT_BREAK
+        for place, piece in enumerate(pieces)
+    ) + quote_printable(last)
 
 
 class TemplatePair(NamedTuple):

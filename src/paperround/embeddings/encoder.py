@@ -197,7 +197,7 @@ def create_app(model: LoadedModel, *, key: str | None = None) -> Starlette:
     def check_key(request: Request) -> None:
         authorization = request.headers.get("authorization", "")
         if key and not hmac.compare_digest(authorization.encode(), f"Bearer {key}".encode()):
-            raise HTTPException(401, "this encoder asks for its key", {"WWW-Authenticate": "Bearer"})
+            raise HTTPException(401, "this encoder requires its key", {"WWW-Authenticate": "Bearer"})
 
     async def embeddings(request: Request) -> Response:
         check_key(request)

@@ -101,7 +101,7 @@ async def drop(database: Database, name: str) -> int:
         result = await session.scalars(select(EmbeddingModel).where(EmbeddingModel.name == name))
         model = result.one_or_none()
     if model is None:
-        raise ModelNotDroppable(f"There are no vectors of a model {name!r}.")
+        raise ModelNotDroppable(f"There are no vectors for the model {name!r}.")
     if model.state is ModelState.current:
         raise ModelNotDroppable(f"{name} is the current model: activate another one first.")
     await index.drop(database, model.id)

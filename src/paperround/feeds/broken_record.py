@@ -26,7 +26,7 @@ BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 class DocumentBroken(PaperroundError):
     """The document is broken elsewhere than in its records, or cut off."""
 
-    title = "Not a whole list"
+    title = "Not a complete list"
     status = 502
 
 

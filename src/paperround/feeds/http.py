@@ -148,7 +148,7 @@ async def _get_once(
             kind = answer.headers.get("Content-Type", "no content type")
             return await _read_body(answer, limits.max_bytes), kind
     except TimeoutError as error:
-        raise FeedUnreachable(f"no whole answer within {limits.total_timeout:g} s") from error
+        raise FeedUnreachable(f"no complete answer within {limits.total_timeout:g} s") from error
     except httpx.TimeoutException as error:
         raise FeedUnreachable("no answer in time") from error
     except AddressRefused as error:

@@ -50,9 +50,7 @@ async def save_paper(session: WriteSession, reader_id: int, paper_id: str, *, no
     on_list = SavedPaper.reader_id == reader_id
     other_papers = await session.scalar(select(func.count()).where(on_list, SavedPaper.paper_id != paper_id))
     if (other_papers or 0) >= MAX_SAVED_PAPERS:
-        raise PaperNotSaved(
-            f"Your reading list is full: {MAX_SAVED_PAPERS:,} papers. Take some off it first."
-        )
+        raise PaperNotSaved(f"Your reading list is full: {MAX_SAVED_PAPERS:,} papers. Remove some first.")
     row = select(literal(reader_id), Paper.id, literal(now, SavedPaper.saved_at.type)).where(
         Paper.id == paper_id
     )

@@ -84,7 +84,7 @@ async def _fetch(
     except FeedError as error:
         logger.warning("could not fetch a submission", paper=submission.paper_id, error=str(error))
         if submission.tries >= MAX_ATTEMPTS:
-            await _fail(database, submission.id, "arXiv could not be read. Submit it again later.")
+            await _fail(database, submission.id, "arXiv could not be read. Try submitting it again later.")
         return
     except RecordUnreadable as error:
         await _fail(database, submission.id, f"arXiv's record of it could not be read ({error}).")
@@ -112,7 +112,7 @@ async def _list(
     if submission is None:
         return
     if await removal.is_removed(session, paper.id):
-        _end(submission, SubmissionState.failed, "The operator of this site removed it.")
+        _end(submission, SubmissionState.failed, "It was removed by the operator of this site.")
         return
     try:
         published = paper.published_at.date() if paper.published_at else None

@@ -33,7 +33,7 @@ class PaperAlreadyListed(SubmissionRefused):
     """The submitted paper is already on a list."""
 
     def __init__(self, paper_id: str, day: date) -> None:
-        super().__init__(f"{paper_id} is on a list already, that of {day}. Vote for it instead.")
+        super().__init__(f"{paper_id} is already on the list of {day}. Vote for it instead.")
         self.paper_id = paper_id
 
 
@@ -42,7 +42,7 @@ class SubmissionLimitReached(SubmissionRefused):
 
     def __init__(self) -> None:
         super().__init__(
-            f"You have submitted {MAX_SUBMISSIONS_PER_DAY} papers within a day. Submit more tomorrow."
+            f"You have submitted {MAX_SUBMISSIONS_PER_DAY} papers within a day. You can submit more tomorrow."
         )
 
 
@@ -59,7 +59,7 @@ class PaperNotYetThere(SubmissionRefused):
     """The id names a month that has not come yet, or none."""
 
     def __init__(self, paper_id: str) -> None:
-        super().__init__(f"{paper_id} can't be: no paper has this month yet.")
+        super().__init__(f"{paper_id} can't exist: no arXiv id has this month yet.")
 
 
 def check_age(paper_id: str, published: date | None, *, today: date) -> None:
@@ -78,7 +78,9 @@ async def submit_paper(session: WriteSession, reader: Reader, id_or_url: str, *,
     """
     paper_id = arxiv_id.parse_id_or_url(id_or_url)
     if paper_id is None:
-        raise SubmissionRefused(f"“{id_or_url.strip()[:60]}” is no arXiv id and no address of a paper.")
+        raise SubmissionRefused(
+            f"“{id_or_url.strip()[:60]}” is neither an arXiv id nor the address of a paper."
+        )
     check_age(paper_id, None, today=now.date())
     # The lock keeps two concurrent requests of a reader from exceeding the limit.
     await session.execute(select(Reader.id).where(Reader.id == reader.id).with_for_update(key_share=True))

@@ -15,6 +15,7 @@ from typing import Final
 from paperround.errors import PaperroundError
 from paperround.mail.message import to_one_line
 
+SOFT_BREAK: Final = b"=\r\n"  # of a line in quoted-printable; readers take it away
 # Text in quoted-printable can't contain this, because there two digits follow an equals sign.
 BOUNDARY: Final = "=_part_of_this_message"
 ENCODING_HEADER: Final = "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
@@ -72,3 +73,8 @@ def encode_header(header: str, text: str) -> str:
 def quote_printable(text: str) -> bytes:
     """Encode whole lines in quoted-printable."""
     return binascii.b2a_qp(text.replace("\n", "\r\n").encode(), istext=True)
+
+
+def quote_piece(text: str) -> bytes:
+    """Encode text that a soft line break follows. Room is left for it on the last line."""
+    return quote_printable(f"{text}x\n")[: -len("x\r\n")]

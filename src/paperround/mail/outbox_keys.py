@@ -21,7 +21,7 @@ KEY_LIFETIME: Final = timedelta(days=1)
 
 
 def make_key(outbox: Outbox, *, now: datetime) -> str:
-    """Make a key that opens the outbox once within `KEY_LIFETIME`. Deletes the keys that have expired.
+    """Create a key that opens the outbox once within `KEY_LIFETIME`. Deletes the keys that have expired.
 
     Raises `OSError` if the folder can't be written to.
     """

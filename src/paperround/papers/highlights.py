@@ -14,6 +14,7 @@ from paperround.papers.tables import FRESH_LISTING, Listing, Paper, Signal
 from paperround.papers.vote_gains import MAX_LISTING_AGE, count_before
 
 MAX_HIGHLIGHTS: Final = 5  # of a kind
+MIN_COMMENTS: Final = 2  # one alone is no discussion
 
 
 class Highlight(NamedTuple):
@@ -31,7 +32,7 @@ async def list_most_discussed(session: ReadSession, first: date, last: date) -> 
     gained = count_before(Signal.comments, last + timedelta(days=1)) - count_before(Signal.comments, first)
     query = _select_listed(first, last).add_columns(gained.label("gained"))
     gains = query.where(Paper.comments > 0).subquery()
-    ranked = select(gains.c.id, gains.c.gained).where(gains.c.gained > 0)
+    ranked = select(gains.c.id, gains.c.gained).where(gains.c.gained >= MIN_COMMENTS)
     ranked = ranked.order_by(gains.c.gained.desc(), gains.c.votes.desc(), gains.c.id)
     return [Highlight(*row) for row in await session.execute(ranked.limit(MAX_HIGHLIGHTS))]
 

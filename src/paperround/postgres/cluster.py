@@ -75,7 +75,7 @@ class Cluster:
     def _must_be_free(self) -> None:
         if self.folder.is_dir() and any(self.folder.iterdir()):
             raise PostgresError(
-                f"{self.folder} is not empty and holds no whole database (no PG_VERSION). Move it away to "
+                f"{self.folder} is not empty and holds no complete database (no PG_VERSION). Move it away to "
                 "begin anew, or put a backup in its place."
             )
 

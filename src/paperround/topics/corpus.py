@@ -113,11 +113,11 @@ async def explain_words_alone(session: ReadSession) -> str:
     row = (await session.execute(_select_newest(MeasuredCatalogue.model_id))).one_or_none()
     model_id = row.model_id if row else (await count_measurable(session)).model_id
     if model_id is None:
-        return "Too few papers have vectors yet, so matches go by words alone for now."
+        return "Too few papers have vectors yet, so matches use words alone for now."
     if await load_fit_constants(session, model_id) is not WORDS_ALONE:
         return ""
     return (
-        "How well papers fit has not been calibrated for this model’s vectors, so matches go by words alone. "
+        "How well papers fit has not been calibrated for this model’s vectors, so matches use words alone. "
         "The operator can calibrate it with “paperround fit”."
     )
 

@@ -38,7 +38,7 @@ MAX_TITLE_LENGTH: Final = 500  # characters
 MAX_ABSTRACT_LENGTH: Final = 5_000  # characters
 ENCODING_BATCH_SIZE: Final = 64
 
-NO_TEXT: Final = "The catalogue lacks it, and the file has no abstract of it and no arXiv id."
+NO_TEXT: Final = "The catalogue lacks it, and the file has neither its abstract nor an arXiv id."
 TOO_MANY: Final = f"At most {MAX_TEXTS} works outside of the catalogue are kept as examples."
 TOO_MANY_TO_FETCH: Final = f"At most {MAX_FETCHED} papers of a library are fetched from arXiv."
 

@@ -26,7 +26,7 @@ FIRST_RETRY_DELAY: Final = timedelta(minutes=1)  # doubled after each attempt
 MAX_ATTEMPTS: Final = 6  # within an hour
 
 UNKNOWN: Final = "arXiv has no such paper, or its record could not be read."
-UNREACHABLE: Final = "arXiv could not be read. Give the library again later."
+UNREACHABLE: Final = "arXiv could not be read. Upload the library again later."
 
 
 class PapersSource(Protocol):

@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from paperround import __version__, schema, shared_counts, traces
 from paperround.database import Database
 from paperround.embeddings.client import EncoderClient
+from paperround.embeddings.index_progress import IndexCounter
 from paperround.papers import doi
 from paperround.papers.versions import MAX_AGE
 from paperround.resources import use_one_thread_for_products
@@ -100,6 +101,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             )
         )
         app.state.database = database
+        app.state.index_counter = IndexCounter()
         app.state.costly_work = CostlyWork()
         app.state.costly_requests = CostlyRequests(app.state.cost_counts or shared_counts.open_alone())
         app.state.answers = await stack.enter_async_context(
@@ -148,7 +150,7 @@ def create_app(
     app = Site(
         title=f"{settings.site_name} API",
         version=__version__,
-        description="The day's research papers: lists, trending, what is like what, and how numbers moved.",
+        description="The day's research papers: lists, trending, similar papers, and how numbers changed.",
         lifespan=lifespan,
         docs_url=None,  # FastAPI loads its script and style from elsewhere; ours is pages/api_docs.py
         redoc_url=None,

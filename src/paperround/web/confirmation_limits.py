@@ -39,4 +39,4 @@ async def may_send_letter(request: Request, email: str, now: datetime) -> bool:
 
 async def _require(database: Database, limit: RateLimit, now: datetime) -> None:
     if not await rate_limits.is_allowed(database, limit, now=now):
-        raise TooMany("Too many addresses were given. Try again in an hour.", wait=HOUR)
+        raise TooMany("Too many addresses were entered. Try again in an hour.", wait=HOUR)

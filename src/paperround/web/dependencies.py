@@ -16,6 +16,7 @@ from paperround import sample
 from paperround.accounts import api_keys, sessions
 from paperround.accounts.tables import Reader, Scope
 from paperround.database import Database, ReadSession, WriteSession, utc_now
+from paperround.embeddings.index_progress import IndexCounter
 from paperround.errors import PaperroundError
 from paperround.search.query_vectors import QueryEncoder
 from paperround.settings import Settings
@@ -49,7 +50,7 @@ class FreshSignInNeeded(SignInNeeded):
     People are redirected to the page where a link is mailed to it.
     """
 
-    title = "Show that it is you"
+    title = "Confirm it’s you"
     status = 403
     page = "/settings/confirm"
 
@@ -74,6 +75,10 @@ def settings_of(request: Request) -> Settings:
 
 def database_of(request: Request) -> Database:
     return cast(Database, request.app.state.database)
+
+
+def index_counter_of(request: Request) -> IndexCounter:
+    return cast(IndexCounter, request.app.state.index_counter)
 
 
 def query_encoder_of(request: Request) -> QueryEncoder:
@@ -150,7 +155,7 @@ async def require_fresh_visit(
     visit: Annotated[sessions.SignedInVisit, Depends(require_signed_in_visit)], now: Now
 ) -> sessions.SignedInVisit:
     if not sessions.is_fresh(visit.session, now=now):
-        raise FreshSignInNeeded("This needs a sign-in of the last minutes. Ask for a link to your address.")
+        raise FreshSignInNeeded("This needs a recent sign-in. Ask for a link to your address.")
     return visit
 
 
@@ -170,7 +175,7 @@ Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 async def require_key(request: Request, given: Bearer, now: Now) -> api_keys.KeyHolder:
     found = await api_keys.find_holder(database_of(request), given.credentials, now=now) if given else None
     if found is None:
-        raise SignInNeeded("Send a key of your settings as `Authorization: Bearer pr_…`.")
+        raise SignInNeeded("Send a key from your settings as `Authorization: Bearer pr_…`.")
     count_key_request(request, found.key_id)
     return found
 
@@ -184,7 +189,7 @@ async def require_reading_key(holder: KeyHolder) -> Reader:
 
 async def require_writing_key(holder: KeyHolder) -> Reader:
     if holder.scope is not Scope.write:
-        raise Forbidden("This key may only read. Make one that may write in your settings.")
+        raise Forbidden("This key may only read. Create one that may write in your settings.")
     return holder.reader
 
 

@@ -55,11 +55,11 @@ DOCUMENTED: Final[dict[int | str, dict[str, Any]]] = {
 }
 SENTENCES: Final = {
     404: "There is no such page.",
-    405: "This address doesn't take that.",
-    500: "The fault is ours. It has been written to the log.",
+    405: "This address doesn't accept that.",
+    500: "This is a fault of ours. It has been logged.",
     503: "The database can't be reached right now. Try again in a moment.",
 }
-TOO_SLOW: Final = "This took the database too long. Ask for less, or try again in a minute."
+TOO_SLOW: Final = "This took the database too long. Narrow the request, or try again in a minute."
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 MAX_FAULTS: Final = 5
 MAX_FAULT_LENGTH: Final = 200  # characters: a fault names the field, whose name came with the request

@@ -26,7 +26,7 @@ Links = Annotated[DigestLinks, Depends(load_links_dependency)]
 class LinkOutdated(NotFound):
     """The link was ours, but what it was made for is gone."""
 
-    advice = "A newer mail has a link that works. Or sign in: the settings lead to your subscription."
+    advice = "A newer message has a link that works. Or sign in: your settings lead to your subscription."
 
 
 async def find_subscription(

@@ -57,7 +57,7 @@ async def collect_gauges(
         GaugeMetricFamily("paperround_sent_last_minute", "Digests sent.", value=deliveries.sent_last_minute),
         GaugeMetricFamily("paperround_bounced", "Digests that came back.", value=deliveries.bounced),
         gauge_by_label("subscriptions", "Subscriptions by state.", "state", subscriptions),
-        gauge_by_label("feed_age_seconds", "Since a feed was last read well.", "feed", ages),
+        gauge_by_label("feed_age_seconds", "Since a feed was last read successfully.", "feed", ages),
         gauge_by_label("feed_lag_seconds", "How late the day is that was due first.", "feed", lags),
         gauge_by_label("papers", "Papers by state.", "state", papers),
         gauge_by_label("oldest_job_age_seconds", "Since the oldest job was added.", "state", job_ages),

@@ -22,7 +22,7 @@ Category = Annotated[
     str | None,
     Query(max_length=30, pattern=r"^([a-z-]+(\.[A-Za-z-]+)?)?$", description="Of arXiv.", examples=["cs.CL"]),
 ]
-Limit = Annotated[int, Query(ge=1, le=100, description="At most so many papers.")]
+Limit = Annotated[int, Query(ge=1, le=100, description="At most this many papers.")]
 
 
 class PaperNotFound(NotFound):

@@ -98,13 +98,13 @@ async def parse_filters(
     to: Annotated[str, Query(description="The last day on a list.", examples=["2025-11-02"])] = "",
     organization: Annotated[str, Query(max_length=200, description="Its name on the hub.")] = "",
     has_code: Annotated[bool, Query(description="Only papers with code.")] = False,
-    min_upvotes: Annotated[int, Query(ge=0, le=MAX_VOTES, description="At least so many.")] = 0,
+    min_upvotes: Annotated[int, Query(ge=0, le=MAX_VOTES, description="At least this many.")] = 0,
     feed: Annotated[str, Query(max_length=40, description="On a list of this feed.")] = "",
     category: Category = None,
 ) -> SearchFilters:
     first, last = _parse_day(from_), _parse_day(to)
     if first and last and first > last:
-        raise BadRequest("`from` lies after `to`.")
+        raise BadRequest("`from` is after `to`.")
     return SearchFilters(
         first_day=first,
         last_day=last,

@@ -44,5 +44,5 @@ def test_one_bad_record_leaves_the_others(name: str, day: date, listed: int, rea
 
 
 def test_a_list_that_is_cut_off_is_refused() -> None:
-    with pytest.raises(FeedUnreadable, match="not a whole feed"):
+    with pytest.raises(FeedUnreadable, match="not a complete feed"):
         xml.parse_announcements((FILES / "truncated.xml").read_bytes(), "text/xml")

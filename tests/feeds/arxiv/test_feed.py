@@ -315,9 +315,9 @@ WHOLE = atom_announcements("2026-03-03")
 
 @pytest.mark.parametrize(("fault", "reason"), [
     (constant_answer(b"<!doctype html><title>Just a moment...</title>"), "cs.CL: the answer is not a feed"),
-    (constant_answer(WHOLE[:-10]), "not a whole feed"),
-    (constant_answer(WHOLE.replace(b"</title>", b"", 1)), "not a whole feed"),
-    (constant_answer(b""), "not a whole feed"),
+    (constant_answer(WHOLE[:-10]), "not a complete feed"),
+    (constant_answer(WHOLE.replace(b"</title>", b"", 1)), "not a complete feed"),
+    (constant_answer(b""), "not a complete feed"),
     (constant_answer(b"no", 500), "HTTP 500"),
     (constant_answer(b"x" * 100_001), "larger than"),
     (lambda: None, "connection failed"),

@@ -99,7 +99,7 @@ def test_days_named_twice_are_refused(client: httpx.Client, asked: dict[str, str
 
 def test_days_the_wrong_way_round_are_refused(client: httpx.Client) -> None:
     asked = {"from": "2026-03-03", "to": "2026-03-02"}
-    assert_problem(client.get(LISTS, params=asked), 400, "`from` lies after `to`.")
+    assert_problem(client.get(LISTS, params=asked), 400, "`from` is after `to`.")
 
 
 @pytest.mark.parametrize(

@@ -219,11 +219,11 @@ async def test_examples_are_matched_and_what_is_disliked_is_left_out(api: httpx.
     [
         ({}, "Say what to match"),
         ({"text": "  "}, "Say what to match"),
-        ({"text": "x", "from": "2026-03-10", "to": "2026-03-09"}, "lies after"),
+        ({"text": "x", "from": "2026-03-10", "to": "2026-03-09"}, "is after"),
         ({"text": "x", "from": "2026-01-01", "to": "2026-03-09"}, "31 days"),
         ({"text": "x", "from": "0001-01-01"}, "31 days"),
         ({"text": "x", "to": "0001-01-01"}, None),
-        ({"text": "x", "from": "9999-12-31"}, "lies after"),
+        ({"text": "x", "from": "9999-12-31"}, "is after"),
         ({"text": "x", "limit": 101}, "limit"),
         ({"text": "x" * 1001}, "text"),
         ({"words": "x"}, "words"),

@@ -150,7 +150,7 @@ async def test_errors_say_the_way_out_and_bounds_hold(site: str, database: Datab
             (
                 "search_papers",
                 {"query": "x", "date_from": "2026-03-02", "date_to": "2026-03-01"},
-                "lies after",
+                "is after",
             ),
             ("search_papers", {"query": "x", "max_results": 51}, "less than or equal to 50"),
             ("search_papers", {"query": "x" * 5000}, "at most"),

@@ -146,7 +146,8 @@ async def test_an_edition_that_could_not_be_read_for_a_day_says_so(
         )
 
     assert (
-        "Nothing could be read since then, so papers may be missing." in Page(await pages.get("/papers")).text
+        "The feed couldn’t be read since then, so papers may be missing."
+        in Page(await pages.get("/papers")).text
     )
 
 

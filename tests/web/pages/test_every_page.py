@@ -62,7 +62,7 @@ async def test_samples_are_labelled_on_every_page_and_real_papers_are_not(
     addresses = ["/papers", "/papers/trending", "/papers/0000.00001", "/papers/date/2026-03-02", "/status"]
     await store_listing(database, "2026-03-02", feed_record("0000.00001"), feed="sample")
     for address in addresses:
-        assert "These papers are samples" in Page(await pages.get(address)).text
+        assert "These are sample papers" in Page(await pages.get(address)).text
 
     async with database.write_session() as session:
         await session.execute(text("DELETE FROM papers"))
@@ -117,7 +117,7 @@ async def test_other_methods_are_refused(library: httpx.AsyncClient) -> None:
         answer = await library.post(address)
         assert answer.status_code == 405
         assert "GET" in answer.headers["Allow"]
-        assert "This address doesn't take that." in Page(answer).text
+        assert "This address doesn't accept that." in Page(answer).text
 
 
 @pytest.mark.parametrize("address", [*ALL, "/nowhere", "/papers/date/x", "/static/style.css", "/"])
@@ -174,8 +174,8 @@ async def test_a_fault_of_ours_is_a_page_without_a_traceback_logged_once(
         told = await pages.get("/api/daily_papers")
 
     assert answer.status_code == told.status_code == 500
-    assert "The fault is ours." in Page(answer).text
-    assert told.json()["error"] == "The fault is ours. It has been written to the log."
+    assert "This is a fault of ours." in Page(answer).text
+    assert told.json()["error"] == "This is a fault of ours. It has been logged."
     assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
     assert [(log["event"], log["path"]) for log in logs] == [
         ("unexpected error", "/papers"),

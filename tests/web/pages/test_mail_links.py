@@ -193,7 +193,11 @@ async def test_whoever_confirms_sees_what_they_subscribe_to(
     target = (await load(database)).link_target
     answer = await client.get(links.confirm(target).removeprefix(SITE))
 
-    for shown in ("ada@example.org", "Every Friday at 18:00, time of Tokyo (UTC+9)", "What fits your topics"):
+    for shown in (
+        "ada@example.org",
+        "Every Friday at 18:00 in Tokyo (UTC+9)",
+        "Papers that match your topics",
+    ):
         assert shown in Page(answer).text
     assert "&lt;b&gt;how&lt;/b&gt; models plan" in answer.text
     assert (await load(database)).state is SubscriptionState.pending

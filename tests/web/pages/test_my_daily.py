@@ -72,7 +72,7 @@ async def test_what_fits_is_marked_with_band_and_topic_and_the_best_stand_first_
     page = await browser.get(EDITION)
     assert 1 <= len(for_you(page)) <= 5
     assert len(set(for_you(page))) == len(for_you(page))
-    assert "Because of <b>honey bees</b>" in page.text
+    assert "Mentions <b>honey bees</b>" in page.text
     assert for_you(await browser.get("/papers/week/2026-W11")) == []
 
 

@@ -75,7 +75,7 @@ async def test_a_vote_is_given_and_taken_back_and_leads_back_to_the_paper(
         )
         assert vote["aria-pressed"] == pressed
         assert vote["aria-label"] == f"Vote for it: {count} votes"
-        assert ("On the hub alone, without 1 vote given here." in page.text) is (count == "8")
+        assert ("These are the hub’s votes, without the 1 vote given here." in page.text) is (count == "8")
 
 
 async def test_pressing_twice_at_once_is_one_vote(
@@ -106,7 +106,7 @@ async def test_saving_is_undone_the_same_way(browser: httpx.AsyncClient, ada: Pe
     assert "1 paper, 1 to read" in Page(await browser.get("/saved")).text
     assert "Saved" in Page(await browser.get(f"/papers/{ONE}")).text
     await press(browser, ada, f"/papers/{ONE}/save", on="false")
-    assert "Nothing is saved yet" in Page(await browser.get("/saved")).text
+    assert "Nothing saved yet" in Page(await browser.get("/saved")).text
 
 
 async def test_what_one_did_is_nobody_elses_business(
@@ -118,7 +118,7 @@ async def test_what_one_did_is_nobody_elses_business(
     await sign_in_browser(browser, database, CYN, now=utc(TODAY))
     page = await browser.get(DAY)
     assert 'aria-pressed="true"' not in page.text
-    assert "Nothing is saved yet" in Page(await browser.get("/saved")).text
+    assert "Nothing saved yet" in Page(await browser.get("/saved")).text
 
 
 async def test_who_is_not_signed_in_is_led_to_where_they_can_and_back(browser: httpx.AsyncClient) -> None:

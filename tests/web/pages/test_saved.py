@@ -140,7 +140,11 @@ async def test_a_paper_is_submitted_by_a_form_and_its_fate_told(
 async def test_the_form_says_what_is_wrong_and_keeps_what_was_written(
     browser: httpx.AsyncClient, ada: Person
 ) -> None:
-    for given, told in (("hello", "no arXiv id"), (ONE, "on a list already"), ("", "no arXiv id")):
+    for given, told in (
+        ("hello", "neither an arXiv id"),
+        (ONE, "already on the list"),
+        ("", "neither an arXiv id"),
+    ):
         answer = await browser.post("/submit", data=ada.form(paper=given))
         assert answer.status_code == 400
         page = Page(answer)

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from sqlalchemy import event, update
 
 from paperround.database import Database
+from paperround.embeddings.index_progress import IndexCounter
 from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
 from paperround.search import word_counts
 from paperround.search.query_vectors import QueryEncoder
@@ -148,6 +149,25 @@ async def test_the_fields_of_a_narrowed_search_keep_what_was_asked(client: AppCl
     assert 'name="category" value="cs.CL"' in page
 
 
+async def test_while_vectors_are_made_the_page_says_how_far_that_is(
+    client: AppClient, database: Database
+) -> None:
+    await give_vectors(database, client)
+    assert "Indexing: 2 of 4 papers; keyword results meanwhile" in (await client.get("/papers?q=rivers")).text
+    async with database.write_session() as session:
+        for key in ("astro-ph/0601001", "0000.00001"):
+            session.add(
+                Embedding(
+                    model_id=1, paper_id=key, text_hash="x", embedded_at=utc("2026-03-02 12:00"),
+                    vector=np.array([0, 1], np.float32),
+                )
+            )  # fmt: skip
+    client.app.state.index_counter = IndexCounter()  # it counts now and then only
+    page = (await client.get("/papers?q=slow+rivers")).text
+    assert "Sorted by relevance." in page
+    assert "Indexing" not in page
+
+
 async def test_literal_results_and_those_by_meaning_are_told_apart(
     client: AppClient, database: Database
 ) -> None:
@@ -260,7 +280,7 @@ async def test_nothing_found_leaves_one_thing_to_do(client: AppClient) -> None:
         ("量子", "Search reads English only so far"),
         ("привет мир", "Search reads English only so far"),
         ("the", "Words such as these are in nearly every paper"),
-        ("zebra", "Try fewer words, or others"),
+        ("zebra", "Try fewer or different words"),
     ],
 )
 async def test_a_search_that_finds_nothing_says_why(client: AppClient, typed: str, advice: str) -> None:

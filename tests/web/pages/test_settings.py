@@ -114,7 +114,7 @@ async def test_name_and_time_zone_are_kept(
     )
     page = Page(await browser.get(answer.headers["Location"]))
 
-    assert "are saved" in page.text
+    assert "have been saved" in page.text
     kept = await reader(database)
     assert (kept.name, kept.time_zone) == ("Ada <b>Lindqvist</b>", "Asia/Kolkata")
     shown = {a["id"]: a["value"] for tag, a in page.elements if a.get("id") in ("name", "time_zone")}
@@ -155,7 +155,7 @@ async def test_the_address_changes_when_the_link_to_the_new_one_is_used(
 
     assert "on its way" in Page(await browser.get(asked.headers["Location"])).text
     assert f"from {ADA} to ada@new.example.org" in page.text
-    assert "is changed" in Page(await browser.get(used.headers["Location"])).text
+    assert "has been changed" in Page(await browser.get(used.headers["Location"])).text
     assert (await reader(database, "ada@new.example.org")).id == ada.id
     assert await subscribers(database) == ["ada@new.example.org"]
     assert (await browser.post(f"/settings/address/{token}", data=ada.form())).status_code == 410

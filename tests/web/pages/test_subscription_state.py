@@ -54,7 +54,7 @@ async def test_who_is_subscribed_sees_when_papers_come_and_what_to_do_until_then
     page = Page(answer)
 
     assert "You already get papers" in page.text
-    assert "on Tuesday at 07:00 (UTC)" in page.text
+    assert "on Tuesday, 10 March, at 07:00" in page.text
     assert "device" not in page.text
     assert "Send me today's now" in page.text
     for link in ('href="/papers"', 'href="/topics/new"', 'href="/preferences/'):
@@ -75,7 +75,7 @@ async def test_todays_digest_comes_at_once_and_not_again_at_its_hour(
     await scheduler.plan_deliveries(database, now=utc("2026-03-10 07:00"))
 
     assert "on its way" in first.text
-    assert "sent already" in again.text
+    assert "has already been sent" in again.text
     (made,) = await deliveries(database)
     assert (made.state, str(made.period), made.next_try_at) == (
         DeliveryState.queued, "2026-03-10", utc(NOW),
@@ -123,7 +123,7 @@ async def test_nothing_is_sent_now_to_who_is_paused_or_gone(
         (SubscriptionState.paused, "Digests are paused", True),
         (SubscriptionState.pending, "never confirmed", True),
         (SubscriptionState.unsubscribed, "ended on 10 March 2026", False),
-        (SubscriptionState.bounced, "Digests came back", False),
+        (SubscriptionState.bounced, "Digests bounced", False),
         (None, "has been deleted", False),
     ],
 )

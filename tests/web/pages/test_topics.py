@@ -73,21 +73,21 @@ async def test_a_topic_is_previewed_followed_and_says_why(browser: httpx.AsyncCl
     page = Page(look)
     assert look.status_code == 200
     assert re.search(r"[1-9]\d* match(es)? in the last 7 days", page.text)
-    assert "Because of honey bees" in page.text
+    assert "Mentions honey bees" in page.text
     assert "Your topics" not in page.text
     assert "in your own words" in Page(await browser.get("/topics")).text, "nothing is kept by a preview"
     topic = await follow(browser, ada, words="honey bees")
     page = Page(await browser.get(f"/topics/{topic}"))
     assert set(papers(page)) <= BEES
     assert 1 <= len(papers(page)) <= 5
-    assert "Because of honey bees" in page.text
+    assert "Mentions honey bees" in page.text
     assert "Your words: honey bees" in page.text
 
 
 async def test_the_script_gets_the_preview_alone(browser: httpx.AsyncClient, ada: Person) -> None:
     answer = await send(browser, ada, "/topics/preview", words="honey bees")
     assert "<html" not in answer.text
-    assert "Because of <b>honey bees</b>" in answer.text
+    assert "Mentions <b>honey bees</b>" in answer.text
     nothing = await send(browser, ada, "/topics/preview", words="")
     assert "Say what it is about" in nothing.text
 
@@ -137,11 +137,11 @@ async def test_what_the_catalogue_lacks_of_a_library_is_an_example_and_told_on_t
     page = Page(await browser.get(address))
     for told in (
         *(
-            "It names 4 papers. 1 paper is in the catalogue",
+            "It lists 4 papers. 1 paper is in the catalogue",
             "Used by title and abstract of your file: 1 paper",
         ),
         *("Own Bees", "Being fetched from arXiv: 1 paper", "2611.00999"),
-        *("Not found: 1 paper", "Lost One", "the file has no abstract of it"),
+        *("Not found: 1 paper", "Lost One", "the file has neither its abstract"),
     ):
         assert told in page.text, told
     export = (await browser.get("/settings/export.json")).json()["topic_library_entries"]
@@ -226,7 +226,7 @@ async def test_all_topics_stand_together_each_paper_once_with_some_from_outside(
     assert len(shown) == len(set(shown))
     assert {f"/topics/{bees}", f"/topics/{dances}"} <= set(page.links())
     assert "Also in" in page.text
-    assert "Outside your usual" in page.text
+    assert "Outside your topics" in page.text
     assert set(shown) - BEES, "what lies outside"
     assert ("1 new since your last visit" in page.text) == (paper_id(1) in shown)
 
@@ -368,10 +368,10 @@ async def test_a_feed_has_a_key_of_its_own_that_is_shown_once(
     assert "On honey bees" in feed.text
     bands = ("Strong", "Good", "Possible")
     entries = feed.text.split("<entry>")[1:]
-    assert all(re.search(r"<summary[^>]*>(Strong|Good|Possible) match\. Because of ", one) for one in entries)
+    assert all(re.search(r"<summary[^>]*>(Strong|Good|Possible) match\. Mentions ", one) for one in entries)
     as_json = (await browser.get(address.replace(".atom", ".json"))).json()
     notes = [item["summary"] for item in as_json["items"]]
-    assert all(note.startswith(tuple(f"{band} match. Because of " for band in bands)) for note in notes)
+    assert all(note.startswith(tuple(f"{band} match. Mentions " for band in bands)) for note in notes)
     assert not any("<" in note for note in notes)
     for strictest, allowed in (("strong", bands[:1]), ("good", bands[:2]), ("possible", bands)):
         async with database.write_session() as session:
@@ -412,7 +412,7 @@ def test_reasons_are_told_in_a_sentence_as_text() -> None:
     )
     match = Match("2603.00002", 3.0, 80, reasons, 0.8)
     assert write_reasons(match, {"2603.00001": "A <script>"}) == Markup(
-        "By <bdi>Ada &lt;i&gt;</bdi>, whom you follow, because of <b>honey &lt;b&gt;</b> and <b>bees</b>"
-        ', and similar to <a href="/papers/2603.00001">A &lt;script&gt;</a>, which you liked.'
+        "By <bdi>Ada &lt;i&gt;</bdi>, whom you follow; mentions <b>honey &lt;b&gt;</b> and <b>bees</b>"
+        '; similar to <a href="/papers/2603.00001">A &lt;script&gt;</a>, which you liked.'
     )
     assert write_reasons(Match("2603.00002", 3.0, 80, (CLOSE_IN_MEANING,), 0.8), {}) == "Close in meaning."

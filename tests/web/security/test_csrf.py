@@ -134,7 +134,7 @@ async def test_a_signed_in_browsers_form_needs_its_own_sessions_token(
     for token in [None, "", "x", cyn.csrf, again.csrf, ada.csrf[:-1], cookie, ada.csrf.swapcase()]:
         answer = await browser.post("/sign-out", data={} if token is None else {"csrf": token})
         assert answer.status_code == 403, token
-        assert "Load the page again" in Page(answer).text
+        assert "Reload the page" in Page(answer).text
     assert (await browser.post("/sign-out", json={"csrf": ada.csrf})).status_code == 403
     assert (await browser.post(f"/sign-out?csrf={ada.csrf}")).status_code == 403
     assert await sessions_left(database) == 3
@@ -229,7 +229,7 @@ async def test_every_address_that_changes_something_for_a_reader_needs_the_forms
     for method, path in changing:
         answer = await browser.request(method, re.sub(r"\{[^}]*\}", "1", path))
         assert answer.status_code == 403, path
-        assert "Load the page again" in answer.text
+        assert "Reload the page" in answer.text
 
 
 async def test_no_address_of_the_api_knows_a_browser_by_its_cookie(browser: httpx.AsyncClient) -> None:

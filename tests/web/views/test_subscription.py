@@ -11,7 +11,7 @@ from paperround.web.views.subscription import describe_subscription
 
 from support.factories import utc
 
-OWN_ZONE = "in this device's time zone where it tells, else UTC"
+OWN_ZONE = "in this device's time zone if known, otherwise UTC"
 
 
 def describe(**changes: Any) -> dict[str, str]:
@@ -30,29 +30,29 @@ def test_all_that_was_chosen_is_said() -> None:
     )  # fmt: skip
     assert said == {
         "To": "ada@example.org",
-        "What": "What is trending",
+        "What": "Trending papers",
         "New topic": "how models plan",
-        "When": "Every Friday at 18:00, time of New York (UTC−5)",
-        "At most": "3 papers of each kind",
-        "If nothing is new": "A short note",
+        "When": "Every Friday at 18:00 in New York (UTC−5)",
+        "At most": "3 papers in each section",
+        "If there is nothing new": "A short note",
     }
 
 
 @pytest.mark.parametrize(
     ("changes", "name", "words"),
     [
-        ({}, "When", "Every day at 07:00, time of Berlin (UTC+1)"),
-        ({"cadence": Cadence.weekdays}, "When", "On weekdays at 07:00, time of Berlin (UTC+1)"),
-        ({"cadence": Cadence.monthly}, "When", "On the 1st of each month at 07:00, time of Berlin (UTC+1)"),
-        ({"time_zone": "UTC"}, "When", "Every day at 07:00, time of UTC"),
+        ({}, "When", "Every day at 07:00 in Berlin (UTC+1)"),
+        ({"cadence": Cadence.weekdays}, "When", "On weekdays at 07:00 in Berlin (UTC+1)"),
+        ({"cadence": Cadence.monthly}, "When", "On the 1st of each month at 07:00 in Berlin (UTC+1)"),
+        ({"time_zone": "UTC"}, "When", "Every day at 07:00 in UTC"),
         (
             {"time_zone": "UTC", "state": SubscriptionState.pending},
             "When",
-            f"Every day at 07:00, {OWN_ZONE}",
+            f"Every day at 07:00 {OWN_ZONE}",
         ),
-        ({}, "What", "What is trending and what fits your topics"),
-        ({"trending": False}, "What", "What fits your topics"),
-        ({"trending": False, "topics": False}, "What", "Nothing: neither what is trending nor your topics"),
+        ({}, "What", "Trending papers and papers that match your topics"),
+        ({"trending": False}, "What", "Papers that match your topics"),
+        ({"trending": False, "topics": False}, "What", "Nothing: neither trending papers nor your topics"),
     ],
 )  # fmt: skip
 def test_each_choice_has_its_words(changes: dict[str, Any], name: str, words: str) -> None:

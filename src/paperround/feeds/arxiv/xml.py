@@ -82,7 +82,7 @@ def _parse_xml(
         try:
             document, broken = split_xml(document)
         except DocumentBroken as error:
-            raise FeedUnreadable(f"the answer is not a whole feed ({kind}, {len(body)} bytes)") from error
+            raise FeedUnreadable(f"the answer is not a complete feed ({kind}, {len(body)} bytes)") from error
     try:
         # Bytes, since it would fetch a string that looks like a URL. It must not sanitize texts: what looks
         # like HTML in an abstract is not HTML.
@@ -90,7 +90,7 @@ def _parse_xml(
     except Exception as error:  # its fallback parser may raise any exception
         raise FeedUnreadable(f"the answer can't be parsed: {type(error).__name__}") from error
     if not parsed_feed.get("version") or parsed_feed.get("bozo"):
-        raise FeedUnreadable(f"the answer is not a whole feed ({kind}, {len(body)} bytes)")
+        raise FeedUnreadable(f"the answer is not a complete feed ({kind}, {len(body)} bytes)")
     return parsed_feed.feed, parsed_feed.entries, broken
 
 

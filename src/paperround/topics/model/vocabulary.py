@@ -83,7 +83,7 @@ class Vocabulary:
 
 
 def _phrase_keys(text: str, numbers: dict[str, int]) -> Keys:
-    """Make a key for each distinct phrase from the numbers of its words. New words get the next numbers."""
+    """Create a key for each distinct phrase from the numbers of its words. New words get the next numbers."""
     word_numbers = [numbers.setdefault(word, len(numbers)) + 1 for word in split_content_words(text)]
     words = np.array(word_numbers, np.int64)
     words = words[words < 1 << BITS_PER_WORD]

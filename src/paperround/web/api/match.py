@@ -31,7 +31,7 @@ async def resolve_days(
         return None
     start = first or max(end, date.min + WEEK) - WEEK
     if start > end:
-        raise BadRequest("`from` lies after `to`.")
+        raise BadRequest("`from` is after `to`.")
     if (end - start).days >= MAX_DAYS:
         raise BadRequest(f"At most {MAX_DAYS} days at once.")
     return start, end

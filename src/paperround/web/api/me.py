@@ -18,7 +18,7 @@ class Me(BaseModel):
     scope: Scope
 
 
-@router.get("", summary="In whose name a key speaks, and what it may do")
+@router.get("", summary="Whose key this is, and what it may do")
 async def me(holder: KeyHolder) -> Me:
     reader = holder.reader
     return Me(email=reader.email, name=reader.name, time_zone=reader.time_zone, scope=holder.scope)

@@ -46,7 +46,7 @@ async def list_papers(
         Sort | None, Query(description="Default: `upvotes` with a day, week or month, else `published`.")
     ] = None,
     limit: Limit = 50,
-    cursor: Annotated[str | None, Query(max_length=500, description="`next` of the part before.")] = None,
+    cursor: Annotated[str | None, Query(max_length=500, description="`next` of the previous part.")] = None,
     category: Category = None,
 ) -> PaperList:
     choice, edition = _choice(date, week, month, from_, to)
@@ -76,7 +76,7 @@ def _choice(
         return EditionQuery.for_period(named[0]), True
     bounds = EditionQuery(first=_day(first), last=_day(last))
     if bounds.first and bounds.last and bounds.first > bounds.last:
-        raise BadRequest("`from` lies after `to`.")
+        raise BadRequest("`from` is after `to`.")
     return bounds, False
 
 
@@ -103,7 +103,7 @@ async def similar_papers(
     )
 
 
-@router.get("/{paper_id:path}/signals", summary="How its numbers moved")
+@router.get("/{paper_id:path}/signals", summary="How its numbers changed")
 async def paper_signals(session: Read, paper_id: PaperId) -> SignalList:
     """List upvotes, comments and stars over time: at most the latest 1,000 changes."""
     paper = await get_paper_or_404(session, paper_id)

@@ -62,7 +62,7 @@ async def list_saved(
     settings: Config,
     unread: Annotated[bool, Query(description="Only papers that are not marked as read.")] = False,
     limit: Limit = 50,
-    cursor: Annotated[str | None, Query(max_length=500, description="`next` of the part before.")] = None,
+    cursor: Annotated[str | None, Query(max_length=500, description="`next` of the previous part.")] = None,
 ) -> SavedList:
     page = await reading_list.list_saved_papers(
         session, reader.id, unread=unread, limit=limit, after=cursors.decode(SAVED_ORDER, cursor)

@@ -58,7 +58,7 @@ async def find(
     filters: Filters,
     session: Read,
     settings: Config,
-    limit: Annotated[int, Query(ge=1, le=MAX_RESULTS, description="At most so many papers.")] = 20,
+    limit: Annotated[int, Query(ge=1, le=MAX_RESULTS, description="At most this many papers.")] = 20,
 ) -> SearchList:
     """Search papers. An arXiv id or a paper's address finds that paper."""
     if asking is None:

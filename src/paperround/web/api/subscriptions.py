@@ -35,7 +35,7 @@ class SubscriptionAccepted(BaseModel):
     status: str = Field(examples=["look at your mail"])
 
 
-@router.post("", status_code=202, summary="Ask for digests; a letter asks the address to confirm")
+@router.post("", status_code=202, summary="Ask for digests; a message asks the address to confirm")
 async def ask(request: Request, session: Write, now: Now, body: SubscriptionIn) -> SubscriptionAccepted:
     """Request a subscription. The response is the same whether or not the address is known."""
     email = normalise_recipient(body.email, settings_of(request))

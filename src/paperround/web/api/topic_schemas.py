@@ -29,7 +29,7 @@ Examples = Annotated[
     list[Id], Field(max_length=MAX_EXAMPLES, description="Papers' ids.", examples=[["2510.12345"]])
 ]
 Rules = Annotated[list[Rule], Field(max_length=MAX_RULES)]
-Daily = Annotated[int, Field(ge=1, le=MAX_DAILY, description="How many papers a day are enough.")]
+Daily = Annotated[int, Field(ge=1, le=MAX_DAILY, description="At most this many papers a day.")]
 MinBand = Annotated[Band, Field(strict=False, description="The lowest band that is shown.")]
 Words = Annotated[
     str,
@@ -45,14 +45,14 @@ class TopicFields(RequestBody):
 
     examples: Examples = Field([])
     must: Rules = Field([], description="Words or phrases that must all appear in title or abstract.")
-    must_not: Rules = Field([], description="Words or phrases that must not.")
+    must_not: Rules = Field([], description="Words or phrases that must not appear.")
     authors: Rules = Field([], description="Authors to follow, by name.")
 
 
 class TopicIn(TopicFields):
     words: Words = ""
     name: Annotated[str, StringConstraints(max_length=MAX_NAME_LENGTH)] = Field(
-        "", description="If empty, its words are its name."
+        "", description="If empty, its words serve as its name."
     )
     daily: Daily = 5
     min_band: MinBand = DEFAULT_MIN_BAND
@@ -219,4 +219,4 @@ class MatchIn(TopicFields):
     last: IsoDay | None = Field(None, alias="to", description="Default: the latest day with papers.")
     daily: Daily = MAX_DAILY
     min_band: MinBand = DEFAULT_MIN_BAND
-    limit: Annotated[int, Field(ge=1, le=100, description="At most so many papers.")] = 20
+    limit: Annotated[int, Field(ge=1, le=100, description="At most this many papers.")] = 20

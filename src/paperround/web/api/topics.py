@@ -108,7 +108,7 @@ async def topic_papers(
     topic_id: TopicId,
     from_: FirstDay = None,
     to: LastDay = None,
-    limit: Annotated[int, Query(ge=1, le=100, description="At most so many papers.")] = 50,
+    limit: Annotated[int, Query(ge=1, le=100, description="At most this many papers.")] = 50,
 ) -> MatchList:
     """List matches of the topic as it is now. Ratings count at once."""
     async with database_of(request).read_session() as session:

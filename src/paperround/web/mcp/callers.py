@@ -19,7 +19,7 @@ STATE: Final = "mcp_caller"  # set in the state of a request over HTTP
 KEY_NEEDED: Final = (
     "This needs an API key: make one at {}/settings and send it as `Authorization: Bearer pr_…`."
 )
-WRITING_KEY_NEEDED: Final = "This key may only read. Make one that may write at {}/settings."
+WRITING_KEY_NEEDED: Final = "This key may only read. Create one that may write at {}/settings."
 
 
 @dataclass(frozen=True)

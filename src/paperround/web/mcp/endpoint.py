@@ -53,7 +53,7 @@ TOOL_SCOPES: Final[Mapping[str, KeyScope]] = {
 MAX_ID_LENGTH: Final = 100  # characters of a message's id that an error repeats
 # JSON-RPC leaves -32000 to -32099 to servers.
 REFUSED: Final = -32001
-BAD_KEY: Final = "This key is not valid. Make another one at {}/settings, or send none."
+BAD_KEY: Final = "This key is not valid. Create another one at {}/settings, or send none."
 OFF: Final = "This site has no server for agents. Its operator switches it on with PAPERROUND_MCP=true."
 
 router = APIRouter(tags=["agents"])

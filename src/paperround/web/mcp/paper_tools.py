@@ -52,9 +52,9 @@ PaperId = Annotated[
     StringConstraints(min_length=1, max_length=100),
     Field(description="An arXiv id such as 2510.12345; a version is ignored."),
 ]
-MaxResults = Annotated[int, Field(ge=1, le=MAX_LISTED, description="At most so many papers.")]
+MaxResults = Annotated[int, Field(ge=1, le=MAX_LISTED, description="At most this many papers.")]
 Cursor = Annotated[
-    str | None, Field(max_length=500, description="`next_cursor` of the part before; none for the first.")
+    str | None, Field(max_length=500, description="`next_cursor` of the previous part; none for the first.")
 ]
 
 
@@ -80,7 +80,7 @@ async def search_papers(
         Field(max_length=MAX_CATEGORIES, description="Of arXiv, such as cs.CL: in any of them."),
     ] = [],  # noqa: B006 (the library copies it)
     has_code: Annotated[bool, Field(description="Only papers with code.")] = False,
-    max_results: Annotated[int, Field(ge=1, le=MAX_RESULTS, description="At most so many papers.")] = 10,
+    max_results: Annotated[int, Field(ge=1, le=MAX_RESULTS, description="At most this many papers.")] = 10,
 ) -> SearchFound:
     """Search the papers of this site by words and by meaning. Their full texts are not searched."""
     caller = find_caller(ctx)
@@ -115,7 +115,7 @@ async def search_papers(
 
 def _require_order(first: date | None, last: date | None) -> None:
     if first and last and first > last:
-        raise BadRequest("`date_from` lies after `date_to`.")
+        raise BadRequest("`date_from` is after `date_to`.")
 
 
 async def list_daily(

@@ -174,7 +174,7 @@ async def create_topic(
     ] = [],  # noqa: B006 (the library copies it)
     authors: Annotated[Rules, Field(description="Authors to follow, by name.")] = [],  # noqa: B006 (as above)
     must: Annotated[Rules, Field(description="Words that must all appear in title or abstract.")] = [],  # noqa: B006 (as above)
-    must_not: Annotated[Rules, Field(description="Words that must not.")] = [],  # noqa: B006 (as above)
+    must_not: Annotated[Rules, Field(description="Words that must not appear.")] = [],  # noqa: B006 (as above)
     daily: Daily = 5,
     min_band: Annotated[Band, Field(description="The lowest band that is shown.")] = DEFAULT_MIN_BAND,
 ) -> TopicOut:

@@ -19,7 +19,7 @@ from paperround.web.views import presenters
 
 async def require_judging(settings: Config) -> None:
     if not settings.judging:
-        raise NotFound("Papers are not judged here.")
+        raise NotFound("Judging papers is switched off here.")
 
 
 router = APIRouter(

@@ -59,7 +59,7 @@ async def require_outbox(settings: Config) -> None:
 async def require_operator(request: Request) -> None:
     """Require the signed cookie of a browser that opened the outbox with a key. Raises `OutboxClosed`."""
     if not cookies.holds_outbox_cookie(request, signer_of(request)):
-        raise OutboxClosed("The outbox holds everybody's mail, so it takes a key to open it.")
+        raise OutboxClosed("The outbox holds everybody's mail, so opening it takes a link from the terminal.")
 
 
 ForOperator = [Depends(require_operator)]

@@ -89,7 +89,7 @@ async def resume_subscription(
 ) -> HTMLResponse:
     subscription = await find_subscription(session, links, "preferences", token)
     await subscriptions.resume(session, subscription.id, now=now)
-    return await _render_preferences(request, session, subscription, token, now, "Digests are on again.")
+    return await _render_preferences(request, session, subscription, token, now, "Digests are active again.")
 
 
 @router.post("/preferences/{token}/now")
@@ -98,9 +98,9 @@ async def send_now(request: Request, session: Write, links: Links, now: Now, tok
     found = await find_subscription(session, links, "preferences", token)
     subscription = await subscriptions.lock_subscription(session, found.id)
     done = (
-        "Today's digest is on its way. If nothing is new, none comes."
+        "Your digest is on its way, unless there is nothing new."
         if await scheduler.plan_now(session, subscription, now=now)
-        else "Today's digest was sent already, or is on its way."
+        else "Today's digest has already been sent, or is on its way."
     )
     return await _render_preferences(request, session, subscription, token, now, done)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Final
 
 from fastapi import Request
@@ -19,7 +19,7 @@ from paperround.search.filters import NO_FILTERS, SearchFilters
 from paperround.search.query_syntax import is_foreign_script
 from paperround.search.relevance import MatchKind
 from paperround.search.results import find_highlighted_words, load_result_papers
-from paperround.web.dependencies import BadRequest, Read, render_page, settings_of
+from paperround.web.dependencies import BadRequest, Read, index_counter_of, render_page, settings_of
 from paperround.web.pages.subscribe import build_subscribe_box
 from paperround.web.search_params import SearchRequest
 from paperround.web.viewer import load_viewer_state
@@ -52,7 +52,7 @@ async def show_results(
     found_results = await search_request.search(session, filters=filters, limit=min(end + 1, MAX_RESULTS))
     part = replace(found_results, results=found_results.results[start:end])
     more = end if len(found_results.results) > end else None
-    return await _show_page(request, session, search_request, filters, part, now.date(), more=more)
+    return await _show_page(request, session, search_request, filters, part, now, more=more)
 
 
 def parse_start(after: str | None) -> int:
@@ -61,7 +61,7 @@ def parse_start(after: str | None) -> int:
         return 0
     if after.isascii() and after.isdigit() and len(after) < 4 and int(after) < MAX_RESULTS:
         return int(after)
-    raise BadRequest("Results don't go on from there. Search again.")
+    raise BadRequest("There are no results from there on. Search again.")
 
 
 async def _show_page(
@@ -70,7 +70,7 @@ async def _show_page(
     search_request: SearchRequest,
     filters: SearchFilters,
     results: SearchResults,
-    today: date,
+    now: datetime,
     *,
     more: int | None,
 ) -> HTMLResponse:
@@ -92,13 +92,16 @@ async def _show_page(
         entries=[
             (card, MATCH_LABELS[match.kind])
             for (match, _), card in zip(
-                rows, presenters.build_paper_cards(papers, today=today, mark_words=highlight), strict=True
+                rows,
+                presenters.build_paper_cards(papers, today=now.date(), mark_words=highlight),
+                strict=True,
             )
         ],
         address=f"/papers?{request.url.remove_query_params('after').query}",
         more=str(more) if more else None,
         vectors=results.used_vectors,
         calibrated=results.is_calibrated,
+        indexing=await index_counter_of(request).count(session, now=now),
         filters=filters,
         feeds=[*settings_of(request).feeds, READERS_FEED],
         filtered=filters != NO_FILTERS,
@@ -131,4 +134,4 @@ def write_advice(search_request: SearchRequest, results: SearchResults) -> str:
         return "Search reads English only so far. Try English words, or an author’s name in Latin letters."
     if results.has_only_common_words:
         return "Words such as these are in nearly every paper. Add one that says what it is about."
-    return "Try fewer words, or others."
+    return "Try fewer or different words."

@@ -43,11 +43,11 @@ MAX_EXPORTS: Final = 20  # an hour
 MAX_BYTES_IN_MEMORY: Final = 1_000_000  # of an export; the rest waits on disk
 NO_STORE: Final = {"Cache-Control": "no-store"}
 MESSAGES: Final = {
-    "profile": "Your name and time zone are saved.",
+    "profile": "Your name and time zone have been saved.",
     "link": "A link is on its way to the new address. Open it in this browser within 15 minutes.",
-    "address": "Your address is changed.",
-    "session": "That browser is signed out.",
-    "key": "That key opens nothing any more.",
+    "address": "Your address has been changed.",
+    "session": "That browser has been signed out.",
+    "key": "That key has been revoked.",
 }
 
 # Words by which browsers and systems are known, the more specific first, since each names its predecessors
@@ -166,7 +166,7 @@ async def create_key(
 ) -> HTMLResponse:
     key_name = to_plain_text(name)
     if not key_name:
-        raise BadRequest("Give the key a name, so that you know it again.")
+        raise BadRequest("Give the key a name, so that you can recognize it.")
     key = await api_keys.create_key(session, visit.reader.id, name=key_name, scope=scope, now=now)
     record_event(request, SecurityEvent.key_made, reader=visit.reader.id)
     response = await _render_settings(request, session, visit, now, key=key)

@@ -27,7 +27,7 @@ MAX_BODY_BYTES: Final = 1_000_000  # bytes
 MAX_UPLOAD_BYTES: Final = 5_000_000
 MAX_LENGTH_DIGITS: Final = 18
 MAX_LIBRARY_BYTES: Final = 31_000_000  # of a signed-in browser, which may send a whole library
-BODY_TOO_LARGE: Final = "That is too long. At most {} MB can be sent."
+BODY_TOO_LARGE: Final = "That is too large. At most {} MB can be sent."
 
 
 class EncodingNotSupported(PaperroundError):

@@ -21,7 +21,7 @@ from paperround.web.security.events import record_event
 EXEMPT_PATHS: Final = ("/unsubscribe/",)  # one click in a mail program; its token says all
 
 CROSS_SITE: Final = "This came from another site's page. Use the form on this site's own page."
-OLD_FORM: Final = "This form belongs to another session. Load the page again, then try once more."
+OLD_FORM: Final = "This form belongs to another session. Reload the page, then try again."
 
 
 def is_own_origin(headers: Headers, settings: Settings) -> bool:

@@ -213,7 +213,7 @@ async def topic_file(
     settings: Config,
     topic_id: TopicId,
     form: FormOf,
-    days: Annotated[int, Query(ge=1, le=7, description="The latest so many days.")] = 1,
+    days: Annotated[int, Query(ge=1, le=7, description="How many of the latest days.")] = 1,
 ) -> Response:
     """Serve the papers that match a topic of who is signed in, or whose key is sent, the best first."""
     async with database_of(request).read_session() as session:

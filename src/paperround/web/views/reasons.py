@@ -16,7 +16,7 @@ AND: Final = Markup(" and ")
 
 
 def write_reasons(match: Match, titles: Mapping[str, str]) -> Markup:
-    """Write `Because of <b>rivers</b> and <b>tides</b>, and similar to <a>Slow Water</a>, which you liked.`
+    """Write `Mentions <b>rivers</b> and <b>tides</b>; similar to <a>Slow Water</a>, which you liked.`
 
     `titles` are those of the papers that reasons name.
     """
@@ -28,15 +28,15 @@ def write_reasons(match: Match, titles: Mapping[str, str]) -> Markup:
     authors = join_parts([Markup("<bdi>{}</bdi>").format(name) for name in by_kind[ReasonKind.author]])
     parts = [
         Markup("by {}, whom you follow").format(authors) if authors else "",
-        Markup("because of {}").format(phrases) if phrases else "",
+        Markup("mentions {}").format(phrases) if phrases else "",
         *(_write_liked_paper(key, titles[key]) for key in named),
     ]
-    told = join_parts([part for part in parts if part] or ["close in meaning"], last=Markup(", and "))
+    told = Markup("; ").join([part for part in parts if part] or ["close in meaning"])
     return Markup("{}{}.").format(str(told[:1]).upper(), told[1:])
 
 
 def write_note(match: Match, titles: Mapping[str, str]) -> str:
-    """Write `Strong match. Because of rivers and tides.` in plain text."""
+    """Write `Strong match. Mentions rivers and tides.` in plain text."""
     reasons = write_reasons(match, titles).striptags()
     return f"{match.band.capitalize()} match. {reasons}" if match.band else reasons
 
@@ -46,10 +46,10 @@ def _write_liked_paper(paper_id: str, title: str) -> Markup:
     return link.format(paper_id, render_html(shorten_title(title)))
 
 
-def join_parts(parts: Sequence[str], last: Markup = AND) -> Markup:
-    """Join parts by commas, and the last one by `last`."""
+def join_parts(parts: Sequence[str]) -> Markup:
+    """Join parts by commas, and the last one by “and”."""
     *before, end = parts or [""]
-    return last.join([Markup(", ").join(before), end]) if before else Markup("{}").format(end)
+    return AND.join([Markup(", ").join(before), end]) if before else Markup("{}").format(end)
 
 
 def find_papers_in_reasons(matches: Sequence[Match]) -> set[str]:

@@ -16,23 +16,23 @@ def describe_subscription(subscription: Subscription, now: datetime) -> Sequence
     kinds = [
         kind
         for kind, chosen in (
-            ("what is trending", subscription.trending),
-            ("what fits your topics", subscription.topics),
+            ("trending papers", subscription.trending),
+            ("papers that match your topics", subscription.topics),
         )
         if chosen
     ]
     lines = [
         ("To", subscription.email),
-        ("What", " and ".join(kinds).capitalize() or "Nothing: neither what is trending nor your topics"),
+        ("What", " and ".join(kinds).capitalize() or "Nothing: neither trending papers nor your topics"),
     ]
     if subscription.topic_words:
         lines.append(("New topic", subscription.topic_words))
     days, zone = _describe_days(subscription), _describe_zone(subscription, now)
     return [
         *lines,
-        ("When", f"{days} at {subscription.hour:02}:00, {zone}"),
-        ("At most", f"{subscription.max_papers} papers of each kind"),
-        ("If nothing is new", _describe_empty(subscription)),
+        ("When", f"{days} at {subscription.hour:02}:00 {zone}"),
+        ("At most", f"{subscription.max_papers} papers in each section"),
+        ("If there is nothing new", _describe_empty(subscription)),
     ]
 
 
@@ -52,8 +52,8 @@ def _describe_zone(subscription: Subscription, now: datetime) -> str:
     """Confirming takes the device's time zone where nobody has chosen one."""
     is_chosen = subscription.state is not SubscriptionState.pending
     if subscription.time_zone == DEFAULT_TIME_ZONE and not is_chosen:
-        return "in this device's time zone where it tells, else UTC"
-    return f"time of {write_time_zone(subscription.time_zone, now)}"
+        return "in this device's time zone if known, otherwise UTC"
+    return f"in {write_time_zone(subscription.time_zone, now)}"
 
 
 def _describe_empty(subscription: Subscription) -> str:
