@@ -239,4 +239,4 @@ def test_an_author_is_followed_where_they_stand_and_their_papers_stand_together(
     if scripted(page):
         assert faults(page) == []
     page.get_by_role("button", name="Unfollow Ada Lindqvist").click()
-    expect(page.get_by_text("Follow authors, organizations and keywords")).to_be_visible()
+    expect(page.get_by_text("Follow authors, organizations, venues and keywords")).to_be_visible()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from sqlalchemy import update
 
 from paperround.database import Database
 from paperround.follows import reader_follows
 from paperround.follows.followed_papers import list_followed_papers
 from paperround.follows.reader_follows import FollowRefused
 from paperround.follows.tables import FollowKind
+from paperround.papers.tables import Paper
 
 from support.factories import add_reader, feed_record, store_listing, utc
 
@@ -137,3 +139,13 @@ async def test_what_is_followed_is_kept_once_within_bounds(database: Database) -
         await reader_follows.remove_follow(session, reader.id, AUTHOR, "ZHANG wei")
         assert not await reader_follows.remove_follow_by_id(session, reader.id, first.id)
         assert len(await reader_follows.list_follows(session, reader.id)) == reader_follows.MAX_FOLLOWS - 1
+
+
+async def test_a_venue_is_followed_where_a_paper_appeared_there(database: Database) -> None:
+    await store_listing(database, "2026-03-02", feed_record("2603.00001"), feed_record("2603.00002"))
+    async with database.write_session() as session:
+        await session.execute(update(Paper).where(Paper.id == "2603.00001").values(venue="ICML"))
+    reader_id = await follow(database, FollowKind.venue, "ICML")
+    assert await found(database, reader_id) == {"1": ["ICML"]}
+    with pytest.raises(FollowRefused, match="appeared"):
+        await follow(database, FollowKind.venue, "NeurIPS")

@@ -36,6 +36,7 @@ FIND: Final = text(
         SELECT CAST(string_agg('(' || query || ')', ' | ') FILTER (WHERE query <> '') AS tsquery) AS query,
             CAST(string_agg(query, ' | ') FILTER (WHERE kind = 'author') AS tsquery) AS people,
             array_agg(key) FILTER (WHERE kind = 'organization') AS organizations,
+            array_agg(key) FILTER (WHERE kind = 'venue') AS venues,
             array_agg(key) FILTER (WHERE kind = 'keyword') AS keywords,
             array_agg(name) FILTER (WHERE kind = 'author') AS names
         FROM wanted
@@ -45,6 +46,7 @@ FIND: Final = text(
     )
     SELECT papers.id FROM whole, listed JOIN papers ON papers.id = listed.paper_id
     WHERE papers.search @@ whole.query OR papers.organization_name = ANY(whole.organizations)
+        OR papers.venue = ANY(whole.venues)
         OR EXISTS (SELECT FROM unnest(papers.ai_keywords) AS keyword WHERE {keyword} = ANY(whole.keywords))
         OR EXISTS (SELECT FROM authors WHERE paper_id = papers.id AND name = ANY(whole.names) AND NOT hidden)
     ORDER BY coalesce(papers.search @@ whole.people, false) DESC,
@@ -58,6 +60,7 @@ REASONS: Final = text(
     SELECT papers.id, wanted.position FROM papers JOIN wanted ON
         (wanted.query <> '' AND papers.search @@ CAST(wanted.query AS tsquery))
         OR (wanted.kind = 'organization' AND papers.organization_name = wanted.key)
+        OR (wanted.kind = 'venue' AND papers.venue = wanted.key)
         OR (wanted.kind = 'keyword'
             AND EXISTS (SELECT FROM unnest(papers.ai_keywords) AS keyword WHERE {keyword} = wanted.key))
         OR (wanted.kind = 'author' AND EXISTS (

@@ -15,6 +15,7 @@ from paperround.errors import PaperroundError
 from paperround.follows.keys import build_key
 from paperround.follows.tables import Follow, FollowKind
 from paperround.papers.organizations import find_organization
+from paperround.papers.venues import has_venue
 
 MAX_FOLLOWS: Final = 200  # of one reader
 MAX_NAME_LENGTH: Final = 300  # characters; some collaborations have long names
@@ -66,6 +67,8 @@ async def add_follow(
         if organization is None:
             raise FollowRefused(f"There is no organization “{name[:60]}” here.")
         name = organization.full_name
+    if kind is FollowKind.venue and not await has_venue(session, key):
+        raise FollowRefused(f"No paper here tells that it appeared at “{name[:60]}”.")
     # The lock keeps two concurrent requests of a reader from exceeding the limit.
     await session.execute(select(Reader.id).where(Reader.id == reader_id).with_for_update(key_share=True))
     this = Follow.reader_id == reader_id, Follow.kind == kind, Follow.key == key

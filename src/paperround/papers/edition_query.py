@@ -32,6 +32,7 @@ class EditionQuery:
     category: str | None = None
     organization: str | None = None
     author: str | None = None
+    venue: str | None = None
     chosen_ids: tuple[str, ...] | None = None  # the only papers, where given
     excluded_ids: tuple[str, ...] = ()
 
@@ -98,6 +99,7 @@ class EditionShape(NamedTuple):
             "category": Paper.categories.contains(bindparam("categories", type_=ARRAY(Text))),
             "chosen_ids": Paper.id == any_(bindparam("chosen_ids", type_=ARRAY(Text))),
             "excluded_ids": Paper.id != all_(bindparam("excluded_ids", type_=ARRAY(Text))),
+            "venue": Paper.venue == bindparam("venue", type_=Text),
             "organization": Paper.organization_name == bindparam("organization", type_=Text),
         }
         if "author" in self.named:

@@ -29,7 +29,7 @@ HUB_FIELDS: Final = (
     "github_added_by", "withdrawn_at",
 )  # fmt: skip
 # Only arXiv has these fields, beside those of a version.
-ARXIV_FIELDS: Final = ("categories", "doi")
+ARXIV_FIELDS: Final = ("categories", "doi", "venue")
 # The fields of an author that only the hub has.
 HUB_AUTHOR_FIELDS: Final = ("hidden", "hub_id", "account", "status", "status_changed_at")
 

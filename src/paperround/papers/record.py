@@ -97,6 +97,7 @@ class FeedPaper(BaseModel):
     withdrawn_at: datetime | None = None  # according to the hub
     categories: tuple[str, ...] | None = None  # the primary one first
     doi: str | None = None  # the publisher's, in the form of papers/doi.py
+    venue: str | None = None  # where it appeared, in the form of text/venue.py
     version: int | None = None  # of arXiv; `revised_at` and `withdrawn` belong to it
     revised_at: datetime | None = None
     withdrawn: bool | None = None

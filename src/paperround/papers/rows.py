@@ -65,6 +65,7 @@ class PaperRow(NamedTuple):
     github_stars: int | None = None
     github_added_by: str | None = None
     doi: str | None = None
+    venue: str | None = None
     version: int | None = None
     revised_at: datetime | None = None
     withdrawn_at: datetime | None = None

@@ -112,6 +112,9 @@ class Paper(Base):
     doi: Mapped[str | None] = mapped_column(
         String(200), comment="the publisher's, in lower case; NULL: arXiv told none"
     )
+    venue: Mapped[str | None] = mapped_column(
+        Text, comment="where it appeared, from what its authors told arXiv; NULL: nothing credible"
+    )
     version: Mapped[int | None] = mapped_column(Integer, comment="the latest that arXiv told of")
     revised_at: Mapped[datetime | None] = mapped_column(comment="when that version came; NULL: the first")
     withdrawn_at: Mapped[datetime | None] = mapped_column(comment="by the hub's word")
@@ -232,6 +235,7 @@ class Paper(Base):
         Index("papers_organization_name_idx", "organization_name"),
         Index("papers_with_code_idx", "id", postgresql_where=text("github_url IS NOT NULL")),
         Index("papers_doi_idx", "doi", postgresql_where=text("doi IS NOT NULL")),
+        Index("papers_venue_idx", "venue", postgresql_where=text("venue IS NOT NULL")),
         Index("papers_categories_idx", "categories", postgresql_using="gin"),
         Index("papers_search_idx", "search", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
         Index("papers_unsearchable_idx", "id", postgresql_where=text("search IS NULL")),

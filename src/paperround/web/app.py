@@ -63,6 +63,7 @@ from paperround.web.pages import (
     topic_form,
     topics,
     trending,
+    venues,
 )
 from paperround.web.pages import settings as pages_settings
 from paperround.web.pages import zotero as pages_zotero
@@ -86,7 +87,7 @@ APIS: Final = (
 PAGES: Final = (
     about, sign_in, account, pages_settings, pages_zotero, saved, paper_actions, submit, subscribe,
     preferences, digests, topic_form, topic_actions, history, topics, judge, organizations, authors, follows,
-    channels, outbox, status, api_docs, thumbnails, cards, trending, editions,
+    venues, channels, outbox, status, api_docs, thumbnails, cards, trending, editions,
 )  # fmt: skip
 
 
@@ -193,6 +194,7 @@ def templates() -> Environment:
         account_name=presenters.find_account_name,
         search_address=presenters.search_address,
         author_address=presenters.author_address,
+        venue_address=presenters.venue_address,
         article=article_writer(environment),
         brief=presenters.is_brief,
         doi_address=doi.doi_url,

@@ -205,3 +205,13 @@ def test_an_error_entry_of_arxiv_is_unreadable() -> None:
 def test_a_feed_of_announcements_is_not_a_query_answer() -> None:
     with pytest.raises(FeedUnreadable, match="query API"):
         xml.parse_query_page(WHOLE, KIND)
+
+
+def test_where_a_paper_appeared_is_read_from_its_authors_comment() -> None:
+    assert queried(ArxivPaper(comment="12 pages, accepted at ICML 2026")).venue == "ICML"
+    assert queried(ArxivPaper(comment="Submitted to ICML 2026")).venue is None
+    assert announced(ArxivPaper()).venue is None
+    entry = xml.parse_query_page(query_response(1, 0, query_entry(ArxivPaper())), KIND).entries[0]
+    assert isinstance(entry, dict)
+    with_journal = record.parse_record(entry | {"arxiv_journal_ref": "Phys. Rev. D 94, 1 (2016)"}, [])
+    assert with_journal.venue == "Phys. Rev. D"

@@ -19,6 +19,7 @@ from paperround.papers.arxiv_id import parse_version, strip_version
 from paperround.papers.record import AnnouncementKind, FeedAuthor, FeedListing, FeedPaper, RecordUnreadable
 from paperround.text.markup import render_unicode
 from paperround.text.plain import to_plain_paragraphs, to_plain_text
+from paperround.text.venue import find_venue
 
 PREFIXES: Final = re.compile(r"oai:arXiv\.org:|https?://arxiv\.org/abs/", re.I)
 HEAD: Final = re.compile(r"\s*arXiv:\S+\s+Announce Type:\s*(?P<kind>[a-z-]+)\s+Abstract:\s*", re.I)
@@ -65,6 +66,8 @@ class ArxivEntry(_ArxivModel):
     arxiv_primary_category: ArxivTag | None = None
     arxiv_comment: Prose | None = None
     arxiv_doi: Prose | None = None  # authors may name several
+    arxiv_journal_ref: Prose | None = None  # in query answers
+    arxiv_journal_reference: Prose | None = None  # in announcements
 
 
 def parse_record(record: object, feed_categories: Iterable[str]) -> FeedPaper:
@@ -135,6 +138,7 @@ def _build_announced(
         authors=_authors(_split_names(entry.authors)),
         categories=_categories(entry),
         doi=doi.find_doi(entry.arxiv_doi or ""),
+        venue=find_venue("", entry.arxiv_journal_reference or ""),
         version=number,
         revised_at=_parse_time(entry.published) if number and number > 1 else None,
         withdrawn=True if _says_withdrawn(abstract, None) else None,
@@ -158,6 +162,7 @@ def _build_queried(
         authors=_authors([author.name or "" for author in entry.authors or []]),
         categories=categories,
         doi=doi.find_doi(entry.arxiv_doi or ""),
+        venue=find_venue(entry.arxiv_comment or "", entry.arxiv_journal_ref or ""),
         version=number,
         revised_at=_parse_time(entry.updated) if number and number > 1 else None,
         withdrawn=_says_withdrawn(abstract, entry.arxiv_comment),

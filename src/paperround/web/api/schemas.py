@@ -54,6 +54,9 @@ class PaperOut(BaseModel):
     listed_on: date = Field(description="The first day that it was on a feed's list.")
     categories: list[str] | None = Field(description="Of arXiv, the primary one first.", examples=[["cs.CL"]])
     doi: str | None = Field(description="The publisher's, in lower case; null: arXiv told none.")
+    venue: str | None = Field(
+        description="Where it appeared, from what its authors told arXiv.", examples=["ICML"]
+    )
     version: int | None = Field(description="The latest that arXiv told of.")
     revised_at: datetime | None = Field(description="When that version came, null for the first.")
     withdrawn: bool = Field(description="By its authors or by arXiv.")

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote
 
 from markupsafe import Markup
 
 from paperround.follows.keys import build_key
 from paperround.follows.tables import Follow, FollowKind
-from paperround.web.views.presenters import author_address, organization_address, search_address
+from paperround.web.views.presenters import (
+    author_address,
+    organization_address,
+    search_address,
+    venue_address,
+)
 from paperround.web.views.reasons import join_parts
 
 NAMED: Final = Markup("<bdi>{}</bdi>")
@@ -73,7 +77,7 @@ def follow_address(follow: Follow) -> str:
         case FollowKind.organization:
             return organization_address(follow.key)
         case FollowKind.venue:
-            return f"/venues/{quote(follow.key, safe='')}"
+            return venue_address(follow.key)
         case FollowKind.keyword:
             return search_address(follow.name)
 

@@ -161,6 +161,10 @@ def author_address(name: str) -> str:
     return f"/authors/{quote(name, safe='')}"
 
 
+def venue_address(name: str) -> str:
+    return f"/venues/{quote(name, safe='')}"
+
+
 def day_address(day: date) -> str:
     return edition_address(EditionPeriod.containing(Period.day, day))
 
