@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
+
 import psycopg
 import pytest
 from sqlalchemy import Integer, bindparam, column, func, literal, select, text, values
@@ -12,6 +14,8 @@ from paperround.database import Database
 from paperround.failures import explain
 from paperround.papers.tables import Listing
 from paperround.reads import Asked, Read, round_trip
+
+from support.statements import sent_statements
 
 DOUBLED = Read(select(bindparam("number", type_=Integer) * 2), int)
 ROWS = Read(
@@ -84,3 +88,21 @@ async def test_a_connection_that_is_lost_is_an_outage_and_the_next_session_has_a
     assert explain(caught.value) is not None
     async with database.read_session() as session:
         assert await reads.read_rows(session, DOUBLED, number=2) == [4]
+
+
+async def test_connections_that_the_server_ended_while_they_rested_are_replaced_without_a_question(
+    database_url: str,
+) -> None:
+    others = text("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE pid = :pid")
+    async with Database(database_url, pool_size=3) as database, Database(database_url) as judge:
+        async with AsyncExitStack() as stack:
+            sessions = [await stack.enter_async_context(database.read_session()) for _ in range(3)]
+            pids = [await session.scalar(text("SELECT pg_backend_pid()")) for session in sessions]
+        async with judge.read_session() as session:
+            for pid in pids:
+                assert await session.scalar(others, {"pid": pid})
+        with sent_statements() as sent:
+            for number in range(4):
+                async with database.read_session() as session:
+                    assert await reads.read_rows(session, DOUBLED, number=number) == [2 * number]
+        assert len(sent) == 4

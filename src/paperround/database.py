@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import select
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar, Final, NewType, Self
+from typing import Any, ClassVar, Final, NewType, Self, cast
 
 import psycopg
 from sqlalchemy import URL, DateTime, Dialect, MetaData, TypeDecorator, event, make_url, text
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -124,6 +126,23 @@ async def _keeps_state(conninfo: str) -> bool:
     return before == after and before is not None and before[1] == "public,jobs"
 
 
+def _refuse_ended_connection(connection: DBAPIConnection, *_: object) -> None:
+    """Have the pool make another connection in place of one that the server has ended.
+
+    Nothing is due on a connection that rests, so one with something to read has been ended. Asking the system
+    takes microseconds, where asking the server before each use, as `pool_pre_ping` does, is a round trip.
+    """
+    driver = cast("psycopg.AsyncConnection[Any]", getattr(connection, "driver_connection", None))
+    if driver.closed or _has_input(driver.fileno()):
+        raise DisconnectionError("The server has ended the connection.")
+
+
+def _has_input(file: int) -> bool:
+    poll = select.poll()
+    poll.register(file, select.POLLIN)
+    return bool(poll.poll(0))
+
+
 class Database:
     """A pool of connections, and the two kinds of session on it.
 
@@ -158,7 +177,6 @@ class Database:
             address,
             pool_size=pool_size,
             max_overflow=pool_size,
-            pool_pre_ping=True,
             hide_parameters=True,  # they are what people sent: addresses, tokens, searches
             connect_args={
                 **{name: value for name, value in LIVENESS.items() if name not in address.query},
@@ -170,6 +188,7 @@ class Database:
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         self._is_closed = False
         event.listen(self.engine.sync_engine, "checkin", self._close_late_connection)
+        event.listen(self.engine.sync_engine, "checkout", _refuse_ended_connection)
 
     @asynccontextmanager
     async def read_session(self) -> AsyncIterator[ReadSession]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 
 from paperround.papers import editions
 from paperround.papers.edition_query import EditionQuery
@@ -31,7 +31,7 @@ from paperround.web.security.costs import begin_costly_request
 router = APIRouter(prefix="/api/v1/papers", tags=["papers"])
 
 
-@router.get("", summary="Papers of a day, week, month or any days")
+@router.get("", response_model=PaperList, summary="Papers of a day, week, month or any days")
 async def list_papers(
     session: Read,
     settings: Config,
@@ -48,17 +48,18 @@ async def list_papers(
     limit: Limit = 50,
     cursor: Annotated[str | None, Query(max_length=500, description="`next` of the previous part.")] = None,
     category: Category = None,
-) -> PaperList:
+) -> Response:
     choice, edition = _choice(date, week, month, from_, to)
     choice = replace(choice, category=category)
     order = sort or (Sort.upvotes if edition else Sort.published)
     after = cursors.decode(order, cursor)
     part = await editions.list_papers(session, choice, sort=order, limit=limit, after=after)
     base = settings.address
-    return PaperList(
+    papers = PaperList(
         papers=[PaperOut.of(paper, base) for paper in part.papers],
         next=cursors.encode(order, part.next_position),
     )
+    return Response(papers.model_dump_json(), media_type="application/json")
 
 
 def _choice(

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from pydantic_core import to_json
 
 from paperround.database import ReadSession
 from paperround.papers import editions
@@ -53,7 +54,7 @@ async def daily_papers(
     sort: Annotated[str | None, Query(description="`publishedAt` or `trending`.")] = None,
     p: Annotated[str | None, Query(description="The page, from 0.")] = None,
     limit: Annotated[str | None, Query(description="Listings a page, 1 to 100.", examples=["50"])] = None,
-) -> JSONResponse:
+) -> Response:
     """List papers from the newest day back, each day by votes.
 
     Unknown parameters are ignored and numbers out of bounds are clamped. Only an invalid date is refused.
@@ -68,7 +69,11 @@ async def daily_papers(
         offset=page * count,
         with_authors=True,
     )
-    return JSONResponse([item(listing, paper) for listing, paper in rows])
+    return write_json([item(listing, paper) for listing, paper in rows])
+
+
+def write_json(items: Sequence[Json], headers: Mapping[str, str] | None = None) -> Response:
+    return Response(to_json(items), headers=headers, media_type="application/json")
 
 
 def _number(value: str | None, default: int) -> int:
@@ -90,7 +95,7 @@ async def search_papers(
     request: Request,
     q: Annotated[str | None, Query(description="What to look for; without it, the newest.")] = None,
     limit: Annotated[str | None, Query(description="Papers, 1 to 120.", examples=["20"])] = None,
-) -> JSONResponse:
+) -> Response:
     """Search papers. The best come first, in the form of the daily list."""
     count = min(max(_number(limit, DEFAULT_SEARCH_LIMIT), 1), MAX_SEARCH_LIMIT)
     asking = await encode_search(request, (q or "")[:MAX_QUERY_LENGTH])
@@ -100,13 +105,13 @@ async def search_papers(
             rows = await editions.list_listed_papers(
                 session, choice, sort=None, limit=count, offset=0, with_authors=True
             )
-            return JSONResponse([item(listing, paper) for listing, paper in rows])
+            return write_json([item(listing, paper) for listing, paper in rows])
         on_lists = editions.select_listed_ids(FEEDS)
         found = await asking.search(session, filters=SearchFilters(paper_ids=on_lists), limit=count)
         named = [SearchResult.of_id(asking.paper_id)] if asking.paper_id else []
         matched = await load_result_papers(session, named or found.results, with_authors=True)
         papers = [paper for _, paper in matched]
-        return JSONResponse(await _build_items(session, papers))
+        return write_json(await _build_items(session, papers))
 
 
 async def _build_items(session: ReadSession, papers: Sequence[PaperRow]) -> list[Json]:
@@ -125,7 +130,7 @@ async def list_papers(
     settings: Config,
     cursor: Annotated[str | None, Query(max_length=200, description="Where the page before ended.")] = None,
     limit: Annotated[str | None, Query(description="Papers a page, 1 to 100.", examples=["50"])] = None,
-) -> JSONResponse:
+) -> Response:
     """List papers, the latest published first. The header `Link` has the address of the next page."""
     count = min(max(_number(limit, DEFAULT_LIMIT), 1), 100)
     position = cursors.decode(Sort.published, cursor) if cursor else None
@@ -142,7 +147,7 @@ async def list_papers(
         following = cursors.encode(Sort.published, page.next_position)
         address = f"{settings.address}/api/papers?{urlencode({'limit': count, 'cursor': following})}"
         headers["Link"] = f'<{address}>; rel="next"'
-    return JSONResponse(await _build_items(session, page.papers), headers=headers)
+    return write_json(await _build_items(session, page.papers), headers)
 
 
 @router.get("/api/papers/{paper_id:path}", response_model=Json, summary="One paper, as the hub gives it")
