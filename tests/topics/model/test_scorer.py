@@ -167,3 +167,14 @@ def test_the_more_papers_stand_for_a_topic_the_less_their_mean_vector_weighs() -
 
     assert [round(weight(count), 2) for count in (1, 5, 10, 20, 60)] == [1.0, 1.0, 0.71, 0.5, 0.5]
     assert weight(20, "unheard words") == pytest.approx(1.0, abs=0.01)
+
+
+@pytest.mark.parametrize("phrase", ["river delta", "bee hive", "clock pendulum", "flood river"])
+def test_five_liked_papers_don_t_outvote_words_that_the_catalogue_has_as_a_phrase(phrase: str) -> None:
+    """They order the papers that have it; those that lack it stay behind."""
+    liked = {str(place): VIEWS[place] for place, text in enumerate(TEXTS) if phrase not in text}
+    five = dict(list(liked.items())[:5])
+    own = CATALOGUE.view_of_words(phrase, None)
+    ranked = np.argsort(-scores(TopicProfile(own, True, five, (), phrase)))
+    holders = sum(phrase in text for text in TEXTS)
+    assert all(phrase in TEXTS[place] for place in ranked[:holders])
