@@ -232,7 +232,7 @@ def test_an_author_is_followed_where_they_stand_and_their_papers_stand_together(
 
     page.get_by_role("link", name="Ada Lindqvist").first.click()
     expect(page.get_by_role("button", name="Follow Ada Lindqvist")).to_have_text("Following")
-    expect(page.get_by_text("told apart by name only")).to_be_visible()
+    expect(page.get_by_text("distinguished by name only")).to_be_visible()
     page.goto(page.url.partition("/authors")[0] + "/following")
     expect(page.get_by_text("You follow Ada Lindqvist.").first).to_be_visible()
     assert fits(page)

@@ -91,7 +91,7 @@ async def test_a_paper_comes_once_and_a_day_without_new_ones_is_skipped(post: Po
 async def test_who_wants_a_note_gets_one_on_a_day_without_papers(post: Post) -> None:
     await subscribed(post.database, "ada", now=BEFORE, when_empty=WhenEmpty.note)
     assert await post.send(MONDAY) == {DeliveryState.sent: 1}
-    assert post.sink.received[0].message["Subject"] == "Nothing new Monday, 2 March"
+    assert post.sink.received[0].message["Subject"] == "Nothing new on Monday, 2 March"
 
 
 async def test_each_at_their_own_hour_and_place(post: Post) -> None:

@@ -105,7 +105,7 @@ class DigestRenderer:
         """The best paper, and how many more."""
         papers = digest.papers
         if not papers:
-            return f"Nothing new {wording.format_day(digest.period)}"
+            return f"Nothing new on {wording.format_day(digest.period)}"
         best = shorten(papers[0].title, MAX_SUBJECT_TITLE_LENGTH)
         return f"{best} and {len(papers) - 1} more" if len(papers) > 1 else best
 

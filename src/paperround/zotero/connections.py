@@ -31,7 +31,7 @@ class NewConnection(NamedTuple):
 
 
 class ConnectionState(NamedTuple):
-    """A connection with how many saved papers are in the library, refused, and still to be put there."""
+    """A connection with how many saved papers are in the library, refused, and still to be added."""
 
     connection: ZoteroConnection
     stored: int

@@ -42,7 +42,7 @@ async def test_an_author_has_their_papers_coauthors_and_first_day(
     ]  # fmt: skip
     assert "3 papers here, the first listed on 27 Feb , with 13 votes." in page.text
     assert "Also written Nunez, Jose ." in page.text
-    assert "told apart by name only" in page.text
+    assert "distinguished by name only" in page.text
     assert "Wrote with Ada L 2 papers Wei Zhang 1 paper" in page.text
     assert {"/authors/Wei%20Zhang", "/papers/date/2026-02-27"} < {*page.links()}
     assert page.links().count("/authors/Ada%20L") == 1
