@@ -151,6 +151,7 @@ async def test_save_for_later_leads_to_a_button_that_saves(
     for _ in range(2):  # a scanner follows links
         page = Page(await client.get(address))
     assert "Save for later" in page.text
+    assert "reading list of ada@example.org, and creates an account with that address." in page.text
     async with database.read_session() as session:
         assert (await session.scalars(select(SavedPaper))).all() == []
         assert (await session.scalars(select(Reader))).all() == []
