@@ -27,6 +27,7 @@ from torture.world import World
 FAULTS_A_ROUND = (45, 60)
 PAUSE_SECONDS = (0.1, 1.6)
 DIGESTS_A_ROUND = 40
+CHANNELS_A_ROUND = 20
 
 
 def main() -> int:
@@ -86,6 +87,7 @@ class Plan:
 def torture_round(world: World, readers: Readers, plan: Plan, until: float) -> list[str]:
     undo: list[tuple[float, Undo]] = []
     readers.fall_due(DIGESTS_A_ROUND)
+    world.channels.fall_due(world, CHANNELS_A_ROUND)
     for _ in range(world.chance.randint(*FAULTS_A_ROUND)):
         if time.monotonic() > until:
             break
@@ -105,9 +107,10 @@ def torture_round(world: World, readers: Readers, plan: Plan, until: float) -> l
     heal(undo, everything=True)
     world.feed.active_faults.clear()
     world.sink.active_faults.clear()
+    world.channels.active_faults.clear()
     world.start()
     late = settle(world)
-    return late + find_violations(world, readers)
+    return late + find_violations(world, readers, world.channels)
 
 
 def heal(undo: list[tuple[float, Undo]], *, everything: bool = False) -> None:
@@ -123,12 +126,15 @@ def report(world: World, readers: Readers, broken: list[str], tracebacks: int) -
     answers: Counter[str] = Counter()
     answers.update({f"feed: {name}": number for name, number in world.feed.faults.items()})
     answers.update({f"mail: {name}": number for name, number in world.sink.faults.items()})
+    answers.update({f"channels: {name}": number for name, number in world.channels.faults.items()})
     for name, number in sorted(world.faults.items()):
         answered = f" ({answers[name]} answers broken)" if name in answers else ""
         print(f"  {number:4} {name}{answered}")
     papers = sum(len(records) for records in world.feed.truth.values())
     mails = len(world.sink.taken)
-    print(f"work: {world.feed.requests} requests to the feed, {papers} papers, {mails} mails taken")
+    posts = len(world.channels.sink.taken)
+    print(f"work: {world.feed.requests} requests to the feed, {papers} papers, {mails} mails taken,")
+    print(f"      {posts} messages taken by {world.channels.fallen_due} channels")
     print("      " + ", ".join(f"{number} {name}" for name, number in sorted(readers.done.items())))
     print(f"tracebacks in the log: {tracebacks}")
     print(f"violations: {len(broken)}")

@@ -14,9 +14,11 @@ from typing import Final
 
 import psycopg
 
+from support import channel_sink
 from torture import feed, sink
 from torture.world import PROCESSES, World
 
+CHANNELS_A_FAULT: Final = 6
 Undo = Callable[[], None]
 Fault = Callable[[World], Undo | None]
 
@@ -215,6 +217,23 @@ def break_mail(name: str) -> Fault:
     return fault
 
 
+def break_channels(name: str) -> Fault:
+    def fault(world: World) -> Undo:
+        world.channels.active_faults.add(name)
+        world.channels.fall_due(world, CHANNELS_A_FAULT)
+        sender = world.spawn("digest", "send-due")  # a sender at once, so that somebody meets the fault
+
+        def end() -> None:
+            world.channels.active_faults.discard(name)
+            if world.chance.random() < 0.5:
+                sender.kill()
+            sender.wait()
+
+        return end
+
+    return fault
+
+
 FAULTS: Final[dict[str, Fault]] = {
     **{f"{name}: killed": kill(name, signal.SIGKILL) for name in PROCESSES},
     **{f"{name}: told to stop": kill(name, signal.SIGTERM) for name in PROCESSES},
@@ -237,4 +256,5 @@ FAULTS: Final[dict[str, Fault]] = {
     "schema: killed while it migrates": kill_while_migrating,
     **{f"feed: {name}": break_feed(name) for name in feed.FAULTS},
     **{f"mail: {name}": break_mail(name) for name in sink.FAULTS},
+    **{f"channels: {name}": break_channels(name) for name in channel_sink.FAULTS},
 }

@@ -10,12 +10,17 @@ from typing import Any
 
 from paperround.papers.heat import VoteCount, heat
 
+from torture.channels import FaultyChannels
 from torture.readers import Readers
 from torture.site import LINKS, Site
 from torture.world import World
 
 HALF_LIFE = timedelta(hours=24)
 DONE = ("sent", "failed", "uncertain")
+DELIVERY_STATES = (
+    "SELECT d.id, d.state FROM deliveries d JOIN subscriptions s ON s.id = d.subscription_id "
+    "WHERE s.by_channel = %s"
+)
 
 
 def settle(world: Site, *, seconds: float = 240) -> list[str]:
@@ -35,7 +40,7 @@ def settle(world: Site, *, seconds: float = 240) -> list[str]:
     return []
 
 
-def find_violations(world: Site, readers: Readers) -> list[str]:
+def find_violations(world: Site, readers: Readers, channels: FaultyChannels | None = None) -> list[str]:
     of_world = (
         lists_not_read, wrong_papers, wrong_heats, papers_without_vector, stuck_jobs, wrong_deliveries,
         doubled_periods, wrong_local_votes, wrong_topic_days, open_transactions,
@@ -44,6 +49,7 @@ def find_violations(world: Site, readers: Readers) -> list[str]:
     return [
         *(violation for check in of_world for violation in check(world)),
         *(violation for check in of_readers for violation in check(world, readers)),
+        *(wrong_channels(world, channels) if channels else ()),
     ]
 
 
@@ -129,7 +135,7 @@ def unfinished_deliveries(world: Site) -> int:
 def wrong_deliveries(world: Site) -> list[str]:
     """Nobody was sent a digest twice; what is `sent` was taken; what was taken is `sent` or in doubt."""
     taken = world.sink.ids()
-    states = dict(world.rows("SELECT id, state FROM deliveries"))
+    states = dict(world.rows(DELIVERY_STATES, False))
     wrong = [f"{message_id} was taken {number} times" for message_id, number in taken.items() if number > 1]
     of_delivery = {mark.id: message_id for message_id in taken if (mark := LINKS.find_delivery(message_id))}
     for key, state in states.items():
@@ -140,6 +146,19 @@ def wrong_deliveries(world: Site) -> list[str]:
     wrong += [
         f"{message_id} is of no delivery" for key, message_id in of_delivery.items() if key not in states
     ]
+    return wrong[:8]
+
+
+def wrong_channels(world: Site, channels: FaultyChannels) -> list[str]:
+    """No channel got a digest twice, and each that fell due has one; states are what the servers saw."""
+    taken, states = channels.count(), dict(world.rows(DELIVERY_STATES, True))
+    wrong = [f"delivery {key} was taken {number} times" for key, number in taken.items() if number > 1]
+    wrong += [f"delivery {key} is sent, but was never taken" for key, state in states.items()
+              if state == "sent" and key not in taken]  # fmt: skip
+    wrong += [f"delivery {key} was taken, but is {states.get(key, 'gone')}" for key in taken
+              if states.get(key) not in ("sent", "uncertain")]  # fmt: skip
+    if len(states) < channels.fallen_due:
+        wrong.append(f"{channels.fallen_due - len(states)} channels that fell due have no delivery")
     return wrong[:8]
 
 

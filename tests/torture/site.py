@@ -54,6 +54,7 @@ class Site:
             "PAPERROUND_SMTP_URL": f"smtp://{self.sink.host}:{self.sink.port}?tls=off",
             "PAPERROUND_MAIL_FROM": MAIL_FROM,
             "PAPERROUND_SECRET_KEY": SECRET_KEY,
+            "PAPERROUND_CHANNEL_NETWORKS": "127.0.0.1/32",
             "PAPERROUND_LOG_FORMAT": "json",
         }
 

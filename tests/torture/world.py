@@ -17,6 +17,7 @@ from paperround.postgres import EmbeddedPostgres
 
 from support.feed_server import running_http_server
 from support.sites import free_port
+from torture.channels import FaultyChannels
 from torture.site import Site
 
 DISK = "1500m"
@@ -28,6 +29,7 @@ class World(Site):
 
     def __init__(self, chance: random.Random, *, extra_workers: int) -> None:
         super().__init__(chance)
+        self.channels = FaultyChannels(random.Random(chance.random()))
         self.extra_workers = extra_workers
         self.folder = Path(tempfile.mkdtemp(prefix="paperround-torture-"))
         self.folder.chmod(0o755)
@@ -49,6 +51,7 @@ class World(Site):
             self.is_mounted = mounted.returncode == 0
         self.feed_url = self._stack.enter_context(running_http_server(self.feed.answer))
         self._stack.enter_context(self.sink.running())
+        self._stack.enter_context(self.channels.sink.running())
         self.feed.grow(20)
         return self
 

@@ -28,6 +28,9 @@ from paperround.outbound.proxies import ProxyUnusable
 from paperround.text.http_date import parse_http_date
 
 REQUEST_TIMEOUT: Final = 10.0  # seconds for all of it
+# Of that time, for the connection and again for TLS. When the time for all is over instead, the library lets
+# go of a connection that is being made without closing it.
+CONNECT_SHARE: Final = 0.4
 MAX_ANSWER_SIZE: Final = 4000  # bytes that are read
 MAX_WAIT: Final = timedelta(hours=6)  # that the other side may ask for
 MAX_REASON_LENGTH: Final = 80  # characters
@@ -67,7 +70,12 @@ class ChannelClient:
         try:
             async with asyncio.timeout(self.timeout):
                 request = self.http.stream(
-                    "POST", url, content=body, headers=headers, extensions={"trace": note}, timeout=None
+                    "POST",
+                    url,
+                    content=body,
+                    headers=headers,
+                    extensions={"trace": note},
+                    timeout=httpx.Timeout(self.timeout, connect=self.timeout * CONNECT_SHARE),
                 )
                 async with request as response:
                     answer.status, answer.headers = response.status_code, response.headers
