@@ -35,7 +35,7 @@ APPRISE_SCHEMES: Final[Mapping[str, str]] = {
     "gotifys": "Gotify", "lark": "Lark", "line": "Line", "matrix": "Matrix", "matrixs": "Matrix",
     "mmost": "Mattermost", "mmosts": "Mattermost", "ncloud": "Nextcloud", "nclouds": "Nextcloud",
     "nctalk": "Nextcloud Talk", "nctalks": "Nextcloud Talk", "ntfy": "ntfy", "ntfys": "ntfy",
-    "pover": "Pushover", "rocket": "Rocket.Chat", "rockets": "Rocket.Chat", "signal": "Signal",
+    "rocket": "Rocket.Chat", "rockets": "Rocket.Chat", "signal": "Signal",
     "signals": "Signal", "synology": "Synology Chat", "synologys": "Synology Chat", "wecombot": "WeCom",
     "workflow": "Microsoft Teams", "workflows": "Microsoft Teams", "wxteams": "Webex Teams",
     "zulip": "Zulip",

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from paperround import event_loop
 from paperround.accounts.tables import Reader
 from paperround.channels.address import ChannelAddress, parse_address
+from paperround.channels.apprise_process import is_apprise_installed
 from paperround.channels.encryption import ChannelSecrets, SecretBox
 from paperround.channels.message import ChannelNotice
 from paperround.channels.sender import open_channel_sender
@@ -81,7 +82,7 @@ def add(
         min_band=threshold,
     )
     pasted = typer.get_text_stream("stdin").readline() if address == "-" else address
-    parsed = parse_address(pasted, allows_apprise=False)
+    parsed = parse_address(pasted, allows_apprise=is_apprise_installed())
     event_loop.run(_add, load_settings("channel"), parsed, name, preferences, topics_of)
 
 

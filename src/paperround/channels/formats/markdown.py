@@ -15,9 +15,9 @@ class MarkdownMessage(NamedTuple):
     body: str
 
 
-def format_digest(digest: ChannelDigest, *, max_length: int) -> MarkdownMessage:
-    """Format as much of a digest as fits into `max_length` characters, title and all."""
-    return fit(digest, _render, lambda message: len(message.title) + len(message.body) + 2 <= max_length)
+def format_digest(digest: ChannelDigest, *, max_size: int) -> MarkdownMessage:
+    """Format as much of a digest as fits into `max_size` bytes, title and all."""
+    return fit(digest, _render, lambda message: len("".join(message).encode()) <= max_size)
 
 
 def format_notice(notice: ChannelNotice) -> MarkdownMessage:

@@ -15,6 +15,7 @@ from paperround.accounts import sessions
 from paperround.accounts.sessions import SignedInVisit as Visit
 from paperround.accounts.time_zones import list_choices, write_choice
 from paperround.channels.address import MAX_ADDRESS_LENGTH, parse_address
+from paperround.channels.apprise_process import is_apprise_installed
 from paperround.channels.encryption import SecretBox
 from paperround.channels.errors import ChannelAddressInvalid
 from paperround.database import ReadSession
@@ -126,7 +127,7 @@ async def add_channel(
     """Add a channel. A webhook's signing secret is shown in this answer and never again."""
     reader, called = visit.reader, to_plain_text(name)
     try:
-        parsed = parse_address(address, allows_apprise=False)
+        parsed = parse_address(address, allows_apprise=is_apprise_installed())
     except ChannelAddressInvalid as error:
         told = error.detail
         return await _render_list(
