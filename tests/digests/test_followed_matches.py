@@ -49,7 +49,7 @@ def text_of(post: Post, name: str) -> str:
 async def test_followed_papers_are_a_part_of_their_own_and_only_their_readers(
     post: Post, catalogue: Database
 ) -> None:
-    reader = await follow(catalogue, "ada", FollowKind.author, "lindqvist ada")
+    reader = await follow(catalogue, "ada", FollowKind.author, "lindqvist, ada")
     await follow(catalogue, "ada", FollowKind.keyword, "escapement wear")
     await follow(catalogue, "ben", FollowKind.author, "Nobody Here")
     draft = TopicDraft(name="Bees", words="honey bees and waggle dances", examples=(paper_id(62),), daily=3)
@@ -65,7 +65,7 @@ async def test_followed_papers_are_a_part_of_their_own_and_only_their_readers(
     assert {paper_id(61), paper_id(63)} <= set(post.papers_of("ada")[0])
     assert f"/papers/{paper_id(61)}" in followed
     assert f"/papers/{paper_id(63)}" in followed
-    assert "You follow lindqvist ada" in followed
+    assert "You follow lindqvist, ada" in followed
     assert "“escapement wear”" in followed
     assert "More like this" not in followed, "it is of no topic"
     assert "Save for later" in followed

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from paperround.database import ReadSession
 from paperround.follows.tables import Follow, FollowKind
 from paperround.papers.record import FRESH_KINDS
-from paperround.text.names import quote_name_key
+from paperround.papers.tables import Author
+from paperround.text.names import build_name_key, quote_name_key
 
 # What each follow asks of the search column. A keyword must stand in title or abstract: a word of a name is
 # none. Names are keys of their own there (`papers/search_column.py`).
@@ -100,4 +101,25 @@ async def list_followed_papers(
     if found:
         for paper_id, position in await session.execute(REASONS, wanted | {"ids": list(found)}):
             found[paper_id].append(follows[position - 1])
-    return [FollowedPaper(paper_id, reasons) for paper_id, reasons in found.items()]
+    keys = await _load_name_keys(session, found)
+    true = {
+        paper_id: [one for one in reasons if one.kind is not FollowKind.author or one.key in keys[paper_id]]
+        for paper_id, reasons in found.items()
+    }
+    return [FollowedPaper(paper_id, reasons) for paper_id, reasons in true.items() if reasons]
+
+
+async def _load_name_keys(
+    session: ReadSession, reasons: Mapping[str, Sequence[Follow]]
+) -> Mapping[str, Collection[str]]:
+    """Load the keys of the authors' names, of papers that an author may speak for.
+
+    The search column knows names without the order of their words.
+    """
+    asked = [key for key, follows in reasons.items() if any(one.kind is FollowKind.author for one in follows)]
+    keys: dict[str, set[str]] = {paper_id: set() for paper_id in reasons}
+    if asked:
+        names = select(Author.paper_id, Author.name).where(Author.paper_id.in_(asked), ~Author.hidden)
+        for paper_id, name in await session.execute(names):
+            keys[paper_id].add(build_name_key(name))
+    return keys

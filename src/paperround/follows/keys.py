@@ -10,8 +10,8 @@ from paperround.text.words import normalise_words
 def build_key(kind: FollowKind, name: str) -> str:
     """Build the key of a name, or '' if nothing can be found by it.
 
-    An author's is the words of the name in any order, without accents and case. Organizations and venues have
-    names of their own.
+    An author's is the words of the name, without accents and case, the family name last. Organizations and
+    venues have names of their own.
     """
     match kind:
         case FollowKind.author:

@@ -10,10 +10,9 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Date, Text, all_, any_, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from paperround.papers.authors import select_ids_of_author
+from paperround.papers.authors import select_ids_of_names
 from paperround.papers.period import EditionPeriod
 from paperround.papers.tables import FRESH_LISTING, Listing, Paper
-from paperround.text.names import build_name_key, quote_name_key
 
 SHORT_PERIOD: Final = 7  # days
 
@@ -31,7 +30,7 @@ class EditionQuery:
     submitter: str | None = None
     category: str | None = None
     organization: str | None = None
-    author: str | None = None
+    author_names: tuple[str, ...] | None = None  # the ways in which an author is written
     venue: str | None = None
     chosen_ids: tuple[str, ...] | None = None  # the only papers, where given
     excluded_ids: tuple[str, ...] = ()
@@ -56,7 +55,7 @@ class EditionQuery:
             **vars(self),
             "feeds": list(self.feeds),
             "categories": [self.category],
-            "author_key": quote_name_key(build_name_key(self.author or "")),
+            "author_names": list(self.author_names or ()),
             "chosen_ids": list(self.chosen_ids or ()),
             "excluded_ids": list(self.excluded_ids),
         }
@@ -102,6 +101,6 @@ class EditionShape(NamedTuple):
             "venue": Paper.venue == bindparam("venue", type_=Text),
             "organization": Paper.organization_name == bindparam("organization", type_=Text),
         }
-        if "author" in self.named:
-            conditions["author"] = Paper.id.in_(select_ids_of_author())
+        if "author_names" in self.named:
+            conditions["author_names"] = Paper.id.in_(select_ids_of_names())
         return [condition for name, condition in conditions.items() if name in self.named]

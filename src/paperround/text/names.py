@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from paperround.text.words import UMLAUT, UMLAUT_SPELLING, split_words, unify_characters
 
 MAX_NAME_WORDS: Final = 6  # of one name; further words are left out
+GENERATIONS: Final = frozenset({"jr", "sr", "ii", "iii", "iv"})  # behind a comma, these are no given names
 MAX_INITIALS_LENGTH: Final = 3  # letters of initials that are written together, as in `Laan SM`
 
 
@@ -40,13 +41,19 @@ def list_name_keys(name: str) -> set[str]:
 
 
 def build_name_key(name: str) -> str:
-    """Build the key of a whole name: its words in one order. It is '' without any letters or digits."""
-    return " ".join(sorted(split_words(name)[:MAX_NAME_WORDS]))
+    """Build the key by which a whole name is the same as another: its words in their order.
+
+    `Zhang, Wei` is `Wei Zhang`, but `Zhang Wei` may be somebody else. It is '' without letters and digits.
+    """
+    family, _, given = name.partition(",")
+    words = split_words(given)
+    is_turned = bool(words) and "," not in given and words[0] not in GENERATIONS
+    return " ".join(([*words, *split_words(family)] if is_turned else split_words(name))[:MAX_NAME_WORDS])
 
 
 def quote_name_key(key: str) -> str:
-    """Write the key of a whole name as PostgreSQL's tsquery."""
-    return _quote(f"@@{key}")
+    """Write the key of a whole name as PostgreSQL's tsquery. It finds its words in any order."""
+    return _quote(_whole_key(key.split()))
 
 
 def parse_name_query(text: str) -> NameQuery | None:

@@ -29,6 +29,7 @@ async def test_an_author_has_their_papers_coauthors_and_first_day(
         feed_record("2603.00002", paper__upvotes=9, paper__authors=by("Ada L", "Nunez, Jose")),
         feed_record("2603.00003", paper__authors=by("José Núñez Ruiz", "Wei Zhang")),
         feed_record("2603.00004", paper__authors=by("Ada L", "José Núñez", hidden=("José Núñez",))),
+        feed_record("2603.00006", paper__authors=by("Núñez José", "Wei Zhang")),
         feed_record("2603.00005", paper__authors=by("José Núñez", "Eve", hidden=("Eve",)), paper__upvotes=1),
     ]
     await store_listing(database, "2026-02-27", records[1])
@@ -37,7 +38,7 @@ async def test_an_author_has_their_papers_coauthors_and_first_day(
     page = Page(answer)
 
     assert papers(answer) == ["2603.00001", "2603.00002", "2603.00005"]
-    assert papers(await pages.get("/authors/nunez%20jose?order=votes")) == [
+    assert papers(await pages.get("/authors/nunez,%20jose?order=votes")) == [
         "2603.00002", "2603.00001", "2603.00005",
     ]  # fmt: skip
     assert "3 papers here, the first listed on 27 Feb , with 13 votes." in page.text

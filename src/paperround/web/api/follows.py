@@ -32,7 +32,7 @@ class FollowIn(RequestBody):
         StringConstraints(max_length=MAX_NAME_LENGTH),
         Field(
             description="As papers have it; an organization's on the hub. Authors are told apart by name "
-            "only, in any order of its words.",
+            "only.",
             examples=["Ada Lindqvist"],
         ),
     ]

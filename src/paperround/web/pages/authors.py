@@ -41,7 +41,11 @@ async def show_author(
     sort = ORDERS[chosen]
     position = cursors.decode(sort, after)
     part = await editions.list_papers(
-        session, EditionQuery(author=name), sort=sort, limit=PAGE_SIZE, after=position
+        session,
+        EditionQuery(author_names=(author.name, *author.spellings)),
+        sort=sort,
+        limit=PAGE_SIZE,
+        after=position,
     )
     address = presenters.author_address(author.name)
     return await render_page(

@@ -12,6 +12,7 @@ from paperround.accounts.tables import Reader
 from paperround.database import ReadSession
 from paperround.library import reading_list
 from paperround.papers import editions
+from paperround.papers.authors import find_spellings
 from paperround.papers.citations.formats import MEDIA_TYPES, CitationFormat, render_citations
 from paperround.papers.edition_query import EditionQuery
 from paperround.papers.editions import Sort
@@ -173,10 +174,11 @@ async def author_file(
     form: FormOf,
 ) -> Response:
     """Serve the newest papers of an author, at most 1,000. People are told apart by name only."""
-    query = EditionQuery(author=name)
-    part = await editions.list_papers(session, query, sort=Sort.published, limit=MAX_PAPERS)
-    if not part.papers:
+    spellings = await find_spellings(session, name)
+    if not spellings:
         raise NotFound(f"No paper here has an author {name[:60]}.")
+    query = EditionQuery(author_names=tuple(spellings))
+    part = await editions.list_papers(session, query, sort=Sort.published, limit=MAX_PAPERS)
     return build_citations(part.papers, form, "author", settings)
 
 
