@@ -10,7 +10,7 @@ from sqlalchemy import Integer, Text, any_, bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from paperround.database import WriteSession
-from paperround.reads import Asked, Read, RoundTrip, first_of
+from paperround.reads import Asked, Read, RoundTrip
 from paperround.topics import seeds
 from paperround.topics.changes import mark_changed, request_matching
 from paperround.topics.reader_topics import TopicInvalid
@@ -54,21 +54,6 @@ async def _mark_changed(session: WriteSession, topic: Topic, *, now: datetime) -
     await request_matching(session)
 
 
-LAST_RATED: Final = Read(
-    select(Rating.topic_id)
-    .join(Topic, Topic.id == Rating.topic_id)
-    .where(Topic.reader_id == bindparam("reader_id", type_=Integer))
-    .order_by(Rating.rated_at.desc(), Rating.topic_id)
-    .limit(1),
-    int,
-)
-
-
-def ask_last_rated_topic(trip: RoundTrip, reader_id: int) -> Asked[int | None]:
-    """Ask for the topic in which the reader rated last."""
-    return trip.ask(LAST_RATED, {"reader_id": reader_id}, first_of)
-
-
 class RatingRow(NamedTuple):
     """A rating of a paper within a topic: +1 or −1."""
 
@@ -92,3 +77,9 @@ OF_PAPERS: Final = Read(
 def ask_ratings(trip: RoundTrip, reader_id: int, paper_ids: Sequence[str]) -> Asked[list[RatingRow]]:
     """Ask for the reader's ratings of these papers, in any topic."""
     return trip.ask(OF_PAPERS, {"reader_id": reader_id, "ids": list(paper_ids)}, list)
+
+
+def count_risen(before: Sequence[str], after: Sequence[str]) -> int:
+    """Count the papers that are higher on a list than before, or new on it."""
+    places = {paper_id: place for place, paper_id in enumerate(before)}
+    return sum(place < places.get(paper_id, len(after) + 1) for place, paper_id in enumerate(after))

@@ -20,7 +20,7 @@ from paperround.accounts.tables import Reader
 from paperround.database import ReadSession, WriteSession
 from paperround.errors import PaperroundError
 from paperround.papers.tables import TITLE_TEXT, Paper
-from paperround.reads import Asked, Read, RoundTrip, answer
+from paperround.reads import Asked, Read, RoundTrip, answer, first_of
 from paperround.text.plain import to_plain_text
 from paperround.topics import seeds
 from paperround.topics.changes import request_matching
@@ -298,6 +298,14 @@ NAMES: Final = Read(
 def ask_topic_names(trip: RoundTrip, reader_id: int) -> Asked[dict[int, str]]:
     """Ask for the names of the reader's topics by id, in their order."""
     return trip.ask(NAMES, {"reader_id": reader_id}, dict)
+
+
+TITLE: Final = Read(select(TITLE_TEXT).where(Paper.id == bindparam("paper_id", type_=Text)), str)
+
+
+def ask_title(trip: RoundTrip, paper_id: str) -> Asked[str | None]:
+    """Ask for the title of a paper. None if there is no such paper."""
+    return trip.ask(TITLE, {"paper_id": paper_id}, first_of)
 
 
 async def load_topic_names(session: ReadSession, reader_id: int) -> dict[int, str]:

@@ -209,6 +209,10 @@ def viewer_of(request: Request) -> Reader | None:
     return visit.reader if visit else None
 
 
+def is_signed_in(request: Request) -> bool:
+    return viewer_of(request) is not None
+
+
 def csrf_of(request: Request) -> str:
     """Return the form token of the signed-in reader, or ''."""
     visit: sessions.SignedInVisit | None = getattr(request.state, "visit", None)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from fastapi import Request
 from fastapi.responses import RedirectResponse
+from starlette.datastructures import QueryParams
 
 from paperround.database import ReadSession
 from paperround.follows.reader_follows import list_follows
@@ -15,13 +18,20 @@ from paperround.library import reading_list
 from paperround.papers import votes
 from paperround.papers.rows import PaperRow
 from paperround.reads import Asked, RoundTrip, answer
+from paperround.text.markup import render_html
 from paperround.topics import ratings, reader_topics
+from paperround.topics.ratings import RatingRow
 from paperround.topics.reader_matches import ReaderMatches, ask_reader_matches
 from paperround.web.dependencies import csrf_of, viewer_of
 from paperround.web.security.safe_redirect import keep_local
 from paperround.web.views.follow_state import FollowState
-from paperround.web.views.for_you import shorten_topic
-from paperround.web.views.viewer_state import GivenRating, PaperState, TopicFit, ViewerState
+from paperround.web.views.for_you import MAX_TITLE, shorten_topic
+from paperround.web.views.page_size import shorten_html
+from paperround.web.views.viewer_state import GivenRating, GonePaper, PaperState, TopicFit, ViewerState
+
+RATED_TOPIC: Final = re.compile(r"[1-9][0-9]{0,8}")
+MOVED: Final = re.compile(r"[0-9]{1,2}")
+MAX_PAPER_ID_LENGTH: Final = 60
 
 
 def ask_viewer_state(
@@ -42,21 +52,23 @@ def ask_viewer_state(
         if matches is not None
         else ask_reader_matches(trip, viewer.id, days, paper_ids=paper_ids)
     )
-    known = [found.match.paper_id for found in matches.matches] if matches else []
+    just_rated = JustRated.read(request.query_params)
+    others = {just_rated.paper_id} - {""} | {
+        found.match.paper_id for found in (matches or ReaderMatches()).matches
+    }
     upvoted = votes.ask_upvoted_ids(trip, viewer.id, paper_ids)
     saved = reading_list.ask_saved_ids(trip, viewer.id, paper_ids)
     topics = reader_topics.ask_topic_names(trip, viewer.id)
-    rated = ratings.ask_ratings(trip, viewer.id, [*paper_ids, *known])
-    last_rated = ratings.ask_last_rated_topic(trip, viewer.id)
+    rated = ratings.ask_ratings(trip, viewer.id, [*paper_ids, *sorted(others - {*paper_ids})])
+    title = _ask_title(trip, just_rated, paper_ids)
     token, visited_at = csrf_of(request), int(viewer.visited_at.timestamp()) if viewer.was_here else 0
 
     def build() -> ViewerState:
-        given: dict[str, list[GivenRating]] = {}
-        for rating in rated.result:
-            name = topics.result[rating.topic_id]
-            given.setdefault(rating.paper_id, []).append(GivenRating(rating.topic_id, name, rating.value > 0))
+        given = _collect_ratings(rated.result, topics.result)
         rated_less = [(rating.topic_id, rating.paper_id) for rating in rated.result if rating.value < 0]
         fits = _collect_fits(asked.result, rated_less)
+        first_topics = [TopicFit(key, shorten_topic(name), None) for key, name in topics.result.items()][:2]
+        only_topic = first_topics if len(first_topics) == 1 else []
         by_paper = {
             paper_id: PaperState(
                 token=token,
@@ -65,12 +77,14 @@ def ask_viewer_state(
                 ratings=tuple(given.get(paper_id, ())),
                 rateable=bool(topics.result),
                 fits=tuple(fits.get(paper_id, ())),
+                suggested=next(iter(fits.get(paper_id, only_topic)), None),
+                folded=just_rated.find(paper_id, given),
+                moved=just_rated.moved,
                 visited_at=visited_at,
             )
             for paper_id in paper_ids
         }
-        chosen = last_rated.result if len(topics.result) > 1 else None
-        return ViewerState(by_paper, list(topics.result.items()), chosen, token, rated_less)
+        return ViewerState(by_paper, token, rated_less, _find_gone_paper(just_rated, given, title.result))
 
     return Asked(build)
 
@@ -80,6 +94,56 @@ async def load_viewer_state(
 ) -> ViewerState:
     """Load what the viewer has done with these papers, as `ask_viewer_state` does."""
     return await answer(session, partial(ask_viewer_state, request=request, papers=papers, matches=matches))
+
+
+class JustRated(NamedTuple):
+    """What the address says of a rating that led to the page: where rows fold, and what it changed."""
+
+    topic_id: int
+    paper_id: str
+    moved: int
+
+    @classmethod
+    def read(cls, query: QueryParams) -> JustRated:
+        """Read `rated=12:2510.12345&moved=3`. What isn't that stands for no rating."""
+        topic, _, paper_id = query.get("rated", "").partition(":")
+        moved = query.get("moved", "")
+        return cls(
+            int(topic) if RATED_TOPIC.fullmatch(topic) else 0,
+            paper_id[:MAX_PAPER_ID_LENGTH] if "\0" not in paper_id else "",
+            int(moved) if MOVED.fullmatch(moved) else 0,
+        )
+
+    def find(self, paper_id: str, given: Mapping[str, Sequence[GivenRating]]) -> GivenRating | None:
+        """Find the rating itself, if it is of this paper and stands."""
+        if paper_id != self.paper_id:
+            return None
+        return next((rating for rating in given.get(paper_id, ()) if rating.topic_id == self.topic_id), None)
+
+
+def _ask_title(trip: RoundTrip, just_rated: JustRated, paper_ids: Collection[str]) -> Asked[str | None]:
+    """Ask for the title of a paper that was rated just now and isn't on the page."""
+    if not just_rated.paper_id or just_rated.paper_id in paper_ids:
+        return trip.know(None)
+    return reader_topics.ask_title(trip, just_rated.paper_id)
+
+
+def _find_gone_paper(
+    just_rated: JustRated, given: Mapping[str, Sequence[GivenRating]], title: str | None
+) -> GonePaper | None:
+    rating = just_rated.find(just_rated.paper_id, given)
+    if rating is None or title is None:
+        return None
+    shown_title = shorten_html(render_html(title), MAX_TITLE)
+    return GonePaper(just_rated.paper_id, shown_title, rating, just_rated.moved)
+
+
+def _collect_ratings(rated: Iterable[RatingRow], topics: Mapping[int, str]) -> dict[str, list[GivenRating]]:
+    given: dict[str, list[GivenRating]] = {}
+    for rating in rated:
+        name = shorten_topic(topics[rating.topic_id])
+        given.setdefault(rating.paper_id, []).append(GivenRating(rating.topic_id, name, rating.value > 0))
+    return given
 
 
 def _collect_fits(
@@ -113,13 +177,25 @@ def _own_address(request: Request) -> str:
 
 
 def find_page_of_form(request: Request) -> str:
-    """Find the page of ours that held a form, or ''. The browser names it in the Referer header."""
+    """Find the page of ours that held a form, or ''. The browser names it in the Referer header.
+
+    What that page was told of a rating is left out.
+    """
     parts = urlsplit(request.headers.get("referer", ""))
-    is_ours = parts.netloc == request.headers.get("host")
-    return keep_local(parts.path + (f"?{parts.query}" if parts.query else "")) if is_ours else ""
+    if parts.netloc != request.headers.get("host"):
+        return ""
+    query = "&".join(part for part in parts.query.split("&") if not part.startswith(("rated=", "moved=")))
+    return keep_local(parts.path + (f"?{query}" if query else ""))
 
 
-def redirect_to_paper(request: Request, paper_id: str) -> RedirectResponse:
-    """Redirect to the paper on the page that held the form, or else to the paper's own page."""
-    page = find_page_of_form(request)
-    return RedirectResponse(f"{page or f'/papers/{paper_id}'}#paper-{paper_id}", 303)
+def redirect_to_paper(
+    request: Request, paper_id: str, *, page: str = "", rated: str = ""
+) -> RedirectResponse:
+    """Redirect to the paper on the page that held the form, or else to the paper's own page.
+
+    `page` is another one of ours to lead to, and `rated` is what that page is told of a rating.
+    """
+    address = keep_local(page.partition("#")[0]) or find_page_of_form(request) or f"/papers/{paper_id}"
+    if rated:
+        address += f"{'&' if '?' in address else '?'}{rated}"
+    return RedirectResponse(f"{address}#paper-{paper_id}", 303)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Any
 
 import httpx
@@ -10,11 +11,15 @@ import pytest
 from sqlalchemy import update
 
 from paperround.accounts.tables import Reader
-from paperround.database import Database
+from paperround.database import Database, WriteSession
 from paperround.library import reading_list
 from paperround.papers.tables import Paper
 from paperround.text import mathml, reading
 from paperround.text.latex_pieces import Formula
+from paperround.topics import reader_topics
+from paperround.topics.model.match import ReasonKind
+from paperround.topics.reader_topics import TopicDraft
+from paperround.topics.tables import TopicDay
 
 from support.factories import feed_record, store_listing, utc
 from support.pages import TODAY, Page
@@ -46,6 +51,21 @@ def hostile_record(number: int, text: str) -> dict[str, Any]:
     )
 
 
+async def follow_everything(session: WriteSession, reader_id: int) -> None:
+    """Give a reader topics with long names, each of which every paper fits for several reasons."""
+    reasons = [(ReasonKind.phrase, "<&>" * 30, 1.0)] * 3
+    for _ in range(3):
+        draft = TopicDraft(name="題<" * 50, words="gradients")
+        topic = await reader_topics.create_topic(session, reader_id, draft, now=utc(TODAY))
+        session.add(
+            TopicDay(
+                topic_id=topic.id, day=date(2026, 3, 9), measured_id=1, changed_at=utc(TODAY),
+                papers_hash="", fits_hash="", fits=[0.9] * 40,
+                matches=[(f"2603.{number:05}", 1.0, 90, reasons) for number in range(1, 41)],
+            )
+        )  # fmt: skip
+
+
 @pytest.fixture
 def rendered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The LaTeX of formulas that were rendered."""
@@ -69,6 +89,7 @@ async def test_no_page_is_large_and_none_renders_many_formulas(
         reader = await session.get_one(Reader, ada.id)
         for number in range(1, 41):
             await reading_list.save_paper(session, reader.id, f"2603.{number:05}", now=utc(TODAY))
+        await follow_everything(session, ada.id)
     places = ["/papers", "/papers/trending", "/papers/2603.00001", "/papers?q=gradients", "/saved"]
     for signed_in in (True, False):
         for place in places[: 5 if signed_in else 4]:
@@ -76,6 +97,7 @@ async def test_no_page_is_large_and_none_renders_many_formulas(
             answer = await browser.get(place)
             assert answer.status_code == 200
             assert len(answer.content) < MAX_PAGE, place
+            assert ("fits" in answer.text) is (signed_in and place != "/papers/2603.00001")
             assert sum(map(len, rendered)) + reading.FORMULA_COST * len(rendered) <= (
                 2 * reading.MAX_FORMULAS_ON_PAGE
             ), place

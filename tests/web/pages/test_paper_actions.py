@@ -179,51 +179,99 @@ async def test_a_button_without_its_value_is_refused(browser: httpx.AsyncClient,
 # Ratings
 
 
-async def test_with_a_topic_every_list_offers_to_rate_and_to_undo(
+async def test_with_a_topic_every_list_offers_to_rate_in_it_and_to_undo(
     browser: httpx.AsyncClient, database: Database, ada: Person
 ) -> None:
-    assert buttons(Page(await browser.get(DAY)), "more") == {}
+    page = Page(await browser.get(DAY))
+    assert buttons(page, "more") == {}
+    assert f"/topics/new?papers={ONE}" in page.links()
+    assert ONE in (await browser.get(f"/topics/new?papers={ONE}")).text
     topic = await topic_of(database, ada)
     page = Page(await browser.get(DAY))
-    assert set(buttons(page, "more")) == set(buttons(page, "less")) == {ONE, TWO, OLD}
-    answer = await press(browser, ada, "/rate", topic=str(topic), less=OLD)
-    assert answer.headers["Location"] == f"{DAY}#paper-{OLD}"
+    assert "More like this for patience" in page.text
+    every = {f"{topic}:{paper}" for paper in (ONE, TWO, OLD)}
+    assert set(buttons(page, "more")) == set(buttons(page, "less")) == every
+    await press(browser, ada, "/rate", less=f"{topic}:{OLD}")
     page = Page(await browser.get(DAY))
     assert "Less for patience" in page.text
-    assert set(buttons(page, "more")) == {ONE, TWO}
+    assert set(buttons(page, "more")) == every - {f"{topic}:{OLD}"}
     assert set(buttons(page, "undo")) == {f"{topic}:{OLD}"}
-    await press(browser, ada, "/rate", topic=str(topic), undo=f"{topic}:{OLD}")
-    assert set(buttons(Page(await browser.get(DAY)), "more")) == {ONE, TWO, OLD}
+    await press(browser, ada, "/rate", undo=f"{topic}:{OLD}")
+    assert set(buttons(Page(await browser.get(DAY)), "more")) == every
 
 
-async def test_several_topics_can_be_chosen_from(
+async def test_a_rating_leads_to_one_line_in_the_papers_place_with_undo(
+    browser: httpx.AsyncClient, database: Database, ada: Person
+) -> None:
+    topic = await topic_of(database, ada)
+    answer = await press(browser, ada, "/rate", more=f"{topic}:{TWO}")
+    address = answer.headers["Location"]
+    assert address == f"{DAY}?rated={topic}:{TWO}&moved=0#paper-{TWO}"
+    answer = await browser.get(address)
+    line = answer.text.partition(f'<li class="paper folded" id="paper-{TWO}">')[2].partition("</li>")[0]
+    assert f'name="undo" value="{topic}:{TWO}"' in line
+    assert f'href="/papers/{TWO}"' in line
+    assert "abstract" not in line
+    assert answer.text.count(f'id="paper-{TWO}"') == 1
+    undone = await browser.post(
+        "/rate", data=ada.form(undo=f"{topic}:{TWO}"), headers={"Referer": f"http://127.0.0.1{address}"}
+    )
+    assert undone.headers["Location"] == f"{DAY}#paper-{TWO}"
+    assert "folded" not in (await browser.get(address)).text, "what the address says is no longer so"
+
+
+async def test_a_paper_that_is_no_longer_on_the_page_is_a_line_all_the_same(
+    browser: httpx.AsyncClient, database: Database, ada: Person
+) -> None:
+    topic = await topic_of(database, ada)
+    await press(browser, ada, "/rate", less=f"{topic}:{ONE}")
+    for page in (f"/topics/{topic}", "/topics", f"/topics/{topic}?days=7"):
+        address = f"{page}{'&' if '?' in page else '?'}rated={topic}:{ONE}&moved=3"
+        answer = Page(await browser.get(address))
+        assert "Less for patience . 3 papers moved up. Undo" in answer.text, page
+
+
+@pytest.mark.parametrize(
+    "rated",
+    [
+        "",
+        "1",
+        ":",
+        "x:2603.00001",
+        "1:2603.99999",
+        "0:2603.00001",
+        "9" * 30 + ":2603.1",
+        "1:" + "x" * 300,
+    ],
+)
+async def test_an_address_alone_folds_nothing(
+    browser: httpx.AsyncClient, database: Database, ada: Person, rated: str
+) -> None:
+    await topic_of(database, ada)
+    answer = await browser.get(DAY, params={"rated": rated, "moved": "9" * 40})
+    assert answer.status_code == 200
+    assert "folded" not in answer.text
+    assert "moved up" not in answer.text
+
+
+async def test_among_several_topics_one_chooses_and_none_is_taken_for_the_last_one_rated(
     browser: httpx.AsyncClient, database: Database, ada: Person
 ) -> None:
     topics = [await topic_of(database, ada, words) for words in ("patience", "rivers")]
-    page = Page(await browser.get(f"/papers/{ONE}"))
-    assert [attrs["value"] for tag, attrs in page.elements if tag == "option"] == list(map(str, topics))
-    await press(browser, ada, "/rate", topic=str(topics[1]), more=ONE)
+    await press(browser, ada, "/rate", more=f"{topics[1]}:{ONE}")
+    page = Page(await browser.get(DAY))
+    assert f"/rate/{TWO}" in page.links()
+    chooser = await browser.get(f"/rate/{TWO}", headers={"Referer": f"http://127.0.0.1{DAY}"})
+    options = [attrs["value"] for tag, attrs in Page(chooser).elements if tag == "option"]
+    assert sorted(options) == sorted(map(str, topics)), options
+    assert f"/topics/new?papers={TWO}" in Page(chooser).links()
+    answer = await browser.post("/rate", data=ada.form(page=DAY, topic=str(topics[0]), less=TWO))
+    assert answer.headers["Location"].startswith(f"{DAY}?rated={topics[0]}:{TWO}&")
     page = Page(await browser.get(f"/papers/{ONE}"))
     assert "More for rivers" in page.text
-    assert set(buttons(page, "less")) == {ONE}, "it can be rated in the other one too"
-    await press(browser, ada, "/rate", topic=str(topics[0]), less=ONE)
-    assert buttons(Page(await browser.get(f"/papers/{ONE}")), "less") == {}
-
-
-async def test_the_topic_rated_in_last_is_chosen_already(
-    browser: httpx.AsyncClient, database: Database, ada: Person
-) -> None:
-    for words in ("patience", "gradients"):
-        last = await topic_of(database, ada, words)
-
-    def chosen(page: httpx.Response) -> list[str | None]:
-        options = [attrs for tag, attrs in Page(page).elements if tag == "option" and "selected" in attrs]
-        return [attrs["value"] for attrs in options]
-
-    assert chosen(await browser.get(DAY)) == []
-    await press(browser, ada, "/rate", topic=str(last), more=ONE)
-    for page in (DAY, "/papers?q=patient", f"/papers/{TWO}"):
-        assert str(last) in chosen(await browser.get(page)), page
+    assert f"/rate/{ONE}" in page.links(), "it can be rated in the other one too"
+    away = await browser.post("/rate", data=ada.form(page="//evil.example", topic=str(topics[0]), less=TWO))
+    assert away.headers["Location"].startswith(f"/papers/{TWO}?rated=")
 
 
 async def test_where_papers_stand_under_their_topics_a_button_names_the_topic(

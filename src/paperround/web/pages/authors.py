@@ -12,7 +12,7 @@ from paperround.papers.authors import find_author
 from paperround.papers.edition_query import EditionQuery
 from paperround.papers.editions import Sort
 from paperround.web import cursor as cursors
-from paperround.web.dependencies import NotFound, Now, Read, render_page
+from paperround.web.dependencies import NotFound, Now, Read, is_signed_in, render_page
 from paperround.web.pages.subscribe import build_subscribe_box
 from paperround.web.viewer import load_follow_state, load_viewer_state
 from paperround.web.views import presenters
@@ -60,7 +60,10 @@ async def show_author(
         first_address=presenters.day_address(author.first),
         follows=await load_follow_state(request, session),
         entries=presenters.build_paper_cards(
-            part.papers, today=now.date(), room=presenters.CARDS_ROOM - COAUTHORS_ROOM
+            part.papers,
+            today=now.date(),
+            room=presenters.CARDS_ROOM - COAUTHORS_ROOM,
+            for_reader=is_signed_in(request),
         ),
         marks=await load_viewer_state(request, session, part.papers),
         box=await build_subscribe_box(request, session),

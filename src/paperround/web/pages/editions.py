@@ -39,6 +39,7 @@ from paperround.web.params import MAX_SIGNALS, Category, get_paper_or_404
 from paperround.web.search_params import Filters, PreparedSearch
 from paperround.web.viewer import ask_viewer_state, load_follow_state
 from paperround.web.views import charts, presenters
+from paperround.web.views.for_you import FOR_YOU_ROOM
 from paperround.web.views.linked_data import build_scholarly_article
 from paperround.web.views.month import build_month
 from paperround.web.views.page_size import shorten_html
@@ -139,7 +140,13 @@ async def _show_edition(
         histories = ask_vote_histories(trip, part.papers, now=now)
         asked_marks = ask_viewer_state(trip, request, papers, matches)
     marks = asked_marks.result
-    cards = presenters.build_paper_cards(papers, today=now.date(), moved=histories.result)
+    cards = presenters.build_paper_cards(
+        papers,
+        today=now.date(),
+        moved=histories.result,
+        for_reader=viewer is not None,
+        room=presenters.CARDS_ROOM - (FOR_YOU_ROOM if matches.matches else 0),
+    )
     entries = cards[: len(part.papers)]
     mine = None
     if viewer and not shown.after:

@@ -12,7 +12,7 @@ from paperround.papers.edition_query import EditionQuery
 from paperround.papers.editions import Sort
 from paperround.papers.organizations import count_organization, find_organization
 from paperround.web import cursor as cursors
-from paperround.web.dependencies import NotFound, Now, Read, render_page
+from paperround.web.dependencies import NotFound, Now, Read, is_signed_in, render_page
 from paperround.web.pages.subscribe import build_subscribe_box
 from paperround.web.viewer import load_follow_state, load_viewer_state
 from paperround.web.views import presenters
@@ -50,7 +50,9 @@ async def show_organization(
         organization=organization,
         follows=await load_follow_state(request, session),
         totals=await count_organization(session, name),
-        entries=presenters.build_paper_cards(part.papers, today=now.date(), by_people=True),
+        entries=presenters.build_paper_cards(
+            part.papers, today=now.date(), by_people=True, for_reader=is_signed_in(request)
+        ),
         marks=await load_viewer_state(request, session, part.papers),
         box=await build_subscribe_box(request, session),
         more=cursors.encode(sort, part.next_position),

@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
 from paperround.accounts import readers
 from paperround.library import reading_list
 from paperround.papers import votes
-from paperround.topics import ratings, reader_topics
-from paperround.web.dependencies import Config, Now, SignedIn, Write
+from paperround.papers.readings import read_title
+from paperround.text.markup import write_html
+from paperround.topics import paper_topics, ratings, reader_topics
+from paperround.web.dependencies import Config, Now, Read, SignedIn, Write, database_of, render_page
 from paperround.web.params import PaperId, get_paper_or_404
-from paperround.web.viewer import redirect_to_page, redirect_to_paper
+from paperround.web.topic_matches import RatingEffect
+from paperround.web.viewer import find_page_of_form, redirect_to_page, redirect_to_paper
 
 router = APIRouter(include_in_schema=False)
 Switch = Annotated[bool, Form()]
@@ -56,28 +60,55 @@ async def mark_all_seen(request: Request, session: Write, reader: SignedIn, now:
     return redirect_to_page(request)
 
 
+@router.get("/rate/{paper_id:path}", response_class=HTMLResponse)
+async def show_topics_to_rate_in(
+    request: Request, session: Read, reader: SignedIn, paper_id: PaperId
+) -> HTMLResponse:
+    """Show the reader's topics, the one that the paper fits best chosen already."""
+    paper = await get_paper_or_404(session, paper_id)
+    return await render_page(
+        request,
+        session,
+        "topics/rate.html",
+        paper=paper,
+        title=write_html(read_title(paper)),
+        topics=await paper_topics.rank_topics(session, reader.id, paper.id),
+        page=find_page_of_form(request),
+    )
+
+
 @router.post("/rate")
 async def rate_paper(
     request: Request,
-    session: Write,
     reader: SignedIn,
     now: Now,
-    topic: Annotated[int, Form(ge=1, lt=2**31)],
+    topic: Annotated[int, Form(ge=1, lt=2**31)] = 0,
     more: Annotated[str, Form(max_length=60)] = "",
     less: Annotated[str, Form(max_length=60)] = "",
     undo: Annotated[str, Form(max_length=60)] = "",
+    page: Annotated[str, Form(max_length=2_000)] = "",
 ) -> Response:
-    """Rate a paper, which is the value of `more`, `less` or `undo`.
+    """Rate a paper, which is the value of `more`, `less` or `undo`, and tell how many papers that moves up.
 
-    One form serves a whole page, and its buttons name the papers. They may also name another topic than the
-    form's, as `12:2510.12345`.
+    One form serves a whole page: its buttons name the topic too, as `12:2510.12345`. `page` is where to lead
+    back to, if not to the page that held the form.
     """
     number, _, paper_id = (more or less or undo).rpartition(":")
     topic_id = int(number) if number.isdecimal() and len(number) < 10 else topic
-    chosen_topic = await reader_topics.get_topic(session, reader.id, topic_id)
-    paper = await get_paper_or_404(session, paper_id)
+    database = database_of(request)
+    async with database.read_session() as session:
+        paper = await get_paper_or_404(session, paper_id)
+        chosen_topic = await reader_topics.get_topic(session, reader.id, topic_id)
     if undo:
-        await ratings.remove_rating(session, chosen_topic, paper.id, now=now)
-    else:
+        async with database.write_session() as session:
+            chosen_topic = await reader_topics.get_topic(session, reader.id, topic_id)
+            await ratings.remove_rating(session, chosen_topic, paper.id, now=now)
+        return redirect_to_paper(request, paper.id, page=page)
+    effect = await RatingEffect.watch(request, chosen_topic)
+    async with database.write_session() as session:
+        chosen_topic = await reader_topics.get_topic(session, reader.id, topic_id)
         await ratings.rate_paper(session, chosen_topic, paper.id, 1 if more else -1, now=now)
-    return redirect_to_paper(request, paper.id)
+    moved = await effect.count_moved(request, chosen_topic)
+    return redirect_to_paper(
+        request, paper.id, page=page, rated=f"rated={chosen_topic.id}:{paper.id}&moved={moved}"
+    )

@@ -19,13 +19,14 @@ from paperround.library.reading_list import SAVED_ORDER, ListEntry
 from paperround.papers.readings import read_title
 from paperround.search.filters import SearchFilters
 from paperround.text.reading import page_budget
+from paperround.topics.reader_matches import ReaderMatches
 from paperround.web import cursor as cursors
 from paperround.web.dependencies import NotFound, Now, Read, SignedIn, Write, render_page
 from paperround.web.params import PaperId, get_paper_or_404
 from paperround.web.search_params import OptionalSearch, SearchRequest
 from paperround.web.viewer import load_viewer_state, redirect_to_paper
 from paperround.web.views import presenters
-from paperround.web.views.page_size import measure, shorten_text
+from paperround.web.views.page_size import measure, shorten_html
 
 PAGE_SIZE: Final = 30
 MAX_LABEL: Final = 100  # bytes
@@ -73,7 +74,7 @@ async def show_saved(
         "library/saved.html",
         totals=await reading_list.count_saved_papers(session, reader.id),
         saved_papers=_build_cards(entries, today),
-        marks=await load_viewer_state(request, session, [entry.paper for entry in entries]),
+        marks=await load_viewer_state(request, session, [entry.paper for entry in entries], ReaderMatches()),
         question=search_request.query.text if search_request else "",
         unread=unread,
         more=more,
@@ -103,7 +104,7 @@ def _build_cards(entries: Sequence[ListEntry], today: date) -> list[SavedCard]:
     return [
         SavedCard(
             card,
-            shorten_text(read_title(paper, labels).text, MAX_LABEL),
+            shorten_html(escape(read_title(paper, labels).text), MAX_LABEL),
             presenters.format_days_ago(row.saved_at.date(), today=today),
             row.read_at is not None,
             row.note,

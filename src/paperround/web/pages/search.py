@@ -19,7 +19,14 @@ from paperround.search.filters import NO_FILTERS, SearchFilters
 from paperround.search.query_syntax import is_foreign_script
 from paperround.search.relevance import MatchKind
 from paperround.search.results import find_highlighted_words, load_result_papers
-from paperround.web.dependencies import BadRequest, Read, index_counter_of, render_page, settings_of
+from paperround.web.dependencies import (
+    BadRequest,
+    Read,
+    index_counter_of,
+    is_signed_in,
+    render_page,
+    settings_of,
+)
 from paperround.web.pages.subscribe import build_subscribe_box
 from paperround.web.search_params import SearchRequest
 from paperround.web.viewer import load_viewer_state
@@ -93,7 +100,9 @@ async def _show_page(
             (card, MATCH_LABELS[match.kind])
             for (match, _), card in zip(
                 rows,
-                presenters.build_paper_cards(papers, today=now.date(), mark_words=highlight),
+                presenters.build_paper_cards(
+                    papers, today=now.date(), mark_words=highlight, for_reader=is_signed_in(request)
+                ),
                 strict=True,
             )
         ],

@@ -148,11 +148,18 @@ def _split_list(text: str) -> tuple[str, ...]:
 
 @router.get("/topics/new")
 async def show_new_form(
-    request: Request, _: SignedIn, words: Annotated[str, Query(max_length=2_000)] = ""
+    request: Request,
+    _: SignedIn,
+    words: Annotated[str, Query(max_length=2_000)] = "",
+    papers: Annotated[str, Query(max_length=2_000)] = "",
 ) -> HTMLResponse:
+    """Show an empty form, or one with words or papers that a link names."""
     async with database_of(request).read_session() as session:
         return await _show_form(
-            request, session, TopicForm(words=words[: reader_topics.MAX_WORDS_LENGTH]), NEW_TOPIC
+            request,
+            session,
+            TopicForm(words=words[: reader_topics.MAX_WORDS_LENGTH], papers=papers),
+            NEW_TOPIC,
         )
 
 

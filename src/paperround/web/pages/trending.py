@@ -19,7 +19,7 @@ from paperround.papers.vote_gains import list_most_voted
 from paperround.papers.vote_history import ask_vote_histories
 from paperround.reads import round_trip
 from paperround.web import cursor as cursors
-from paperround.web.dependencies import Config, Now, Read, render_page
+from paperround.web.dependencies import Config, Now, Read, is_signed_in, render_page
 from paperround.web.pages.subscribe import ask_subscribe_box, build_subscribe_box
 from paperround.web.viewer import ask_viewer_state, load_viewer_state
 from paperround.web.views import presenters
@@ -55,7 +55,9 @@ async def show_trending(
         None,
         "papers/trending.html",
         kinds=_link_to_periods(None, now.date()),
-        entries=presenters.build_paper_cards(part.papers, today=now.date(), moved=histories.result),
+        entries=presenters.build_paper_cards(
+            part.papers, today=now.date(), moved=histories.result, for_reader=is_signed_in(request)
+        ),
         marks=marks.result,
         box=box.result,
         sample=is_sample.result,
@@ -94,7 +96,7 @@ async def _show_period(
         address=presenters.trending_address(period),
         edition_address=presenters.edition_address(period),
         neighbours=await _find_neighbours(session, period, now.date()),
-        entries=presenters.build_paper_cards(papers, today=now.date()),
+        entries=presenters.build_paper_cards(papers, today=now.date(), for_reader=is_signed_in(request)),
         votes=votes,
         marks=await load_viewer_state(request, session, papers),
         box=await build_subscribe_box(request, session),

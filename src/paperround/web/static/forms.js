@@ -8,6 +8,14 @@ async function sent(form, submitter, signal) {
   return new DOMParser().parseFromString(await answer.text(), 'text/html');
 }
 
+// What lies under the finger stays: a row that folds or opens ends where it ended.
+function keep(row, end) {
+  row.style.contentVisibility = 'visible'; // else it has no height of its own yet
+  scrollBy({ top: row.getBoundingClientRect().bottom - end, behavior: 'instant' });
+  const left = end - row.getBoundingClientRect().bottom;
+  if (left > 0 && row.matches('.folded')) row.style.marginTop = `${left}px`; // at the top of a page nothing scrolls
+}
+
 // A vote, a saved paper, a rating: the page that the form leads to has the paper as it is now.
 function put(place, page, pressed) {
   const now = place.id ? page.getElementById(place.id) : page.querySelector('.one > header');
@@ -19,11 +27,29 @@ function put(place, page, pressed) {
     (next?.querySelector('h2 a') ?? document.querySelector('main')).focus();
     return;
   }
+  const end = place.getBoundingClientRect().bottom;
   place.replaceWith(now);
+  keep(now, end);
   const target = pressed.getAttribute('formaction');
   const same = target ? `[formaction="${target}"]` : '[name=more], [name=less], [name=undo]';
   (now.querySelector(same) ?? now.querySelector('a, button'))?.focus({ preventScroll: true });
 }
+
+// The other topics come to the paper.
+document.addEventListener('click', async (event) => {
+  const link = event.target.closest('.actions .others');
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  const open = link.parentElement.querySelector('.choice');
+  if (open) return open.remove();
+  try {
+    const answer = await fetch(link.href);
+    if (!answer.ok) throw new Error(answer.status);
+    const choice = new DOMParser().parseFromString(await answer.text(), 'text/html').querySelector('.choice');
+    link.parentElement.append(choice);
+    choice.querySelector('select, a').focus({ preventScroll: true });
+  } catch { location = link.href }
+});
 
 // Without a connection one stays where one reads; leaving would only lead to the browser's own error.
 function unsent(place) {
@@ -37,7 +63,7 @@ function unsent(place) {
 document.addEventListener('submit', async (event) => {
   const { target: form, submitter } = event;
   const place = submitter?.closest('.paper, .one > header');
-  if (!place || form.id !== 'mark' || form.dataset.plain) return;
+  if (!place || !form.matches('#mark, .choice form') || form.dataset.plain) return;
   event.preventDefault();
   let page;
   try {

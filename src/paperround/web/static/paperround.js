@@ -1,5 +1,4 @@
 // Conveniences; every page works without them. `wear`, `memory` and `since` are first.js's.
-const titles = [...document.querySelectorAll('.paper h2 a, .similar h3 a')];
 const help = document.querySelector('.help');
 
 function current() {
@@ -7,6 +6,7 @@ function current() {
 }
 
 function go(step) {
+  const titles = [...document.querySelectorAll('.paper h2 a, .similar h3 a')];
   const here = titles.findIndex((title) => title.closest('li') === current());
   const next = titles[here < 0 ? (step > 0 ? 0 : -1) : here + step];
   if (!next) return;
@@ -28,6 +28,8 @@ const keys = {
   k: () => go(-1),
   o: open,
   s: () => press('.save'),
+  '+': () => press('[name=more], .others'),
+  '-': () => press('[name=less], .others'),
   u: () => press('.votes button, .votes a'),
   '/': () => document.querySelector('.search input').select(),
   '?': () => help.showModal(),

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from paperround.follows.followed_papers import FollowedPaper
 from paperround.text.markup import render_html
 from paperround.topics.model.bands import Band
 from paperround.topics.reader_matches import TopicMatch
 from paperround.web.views.follow_state import write_follow_reasons
-from paperround.web.views.page_size import shorten_html, shorten_text
+from paperround.web.views.page_size import shorten_html
 from paperround.web.views.reasons import write_reasons
 
 MAX_FOR_YOU: Final = 5
@@ -21,6 +21,7 @@ MAX_TITLE: Final = 400  # bytes, as are the others
 MAX_REASONS: Final = 600
 MAX_TOPIC_NAME: Final = 60
 MAX_FOLLOWS: Final = 3  # that are told of a paper
+FOR_YOU_ROOM: Final = 9_000  # of a page
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,6 @@ def recommend_followed(found: FollowedPaper, titles: Mapping[str, str]) -> Follo
     )
 
 
-def shorten_topic(name: str) -> str:
-    """Shorten a topic's name for where many stand on a page."""
-    return shorten_text(name, MAX_TOPIC_NAME)
+def shorten_topic(name: str) -> Markup:
+    """Shorten a topic's name, as HTML, for where many stand on a page."""
+    return shorten_html(escape(name), MAX_TOPIC_NAME)

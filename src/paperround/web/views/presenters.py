@@ -33,6 +33,7 @@ KEYWORDS: Final = 5  # of an entry
 # Bytes, of which a page of 30 papers stays below 100,000 whatever their texts hold.
 CARDS_ROOM: Final = 88_000  # for all cards of a page
 CARD_MARKUP: Final = 1_240  # of one card, with the buttons of a signed-in reader
+MARKS_ROOM: Final = 600  # of one card, for the topics that it names to a reader
 PICTURE_MARKUP: Final = 190
 MAX_TITLE: Final = 780
 MAX_NAME: Final = 200
@@ -291,8 +292,12 @@ def build_paper_cards(
     by_people: bool = False,
     mark_words: Callable[[Markup], Markup] | None = None,
     room: int = CARDS_ROOM,
+    for_reader: bool = False,
 ) -> list[PaperCard]:
-    """Build the cards of a page. Together they take `room` bytes, for which the longest texts are cut."""
+    """Build the cards of a page. Together they take `room` bytes, for which the longest texts are cut.
+
+    `for_reader`: they name topics of who is signed in.
+    """
     budget = page_budget()
     cards = [
         build_paper_card(
@@ -305,7 +310,7 @@ def build_paper_cards(
         )
         for paper in papers
     ]
-    room -= sum(map(_measure_all_but_texts, cards))
+    room -= sum(map(_measure_all_but_texts, cards)) + (MARKS_ROOM * len(cards) if for_reader else 0)
     if room < len(cards) * (MIN_LEAD + MIN_ABSTRACT):  # words come first
         room += sum(PICTURE_MARKUP for card in cards if card.thumbnail)
         cards = [replace(card, thumbnail=None) for card in cards]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+from markupsafe import Markup
 
 from paperround.topics.model.bands import Band
 
@@ -32,7 +34,8 @@ class PaperState:
     """What the viewer has done with one paper, and the topics that it fits, the best one first.
 
     `token` is that of the reader's forms. Visitors who are not signed in have `sign_in_return`: the page to
-    come back to after signing in.
+    come back to after signing in. `suggested` is the topic that a rating is offered for. A paper that was
+    rated just now is `folded` into one line, which tells how many papers `moved` up.
     """
 
     token: str = ""
@@ -42,6 +45,9 @@ class PaperState:
     rateable: bool = False
     sign_in_return: str = ""
     fits: Sequence[TopicFit] = ()
+    suggested: TopicFit | None = None
+    folded: GivenRating | None = None
+    moved: int = 0
     visited_at: int = 0  # what came before was seen, in seconds since 1970; 0: nothing was
 
     @property
@@ -50,18 +56,27 @@ class PaperState:
 
 
 @dataclass(frozen=True)
+class GonePaper:
+    """A paper that was rated just now, and how many papers moved up for it."""
+
+    id: str
+    title: Markup
+    rating: GivenRating
+    moved: int
+
+
+@dataclass(frozen=True)
 class ViewerState:
     """What the viewer has done with a page's papers.
 
-    `topics` are the ids and names of those in which the reader can rate. The one in which they rated last is
-    `chosen`, so that readers without scripts need not choose again for each paper.
+    `rated_less` are topics with the papers that are rated less in them. `gone` is a paper that was rated just
+    now and for that is no longer on the page.
     """
 
     by_paper: Mapping[str, PaperState]
-    topics: Sequence[tuple[int, str]] = ()
-    chosen: int | None = None
     token: str = ""
-    rated_less: Sequence[tuple[int, str]] = field(default=())  # topics, with papers rated less in them
+    rated_less: Sequence[tuple[int, str]] = ()
+    gone: GonePaper | None = None
 
     def of(self, paper_id: str) -> PaperState:
         return self.by_paper[paper_id]
