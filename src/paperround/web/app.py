@@ -81,7 +81,7 @@ from paperround.web.views.for_you import shorten_topic
 STATEMENT_TIMEOUT: Final = timedelta(seconds=10)
 
 APIS: Final = (
-    actions, papers, search, feeds, me, preferences_api, saved_api, subscriptions, topics_api, follows_api,
+    papers, search, feeds, me, saved_api, actions, topics_api, follows_api, subscriptions, preferences_api,
     routes, citations, lists, syndication_topics, sitemap, mcp_endpoint,
 )  # fmt: skip
 # The pages of papers come last: any longer address below /papers is an id to them.

@@ -33,7 +33,7 @@ class SubmissionIn(RequestBody):
 
     paper: Annotated[
         str,
-        Field(max_length=MAX_ADDRESS_LENGTH, description="An arXiv id or address.", examples=["2510.12345"]),
+        Field(max_length=MAX_ADDRESS_LENGTH, description="An arXiv id or address.", examples=["2510.54321"]),
     ]
 
 

@@ -73,7 +73,10 @@ class TopicIn(TopicFields):
 class TopicChange(RequestBody):
     """A change of a topic. Fields that are left out or null stay as they are."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"daily": 10, "must_not": ["survey"]}]},
+    )
 
     name: Annotated[str, StringConstraints(max_length=MAX_NAME_LENGTH)] | None = None
     words: Words | None = None
@@ -133,7 +136,9 @@ class RatingIn(RequestBody):
     model_config = ConfigDict(extra="forbid")
 
     paper: Id = Field(description="An arXiv id; a version is ignored.", examples=["2510.12345"])
-    value: int = Field(ge=-1, le=1, description="1: more like this, -1: less, 0: take the rating back.")
+    value: int = Field(
+        ge=-1, le=1, description="1: more like this, -1: less, 0: take the rating back.", examples=[1]
+    )
 
 
 class RatingOut(BaseModel):
@@ -213,6 +218,10 @@ class TopicHistory(BaseModel):
 
 
 class MatchIn(TopicFields):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"text": "efficient scaling of language models", "limit": 10}]}
+    )
+
     text: Words = ""
     less: Examples = Field([], description="Papers to keep away from.")
     first: IsoDay | None = Field(None, alias="from", description="Default: six days before `to`.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
@@ -19,12 +21,13 @@ async def show_docs(request: Request) -> HTMLResponse:
 
 
 def group_operations(openapi: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """Group the operations by tag, each with its path, method and parameters, in the order of the routes."""
+    """Group the operations by tag, each with its path, method, parameters and an example of its body."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for path, methods in openapi["paths"].items():
         for method, operation in methods.items():
             described = {"path": path, "method": method.upper(), **operation}
             described["parameters"] = [_describe_parameter(p) for p in operation.get("parameters", [])]
+            described["body"] = _build_body(operation, openapi.get("components", {}).get("schemas", {}))
             groups.setdefault(operation["tags"][0], []).append(described)
     return groups
 
@@ -40,3 +43,19 @@ def _describe_parameter(parameter: dict[str, Any]) -> dict[str, Any]:
         "default": schema.get("default"),
         "example": examples[0] if examples else None,
     }
+
+
+def _build_body(operation: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
+    """Build an example of the JSON that an operation takes, '' if it takes none.
+
+    It is the example of the whole, else what the fields' own examples come to.
+    """
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+    if not content:
+        return ""
+    schema = content["schema"]
+    schema = schemas[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    fields = {
+        name: field["examples"][0] for name, field in schema["properties"].items() if field.get("examples")
+    }
+    return json.dumps(next(iter(schema.get("examples", ())), fields), ensure_ascii=False)
