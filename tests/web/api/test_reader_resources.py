@@ -100,7 +100,7 @@ async def test_papers_are_submitted(api: httpx.AsyncClient, database: Database) 
     assert [one["paper"] for one in (await api.get("/api/v1/submissions")).json()["submissions"]] == [
         "2603.54321"
     ]
-    assert_problem(await api.post("/api/v1/submissions", json={"paper": "nonsense"}), 400, "no arXiv id")
+    assert_problem(await api.post("/api/v1/submissions", json={"paper": "nonsense"}), 400, "nonsense")
     assert_problem(await api.post("/api/v1/submissions", json={"paper": paper_id(1)}), 400)
     cyn = await key_of(database, CYN)
     assert (await api.get("/api/v1/submissions", headers=cyn)).json()["submissions"] == []
