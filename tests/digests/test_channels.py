@@ -194,7 +194,7 @@ async def test_a_channel_is_paused_after_five_failed_periods_and_not_again_at_on
     await send_due_notices(desk.database, outbox, LINKS, "Paperround", now=utc("2026-03-06 21:00"))
     letters = [stored.message.get_body(("plain",)).get_content() for stored in outbox.list_newest(10)]
     assert len(letters) == 2
-    assert all("the last 5 digests" in letter for letter in letters)
+    assert all("The last 5 digests" in letter for letter in letters)
     assert sum("500 Internal Server Error" in letter for letter in letters) == 1
 
     async with desk.database.write_session() as session:
