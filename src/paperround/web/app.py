@@ -74,7 +74,7 @@ from paperround.web.security.middleware import Gate
 from paperround.web.syndication import citations, lists, sitemap
 from paperround.web.syndication import topics as syndication_topics
 from paperround.web.views import presenters
-from paperround.web.views.article_writer import article_writer
+from paperround.web.views.article_writer import article_writer, entry_writer
 from paperround.web.views.for_you import shorten_topic
 
 # A page takes milliseconds. What takes longer than this is refused, so that it keeps nobody else waiting.
@@ -197,6 +197,7 @@ def templates() -> Environment:
         author_address=presenters.author_address,
         venue_address=presenters.venue_address,
         article=article_writer(environment),
+        entry=entry_writer(environment),
         short_topic=shorten_topic,
         brief=presenters.is_brief,
         doi_address=doi.doi_url,

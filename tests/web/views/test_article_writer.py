@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from markupsafe import Markup
 
+from paperround.topics.model.bands import Band
 from paperround.web.app import templates
 from paperround.web.views.presenters import PaperCard, build_paper_card
+from paperround.web.views.viewer_state import GivenRating, PaperState, TopicFit
 
 from support.factories import build_paper
 
@@ -42,3 +44,49 @@ def test_a_card_that_differs_in_anything_is_written_anew(name: str) -> None:
     assert write(replace(full, votes=99), "") is before
     assert write(replace(full, **other), "") is not before
     assert write(full, "a note") != before
+
+
+STATES: dict[str, Any] = {
+    "token": "t1",
+    "upvoted": True,
+    "saved": True,
+    "ratings": (GivenRating(3, "Patience", True),),
+    "rateable": True,
+    "sign_in_return": "/papers/date/2026-11-24",
+    "fits": (TopicFit(3, "Patience", Band.strong),),
+    "suggested": TopicFit(3, "Patience", None),
+    "folded": GivenRating(3, "Patience", False),
+    "moved": 2,
+    "visited_at": 1_900_000_000,
+}
+
+
+def test_an_entry_is_kept_for_all_who_did_the_same_and_written_anew_for_others() -> None:
+    write = templates().filters["entry"]
+    card = replace(build_paper_card(build_paper(), today=date(2026, 11, 24)), seen=1_800_000_000)
+    bases = (PaperState(), PaperState(token="t0", rateable=True))
+    assert {field.name for field in fields(PaperState)} == set(STATES)
+    for base in bases:
+        before = write(card, "", "", base, None)
+        assert write(card, "", "", replace(base), None) is before
+        for name, value in STATES.items():
+            other = replace(base, **{name: value})
+            if other != base and not (name == "token" and base.token):
+                assert write(card, "", "", other, None) is not before, name
+        for name in ("votes", "line", "seen", "id", "title"):
+            other_values: dict[str, Any] = {name: 0 if name in ("votes", "seen") else Markup("M0 1")}
+            changed = replace(card, **other_values)
+            assert write(changed, "", "", base, None) is not before, name
+        assert write(card, "note", "", base, None) != write(card, "", "why", base, None) != before
+        assert write(card, "", "", base, (7, "Patience")) is not before
+
+
+def test_readers_who_did_the_same_share_an_entry_and_never_a_token_or_a_time() -> None:
+    write = templates().filters["entry"]
+    card = replace(build_paper_card(build_paper(), today=date(2026, 11, 24)), seen=1_800_000_000)
+    ada = PaperState(token="secret-of-ada", saved=True, visited_at=1_700_000_000)
+    cyn = PaperState(token="secret-of-cyn", saved=True, visited_at=1_700_000_001)
+    shared = write(card, "", "", ada, None)
+    assert write(card, "", "", cyn, None) is shared
+    assert "secret" not in shared
+    assert "1700000" not in shared

@@ -50,6 +50,14 @@ class PaperState:
     moved: int = 0
     visited_at: int = 0  # what came before was seen, in seconds since 1970; 0: nothing was
 
+    def key(self, seen: int) -> tuple[object, ...]:
+        """Return all that an entry shows of this for a paper that was first seen then.
+
+        Readers who did the same have the same, whatever their token and the time of their last visit.
+        """
+        shown = vars(self) | {"token": bool(self.token), "visited_at": bool(seen and seen <= self.visited_at)}
+        return tuple(tuple(value) if isinstance(value, list) else value for value in shown.values())
+
     @property
     def marks(self) -> Sequence[TopicFit]:
         return self.fits[:MAX_MARKS]
