@@ -232,7 +232,8 @@ class Settings(BaseSettings):
     summary_languages: Annotated[tuple[LanguageCode, ...], NoDecode, Field(min_length=1, max_length=10)] = (
         Field(
             ("en",),
-            description="The languages of summaries, separated by commas; the first is the site's.",
+            description="The site's language for summaries; after commas, those that readers may choose for "
+            "summaries and translated abstracts.",
         )
     )
     summary_daily_limit: int = Field(

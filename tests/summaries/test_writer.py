@@ -58,7 +58,7 @@ async def connected(settings: Settings, database: Database) -> AsyncIterator[Tex
 
 async def summarise(database: Database, settings: Settings, *, now: str = "2026-03-02 13:00") -> int:
     async with connected(settings, database) as connection:
-        return await writer.write_summaries(
+        return await writer.write_texts(
             database,
             connection,
             Wanted.from_settings(settings),
@@ -199,7 +199,7 @@ async def test_the_newest_editions_come_first_then_matches_then_the_rest(
 async def test_only_days_that_were_asked_for_are_taken(database: Database) -> None:
     for day in ("2026-02-10", "2026-02-20", "2026-03-02"):
         await store_listing(database, day, feed_record(f"26{day[5:7]}.000{day[8:]}"))
-    wanted = Wanted("small-one", "en", date(2026, 2, 11), date(2026, 3, 1))
+    wanted = Wanted("small-one", "en", first_day=date(2026, 2, 11), last_day=date(2026, 3, 1))
     async with database.read_session() as session:
         assert await find_next(session, wanted, limit=9) == ["2602.00020"]
 

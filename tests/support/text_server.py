@@ -48,7 +48,7 @@ class TextServer:
             self.headers.append(headers)
             fault = self.faults.pop(0) if self.faults else None
         data = request["messages"][-1]["content"] if "messages" in request else request["input"]
-        title, abstract = re.findall(r"^(?:Title|Abstract): (.*)$", data, re.MULTILINE)
+        title, abstract = re.findall(r"^(?:Title|Abstract): (.*)$", data, re.MULTILINE) or ("", data)
         return fault(path) if fault else reply_with(path, self.write(title, abstract))
 
     def settings(self, **more: Any) -> Settings:

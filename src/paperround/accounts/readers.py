@@ -24,10 +24,15 @@ class AddressTaken(PaperroundError):
         super().__init__("Another account has this address. Sign in with it and delete that account first.")
 
 
-async def update_profile(session: WriteSession, reader_id: int, *, name: str, time_zone: str) -> None:
-    """Set a reader's name and time zone, which may be given by a city. Raises `TimeZoneUnknown`."""
-    zone = find_time_zone(time_zone)
-    await session.execute(update(Reader).where(Reader.id == reader_id).values(name=name, time_zone=zone))
+async def update_profile(
+    session: WriteSession, reader_id: int, *, name: str, time_zone: str, language: str | None = None
+) -> None:
+    """Set a reader's name, time zone, which may be given by a city, and the language of papers' texts.
+
+    Raises `TimeZoneUnknown`.
+    """
+    values = {"name": name, "time_zone": find_time_zone(time_zone), "language": language}
+    await session.execute(update(Reader).where(Reader.id == reader_id).values(values))
 
 
 async def mark_all_seen(session: WriteSession, reader_id: int, *, now: datetime) -> None:

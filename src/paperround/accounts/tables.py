@@ -20,6 +20,9 @@ class Reader(Base):
     email: Mapped[str] = mapped_column(Text, unique=True, comment="normalised, as `emails.normalised` does")
     name: Mapped[str] = mapped_column(Text, default="", server_default="")
     time_zone: Mapped[str] = mapped_column(Text, default="UTC", server_default="UTC")
+    language: Mapped[str | None] = mapped_column(
+        Text, comment="of summaries and abstracts; NULL: as they are"
+    )
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime] = mapped_column(comment="when they last looked")
     visited_at: Mapped[datetime] = mapped_column(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Annotated, Final
 
@@ -46,7 +47,7 @@ def summarize(
 
 
 def _wanted(settings: Settings, first: date | None, last: date | None) -> Wanted:
-    return Wanted(settings.summary_model, settings.summary_languages[0], first, last)
+    return replace(Wanted.from_settings(settings), first_day=first, last_day=last)
 
 
 async def _estimate(settings: Settings, first: date | None, last: date | None) -> None:
@@ -72,7 +73,7 @@ async def _summarise(settings: Settings, first: date | None, last: date | None) 
         TextServerClient(settings, database) as server,
     ):
         with console.status("Summarising …") as status:
-            asked = await writer.write_summaries(
+            asked = await writer.write_texts(
                 database,
                 server,
                 _wanted(settings, first, last),

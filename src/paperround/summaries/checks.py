@@ -12,8 +12,10 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
+from paperround.summaries.held_formulas import MARK as HELD
+from paperround.summaries.held_formulas import has_all_formulas
 from paperround.summaries.languages import LANGUAGES, is_in_language
-from paperround.summaries.prompt import INSTRUCTIONS, MARK
+from paperround.summaries.prompt import INSTRUCTIONS, MARK, TRANSLATION
 from paperround.text.key_sentence import split_sentences
 from paperround.text.reading import Reading
 
@@ -38,6 +40,7 @@ class Refusal(enum.StrEnum):
     language = "language"
     numbers = "numbers"
     words = "other words"
+    formulas = "formulas"
     server = "by the server"
 
 
@@ -49,6 +52,10 @@ MARKUP: Final = re.compile(
     r"<[a-z!/?]|&(?:#?\w+);|\*\*|__\w|`|\]\(|!\[|\\[a-z{(\[]|\$[^$]*\\|\A(?:[#>|]|[-*+] |\d+[.)] )",
     re.IGNORECASE,
 )
+URL: Final = re.compile(r"(?:https?://|www\.)[^\s<>\"'()]+", re.IGNORECASE)
+HTML: Final = re.compile(r"<[a-z!/?]|\*\*|```|\]\(|\\[a-z{(\[]", re.IGNORECASE)
+MAX_GROWTH: Final = 2  # times the abstract's length
+MAX_SHRINKING: Final = 6  # times shorter than the abstract: Chinese takes a third of the characters
 ABOUT_ITSELF: Final = re.compile(
     r"\bas an? (?:ai|(?:large )?language model)\b|\bsystem prompt\b|\bI (?:can(?:not|'t|’t)|am unable|"
     r"am sorry|apologi[sz]e)|\bI[’']m (?:sorry|unable)|"
@@ -96,6 +103,29 @@ def find_refusal(line: str, *, title: str, abstract: str, language: str) -> Refu
     return None
 
 
+def find_translation_refusal(line: str, *, held: str, language: str) -> Refusal | None:
+    """Return why a tidied answer is no translation of an abstract. Both have marks for the formulas."""
+    wrong = {refusal: WRONG[refusal] for refusal in (Refusal.empty, Refusal.hidden, Refusal.prompt)}
+    for refusal, is_wrong in wrong.items():
+        if is_wrong(line):
+            return refusal
+    plain = HELD.sub(" ", line)
+    if not {*URL.findall(line)} <= {*URL.findall(held)}:
+        return Refusal.link
+    if HTML.search(plain):
+        return Refusal.markup
+    if len(line) > MAX_GROWTH * len(held) + MAX_LENGTH or MAX_SHRINKING * len(line) < len(held):
+        return Refusal.length
+    if not has_all_formulas(line, held):
+        return Refusal.formulas
+    if not is_in_language(plain, language):
+        return Refusal.language
+    source = HELD.sub(" ", held)
+    if not _numbers_of(plain) <= _numbers_of(source) | _spelled_numbers(source):
+        return Refusal.numbers
+    return None
+
+
 def _is_one_sentence(line: str, language: str) -> bool:
     shortest = MIN_LENGTH if LANGUAGES[language].words else MIN_LENGTH // 2
     return (
@@ -115,7 +145,7 @@ def _is_about_instructions(line: str) -> bool:
 
 def _repeats_instructions(line: str) -> bool:
     words = re.findall(r"\w+", line.casefold())
-    told = " ".join(re.findall(r"\w+", INSTRUCTIONS.casefold()))
+    told = " ".join(re.findall(r"\w+", f"{INSTRUCTIONS} {TRANSLATION}".casefold()))
     runs = (" ".join(words[start : start + LEAK_LENGTH]) for start in range(len(words) - LEAK_LENGTH + 1))
     return any(run in told for run in runs)
 

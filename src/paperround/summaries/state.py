@@ -13,7 +13,7 @@ from paperround.papers.tables import TEXT_HASH, Paper
 from paperround.settings import Settings
 from paperround.summaries import budget
 from paperround.summaries.prompt import PROMPT_VERSION
-from paperround.summaries.selection import SUMMARY, Wanted, count_lacking
+from paperround.summaries.selection import Wanted, count_lacking
 from paperround.summaries.tables import PaperText
 
 
@@ -51,7 +51,7 @@ async def load_summary_state(
         select(PaperText.refusal, func.count())
         .join(Paper, (Paper.id == PaperText.paper_id) & (PaperText.source_hash == TEXT_HASH))
         .where(
-            PaperText.kind == SUMMARY,
+            PaperText.kind == wanted.kind,
             PaperText.language == wanted.language,
             PaperText.model == wanted.model,
             PaperText.prompt_version == PROMPT_VERSION,

@@ -21,7 +21,9 @@ class PaperText(Base):
     source_hash: Mapped[str] = mapped_column(String(32), comment="of the title and abstract that were read")
     model: Mapped[str] = mapped_column(Text)
     prompt_version: Mapped[int] = mapped_column(SmallInteger)
-    content: Mapped[str | None] = mapped_column(Text, comment="NULL: refused")
+    content: Mapped[str | None] = mapped_column(
+        Text, comment="with marks for formulas, in a translation; NULL: refused"
+    )
     refusal: Mapped[str | None] = mapped_column(String(16), comment="why the last answer was not taken")
     attempts: Mapped[int] = mapped_column(SmallInteger)
     tokens_read: Mapped[int] = mapped_column(Integer, comment="by the model, all attempts")
@@ -29,7 +31,7 @@ class PaperText(Base):
     made_at: Mapped[datetime]
 
     __table_args__ = (
-        CheckConstraint("kind IN ('summary')", name="kind"),
+        CheckConstraint("kind IN ('summary', 'translation')", name="kind"),
         CheckConstraint("(content IS NULL) <> (refusal IS NULL)", name="outcome"),
         Index("paper_texts_refusal_idx", "refusal", postgresql_where=text("refusal IS NOT NULL")),
     )

@@ -37,7 +37,7 @@ from paperround.search import word_counts
 from paperround.settings import FeedName, Settings
 from paperround.summaries import writer
 from paperround.summaries.client import TextServerClient, TextServerError
-from paperround.summaries.selection import Wanted
+from paperround.summaries.selection import list_wanted
 from paperround.tokens import load_signer
 from paperround.topics import corpus, edition_matches, library_fetcher
 from paperround.topics.library_entries import FETCH_JOB, embed_entries
@@ -104,18 +104,19 @@ async def embed_papers(context: WorkerContext) -> None:
 
 @job("write_summaries", exclusive=True)
 async def write_summaries(context: WorkerContext) -> None:
-    """Have the papers summarised that have no summary, if a server is set."""
+    """Have the summaries and translations written that are wanted, if a server is set."""
     settings = context.settings
     if settings.summary_url is None:
         return
     async with TextServerClient(settings, context.database) as server:
         try:
-            asked = await writer.write_summaries(
-                context.database,
-                server,
-                Wanted.from_settings(settings),
-                daily_limit=settings.summary_daily_limit,
-            )
+            async with context.database.read_session() as session:
+                all_wanted = await list_wanted(session, settings)
+            asked = 0
+            for wanted in all_wanted:
+                asked += await writer.write_texts(
+                    context.database, server, wanted, daily_limit=settings.summary_daily_limit
+                )
         except TextServerError as error:
             logger.warning("summaries wait for the text server", error=str(error))
             return

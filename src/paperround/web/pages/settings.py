@@ -19,6 +19,7 @@ from paperround.database import ReadSession
 from paperround.digests import subscriptions
 from paperround.rate_limits import RateLimit
 from paperround.security_events import SecurityEvent
+from paperround.summaries.languages import list_reader_languages
 from paperround.text.plain import to_plain_text
 from paperround.web.dependencies import (
     BadRequest,
@@ -101,6 +102,7 @@ async def _render_settings(
         reader=reader,
         cities=time_zones.list_choices(now),
         time_zone=time_zones.write_choice(reader.time_zone, now),
+        languages=list_reader_languages(settings_of(request)),
         sessions=[
             (signed_in, describe_browser(signed_in.agent))
             for signed_in in await sessions.list_sessions(session, reader.id, now=now)
@@ -131,10 +133,18 @@ def _redirect_with_message(done: str) -> Response:
 async def update_profile(
     session: Write,
     reader: SignedIn,
+    settings: Config,
     name: NameField = "",
     time_zone: Annotated[str, Form(max_length=MAX_TIME_ZONE_LENGTH)] = "UTC",
+    language: Annotated[str, Form(max_length=8)] = "",
 ) -> Response:
-    await readers.update_profile(session, reader.id, name=to_plain_text(name), time_zone=time_zone)
+    await readers.update_profile(
+        session,
+        reader.id,
+        name=to_plain_text(name),
+        time_zone=time_zone,
+        language=language if language in list_reader_languages(settings) else None,
+    )
     return _redirect_with_message("profile")
 
 
