@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "b8e4c27f90a1"
-down_revision = "e7c3a95b1d60"
+down_revision = "b51d7f0c28ea"
 branch_labels = None
 depends_on = None
 
@@ -48,6 +48,7 @@ works_with: tuple[str, ...] = (
     "c61d8f0a2b93",
     "e7b30d95c1f4",
     "e7c3a95b1d60",
+    "b51d7f0c28ea",
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -10,16 +11,19 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 
 from paperround.accounts.tables import Reader
-from paperround.database import Database
+from paperround.database import Database, ReadSession
+from paperround.reads import answer
 from paperround.summaries.checks import Refusal, find_translation_refusal
 from paperround.summaries.client import TextServerClient
 from paperround.summaries.held_formulas import has_all_formulas, hold_formulas, put_formulas_back
 from paperround.summaries.selection import list_wanted
-from paperround.summaries.translations import Translation, load_translations
+from paperround.summaries.translations import Translation, ask_translations
 from paperround.summaries.writer import write_texts
 from paperround.text.reading import read_latex
 
-from support.factories import add_reader, feed_record, store_listing
+from support.factories import add_reader, feed_record, store_listing, utc
+from support.pages import TODAY, opened
+from support.people import sign_in_browser
 from support.text_server import TextServer, running_text_server
 
 SOURCE = (
@@ -100,7 +104,11 @@ async def translate(database: Database, texts: TextServer) -> Mapping[str, Trans
         for one in wanted:
             await write_texts(database, server, one, daily_limit=100)
     async with database.read_session() as session:
-        return await load_translations(session, "de", ["2603.00001"])
+        return await load_translations(session)
+
+
+async def load_translations(session: ReadSession) -> Mapping[str, Translation]:
+    return await answer(session, partial(ask_translations, language="de", paper_ids=["2603.00001"]))
 
 
 async def test_papers_are_translated_into_the_languages_that_readers_chose(database: Database) -> None:
@@ -127,4 +135,34 @@ async def test_papers_are_translated_into_the_languages_that_readers_chose(datab
             feed_record("2603.00001", paper__summary=other, summary=other, paper__ai_summary="They wait."),
         )  # fmt: skip
         async with database.read_session() as session:
-            assert await load_translations(session, "de", ["2603.00001"]) == {}
+            assert await load_translations(session) == {}
+
+
+async def test_a_reader_sees_their_language_and_the_original_one_press_away(
+    database: Database, database_url: str
+) -> None:
+    abstract = r"We wait for $x^2$ and gradients come with $\alpha_i$."
+    await store_listing(
+        database, "2026-03-02", feed_record("2603.00001", paper__summary=abstract, summary=abstract)
+    )
+    with running_text_server(TextServer(write=write_german)) as texts:
+        async with opened(
+            database_url, summary_url=texts.url, summary_model="small-one", summary_languages="en,de,zh"
+        ) as reader:
+            ada = await sign_in_browser(reader, database, now=utc(TODAY))
+            settings = (await reader.get("/settings")).text
+            assert 'lang="zh">简体中文' in settings
+            form = ada.form(name="Ada", time_zone="UTC", language="de")
+            await reader.post("/settings/profile", data=form)
+            await translate(database, texts)
+            edition = (await reader.get("/papers/date/2026-03-02")).text
+            page = (await reader.get("/papers/2603.00001")).text
+            await reader.post("/settings/profile", data={**form, "language": "xx"})
+            assert GERMAN_SUMMARY not in (await reader.get("/papers/date/2026-03-02")).text
+
+    assert f'<span lang="de">{GERMAN_SUMMARY}</span>' in edition
+    assert f'<p class="prose" lang="de" dir="auto">{GERMAN_SUMMARY}</p>' in page
+    translated = page[page.index("Wir warten auf") : page.index("Translated by a model (small-one)")]
+    assert translated.count("<math") == 2
+    assert "⟦" not in page
+    assert "We wait for" in page[page.index("<summary>Original</summary>") :]

@@ -290,6 +290,7 @@ async def test_a_failing_server_loses_no_paper_and_no_place_of_the_day(
         await summarise(database, settings)
     async with database.write_session() as session:
         await session.execute(update(RequestRate).values(paused_until=None))
+    text_server.faults = []
 
     assert await summarise(database, settings) == 3
     assert all(row.content for row in await load_texts(database))

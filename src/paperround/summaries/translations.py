@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import Text, any_, bindparam, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
-from paperround.database import ReadSession
 from paperround.papers.tables import TEXT_HASH, Paper
+from paperround.reads import Asked, Read, RoundTrip
 from paperround.summaries.selection import TextKind
 from paperround.summaries.tables import PaperText
 
@@ -26,28 +28,35 @@ class Translation:
     abstract: str | None = None
 
 
-async def load_translations(
-    session: ReadSession, language: str | None, paper_ids: Collection[str]
-) -> Mapping[str, Translation]:
-    """Load the texts in the language by the papers' ids. Empty where the reader chose none."""
+TEXTS: Final = Read(
+    select(PaperText.paper_id, PaperText.kind, PaperText.content, PaperText.model)
+    .join(Paper, (Paper.id == PaperText.paper_id) & (PaperText.source_hash == TEXT_HASH))
+    .where(
+        PaperText.paper_id == any_(bindparam("ids", type_=ARRAY(Text))),
+        PaperText.language == bindparam("language", type_=Text),
+        PaperText.content.is_not(None),
+    ),
+    lambda *columns: columns,
+)
+
+
+def ask_translations(
+    trip: RoundTrip, language: str | None, paper_ids: Collection[str]
+) -> Asked[Mapping[str, Translation]]:
+    """Ask for the texts in the language, by the papers' ids. There are none where the reader chose none."""
     if language is None or not paper_ids:
-        return {}
-    query = (
-        select(PaperText.paper_id, PaperText.kind, PaperText.content, PaperText.model)
-        .join(Paper, (Paper.id == PaperText.paper_id) & (PaperText.source_hash == TEXT_HASH))
-        .where(
-            PaperText.paper_id.in_(paper_ids),
-            PaperText.language == language,
-            PaperText.content.is_not(None),
-        )
-    )
-    found: dict[str, Translation] = {}
-    for paper_id, kind, content, model in await session.execute(query):
-        translation = found.get(paper_id) or Translation(language, model)
-        is_summary = kind == TextKind.summary
-        found[paper_id] = replace(
-            translation,
-            summary=content if is_summary else translation.summary,
-            abstract=translation.abstract if is_summary else content,
-        )
-    return found
+        return trip.know({})
+
+    def collect(rows: Iterable[tuple[str, str, str, str]]) -> Mapping[str, Translation]:
+        found: dict[str, Translation] = {}
+        for paper_id, kind, content, model in rows:
+            translation = found.get(paper_id) or Translation(language, model)
+            is_summary = kind == TextKind.summary
+            found[paper_id] = replace(
+                translation,
+                summary=content if is_summary else translation.summary,
+                abstract=translation.abstract if is_summary else content,
+            )
+        return found
+
+    return trip.ask(TEXTS, {"ids": list(paper_ids), "language": language}, collect)

@@ -18,6 +18,7 @@ from paperround.library import reading_list
 from paperround.papers import votes
 from paperround.papers.rows import PaperRow
 from paperround.reads import Asked, RoundTrip, answer
+from paperround.summaries.translations import ask_translations
 from paperround.text.markup import render_html
 from paperround.topics import ratings, reader_topics
 from paperround.topics.ratings import RatingRow
@@ -61,6 +62,7 @@ def ask_viewer_state(
     topics = reader_topics.ask_topic_names(trip, viewer.id)
     rated = ratings.ask_ratings(trip, viewer.id, [*paper_ids, *sorted(others - {*paper_ids})])
     title = _ask_title(trip, just_rated, paper_ids)
+    translated = ask_translations(trip, viewer.language, paper_ids)
     token, visited_at = csrf_of(request), int(viewer.visited_at.timestamp()) if viewer.was_here else 0
 
     def build() -> ViewerState:
@@ -81,6 +83,7 @@ def ask_viewer_state(
                 folded=just_rated.find(paper_id, given),
                 moved=just_rated.moved,
                 visited_at=visited_at,
+                translation=translated.result.get(paper_id),
             )
             for paper_id in paper_ids
         }

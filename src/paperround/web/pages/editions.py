@@ -44,6 +44,7 @@ from paperround.web.views.linked_data import build_scholarly_article
 from paperround.web.views.month import build_month
 from paperround.web.views.page_size import shorten_html
 from paperround.web.views.reading_places import build_sharing, list_reading_places
+from paperround.web.views.translation import write_translation
 
 PAGE_SIZE: Final = 30  # papers with whole abstracts; a page stays below 100 kB
 MAX_SIMILAR: Final = 8
@@ -282,6 +283,7 @@ async def show_paper(request: Request, session: Read, settings: Config, now: Now
             presenters.build_paper_card(paper, today=today), presenters.MAX_ABSTRACT
         ),
         summary=shorten_html(render_html(paper.summary or "", budget), MAX_SUMMARY),
+        translated=write_translation(marks.result.of(paper.id).translation, read_abstract(paper, budget)),
         keywords=[
             (presenters.search_address(word), render_html(word, budget), word)
             for word in presenters.list_keywords(paper)

@@ -23,7 +23,7 @@ MAX_KEPT: Final = 6_000_000  # characters, of each kind
 FIELDS: Final = attrgetter(
     "url", "title", "lead", "is_lead_by_model", "who", "who_url", "others", "people", "published",
     "published_label", "comments", "code_url", "stars", "project_url", "thumbnail", "withdrawn",
-    "is_shortened", "coins",
+    "is_shortened", "coins", "language",
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from paperround.papers.citations.embedded import build_coins
 from paperround.papers.period import EditionPeriod, Period
 from paperround.papers.rows import OrganizationRow, PaperRow
 from paperround.papers.vote_history import VoteHistory
+from paperround.summaries.translations import Translation
 from paperround.text.links import normalise_http_url
 from paperround.text.reading import FormulaBudget, page_budget
 from paperround.web.views.card_texts import write_card_texts
@@ -213,6 +214,14 @@ class PaperCard:
     withdrawn: bool = False
     is_shortened: bool = False
     coins: str = ""
+    language: str = ""  # of the lead, where a reader chose another one
+
+    def translated(self, translation: Translation | None) -> PaperCard:
+        """Return the card with the summary in the reader's language, if there is one."""
+        if translation is None or translation.summary is None:
+            return self
+        lead = escape(translation.summary)
+        return replace(self, lead=lead, is_lead_by_model=True, language=translation.language)
 
 
 def is_brief(paragraphs: Sequence[Markup]) -> bool:

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from markupsafe import Markup
 
+from paperround.summaries.translations import Translation
 from paperround.topics.model.bands import Band
 
 MAX_MARKS: Final = 2  # topics that a list names beside a paper
@@ -35,7 +36,8 @@ class PaperState:
 
     `token` is that of the reader's forms. Visitors who are not signed in have `sign_in_return`: the page to
     come back to after signing in. `suggested` is the topic that a rating is offered for. A paper that was
-    rated just now is `folded` into one line, which tells how many papers `moved` up.
+    rated just now is `folded` into one line, which tells how many papers `moved` up. `translation` has the
+    paper's texts in the language that the reader chose.
     """
 
     token: str = ""
@@ -49,6 +51,7 @@ class PaperState:
     folded: GivenRating | None = None
     moved: int = 0
     visited_at: int = 0  # what came before was seen, in seconds since 1970; 0: nothing was
+    translation: Translation | None = None
 
     def key(self, seen: int) -> tuple[object, ...]:
         """Return all that an entry shows of this for a paper that was first seen then.
