@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "b8e4c27f90a1"
-down_revision = "b51d7f0c28ea"
+down_revision = "8c2e5f71a0d3"
 branch_labels = None
 depends_on = None
 
@@ -49,6 +49,8 @@ works_with: tuple[str, ...] = (
     "e7b30d95c1f4",
     "e7c3a95b1d60",
     "b51d7f0c28ea",
+    "d4709be2c15f",
+    "8c2e5f71a0d3",
 )
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import update
 
 from paperround.accounts.tables import Reader
 from paperround.database import Database, ReadSession
+from paperround.digests.items import DigestItemCache
 from paperround.reads import answer
 from paperround.summaries.checks import Refusal, find_translation_refusal
 from paperround.summaries.client import TextServerClient
@@ -166,3 +167,25 @@ async def test_a_reader_sees_their_language_and_the_original_one_press_away(
     assert translated.count("<math") == 2
     assert "⟦" not in page
     assert "We wait for" in page[page.index("<summary>Original</summary>") :]
+
+
+async def test_a_digest_has_summaries_in_its_readers_language(database: Database) -> None:
+    await store_listing(database, "2026-03-02", feed_record("2603.00001"), feed_record("2603.00002"))
+    reader = await add_reader(database, "ada@example.org")
+    async with database.write_session() as session:
+        await session.execute(update(Reader).where(Reader.id == reader.id).values(language="de"))
+    german = GERMAN_SUMMARY
+    with running_text_server(
+        TextServer(write=lambda title, abstract: german if "00001" in title else "")
+    ) as texts:
+        await translate(database, texts)
+    cache, ids = DigestItemCache(), ["2603.00001", "2603.00002"]
+    async with database.read_session() as session:
+        for _ in range(2):
+            translated = await cache.get(session, ids, "de")
+            original = await cache.get(session, ids)
+
+    first, second = translated.values()
+    assert (first.summary, first.summary_label, first.language) == (GERMAN_SUMMARY, "AI summary", "de")
+    assert second is original["2603.00002"]
+    assert original["2603.00001"].language == ""

@@ -72,9 +72,10 @@ class DeliveryBatches:
             selections = await self._select(session, locked)
             await claims.claim(session, sender, selections)
             papers = {paper for selection in selections.values() for paper in selection.shown_papers}
-            items = await self._items.get(session, papers)
+            languages = {delivery.language for delivery in locked}
+            items = {language: await self._items.get(session, papers, language) for language in languages}
         return [
-            (delivery, build_digest(delivery, selections[delivery.id], items))
+            (delivery, build_digest(delivery, selections[delivery.id], items[delivery.language]))
             for delivery in locked
             if delivery.id in selections
         ]

@@ -18,6 +18,7 @@ import structlog
 from sqlalchemy import Select, Update, all_, and_, delete, exists, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
+from paperround.accounts.tables import Reader
 from paperround.database import Database, WriteSession
 from paperround.digests import bounces
 from paperround.digests.bounce_rules import classify_status
@@ -68,6 +69,7 @@ PENDING_COLUMNS: Final = (
     Subscription.when_empty,
     Subscription.min_band,
     Channel.secrets.label("channel_secrets"),
+    Reader.language,
 )
 
 # One statement for all rows: one at a time they took as long as sending them.
@@ -140,6 +142,7 @@ async def lock_due(
 def _select_due(limit: int, now: datetime) -> Select[*tuple[Any, ...]]:
     query = select(*PENDING_COLUMNS).join(Delivery.subscription)
     query = query.outerjoin(Channel, Channel.id == Subscription.id)
+    query = query.outerjoin(Reader, Reader.id == Subscription.reader_id)
     query = query.where(
         Delivery.state.in_(get_sources(DeliveryEvent.claimed)),
         Delivery.next_try_at <= now,

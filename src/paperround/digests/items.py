@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from paperround.database import ReadSession
@@ -11,6 +12,8 @@ from paperround.papers import editions
 from paperround.papers.lead import AI_SUMMARY_LABEL, read_lead
 from paperround.papers.readings import read_abstract, read_title
 from paperround.papers.rows import PaperRow
+from paperround.reads import answer
+from paperround.summaries.translations import ask_translations
 from paperround.text.links import normalise_http_url
 
 MAX_AUTHORS: Final = 3
@@ -31,6 +34,7 @@ class DigestItem:
     votes: str
     code_url: str | None
     vote_count: int = 0
+    language: str = ""  # of the summary, where its reader chose another one
 
 
 class DigestItemCache:
@@ -38,9 +42,27 @@ class DigestItemCache:
 
     def __init__(self) -> None:
         self._known: dict[str, DigestItem | None] = {}
+        self._translated: dict[tuple[str, str], DigestItem] = {}
 
-    async def get(self, session: ReadSession, paper_ids: Iterable[str]) -> Mapping[str, DigestItem]:
-        """Those of the papers that are still in the catalogue."""
+    async def get(
+        self, session: ReadSession, paper_ids: Iterable[str], language: str | None = None
+    ) -> Mapping[str, DigestItem]:
+        """Those of the papers that are still in the catalogue, with summaries in the language if any."""
+        items = await self._get(session, paper_ids)
+        if language is None:
+            return items
+        new = [paper_id for paper_id in items if (language, paper_id) not in self._translated]
+        ask = partial(ask_translations, language=language, paper_ids=new)
+        translations = await answer(session, ask)
+        for paper_id in new:
+            translation, item = translations.get(paper_id), items[paper_id]
+            if translation and translation.summary:
+                summary = shorten(translation.summary, MAX_SUMMARY_LENGTH)
+                item = replace(item, summary=summary, summary_label=AI_SUMMARY_LABEL, language=language)
+            self._translated[language, paper_id] = item
+        return {paper_id: self._translated[language, paper_id] for paper_id in items}
+
+    async def _get(self, session: ReadSession, paper_ids: Iterable[str]) -> Mapping[str, DigestItem]:
         wanted = list(dict.fromkeys(paper_ids))
         new = [paper_id for paper_id in wanted if paper_id not in self._known]
         if new:

@@ -69,6 +69,7 @@ class PendingDelivery(NamedTuple):
     when_empty: WhenEmpty
     min_band: Band | None
     channel_secrets: bytes | None = None  # of a channel, encrypted; None: it goes by mail
+    language: str | None = None  # of papers' texts, as the reader chose; None: as they are
 
 
 @dataclass(frozen=True)
