@@ -77,7 +77,7 @@ def by_id(page: Page, row: Locator) -> Locator:
 def test_the_best_stand_first_fold_away_and_order_the_list(page: Page) -> None:
     best = page.locator(".for-you h3")
     expect(best.first).to_be_visible()
-    expect(page.locator(".for-you")).to_contain_text("Because of")
+    expect(page.locator(".for-you")).to_contain_text("Mentions")
     titles = best.all_inner_texts()
     page.locator(".for-you summary").click()
     expect(best.first).to_be_hidden()

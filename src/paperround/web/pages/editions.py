@@ -48,7 +48,7 @@ from paperround.web.views.translation import write_translation
 
 PAGE_SIZE: Final = 30  # papers with whole abstracts; a page stays below 100 kB
 MAX_SIMILAR: Final = 8
-MAX_SUMMARY: Final = 8_000  # bytes
+MAX_SUMMARY: Final = 7_500  # bytes
 QUIET_DAY: Final = 3  # papers; a day with fewer also shows some of a year ago
 MAX_YEAR_AGO: Final = 5
 
