@@ -8,12 +8,15 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from paperround.database import Database, utc_now
+from paperround.digests import channels
+from paperround.digests.subscriptions import SubscriptionPreferences
 from paperround.library import reading_list
 from paperround.settings import Settings
 from paperround.topics import corpus, judging, ratings, reader_topics
 from paperround.topics.reader_topics import TopicDraft
 
 from support.browser import DESK, ODD, PHONE, SMALL, Opener, faults, faults_everywhere
+from support.channels import build_draft
 from support.databases import new_database
 from support.factories import store_listing
 from support.people import Person, add_person
@@ -85,7 +88,7 @@ def test_a_reader_hears_the_title_then_who_then_the_abstract_then_votes(
 
 OWN = [
     "/papers/date/2026-03-04", "/papers/2603.00101", "/topics", "/topics/1?days=7", "/topics/1/edit",
-    "/judge", "/saved", "/submit", "/settings", "/settings/leave", "/nowhere",
+    "/judge", "/saved", "/submit", "/settings", "/settings/leave", "/channels", "/channels/1", "/nowhere",
 ]  # fmt: skip
 
 
@@ -123,6 +126,16 @@ async def _ada(url: str, found: list[Person]) -> None:
             for paper_id in ("2603.00101", "2603.00103"):
                 await reading_list.save_paper(session, found[0].id, paper_id, now=utc_now())
             await reading_list.set_note(session, found[0].id, "2603.00101", "On the train.")
+            draft = build_draft("slack://T0/B0/secret")
+            channel = await channels.add(
+                session,
+                draft,
+                "Our lab",
+                SubscriptionPreferences(),
+                reader_id=found[0].id,
+                now=utc_now(),
+            )
+            assert channel.id == 1
             await judging.judge(session, found[0].id, topic, "2603.00105", 1, now=utc_now())
 
 
