@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from contextlib import AsyncExitStack, nullcontext
 
 import typer
@@ -27,6 +28,9 @@ def mcp() -> None:
     PAPERROUND_MCP_KEY_FILE, it acts in that reader's name.
     """
     settings = load_settings("mcp")
+    # A thread of the SDK's waits for input, and nothing interrupts it. What a call has begun is rolled back.
+    for stop in event_loop.STOP_SIGNALS:
+        signal.signal(stop, signal.SIG_DFL)
     use_one_thread_for_products()
     event_loop.run(_serve, settings)
 
