@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from paperround.database import Database
 from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
+from paperround.field_map.tables import FieldMap
 from paperround.papers.tables import Paper
 from paperround.settings import Settings
 
@@ -43,6 +44,10 @@ async def _fill(url: str) -> None:
             await store_listing(database, "2026-03-03", seen, seen_at=utc(f"2026-03-03 0{hour}:00"))
         await store_listing(database, "2026-03-04", *ODD)
         await _embed(database)
+        async with database.write_session() as session:
+            points = [[f"2603.0010{n}", 180 * n, 120 * n, n % 2] for n in range(1, 6)]
+            content = {"points": points, "groups": ["patient gradients", "Donaudampf · mixed words"]}
+            session.add(FieldMap(made_at=utc("2026-03-04"), inputs="", content=content))
 
 
 async def _embed(database: Database) -> None:

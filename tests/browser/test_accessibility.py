@@ -30,6 +30,7 @@ PAGES = [
     ("odd_site", "/papers/2603.00104"),
     ("odd_site", "/organizations/long"),
     ("odd_site", "/authors/Author Numbered 7"),
+    ("odd_site", "/map"),
     ("site", "/papers/date/1999-01-01"),
     ("site", "/papers/month/2026-03"),
     ("site", "/papers/trending"),

@@ -6,7 +6,7 @@ import re
 from itertools import pairwise
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from support.browser import DESK, FAINT, HEADINGS, PHONE, SMALL, Opener, click_through
 
@@ -231,6 +231,23 @@ def test_a_paper_is_shared_by_a_press_and_without_scripts_by_hand(open_page: Ope
     page.get_by_text("Share", exact=True).click()
     expect(page.get_by_label("Link", exact=True)).to_have_value(re.compile(r"http.*/papers/2603\.00001"))
     assert page.locator(".share button:visible").count() == 0
+
+
+def find_point(page: Page, x: int, y: int) -> tuple[float, float]:
+    """Find where a place of the map is on the screen; a point has no size of its own to ask for."""
+    box = page.locator(".map svg").bounding_box()
+    return box["x"] + x / 1000 * box["width"], box["y"] + y / 700 * box["height"]
+
+
+def test_a_point_of_the_map_leads_to_its_paper_and_tells_its_title(open_page: Opener, odd_site: str) -> None:
+    page = open_page(f"{odd_site}/map")
+    page.mouse.move(*find_point(page, 720, 480))
+    listed = page.locator('.groups a[href="/papers/2603.00104"]').text_content()
+    expect(page.locator(".pointed")).to_have_text(listed)
+
+    page = open_page(f"{odd_site}/map", java_script_enabled=False)
+    page.mouse.click(*find_point(page, 720, 480))
+    page.wait_for_url(f"{odd_site}/papers/2603.00104")
 
 
 def test_the_list_goes_on_without_scripts(open_page: Opener, site: str) -> None:

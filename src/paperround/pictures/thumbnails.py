@@ -40,6 +40,7 @@ MAX_SHRINK_TIME: Final = 30.0  # seconds
 MAX_SIZE: Final = 128 * 2**10  # bytes of one thumbnail, in both formats
 LIMITS: Final = RequestLimits(read_timeout=10, total_timeout=30, max_bytes=12 * 2**20, max_attempts=1)
 FETCHES_A_RUN: Final = 200
+MAX_UNREACHABLE: Final = 10  # without one that could be had between them; the network may be down
 LEASE: Final = timedelta(minutes=10)  # after which an attempt whose worker died is made again
 FIRST_RETRY_DELAY: Final = timedelta(minutes=10)  # six times as long after each further attempt
 MAX_ATTEMPTS: Final = 4  # within two days
@@ -76,10 +77,13 @@ class SmallPicture:
 async def fetch_due(
     database: Database, settings: Settings, *, clock: Callable[[], datetime] = utc_now
 ) -> int:
-    """Fetch pictures that are due, until none is or a host asks for a pause. Returns how many it tried."""
-    quota, tried = settings.thumbnail_megabytes * 2**20, 0
+    """Fetch pictures that are due, until none is, a host asks for a pause or nothing can be had.
+
+    Returns how many it tried.
+    """
+    quota, tried, unreachable = settings.thumbnail_megabytes * 2**20, 0, 0
     async with open_feed_client(settings.huggingface_url, headers={"User-Agent": USER_AGENT}) as client:
-        while tried < FETCHES_A_RUN:
+        while tried < FETCHES_A_RUN and unreachable < MAX_UNREACHABLE:
             attempt = await claim(database, quota, now=clock())
             if attempt is None:
                 break
@@ -88,6 +92,7 @@ async def fetch_due(
                 picture = await _make(client, database, settings, attempt.url)
             except FeedUnreachable as error:
                 await _note_failure(database, attempt, str(error), error.retry_at, now=clock())
+                unreachable += 1
                 if error.retry_at:
                     break
             except (FeedError, bounded_child.ChildFailed) as error:
@@ -97,6 +102,7 @@ async def fetch_due(
             else:
                 await _settle(database, attempt, picture, None)
                 await _keep_within(database, quota)
+                unreachable = 0
     return tried
 
 

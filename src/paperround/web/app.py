@@ -46,6 +46,7 @@ from paperround.web.pages import (
     channels,
     digests,
     editions,
+    field_map,
     follows,
     history,
     judge,
@@ -88,7 +89,8 @@ APIS: Final = (
 PAGES: Final = (
     about, sign_in, account, pages_settings, pages_zotero, saved, paper_actions, submit, subscribe,
     preferences, digests, topic_form, topic_actions, history, topics, judge, organizations, authors, follows,
-    venues, channels, outbox, status, api_docs, thumbnails, cards, trending, editions,
+    venues, channels, outbox, status, api_docs, thumbnails, cards, field_map, trending,
+    editions,
 )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from paperround.embeddings.client import EncoderClient, EncoderError, EncoderUna
 from paperround.feeds import ingestion, schedule
 from paperround.feeds.arxiv.feed import open_arxiv
 from paperround.feeds.registry import open_feed
+from paperround.field_map import maps
 from paperround.library import submission_fetcher
 from paperround.mail import open_mailer, open_outbox
 from paperround.papers import half_life, readings
@@ -138,6 +139,12 @@ async def fetch_library_entries(context: WorkerContext) -> None:
     """Fetch from arXiv what readers' libraries name and the catalogue lacks."""
     async with open_arxiv(context.settings, context.database) as source:
         await library_fetcher.fetch_due_entries(context.database, source)
+
+
+@job("draw_map", exclusive=True)
+async def draw_map(context: WorkerContext) -> None:
+    """Draw the map of the field again, once its papers have changed."""
+    await maps.renew_map(context.database, now=utc_now())
 
 
 @job("fetch_thumbnails", exclusive=True)

@@ -16,7 +16,8 @@ from paperround.web.negotiation import accepts_gzip, prefers_markdown
 
 # Papers and lists of them, in every form. A `key` or a token opens none of these.
 PATHS: Final = re.compile(
-    r"/papers(?:/[^\x00-\x1f\x7f]+)?|/(?:authors|organizations|venues)/[^\x00-\x1f\x7f]+|/about|/status|/subscribe|/docs"
+    r"/papers(?:/[^\x00-\x1f\x7f]+)?|/(?:authors|organizations|venues)/[^\x00-\x1f\x7f]+|/about|/map|/status|/subscribe"
+    r"|/docs"
     r"|/openapi\.json|/api/v1/(?:search|feeds|papers(?:/[^\x00-\x1f\x7f]+)?)"
     r"|/api/daily_papers|/api/papers(?:/[^\x00-\x1f\x7f]+)?"
     r"|/feeds/(?:daily|trending|search)\.(?:atom|json)|/sitemap\.xml|/sitemap/[0-9-]+\.xml|/robots\.txt"

@@ -172,3 +172,14 @@ if (share) {
     }
   });
 }
+
+// The map tells the title of the point that one points at; the lists below have it.
+const map = document.querySelector('.map');
+if (map) {
+  const titles = new Map([...document.querySelectorAll('.groups a')].map((link) => [link.getAttribute('href'), link.textContent]));
+  const pointed = document.querySelector('.pointed');
+  map.addEventListener('pointerover', (event) => {
+    const link = event.target.closest('a');
+    if (link) pointed.textContent = titles.get(link.getAttribute('href'));
+  });
+}

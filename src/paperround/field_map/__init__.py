@@ -1,0 +1,1 @@
+"""The map of the field: the last month's papers as points, near each other where they are alike."""
