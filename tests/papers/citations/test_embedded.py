@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
 from urllib.parse import parse_qs
 
 from paperround.papers.citations.embedded import build_coins, list_citation_tags
@@ -58,3 +60,17 @@ def test_no_paper_makes_a_list_large() -> None:
         assert len(coins) < 800
         assert len(parse_qs(coins, strict_parsing=True)["rft.creator"]) >= 1
         assert sum(len(content) for _, content in list_citation_tags(paper, site=SITE)) < 400_000
+
+
+def test_what_a_list_says_of_a_paper_follows_each_of_its_facts_and_is_written_once_for_equal_ones() -> None:
+    paper = cited_paper("Ada Lindqvist")
+    first = build_coins(paper)
+    assert build_coins(paper._replace(upvotes=99, comments=3)) is first
+    changes: list[dict[str, Any]] = [
+        {"title": "Impatient Gradients"},
+        {"author_names": ["Cyn Doe"]},
+        {"published_at": paper.published_at + timedelta(days=1)},
+        {"id": "2603.00002"},
+        {"doi": "10.1000/1"},
+    ]
+    assert all(build_coins(paper._replace(**change)) != first for change in changes)

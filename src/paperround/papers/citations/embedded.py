@@ -6,7 +6,9 @@ COinS for each paper: an OpenURL context object (Z39.88-2004) with Dublin Core's
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, urlencode
 
@@ -23,6 +25,7 @@ from paperround.text.person_name import split_name
 from paperround.text.plain import to_plain_paragraphs, to_plain_text
 
 MAX_TAGGED_AUTHORS: Final = 1_000
+MAX_REMEMBERED: Final = 2_000  # papers of lists
 # Of a COinS, in bytes as they are encoded: a list has fifty of them.
 MAX_COINS_TITLE: Final = 300
 MAX_COINS_AUTHORS: Final = 200
@@ -57,21 +60,35 @@ def build_coins(paper: PaperRow) -> str:
 
     Whoever wants all of them saves from the paper's own page.
     """
+    title = paper.title_text if paper.is_read else read_title(paper).text
+    return _write_coins(
+        title, tuple(paper.author_names), published_on(paper).date(), _address_on_arxiv(paper), paper.doi
+    )
+
+
+def _address_on_arxiv(paper: PaperRow) -> str:
+    """Return the address on arXiv, or '' for an invented paper."""
+    return "" if paper.invented else arxiv_url(paper)
+
+
+@lru_cache(maxsize=MAX_REMEMBERED)
+def _write_coins(title: str, names: Sequence[str], day: date, address: str, doi: str | None) -> str:
+    """Write what a list says again at each of its pages and after each vote."""
     fields = [
         ("ctx_ver", "Z39.88-2004"),
         ("rft_val_fmt", "info:ofi/fmt:kev:mtx:dc"),
         ("rft.type", "preprint"),
-        ("rft.title", next(_cut([to_plain_text(read_title(paper).text)], MAX_COINS_TITLE), "")),
-        *(("rft.creator", name) for name in _cut(_list_names(paper), MAX_COINS_AUTHORS)),
-        ("rft.date", f"{published_on(paper):%Y-%m-%d}"),
-        ("rft.identifier", "" if paper.invented else arxiv_url(paper)),
-        ("rft_id", f"info:doi/{paper.doi}" if paper.doi else ""),
+        ("rft.title", next(_cut([to_plain_text(title)], MAX_COINS_TITLE), "")),
+        *(("rft.creator", name) for name in _cut(_list_names(names), MAX_COINS_AUTHORS)),
+        ("rft.date", f"{day:%Y-%m-%d}"),
+        ("rft.identifier", address),
+        ("rft_id", f"info:doi/{doi}" if doi else ""),
     ]
     return urlencode([(name, value) for name, value in fields if value], safe=UNESCAPED, quote_via=quote)
 
 
-def _list_names(paper: PaperRow) -> Iterator[str]:
-    for text in paper.author_names:
+def _list_names(names: Iterable[str]) -> Iterator[str]:
+    for text in names:
         name = split_name(to_plain_text(text))
         if name:
             yield write_sorted_name(name)
