@@ -75,7 +75,7 @@ def upgrade() -> None:
         ),
         sa.Column("model", sa.Text(), nullable=False),
         sa.Column("prompt_version", sa.SmallInteger(), nullable=False),
-        sa.Column("content", sa.Text(), nullable=True, comment="NULL: refused"),
+        sa.Column("content", sa.Text(), nullable=True, comment="with marks for formulas, in a translation; NULL: refused"),
         sa.Column(
             "refusal", sa.String(length=16), nullable=True, comment="why the last answer was not taken"
         ),
@@ -83,7 +83,7 @@ def upgrade() -> None:
         sa.Column("tokens_read", sa.Integer(), nullable=False, comment="by the model, all attempts"),
         sa.Column("tokens_written", sa.Integer(), nullable=False, comment="by the model, all attempts"),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("kind IN ('summary')", name=op.f("paper_texts_kind_check")),
+        sa.CheckConstraint("kind IN ('summary', 'translation')", name=op.f("paper_texts_kind_check")),
         sa.CheckConstraint(
             "(content IS NULL) <> (refusal IS NULL)", name=op.f("paper_texts_outcome_check")
         ),

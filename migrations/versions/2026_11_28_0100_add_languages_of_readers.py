@@ -62,19 +62,8 @@ def upgrade() -> None:
             "language", sa.Text(), nullable=True, comment="of summaries and abstracts; NULL: as they are"
         ),
     )
-    op.drop_constraint(op.f("paper_texts_kind_check"), "paper_texts")
-    op.create_check_constraint(
-        op.f("paper_texts_kind_check"), "paper_texts", "kind IN ('summary', 'translation')"
-    )
-    op.alter_column(
-        "paper_texts", "content", comment="with marks for formulas, in a translation; NULL: refused"
-    )
 
 
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
-    op.execute("DELETE FROM paper_texts WHERE kind = 'translation'")
-    op.alter_column("paper_texts", "content", comment="NULL: refused")
-    op.drop_constraint(op.f("paper_texts_kind_check"), "paper_texts")
-    op.create_check_constraint(op.f("paper_texts_kind_check"), "paper_texts", "kind IN ('summary')")
     op.drop_column("readers", "language")
