@@ -26,7 +26,7 @@ PATHS: Final = re.compile(
 PARAMETERS: Final = frozenset(
     {
         "after", "category", "cursor", "date", "day", "feed", "from", "has_code", "limit", "min_upvotes",
-        "month", "order", "organization", "p", "q", "sort", "submitter", "to", "week",
+        "month", "order", "organization", "p", "q", "sort", "submitter", "to", "topic", "week",
     }
 )  # fmt: skip
 MAX_PATH_LENGTH: Final = 300  # characters
