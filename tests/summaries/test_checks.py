@@ -91,6 +91,14 @@ def test_what_is_no_summary_is_refused_with_the_reason(answer: str, refusal: Ref
     assert refusal_of(answer) is refusal
 
 
+def test_a_paper_on_system_prompts_may_be_told_so_and_no_other() -> None:
+    answer = "The system prompt of an application is audited along rivers of tokens."
+    about = "We audit the system prompts of applications along rivers of tokens."
+
+    assert find_refusal(answer, title=TITLE, abstract=about, language="en") is None
+    assert refusal_of(answer) is Refusal.prompt
+
+
 @pytest.mark.parametrize(
     ("language", "sentence"),
     [

@@ -57,12 +57,13 @@ HTML: Final = re.compile(r"<[a-z!/?]|\*\*|```|\]\(|\\[a-z{(\[]", re.IGNORECASE)
 MAX_GROWTH: Final = 2  # times the abstract's length
 MAX_SHRINKING: Final = 6  # times shorter than the abstract: Chinese takes a third of the characters
 ABOUT_ITSELF: Final = re.compile(
-    r"\bas an? (?:ai|(?:large )?language model)\b|\bsystem prompt\b|\bI (?:can(?:not|'t|’t)|am unable|"
+    r"\bas an? (?:ai|(?:large )?language model)\b|\bI (?:can(?:not|'t|’t)|am unable|"
     r"am sorry|apologi[sz]e)|\bI[’']m (?:sorry|unable)|"
     r"\A(?:sure|certainly|of course|okay|here(?:[’']s| is| are))\b|"
     r"\b(?:ignore|disregard|forget) (?:all |any |the |your )*(?:previous|prior|above|instructions)",
     re.IGNORECASE,
 )
+SYSTEM_PROMPT: Final = "system prompt"  # some papers are about those
 LABEL: Final = re.compile(r"\A(?:(?:one[- ](?:line|sentence) )?summary|tl;?dr)\s*[:：]\s*", re.IGNORECASE)
 QUOTES: Final = ('""', "''", "“”", "‘’", "«»", "„“", "「」", "『』")
 THOUGHTS: Final = re.compile(r"\A\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
@@ -92,6 +93,8 @@ def find_refusal(line: str, *, title: str, abstract: str, language: str) -> Refu
     for refusal, is_wrong in WRONG.items():
         if is_wrong(line):
             return refusal
+    if SYSTEM_PROMPT in line.casefold() and SYSTEM_PROMPT not in source.casefold():
+        return Refusal.prompt
     if not _is_one_sentence(line, language):
         return Refusal.sentences
     if not is_in_language(line, language):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,13 +14,13 @@ from paperround.papers.tables import TEXT_HASH, Paper
 from paperround.settings import Settings
 from paperround.summaries import budget
 from paperround.summaries.prompt import PROMPT_VERSION
-from paperround.summaries.selection import Wanted, count_lacking
+from paperround.summaries.selection import Wanted, count_lacking, list_wanted
 from paperround.summaries.tables import PaperText
 
 
 @dataclass(frozen=True)
 class SummaryState:
-    """Counts of papers, and today's costs. `refused` counts the papers without a summary by reason."""
+    """Counts of summaries and translations, and today's costs. `refused` has those not shown, by reason."""
 
     model: str
     made: int
@@ -46,7 +47,27 @@ async def load_summary_state(
     """Load the state, or None while no server is set."""
     if settings.summary_url is None:
         return None
-    wanted = Wanted.from_settings(settings)
+    made, waiting, refused = 0, 0, Counter[str]()
+    for wanted in await list_wanted(session, settings):
+        counts = await _count_texts(session, wanted)
+        made += counts.pop(None, 0)
+        refused.update({str(reason): number for reason, number in counts.items()})
+        waiting += await count_lacking(session, wanted)
+    today = await budget.load_day(session, now=now)
+    return SummaryState(
+        model=settings.summary_model,
+        made=made,
+        waiting=waiting,
+        refused=dict(sorted(refused.items())),
+        papers_today=today.papers,
+        daily_limit=settings.summary_daily_limit,
+        tokens_read_today=today.tokens_read,
+        tokens_written_today=today.tokens_written,
+    )
+
+
+async def _count_texts(session: ReadSession, wanted: Wanted) -> dict[str | None, int]:
+    """Count the texts of what papers say now by why they were refused. None: they were not."""
     present = (
         select(PaperText.refusal, func.count())
         .join(Paper, (Paper.id == PaperText.paper_id) & (PaperText.source_hash == TEXT_HASH))
@@ -58,15 +79,4 @@ async def load_summary_state(
         )
         .group_by(PaperText.refusal)
     )
-    counts: dict[str | None, int] = dict(list(await session.execute(present)))
-    today = await budget.load_day(session, now=now)
-    return SummaryState(
-        model=wanted.model,
-        made=counts.pop(None, 0),
-        waiting=await count_lacking(session, wanted),
-        refused={str(reason): number for reason, number in sorted(counts.items())},
-        papers_today=today.papers,
-        daily_limit=settings.summary_daily_limit,
-        tokens_read_today=today.tokens_read,
-        tokens_written_today=today.tokens_written,
-    )
+    return dict(list(await session.execute(present)))
