@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import psycopg
 import pytest
 from sqlalchemy import Integer, bindparam, column, func, literal, select, text, values
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, InternalError
 
 from paperround import reads
 from paperround.database import Database
@@ -58,14 +58,14 @@ async def test_reading_stays_reading(database: Database) -> None:
     write = Read(select(func.setval("readers_id_seq", literal(7))), int)
     async with database.read_session() as session:
         assert await reads.read_rows(session, DOUBLED, number=1) == [2]
-        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        with pytest.raises(InternalError):
             await reads.read_rows(session, write)
 
 
 async def test_a_wrong_statement_is_a_bug_and_the_next_session_works(database: Database) -> None:
     broken = Read(select(1 / bindparam("number", type_=Integer)), int)
     async with database.read_session() as session:
-        with pytest.raises(psycopg.errors.DivisionByZero) as caught:
+        with pytest.raises(DataError) as caught:
             await reads.read_rows(session, broken, number=0)
     assert explain(caught.value) is None
     async with database.read_session() as session:

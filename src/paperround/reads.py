@@ -16,6 +16,7 @@ import psycopg
 from psycopg.rows import args_row
 from sqlalchemy import BindParameter, Select
 from sqlalchemy.dialects.postgresql.psycopg import PGDialectAsync_psycopg
+from sqlalchemy.exc import DBAPIError
 
 from paperround.database import ReadSession
 
@@ -92,6 +93,14 @@ class RoundTrip:
             return
         fairy = await (await session.connection()).get_raw_connection()
         connection = cast("psycopg.AsyncConnection[Any]", fairy.driver_connection)
+        try:
+            self._answers = await self._send(connection)
+        except psycopg.Error as error:  # as SQLAlchemy tells of it everywhere else
+            raise DBAPIError.instance(
+                None, None, error, psycopg.Error, hide_parameters=True, dialect=DIALECT
+            ) from error
+
+    async def _send(self, connection: psycopg.AsyncConnection[Any]) -> list[list[Any]]:
         cursors = []
         async with connection.pipeline():
             for read, parameters in self._wanted:
@@ -100,7 +109,7 @@ class RoundTrip:
                 cursors.append(await cursor.execute(sql, fixed | parameters))
             if connection.read_only:
                 await connection.commit()
-        self._answers = [await cursor.fetchall() for cursor in cursors]
+        return [await cursor.fetchall() for cursor in cursors]
 
 
 @asynccontextmanager

@@ -32,6 +32,7 @@ from paperround.papers.record import FeedPaper, RecordUnreadable
 from paperround.search import query_syntax
 from paperround.settings import Settings
 from paperround.text import email_address, http_date, links, mailbox, markup, mathml, reading, words
+from paperround.text.links import normalise_http_url
 from paperround.text.plain import to_plain_text
 from paperround.tokens import BadToken, Signer
 from paperround.topics import bibliography
@@ -174,8 +175,11 @@ def read_latex(data: bytes) -> None:
     require_storable(read.text, "a reading")
     for html in (markup.render_html(text), *markup.write_html_paragraphs(read)):
         tree = ElementTree.fromstring(f"<p>{html}</p>")  # well-formed, so that no text becomes markup
-        tags = {element.tag for element in tree.iter()} - {"p"}
-        require(tags <= mathml.ELEMENTS, f"only MathML: {tags}")
+        tags = {element.tag for element in tree.iter()} - {"p", "a"}
+        require(tags <= mathml.ELEMENTS, f"only MathML and links: {tags}")
+        for link in tree.iter("a"):
+            require(set(link.attrib) == {"href", "rel"}, f"a link's attributes: {link.attrib}")
+            require(normalise_http_url(link.attrib["href"]) is not None, f"an address: {link.attrib['href']}")
 
 
 def read_formula(data: bytes) -> None:

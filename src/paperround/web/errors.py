@@ -34,7 +34,9 @@ logger = structlog.get_logger(__name__)
 PROBLEM: Final = "application/problem+json"
 # Read by programs.
 PROGRAM_ADDRESSES: Final = ("/api/", "/feeds/", "/mcp", "/.well-known/", "/healthz", "/readyz")
-FILE_ADDRESS: Final = re.compile(r"\.(?:md|bib|ris)$|^/(?:papers|organizations|saved|topics)\b.*\.json$")
+FILE_ADDRESS: Final = re.compile(
+    r"\.(?:md|bib|ris)$|^/(?:papers|organizations|authors|venues|saved|topics)\b.*\.json$"
+)
 
 
 class Problem(BaseModel):

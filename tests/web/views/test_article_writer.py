@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from markupsafe import Markup
 
+from paperround.summaries.translations import Translation
 from paperround.topics.model.bands import Band
 from paperround.web.app import templates
 from paperround.web.views.presenters import PaperCard, build_paper_card
@@ -58,6 +59,7 @@ STATES: dict[str, Any] = {
     "folded": GivenRating(3, "Patience", False),
     "moved": 2,
     "visited_at": 1_900_000_000,
+    "translation": Translation("de", "small-one", "Die Autoren warten auf Gradienten."),
 }
 
 
