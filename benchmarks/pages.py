@@ -59,7 +59,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="How fast pages are on a slow phone.")
     parser.add_argument("address", nargs="?", default="http://127.0.0.1:8000")
     address = parser.parse_args().address.rstrip("/")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    names = ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell")
+    chromium = next(filter(None, map(shutil.which, names)), None)
     if chromium is None:
         sys.exit("There is no Chromium on this machine.")
     with sync_playwright() as playwright:

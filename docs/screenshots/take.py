@@ -67,7 +67,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Take the screenshots of the sample edition.")
     parser.add_argument("folder", nargs="?", type=Path, help="where all pages go, such as /tmp/shots")
     folder = parser.parse_args().folder
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    names = ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell")
+    chromium = next(filter(None, map(shutil.which, names)), None)
     if chromium is None:
         sys.exit("There is no Chromium on this machine.")
     with sample_site() as settings, sync_playwright() as playwright:
