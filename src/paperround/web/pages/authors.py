@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import HTMLResponse
 
-from paperround.papers import editions
 from paperround.papers.authors import find_author
 from paperround.papers.edition_query import EditionQuery
-from paperround.papers.editions import Sort
-from paperround.web import cursor as cursors
-from paperround.web.dependencies import NotFound, Now, Read, is_signed_in, render_page
-from paperround.web.pages.subscribe import build_subscribe_box
-from paperround.web.viewer import load_follow_state, load_viewer_state
+from paperround.web.dependencies import NotFound, Now, Read, render_page
+from paperround.web.pages.paper_lists import ListPlace, build_paper_list
 from paperround.web.views import presenters
 
-PAGE_SIZE: Final = 30
 COAUTHORS_ROOM: Final = 10_000  # bytes, of the room that cards have
-ORDERS: Final = {"newest": Sort.published, "votes": Sort.upvotes}
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -31,23 +25,11 @@ async def show_author(
     session: Read,
     now: Now,
     name: Annotated[str, Path(max_length=500)],
-    order: Annotated[str, Query(max_length=20)] = "newest",
-    after: Annotated[str | None, Query(max_length=500)] = None,
+    place: Annotated[ListPlace, Depends()],
 ) -> HTMLResponse:
     author = await find_author(session, name)
     if author is None:
         raise NotFound(f"No paper here has an author {name[:60]}.")
-    chosen = order if order in ORDERS else "newest"
-    sort = ORDERS[chosen]
-    position = cursors.decode(sort, after)
-    part = await editions.list_papers(
-        session,
-        EditionQuery(author_names=(author.name, *author.spellings)),
-        sort=sort,
-        limit=PAGE_SIZE,
-        after=position,
-    )
-    address = presenters.author_address(author.name)
     return await render_page(
         request,
         session,
@@ -58,19 +40,13 @@ async def show_author(
         ],
         first_label=presenters.format_short_day(author.first, today=now.date()),
         first_address=presenters.day_address(author.first),
-        follows=await load_follow_state(request, session),
-        entries=presenters.build_paper_cards(
-            part.papers,
+        **await build_paper_list(
+            request,
+            session,
+            EditionQuery(author_names=(author.name, *author.spellings)),
+            place,
+            presenters.author_address(author.name),
             today=now.date(),
             room=presenters.CARDS_ROOM - COAUTHORS_ROOM,
-            for_reader=is_signed_in(request),
         ),
-        marks=await load_viewer_state(request, session, part.papers),
-        box=await build_subscribe_box(request, session),
-        more=cursors.encode(sort, part.next_position),
-        address=address if chosen == "newest" else f"{address}?order={chosen}",
-        orders=[
-            ("Newest", address, chosen == "newest"),
-            ("Most voted", f"{address}?order=votes", chosen == "votes"),
-        ],
     )
