@@ -1,4 +1,4 @@
-"""What other servers' answers say besides their content: how long to wait, and why they refuse."""
+"""What is common to other servers' answers: their size, how long to wait, and why they refuse."""
 
 from __future__ import annotations
 
@@ -39,12 +39,22 @@ def _time_until(http_date: str, now: datetime) -> timedelta | None:
     return None if moment is None else moment - now
 
 
-def parse_error_message(response: httpx.Response) -> str:
+async def read_bounded(response: httpx.Response, max_bytes: int) -> bytes | None:
+    """Read the body of a streamed answer. None: it is larger than that."""
+    body = bytearray()
+    async for piece in response.aiter_bytes():
+        body += piece
+        if len(body) > max_bytes:
+            return None
+    return bytes(body)
+
+
+def parse_error_message(body: bytes, reason_phrase: str) -> str:
     """The server's message, from OpenAI's or FastAPI's error format, or else the beginning of the body."""
     try:
-        return ERROR_ADAPTER.validate_json(response.content).text[:MAX_MESSAGE_LENGTH]
+        return ERROR_ADAPTER.validate_json(body).text[:MAX_MESSAGE_LENGTH]
     except ValidationError:
-        return " ".join(response.text[:MAX_MESSAGE_LENGTH].split()) or response.reason_phrase
+        return " ".join(body.decode(errors="replace")[:MAX_MESSAGE_LENGTH].split()) or reason_phrase
 
 
 class OpenAIErrorContent(BaseModel):

@@ -202,7 +202,8 @@ def build_auth_headers(settings: Settings) -> dict[str, str]:
 
 
 def build_error(response: httpx.Response) -> EncoderError:
-    words = f"the encoder answers {response.status_code}: {parse_error_message(response)}"
+    message = parse_error_message(response.content, response.reason_phrase)
+    words = f"the encoder answers {response.status_code}: {message}"
     if response.status_code >= 500 or response.status_code in RETRYABLE_STATUSES:
         wait = parse_retry_after(response.headers, now=utc_now())
         return EncoderUnavailable(words, retry_after=wait.total_seconds() if wait is not None else None)

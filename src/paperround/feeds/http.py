@@ -21,7 +21,7 @@ from paperround.database import utc_now
 from paperround.errors import PaperroundError
 from paperround.feeds.broken_record import DocumentBroken, load_json
 from paperround.outbound.client import AddressRefused, open_client
-from paperround.server_answers import parse_retry_after
+from paperround.server_answers import parse_retry_after, read_bounded
 from paperround.throttle import Throttle
 
 Parsed = TypeVar("Parsed")
@@ -146,7 +146,10 @@ async def _get_once(
         ):
             await _check_limits(answer, throttle)
             kind = answer.headers.get("Content-Type", "no content type")
-            return await _read_body(answer, limits.max_bytes), kind
+            body = await read_bounded(answer, limits.max_bytes)
+            if body is None:
+                raise FeedUnreadable(f"the answer is larger than {limits.max_bytes // 1024:,} KiB")
+            return body, kind
     except TimeoutError as error:
         raise FeedUnreachable(f"no complete answer within {limits.total_timeout:g} s") from error
     except httpx.TimeoutException as error:
@@ -157,15 +160,6 @@ async def _get_once(
         raise FeedUnreachable(f"its address is not usable: {error}") from error
     except httpx.HTTPError as error:
         raise FeedUnreachable(f"connection failed: {error or type(error).__name__}") from error
-
-
-async def _read_body(answer: httpx.Response, max_bytes: int) -> bytes:
-    body = bytearray()
-    async for chunk in answer.aiter_bytes():
-        body += chunk
-        if len(body) > max_bytes:
-            raise FeedUnreadable(f"the answer is larger than {max_bytes // 1024:,} KiB")
-    return bytes(body)
 
 
 async def _check_limits(answer: httpx.Response, throttle: Throttle) -> None:

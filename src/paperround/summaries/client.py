@@ -13,7 +13,7 @@ from paperround import traces
 from paperround.database import Database, utc_now
 from paperround.errors import PaperroundError
 from paperround.outbound.client import open_transport
-from paperround.server_answers import parse_error_message, parse_retry_after
+from paperround.server_answers import parse_error_message, parse_retry_after, read_bounded
 from paperround.settings import Settings
 from paperround.summaries.prompt import Prompt
 from paperround.summaries.protocol import PATHS, Answer, AnswerUnreadable, build_body, parse_answer
@@ -104,7 +104,9 @@ class TextServerClient:
                     "POST", PATHS[self._api], content=body, headers={"Content-Type": "application/json"}
                 ) as response,
             ):
-                content = await _read_bounded(response)
+                content = await read_bounded(response, MAX_ANSWER_BYTES)
+                if content is None:
+                    raise TextRefused(f"the answer has more than {MAX_ANSWER_BYTES // 1000:,} kB")
                 if response.status_code != httpx.codes.OK:
                     raise await self._explain(response, content)
                 return content
@@ -118,8 +120,8 @@ class TextServerClient:
 
     async def _explain(self, response: httpx.Response, content: bytes) -> TextServerError:
         """Make an error of an answer that isn't 200, and pause if the server asks for it."""
-        told = httpx.Response(response.status_code, content=content, headers={}, request=response.request)
-        words = f"it answers {response.status_code}: {parse_error_message(told)}"
+        message = parse_error_message(content, response.reason_phrase)
+        words = f"it answers {response.status_code}: {message}"
         wait = parse_retry_after(response.headers, now=utc_now())
         if response.status_code >= 500 or response.status_code in BUSY_STATUSES:
             if wait:
@@ -128,15 +130,6 @@ class TextServerClient:
         if response.status_code in REJECTED_TEXT_STATUSES:
             return TextRefused(words)
         return TextServerMisconfigured(f"{words} (asked at {response.url.path})")
-
-
-async def _read_bounded(response: httpx.Response) -> bytes:
-    content = bytearray()
-    async for chunk in response.aiter_bytes():
-        content += chunk
-        if len(content) > MAX_ANSWER_BYTES:
-            raise TextRefused(f"the answer has more than {MAX_ANSWER_BYTES // 1000:,} kB")
-    return bytes(content)
 
 
 def _build_base_url(url: str) -> str:

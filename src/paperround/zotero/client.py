@@ -14,6 +14,7 @@ import httpx
 
 from paperround.errors import PaperroundError
 from paperround.outbound.client import open_transport
+from paperround.server_answers import read_bounded
 from paperround.settings import Settings
 
 MAX_ITEMS: Final = 50  # of one write, and of one question by keys
@@ -209,9 +210,11 @@ class ZoteroClient:
         given = {"Zotero-API-Key": self._key, **(headers or {})}
         try:
             async with self._http.stream(method, path, params=params, headers=given, json=json) as response:
-                body = await _read_bounded(response)
+                body = await read_bounded(response, MAX_ANSWER_BYTES)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ZoteroBusy(f"Zotero can't be reached ({type(error).__name__}).") from error
+        if body is None:
+            raise ZoteroError(f"Zotero's answer is over {MAX_ANSWER_BYTES // 1_000_000} MB.")
         self.pause = _read_wait(response.headers, "backoff")
         _require_success(response)
         return _Answer.read(response, body)
@@ -232,15 +235,6 @@ class _Answer(NamedTuple):
             return cls(json.loads(body) if body else None, version, False)
         except (ValueError, RecursionError) as error:
             raise ZoteroError("Zotero's answer is no JSON.") from error
-
-
-async def _read_bounded(response: httpx.Response) -> bytes:
-    body = bytearray()
-    async for piece in response.aiter_bytes():
-        body += piece
-        if len(body) > MAX_ANSWER_BYTES:
-            raise ZoteroError(f"Zotero's answer is over {MAX_ANSWER_BYTES // 1_000_000} MB.")
-    return bytes(body)
 
 
 def _require_success(response: httpx.Response) -> None:
