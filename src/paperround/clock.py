@@ -36,7 +36,7 @@ TIMETABLE: Final = {
     "fetch_submissions": 60,
     "fetch_library_entries": 60,
     "fetch_thumbnails": 60,
-    "draw_map": 60,
+    "draw_map": 300,
     "sync_zotero": 60,
 }
 MISFIRE_GRACE_TIME: Final = None  # late is better than never: what is due stands in the tables

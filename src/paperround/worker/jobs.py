@@ -101,6 +101,8 @@ async def embed_papers(context: WorkerContext) -> None:
             return
     if embedded_count:
         logger.info("embedded", papers=embedded_count)
+        async with context.database.write_session() as session:
+            await queue.defer(session, "draw_map", queueing_lock="draw_map")
 
 
 @job("write_summaries", exclusive=True)
