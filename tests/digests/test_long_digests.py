@@ -11,7 +11,7 @@ from paperround.digests import archive, subscriptions
 from paperround.digests.renderer import DigestRenderer
 from paperround.digests.subscriptions import SubscriptionPreferences
 from paperround.digests.tables import Cadence, Delivery, DeliveryState, Subscription
-from paperround.topics import corpus, reader_topics
+from paperround.topics import reader_topics
 from paperround.topics.reader_topics import TopicDraft
 
 from .conftest import Post
@@ -19,7 +19,7 @@ from support.databases import run_sql
 from support.factories import feed_record, store_listing, utc
 from support.sender_child import LINKS
 from support.subscriptions import make_links, subscribed
-from support.topic_corpus import add_three_subjects, paper_id
+from support.topic_corpus import add_measured_subjects, paper_id
 
 MONDAY, FIRST_OF_APRIL = "2026-03-09 07:00", "2026-04-01 07:00"
 
@@ -85,8 +85,7 @@ async def test_the_most_voted_papers_come_in_the_order_of_their_votes(
 async def test_each_topic_has_places_and_says_how_much_of_the_days_matched(
     post: Post, database: Database
 ) -> None:
-    await add_three_subjects(database, day="2026-03-05")
-    await corpus.measure_if_grown(database, now=utc("2026-03-06 12:00"))
+    await add_measured_subjects(database, day="2026-03-05", now=utc("2026-03-06 12:00"))
     async with database.write_session() as session:
         ada = await sign_in.get_or_create_reader(session, "ada@example.org", now=utc("2026-03-01 12:00"))
         for name, words, example in (("Bees", "honey bees", 1), ("Rivers", "rivers and water", 3)):

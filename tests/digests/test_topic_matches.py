@@ -13,7 +13,7 @@ from paperround.database import Database
 from paperround.digests import batches
 from paperround.digests import topic_matches as digest_topics
 from paperround.digests.tables import Delivery, DeliveryState
-from paperround.topics import corpus, edition_matches, queries, reader_topics
+from paperround.topics import edition_matches, queries, reader_topics
 from paperround.topics.model.match import ReasonKind
 from paperround.topics.reader_topics import TopicDraft
 from paperround.topics.tables import Topic, TopicDay
@@ -21,7 +21,7 @@ from paperround.topics.tables import Topic, TopicDay
 from .conftest import Post
 from support.factories import utc
 from support.subscriptions import subscribed
-from support.topic_corpus import add_three_subjects, paper_id
+from support.topic_corpus import add_measured_subjects, paper_id
 
 SUNDAY, MONDAY = date(2026, 3, 1), "2026-03-02 07:00"
 BEFORE = "2026-03-01 12:00"
@@ -31,8 +31,7 @@ BEES, RIVERS = "Honey bees", "Water"
 @pytest.fixture
 async def catalogue(database: Database) -> Database:
     """Sixty papers on Sunday's list, measured: 3n is of rivers, 3n + 1 of bees, 3n + 2 of clocks."""
-    await add_three_subjects(database, day=f"{SUNDAY}")
-    await corpus.measure_if_grown(database, now=utc(BEFORE))
+    await add_measured_subjects(database, day=f"{SUNDAY}", now=utc(BEFORE))
     return database
 
 

@@ -18,13 +18,13 @@ from paperround.field_map.messages import HEIGHT, WIDTH, Drawing, MapInputs, Mat
 from paperround.field_map.tables import FieldMap
 from paperround.papers import removal
 from paperround.papers.tables import Paper
-from paperround.topics import corpus, edition_matches, reader_topics
+from paperround.topics import edition_matches, reader_topics
 from paperround.topics.reader_topics import TopicDraft
 
 from support.factories import add_reader, feed_record, store_listing, utc
 from support.pages import Page, opened
 from support.people import ADA, sign_in_browser
-from support.topic_corpus import add_three_subjects, paper_id
+from support.topic_corpus import add_measured_subjects, paper_id
 
 NOW = utc("2026-03-10 12:00")
 FIELDS = ("protein folding", "video diffusion", "code agents", "speech codecs")
@@ -133,8 +133,7 @@ async def test_the_map_is_drawn_when_its_papers_changed_and_a_page_shows_it(
 async def test_a_reader_sees_what_of_it_fits_a_topic_of_their_own(
     database: Database, database_url: str
 ) -> None:
-    await add_three_subjects(database, day="2026-03-09")
-    await corpus.measure_if_grown(database, now=NOW)
+    await add_measured_subjects(database, day="2026-03-09", now=NOW)
     ids = [paper_id(number) for number in range(1, 61)]
     async with database.write_session() as session:
         points = [[one, 10 * place, 10 * place, place % 3] for place, one in enumerate(ids)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
 import numpy as np
 from sqlalchemy import select
@@ -13,6 +14,7 @@ from paperround.embeddings import models
 from paperround.embeddings.client import ModelInfo
 from paperround.embeddings.tables import Embedding
 from paperround.papers.tables import Paper
+from paperround.topics import corpus
 
 from support.factories import feed_record, store_listing, utc
 
@@ -46,6 +48,14 @@ async def add_three_subjects(database: Database, *, day: str = "2026-03-02", cou
     """Store papers 1 to `count` as one day's list. By n % 3, paper n is about rivers, bees or clocks."""
     subjects = list(SUBJECTS)
     await store_listing(database, day, *(subject_record(n, subjects[n % 3]) for n in range(1, count + 1)))
+
+
+async def add_measured_subjects(
+    database: Database, *, now: datetime, day: str = "2026-03-02", count: int = 60
+) -> None:
+    """Do as `add_three_subjects` does, and measure the catalogue, so that topics can be matched."""
+    await add_three_subjects(database, day=day, count=count)
+    await corpus.measure_if_grown(database, now=now)
 
 
 async def add_vectors(

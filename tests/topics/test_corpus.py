@@ -11,7 +11,7 @@ from paperround.topics import corpus
 from paperround.topics.tables import MeasuredCatalogue
 
 from support.factories import store_listing, utc
-from support.topic_corpus import add_three_subjects, add_vectors, subject_record
+from support.topic_corpus import add_measured_subjects, add_three_subjects, add_vectors, subject_record
 
 NOW = utc("2026-03-02 14:00")
 
@@ -33,8 +33,7 @@ async def test_an_empty_catalogue_is_not_measured(database: Database) -> None:
 
 
 async def test_a_few_more_papers_are_no_reason_and_many_are(database: Database) -> None:
-    await add_three_subjects(database)
-    await corpus.measure_if_grown(database, now=NOW)
+    await add_measured_subjects(database, now=NOW)
     await store_listing(database, "2026-03-03", *(subject_record(n, "bees") for n in range(100, 106)))
     assert not await corpus.measure_if_grown(database, now=NOW)
     await store_listing(database, "2026-03-03", *(subject_record(n, "bees") for n in range(100, 110)))
@@ -42,8 +41,7 @@ async def test_a_few_more_papers_are_no_reason_and_many_are(database: Database) 
 
 
 async def test_vectors_are_measured_once_half_of_the_papers_have_one(database: Database) -> None:
-    await add_three_subjects(database)
-    await corpus.measure_if_grown(database, now=NOW)
+    await add_measured_subjects(database, now=NOW)
     model_id = await add_vectors(database)
     assert await corpus.measure_if_grown(database, now=NOW)
     async with database.read_session() as session:
@@ -51,8 +49,7 @@ async def test_vectors_are_measured_once_half_of_the_papers_have_one(database: D
 
 
 async def test_who_reads_while_a_version_comes_keeps_one_that_is_whole(database: Database) -> None:
-    await add_three_subjects(database)
-    await corpus.measure_if_grown(database, now=NOW)
+    await add_measured_subjects(database, now=NOW)
     seen = []
 
     async def read() -> None:
@@ -91,8 +88,7 @@ async def test_a_dropped_model_takes_its_versions_along(database: Database) -> N
 
 
 async def test_a_version_of_an_older_format_is_measured_again(database: Database) -> None:
-    await add_three_subjects(database)
-    await corpus.measure_if_grown(database, now=NOW)
+    await add_measured_subjects(database, now=NOW)
     async with database.write_session() as session:
         await session.execute(text("UPDATE measured_catalogues SET format = 1"))
     assert await corpus.measure_if_grown(database, now=NOW)

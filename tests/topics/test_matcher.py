@@ -20,6 +20,7 @@ from paperround.topics.tables import MeasuredCatalogue
 from support.factories import store_listing, utc
 from support.topic_corpus import (
     MODEL,
+    add_measured_subjects,
     add_three_subjects,
     add_vectors,
     paper_id,
@@ -50,8 +51,7 @@ def subjects(found: list[Match]) -> set[int]:
 
 @pytest.fixture
 async def measured(database: Database) -> Database:
-    await add_three_subjects(database)
-    await corpus.measure_if_grown(database, now=NOW)
+    await add_measured_subjects(database, now=NOW)
     return database
 
 

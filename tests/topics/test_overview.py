@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paperround.database import Database
-from paperround.topics import corpus, edition_matches, overview, ratings, reader_topics
+from paperround.topics import edition_matches, overview, ratings, reader_topics
 from paperround.topics.model.match import Match
 from paperround.topics.overview import TopicGroup, choose_outside_papers, place_each_once
 from paperround.topics.reader_topics import TopicDraft
 from paperround.topics.tables import Topic, TopicDay
 
 from support.factories import add_reader, utc
-from support.topic_corpus import add_three_subjects, paper_id
+from support.topic_corpus import add_measured_subjects, paper_id
 
 DAY = date(2026, 3, 2)
 NOW = utc("2026-03-02 14:00")
@@ -76,8 +76,7 @@ async def grouped(database: Database, who: int) -> list[TopicGroup]:
 
 
 async def test_a_rating_counts_at_the_next_look_before_any_worker_came(database: Database) -> None:
-    await add_three_subjects(database)
-    await corpus.measure_if_grown(database, now=NOW)
+    await add_measured_subjects(database, now=NOW)
     ada = await add_reader(database, "ada@example.org")
     async with database.write_session() as session:
         bees = await reader_topics.create_topic(session, ada.id, TopicDraft(words="honey bees"), now=NOW)
@@ -105,8 +104,7 @@ async def test_more_topics_than_a_page_can_match_wait_for_the_worker(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(overview, "MAX_TOPICS_MATCHED", 1)
-    await add_three_subjects(database)
-    await corpus.measure_if_grown(database, now=NOW)
+    await add_measured_subjects(database, now=NOW)
     ada = await add_reader(database, "ada@example.org")
     async with database.write_session() as session:
         for words in ("honey bees", "river deltas"):
@@ -120,8 +118,7 @@ async def test_many_topics_share_a_page_that_stays_small(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(overview, "MAX_MATCHES", 3)
-    await add_three_subjects(database)
-    await corpus.measure_if_grown(database, now=NOW)
+    await add_measured_subjects(database, now=NOW)
     ada = await add_reader(database, "ada@example.org")
     async with database.write_session() as session:
         for words in ("honey bees", "river deltas", "pendulum clocks"):

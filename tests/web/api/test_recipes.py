@@ -18,7 +18,7 @@ from paperround.accounts import api_keys
 from paperround.accounts.tables import Scope
 from paperround.database import Database, utc_now
 from paperround.settings import Settings
-from paperround.topics import corpus, reader_topics
+from paperround.topics import reader_topics
 from paperround.topics.model.bands import Band
 from paperround.topics.reader_topics import TopicDraft
 
@@ -26,7 +26,7 @@ from support.databases import new_database
 from support.factories import add_reader
 from support.sites import running_site
 from support.socket_server import serving_http
-from support.topic_corpus import add_three_subjects, paper_id
+from support.topic_corpus import add_measured_subjects, paper_id
 
 PAGE = Path(__file__).parents[3] / "docs/build.md"
 RECIPES = dict(re.findall(r"```python\n# recipe: (\w+)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S))
@@ -37,8 +37,7 @@ sent_to_chat: list[dict[str, Any]] = []
 
 async def fill(url: str) -> str:
     async with Database(url) as database:
-        await add_three_subjects(database, day=DAY)
-        await corpus.measure_if_grown(database, now=utc_now())
+        await add_measured_subjects(database, day=DAY, now=utc_now())
         ada = await add_reader(database, "ada@example.org")
         async with database.write_session() as session:
             draft = TopicDraft(words="honey bees", min_band=Band.possible)

@@ -18,7 +18,7 @@ from paperround.accounts import api_keys
 from paperround.accounts.tables import Scope
 from paperround.database import Database
 from paperround.settings import Settings
-from paperround.topics import corpus, reader_topics
+from paperround.topics import reader_topics
 from paperround.topics.reader_topics import TopicDraft
 from paperround.web.api import topics as topics_api
 
@@ -26,7 +26,7 @@ from support.databases import new_database
 from support.factories import add_reader, utc
 from support.pages import TODAY, opened
 from support.sites import running_site
-from support.topic_corpus import add_three_subjects, paper_id
+from support.topic_corpus import add_measured_subjects, add_three_subjects, paper_id
 
 DAY = "2026-03-10"
 BEES = {paper_id(n) for n in range(1, 61) if n % 3 == 1}
@@ -42,8 +42,7 @@ async def key_of(database: Database, email: str, scope: Scope = Scope.write) -> 
 
 @pytest.fixture
 async def api(database_url: str, database: Database) -> AsyncIterator[httpx.AsyncClient]:
-    await add_three_subjects(database, day=DAY)
-    await corpus.measure_if_grown(database, now=utc(TODAY))
+    await add_measured_subjects(database, day=DAY, now=utc(TODAY))
     async with opened(database_url) as client:
         yield client
 

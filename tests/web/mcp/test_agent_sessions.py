@@ -12,13 +12,12 @@ from paperround.accounts import api_keys
 from paperround.accounts.tables import Scope
 from paperround.database import Database, utc_now
 from paperround.settings import Settings
-from paperround.topics import corpus
 
 from support.agents import call, connected, read_text, refused
 from support.factories import add_reader, feed_record, store_listing
 from support.pages import HOSTILE
 from support.sites import running_site
-from support.topic_corpus import add_three_subjects, paper_id
+from support.topic_corpus import add_measured_subjects, paper_id
 
 DAY = "2026-03-10"
 
@@ -32,8 +31,7 @@ async def key_of(database: Database, email: str, scope: Scope) -> str:
 @pytest.fixture
 async def site(database_url: str, database: Database) -> AsyncIterator[str]:
     """A site for agents, with three subjects on one day."""
-    await add_three_subjects(database, day=DAY)
-    await corpus.measure_if_grown(database, now=utc_now())
+    await add_measured_subjects(database, day=DAY, now=utc_now())
     with running_site(Settings(_env_file=None, mcp=True), database_url) as address:
         yield address
 

@@ -12,14 +12,14 @@ from sqlalchemy import update
 from paperround.accounts.tables import Reader
 from paperround.database import Database
 from paperround.papers.tables import Listing
-from paperround.topics import corpus, reader_topics
+from paperround.topics import reader_topics
 from paperround.topics.edition_matches import match_latest
 from paperround.topics.reader_topics import TopicDraft
 
 from support.factories import utc
 from support.pages import TODAY, Page, opened
 from support.people import ADA, BEN, Person, sign_in_browser
-from support.topic_corpus import add_three_subjects, paper_id
+from support.topic_corpus import add_measured_subjects, paper_id
 
 DAY = "2026-03-10"
 EDITION = f"/papers/date/{DAY}"
@@ -28,8 +28,7 @@ BEES = {paper_id(n) for n in range(1, 61) if n % 3 == 1}
 
 @pytest.fixture
 async def browser(database_url: str, database: Database) -> AsyncIterator[httpx.AsyncClient]:
-    await add_three_subjects(database, day=DAY)
-    await corpus.measure_if_grown(database, now=utc(TODAY))
+    await add_measured_subjects(database, day=DAY, now=utc(TODAY))
     async with opened(database_url) as client:
         yield client
 

@@ -13,7 +13,6 @@ from sqlalchemy import update
 from paperround.accounts.tables import Reader
 from paperround.database import Database
 from paperround.papers.tables import Listing
-from paperround.topics import corpus
 from paperround.topics.model.match import CLOSE_IN_MEANING, Match, Reason, ReasonKind
 from paperround.topics.tables import Topic
 from paperround.web.views.reasons import write_reasons
@@ -21,7 +20,7 @@ from paperround.web.views.reasons import write_reasons
 from support.factories import utc
 from support.pages import TODAY, Page, opened
 from support.people import ADA, CYN, Person, sign_in_browser
-from support.topic_corpus import add_three_subjects, paper_id
+from support.topic_corpus import add_measured_subjects, paper_id
 
 DAY = "2026-03-10"
 BEES = {f"2603.{n:05}" for n in range(1, 61) if n % 3 == 1}
@@ -29,8 +28,7 @@ BEES = {f"2603.{n:05}" for n in range(1, 61) if n % 3 == 1}
 
 @pytest.fixture
 async def browser(database_url: str, database: Database) -> AsyncIterator[httpx.AsyncClient]:
-    await add_three_subjects(database, day=DAY)
-    await corpus.measure_if_grown(database, now=utc(TODAY))
+    await add_measured_subjects(database, day=DAY, now=utc(TODAY))
     async with opened(database_url) as client:
         yield client
 
