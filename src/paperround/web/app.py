@@ -74,7 +74,7 @@ from paperround.web.security.csrf import require_form_token
 from paperround.web.security.middleware import Gate
 from paperround.web.syndication import citations, lists, sitemap
 from paperround.web.syndication import topics as syndication_topics
-from paperround.web.views import presenters
+from paperround.web.views import paper_cards, presenters
 from paperround.web.views.article_writer import article_writer, entry_writer
 from paperround.web.views.for_you import shorten_topic
 
@@ -190,7 +190,7 @@ def templates() -> Environment:
     environment.filters.update(
         markup=render_html,
         count=presenters.format_count,
-        reason=presenters.explain_trending,
+        reason=paper_cards.explain_trending,
         plural=presenters.format_plural,
         ago=presenters.format_age,
         short_day=presenters.format_short_day,
@@ -201,7 +201,7 @@ def templates() -> Environment:
         article=article_writer(environment),
         entry=entry_writer(environment),
         short_topic=shorten_topic,
-        brief=presenters.is_brief,
+        brief=paper_cards.is_brief,
         doi_address=doi.doi_url,
         public_links=list_public_links,
         utc=lambda moment: f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC",

@@ -10,7 +10,7 @@ import pytest
 from paperround.database import Database
 from paperround.digests.items import build_item
 from paperround.papers.editions import load_papers
-from paperround.web.views.presenters import build_paper_cards
+from paperround.web.views.paper_cards import build_paper_cards
 
 from support.factories import feed_record, store_listing, utc
 from support.pages import TODAY, Page

@@ -7,7 +7,7 @@ from datetime import date
 from jinja2 import Environment
 
 from paperround.web.app import templates
-from paperround.web.views import presenters
+from paperround.web.views import paper_cards
 from paperround.web.views.viewer_state import PaperState, ViewerState
 
 from support.factories import build_paper
@@ -21,8 +21,8 @@ def rendered(source: str, **context: object) -> str:
 ENTRY = '{% from "macros/paper.html" import entry %}{{ entry(paper, mark=mark) }}'
 
 
-def an_entry() -> presenters.PaperCard:
-    return presenters.build_paper_card(build_paper(), today=date(2026, 11, 24))
+def an_entry() -> paper_cards.PaperCard:
+    return paper_cards.build_paper_card(build_paper(), today=date(2026, 11, 24))
 
 
 def test_without_a_reader_votes_are_a_number_and_nothing_can_be_sent() -> None:

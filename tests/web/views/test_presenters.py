@@ -9,7 +9,7 @@ import pytest
 from paperround.papers.heat import VoteCount
 from paperround.papers.period import EditionPeriod, Period
 from paperround.papers.vote_history import VoteHistory
-from paperround.web.views import presenters
+from paperround.web.views import paper_cards, presenters
 
 from support.factories import build_paper
 
@@ -160,7 +160,7 @@ def test_an_organization_s_address_is_one_part_whatever_its_name() -> None:
 
 
 def test_an_entry_in_words() -> None:
-    entry = presenters.build_paper_card(
+    entry = paper_cards.build_paper_card(
         build_paper(comments=1, github_url="https://github.com/a/b", github_stars=1234), today=TODAY
     )
     assert (entry.url, entry.title, entry.votes) == ("/papers/2611.00001", "Patient Gradients", 7)
@@ -170,7 +170,7 @@ def test_an_entry_in_words() -> None:
 
 
 def test_nothing_is_said_of_what_is_not_there() -> None:
-    entry = presenters.build_paper_card(
+    entry = paper_cards.build_paper_card(
         build_paper(abstract=" ", author_names=[], comments=0, github_stars=3), today=TODAY
     )
     assert entry.paragraphs == []
@@ -180,31 +180,31 @@ def test_nothing_is_said_of_what_is_not_there() -> None:
 
 def test_an_organization_stands_for_its_authors() -> None:
     group = {"organization_name": "hi", "organization_full_name": "Harbour Institute"}
-    entry = presenters.build_paper_card(build_paper(**group), today=TODAY)
-    people = presenters.build_paper_card(build_paper(**group), today=TODAY, by_people=True)
+    entry = paper_cards.build_paper_card(build_paper(**group), today=TODAY)
+    people = paper_cards.build_paper_card(build_paper(**group), today=TODAY, by_people=True)
     assert (entry.who, entry.who_url, entry.others) == ("Harbour Institute", "/organizations/hi", "2 authors")
     assert (people.who, people.who_url, people.others) == ("Ada Lindqvist", None, "and 1 other")
 
 
 def test_the_people_are_named_beside_their_organization() -> None:
     group = {"organization_name": "hi", "organization_full_name": "Harbour Institute"}
-    entry = presenters.build_paper_card(build_paper(**group), today=TODAY)
+    entry = paper_cards.build_paper_card(build_paper(**group), today=TODAY)
     assert entry.people == "Ada Lindqvist and 1 other"
-    assert presenters.build_paper_card(build_paper(), today=TODAY).people == ""
+    assert paper_cards.build_paper_card(build_paper(), today=TODAY).people == ""
 
 
 def test_why_a_paper_trends() -> None:
     moved = VoteHistory(first_seen_at=NOON, steps=[VoteCount(NOON, 7)], today=3)
-    entries = presenters.build_paper_cards([build_paper()], today=TODAY, moved={"2611.00001": moved})
-    assert [presenters.explain_trending(entry) for entry in entries] == ["3 votes today · listed yesterday"]
+    entries = paper_cards.build_paper_cards([build_paper()], today=TODAY, moved={"2611.00001": moved})
+    assert [paper_cards.explain_trending(entry) for entry in entries] == ["3 votes today · listed yesterday"]
     assert (
-        presenters.explain_trending(presenters.build_paper_card(build_paper(), today=TODAY))
+        paper_cards.explain_trending(paper_cards.build_paper_card(build_paper(), today=TODAY))
         == "listed yesterday"
     )
 
 
 def test_texts_of_feeds_are_escaped() -> None:
-    entry = presenters.build_paper_card(
+    entry = paper_cards.build_paper_card(
         build_paper(title="<script>x</script>", abstract="<b>a</b>\n\nb & c"), today=TODAY
     )
     assert entry.title == "&lt;script&gt;x&lt;/script&gt;"
@@ -214,7 +214,7 @@ def test_texts_of_feeds_are_escaped() -> None:
 @pytest.mark.parametrize(("number", "first", "rest"), [(1, 1, 0), (24, 24, 0), (25, 20, 5), (664, 20, 644)])
 def test_many_authors_are_folded(number: int, first: int, rest: int) -> None:
     named = [f"Author {place}" for place in range(number)]
-    shown_first, shown_rest = presenters.fold_authors(named)
+    shown_first, shown_rest = paper_cards.fold_authors(named)
     assert (len(shown_first), len(shown_rest)) == (first, rest)
     assert [*shown_first, *shown_rest] == named
 

@@ -11,7 +11,7 @@ from paperround.papers.authors import find_author
 from paperround.papers.edition_query import EditionQuery
 from paperround.web.dependencies import NotFound, Now, Read, render_page
 from paperround.web.pages.paper_lists import ListPlace, build_paper_list
-from paperround.web.views import presenters
+from paperround.web.views import paper_cards, presenters
 
 COAUTHORS_ROOM: Final = 10_000  # bytes, of the room that cards have
 
@@ -47,6 +47,6 @@ async def show_author(
             place,
             presenters.author_address(author.name),
             today=now.date(),
-            room=presenters.CARDS_ROOM - COAUTHORS_ROOM,
+            room=paper_cards.CARDS_ROOM - COAUTHORS_ROOM,
         ),
     )

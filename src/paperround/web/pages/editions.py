@@ -38,7 +38,7 @@ from paperround.web.pages.subscribe import ask_subscribe_box
 from paperround.web.params import MAX_SIGNALS, Category, get_paper_or_404
 from paperround.web.search_params import Filters, PreparedSearch
 from paperround.web.viewer import ask_viewer_state, load_follow_state
-from paperround.web.views import charts, presenters
+from paperround.web.views import charts, paper_cards, presenters
 from paperround.web.views.for_you import FOR_YOU_ROOM
 from paperround.web.views.linked_data import build_scholarly_article
 from paperround.web.views.month import build_month
@@ -141,12 +141,12 @@ async def _show_edition(
         histories = ask_vote_histories(trip, part.papers, now=now)
         asked_marks = ask_viewer_state(trip, request, papers, matches)
     marks = asked_marks.result
-    cards = presenters.build_paper_cards(
+    cards = paper_cards.build_paper_cards(
         papers,
         today=now.date(),
         moved=histories.result,
         for_reader=viewer is not None,
-        room=presenters.CARDS_ROOM - (FOR_YOU_ROOM if matches.matches else 0),
+        room=paper_cards.CARDS_ROOM - (FOR_YOU_ROOM if matches.matches else 0),
     )
     entries = cards[: len(part.papers)]
     mine = None
@@ -279,16 +279,16 @@ async def show_paper(request: Request, session: Read, settings: Config, now: Now
         sharing=build_sharing(paper, title, url),
         plain_abstract=read_abstract(paper, budget).text,
         marks=marks.result,
-        entry=presenters.shorten_abstract(
-            presenters.build_paper_card(paper, today=today), presenters.MAX_ABSTRACT
+        entry=paper_cards.shorten_abstract(
+            paper_cards.build_paper_card(paper, today=today), paper_cards.MAX_ABSTRACT
         ),
         summary=shorten_html(render_html(paper.summary or "", budget), MAX_SUMMARY),
         translated=write_translation(marks.result.of(paper.id).translation, read_abstract(paper, budget)),
         keywords=[
             (presenters.search_address(word), render_html(word, budget), word)
-            for word in presenters.list_keywords(paper)
+            for word in paper_cards.list_keywords(paper)
         ],
-        authors=presenters.fold_authors(paper.author_names),
+        authors=paper_cards.fold_authors(paper.author_names),
         listings=[
             (presenters.write_neighbour_label(span, today=today), presenters.edition_address(span), row)
             for row in listings.result[paper.id]
@@ -304,7 +304,7 @@ async def show_paper(request: Request, session: Read, settings: Config, now: Now
         signals=signals,
         chart=charts.build_chart(signals, until=paper.seen_at),
         similar=[
-            (presenters.build_paper_card(other, today=today, budget=budget), round(100 * cosine))
+            (paper_cards.build_paper_card(other, today=today, budget=budget), round(100 * cosine))
             for other, cosine in similar
         ],
         today=today,

@@ -16,7 +16,7 @@ from paperround.follows.tables import FollowKind
 from paperround.papers import editions
 from paperround.web.dependencies import BadRequest, Now, Read, SignedIn, Write, render_page
 from paperround.web.viewer import find_page_of_form, load_viewer_state
-from paperround.web.views import presenters
+from paperround.web.views import paper_cards
 from paperround.web.views.follow_state import list_followed_names, write_follow_reasons
 
 DAYS: Final = 7
@@ -36,7 +36,7 @@ async def show_following(request: Request, session: Read, reader: SignedIn, now:
         await list_followed_papers(session, follows, first, last, limit=MAX_PAPERS) if first and last else []
     )
     papers = await editions.load_papers(session, [one.paper_id for one in found])
-    cards = {card.id: card for card in presenters.build_paper_cards(papers.values(), today=now.date())}
+    cards = {card.id: card for card in paper_cards.build_paper_cards(papers.values(), today=now.date())}
     return await render_page(
         request,
         session,

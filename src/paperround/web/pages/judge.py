@@ -14,7 +14,7 @@ from paperround.topics.model.pair_choice import PAIRS_A_DAY
 from paperround.web.dependencies import Config, NotFound, Now, SignedIn, Write, database_of, render_page
 from paperround.web.params import get_paper_or_404
 from paperround.web.topic_matches import encode_texts
-from paperround.web.views import presenters
+from paperround.web.views import paper_cards
 
 
 async def require_judging(settings: Config) -> None:
@@ -40,7 +40,7 @@ async def show_pairs(request: Request, reader: SignedIn, now: Now) -> HTMLRespon
         due = await judging.find_due_pairs(session, reader.id, topics, vectors, now=now)
         papers = await editions.load_papers(session, [pair.paper_id for pair in due.pairs])
         pairs = [pair for pair in due.pairs if pair.paper_id in papers]
-        cards = presenters.build_paper_cards([papers[pair.paper_id] for pair in pairs], today=now.date())
+        cards = paper_cards.build_paper_cards([papers[pair.paper_id] for pair in pairs], today=now.date())
         return await render_page(
             request,
             session,

@@ -16,7 +16,7 @@ from paperround.web import cursor as cursors
 from paperround.web.dependencies import is_signed_in
 from paperround.web.pages.subscribe import build_subscribe_box
 from paperround.web.viewer import load_follow_state, load_viewer_state
-from paperround.web.views import presenters
+from paperround.web.views import paper_cards
 
 PAGE_SIZE: Final = 30
 ORDERS: Final = {"newest": Sort.published, "votes": Sort.upvotes}
@@ -39,11 +39,11 @@ async def build_paper_list(
     *,
     today: date,
     by_people: bool = False,
-    room: int = presenters.CARDS_ROOM,
+    room: int = paper_cards.CARDS_ROOM,
 ) -> dict[str, Any]:
     """Build what the templates show of the list at `address`, by their names for it.
 
-    `by_people` and `room` are those of `presenters.build_paper_cards`. Raises an error for a broken cursor.
+    `by_people` and `room` are those of `paper_cards.build_paper_cards`. Raises an error for a broken cursor.
     """
     chosen = place.order if place.order in ORDERS else "newest"
     sort = ORDERS[chosen]
@@ -51,7 +51,7 @@ async def build_paper_list(
     part = await editions.list_papers(session, query, sort=sort, limit=PAGE_SIZE, after=position)
     return {
         "follows": await load_follow_state(request, session),
-        "entries": presenters.build_paper_cards(
+        "entries": paper_cards.build_paper_cards(
             part.papers, today=today, by_people=by_people, room=room, for_reader=is_signed_in(request)
         ),
         "marks": await load_viewer_state(request, session, part.papers),

@@ -25,7 +25,7 @@ from paperround.web.dependencies import NotFound, Now, Read, SignedIn, Write, re
 from paperround.web.params import PaperId, get_paper_or_404
 from paperround.web.search_params import OptionalSearch, SearchRequest
 from paperround.web.viewer import load_viewer_state, redirect_to_paper
-from paperround.web.views import presenters
+from paperround.web.views import paper_cards, presenters
 from paperround.web.views.page_size import measure, shorten_html
 
 PAGE_SIZE: Final = 30
@@ -40,7 +40,7 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 class SavedCard:
     """A saved paper as the page shows it. `title` is in plain text, for a label."""
 
-    card: presenters.PaperCard
+    card: paper_cards.PaperCard
     title: str
     saved_when: str
     is_read: bool
@@ -98,8 +98,8 @@ async def _search_saved(
 
 
 def _build_cards(entries: Sequence[ListEntry], today: date) -> list[SavedCard]:
-    room = presenters.CARDS_ROOM - sum(FORMS_MARKUP + measure(escape(entry.row.note)) for entry in entries)
-    cards = presenters.build_paper_cards([entry.paper for entry in entries], today=today, room=room)
+    room = paper_cards.CARDS_ROOM - sum(FORMS_MARKUP + measure(escape(entry.row.note)) for entry in entries)
+    cards = paper_cards.build_paper_cards([entry.paper for entry in entries], today=today, room=room)
     labels = page_budget()
     return [
         SavedCard(

@@ -30,7 +30,7 @@ from paperround.web.dependencies import (
 from paperround.web.pages.subscribe import build_subscribe_box
 from paperround.web.search_params import SearchRequest
 from paperround.web.viewer import load_viewer_state
-from paperround.web.views import presenters
+from paperround.web.views import paper_cards, presenters
 from paperround.web.views.highlight import Highlighter
 
 PAGE_SIZE: Final = 25  # the second page ends the list
@@ -100,7 +100,7 @@ async def _show_page(
             (card, MATCH_LABELS[match.kind])
             for (match, _), card in zip(
                 rows,
-                presenters.build_paper_cards(
+                paper_cards.build_paper_cards(
                     papers, today=now.date(), mark_words=highlight, for_reader=is_signed_in(request)
                 ),
                 strict=True,

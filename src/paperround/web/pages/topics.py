@@ -31,7 +31,7 @@ from paperround.web.dependencies import Now, SignedIn, database_of, render_page,
 from paperround.web.params import TopicId
 from paperround.web.topic_matches import encode_text, encode_texts, match_days
 from paperround.web.viewer import load_viewer_state
-from paperround.web.views import presenters
+from paperround.web.views import paper_cards, presenters
 from paperround.web.views.charts import build_week_chart
 from paperround.web.views.follow_state import write_follow_reasons
 from paperround.web.views.reasons import find_papers_in_reasons, write_reasons
@@ -49,7 +49,7 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 class MatchCard:
     """A match as a page shows it. `is_new` means that the paper came since the reader's last visit."""
 
-    card: presenters.PaperCard
+    card: paper_cards.PaperCard
     why: Markup
     band: Band | None
     is_new: bool
@@ -227,7 +227,7 @@ def keep_ratings_of_topic(state: ViewerState, topic_id: int) -> ViewerState:
 class MatchCards:
     """Gives the cards of matches. `new_ids` are papers that came since the reader's last visit."""
 
-    cards: Mapping[str, presenters.PaperCard]
+    cards: Mapping[str, paper_cards.PaperCard]
     titles: Mapping[str, str]
     new_ids: Collection[str]
 
@@ -241,7 +241,7 @@ class MatchCards:
         reader: Reader,
         now: datetime,
     ) -> MatchCards:
-        cards = {card.id: card for card in presenters.build_paper_cards(papers, today=now.date())}
+        cards = {card.id: card for card in paper_cards.build_paper_cards(papers, today=now.date())}
         listings = await editions.load_listings(session, list(cards))
         new = {
             paper_id

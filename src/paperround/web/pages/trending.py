@@ -22,7 +22,7 @@ from paperround.web import cursor as cursors
 from paperround.web.dependencies import Config, Now, Read, is_signed_in, render_page
 from paperround.web.pages.subscribe import ask_subscribe_box, build_subscribe_box
 from paperround.web.viewer import ask_viewer_state, load_viewer_state
-from paperround.web.views import presenters
+from paperround.web.views import paper_cards, presenters
 
 PAGE_SIZE: Final = 30
 MAX_RANK: Final = 300  # of a week or month; what lies behind gained next to nothing
@@ -55,7 +55,7 @@ async def show_trending(
         None,
         "papers/trending.html",
         kinds=_link_to_periods(None, now.date()),
-        entries=presenters.build_paper_cards(
+        entries=paper_cards.build_paper_cards(
             part.papers, today=now.date(), moved=histories.result, for_reader=is_signed_in(request)
         ),
         marks=marks.result,
@@ -96,7 +96,7 @@ async def _show_period(
         address=presenters.trending_address(period),
         edition_address=presenters.edition_address(period),
         neighbours=await _find_neighbours(session, period, now.date()),
-        entries=presenters.build_paper_cards(papers, today=now.date(), for_reader=is_signed_in(request)),
+        entries=paper_cards.build_paper_cards(papers, today=now.date(), for_reader=is_signed_in(request)),
         votes=votes,
         marks=await load_viewer_state(request, session, papers),
         box=await build_subscribe_box(request, session),

@@ -15,7 +15,7 @@ from cachetools import LRUCache
 from jinja2 import Environment
 from markupsafe import Markup
 
-from paperround.web.views.presenters import PaperCard
+from paperround.web.views.paper_cards import PaperCard
 from paperround.web.views.viewer_state import PaperState
 
 MAX_KEPT: Final = 6_000_000  # characters, of each kind

@@ -11,7 +11,7 @@ from paperround.papers.readings import read_abstract, read_title
 from paperround.papers.rows import PaperRow
 from paperround.text.links import normalise_http_url
 from paperround.web.views.page_size import shorten_text
-from paperround.web.views.presenters import list_keywords
+from paperround.web.views.paper_cards import list_keywords
 
 MAX_ABSTRACT: Final = 3_000  # bytes
 
