@@ -7,7 +7,7 @@ COMPILE := .venv-tools/bin/uv pip compile --quiet --universal --python-version 3
 	--custom-compile-command 'make lock' --constraint constraints.txt
 WORKERS ?= 2
 
-.PHONY: help run test test-infinity lint format lock sbom audit bench bench-ingest bench-search bench-digests torture torture-digests fuzz test-hosts bench-hosts check-image check-compose bench-relevance bench-matching bench-formulas bench-pages screenshots clean
+.PHONY: help run test test-infinity lint format lock catalogues sbom audit bench bench-ingest bench-search bench-digests torture torture-digests fuzz test-hosts bench-hosts check-image check-compose bench-relevance bench-matching bench-formulas bench-pages screenshots clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -33,6 +33,9 @@ lint: .venv/.installed-dev ## ruff, mypy, import-linter, dead code
 format: .venv/.installed-dev ## put the code into its one form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+catalogues: .venv/.installed-dev ## bring the catalogues of messages up to date with the sources; NEW=fr begins one
+	$(BIN)/python -m paperround.i18n.extraction $(NEW)
 
 bench: .venv/.installed-dev ## every figure beside its baseline, in one table (FAST=1: a smoke run; ONLY="growth morning")
 	$(BIN)/python benchmarks/bench.py $(if $(FAST),--fast) $(ONLY)

@@ -48,7 +48,7 @@ def test_every_module_and_folder_has_a_layer() -> None:
 
 
 def test_the_page_describes_every_module_and_folder() -> None:
-    described = set(re.findall(r"`([a-z_]+)(?:/|\.py)`", PAGE))
+    described = set(re.findall(r"`([a-z0-9_]+)(?:/|\.py)`", PAGE))
     assert list_tree() <= described
 
 

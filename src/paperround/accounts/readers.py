@@ -25,13 +25,25 @@ class AddressTaken(PaperroundError):
 
 
 async def update_profile(
-    session: WriteSession, reader_id: int, *, name: str, time_zone: str, language: str | None = None
+    session: WriteSession,
+    reader_id: int,
+    *,
+    name: str,
+    time_zone: str,
+    language: str | None = None,
+    interface_language: str | None = None,
 ) -> None:
-    """Set a reader's name, time zone, which may be given by a city, and the language of papers' texts.
+    """Set a reader's name, time zone, which may be given by a city, and languages.
 
+    `language` is that of papers' texts, `interface_language` that of pages and mail.
     Raises `TimeZoneUnknown`.
     """
-    values = {"name": name, "time_zone": find_time_zone(time_zone), "language": language}
+    values = {
+        "name": name,
+        "time_zone": find_time_zone(time_zone),
+        "language": language,
+        "interface_language": interface_language,
+    }
     await session.execute(update(Reader).where(Reader.id == reader_id).values(values))
 
 

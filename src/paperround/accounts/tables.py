@@ -23,6 +23,10 @@ class Reader(Base):
     language: Mapped[str | None] = mapped_column(
         Text, comment="of summaries and abstracts; NULL: as they are"
     )
+    interface_language: Mapped[str | None] = mapped_column(
+        Text,
+        comment="of pages and mail; NULL: what the browser prefers, and in mail what the subscription says",
+    )
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime] = mapped_column(comment="when they last looked")
     visited_at: Mapped[datetime] = mapped_column(
@@ -47,6 +51,7 @@ class SignInLink(Base):
         ForeignKey("readers.id", ondelete="CASCADE"), comment="whose new address it is; NULL: to sign in"
     )
     next: Mapped[str] = mapped_column(Text, default="", server_default="", comment="the page to go to")
+    interface_language: Mapped[str | None] = mapped_column(Text, comment="of its mail; NULL: English")
     asked_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]

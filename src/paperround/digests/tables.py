@@ -119,6 +119,9 @@ class Subscription(Base):
     hour: Mapped[int] = mapped_column(SmallInteger, default=7, comment="in the reader's time zone")
     minute: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0", comment="of that hour")
     time_zone: Mapped[str] = mapped_column(Text, default="UTC")
+    interface_language: Mapped[str | None] = mapped_column(
+        Text, comment="of its mail, unless its reader chose one; NULL: English"
+    )
     trending: Mapped[bool] = mapped_column(default=True)
     topics: Mapped[bool] = mapped_column(default=True)
     max_papers: Mapped[int] = mapped_column("most", SmallInteger, default=10, comment="papers of each part")

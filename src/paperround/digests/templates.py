@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import escape
 
+from paperround.i18n.templates import install_messages
 from paperround.mail.mime import SOFT_BREAK, quote_piece, quote_printable
 from paperround.mail.templates import STYLESHEET, build_inliner, inline_styles, load_source
 
@@ -108,10 +109,12 @@ class DigestTemplates(NamedTuple):
 
 
 def _environment(*, autoescape: bool) -> Environment:
-    return Environment(
+    environment = Environment(
         autoescape=autoescape,  # noqa: S701 (off for plain text alone)
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    install_messages(environment)
+    return environment

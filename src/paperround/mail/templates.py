@@ -9,6 +9,7 @@ import css_inline
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from paperround import schema
+from paperround.i18n.templates import install_messages
 
 STYLESHEET: Final = "digest.css"  # of all mail
 MEDIA_STYLESHEET: Final = "digest.media.css"  # media queries can't be inlined
@@ -25,13 +26,15 @@ class RenderedMail(NamedTuple):
 @cache
 def get_environment() -> Environment:
     """Build the Jinja environment. It escapes in HTML only, because no browser reads the plain text."""
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(schema.project_file("templates") / "mail"),
         autoescape=select_autoescape(["html"], default=False),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    install_messages(environment)
+    return environment
 
 
 def render_mail(name: str, **variables: object) -> RenderedMail:

@@ -17,6 +17,7 @@ from paperround import __version__, schema, shared_counts, traces
 from paperround.database import Database
 from paperround.embeddings.client import EncoderClient
 from paperround.embeddings.index_progress import IndexCounter
+from paperround.i18n.templates import install_messages
 from paperround.papers import doi
 from paperround.papers.versions import MAX_AGE
 from paperround.resources import use_one_thread_for_products
@@ -50,6 +51,7 @@ from paperround.web.pages import (
     follows,
     history,
     judge,
+    language,
     organizations,
     outbox,
     paper_actions,
@@ -88,8 +90,8 @@ APIS: Final = (
 # The pages of papers come last: any longer address below /papers is an id to them.
 PAGES: Final = (
     about, sign_in, account, pages_settings, pages_zotero, saved, paper_actions, submit, subscribe,
-    preferences, digests, topic_form, topic_actions, history, topics, judge, organizations, authors, follows,
-    venues, channels, outbox, status, api_docs, thumbnails, cards, field_map, trending,
+    preferences, digests, topic_form, topic_actions, history, topics, judge, language, organizations, authors,
+    follows, venues, channels, outbox, status, api_docs, thumbnails, cards, field_map, trending,
     editions,
 )  # fmt: skip
 
@@ -186,10 +188,10 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    install_messages(environment)
     environment.globals["version"] = fingerprint()
     environment.filters.update(
         markup=render_html,
-        count=presenters.format_count,
         reason=paper_cards.explain_trending,
         plural=presenters.format_plural,
         ago=presenters.format_age,

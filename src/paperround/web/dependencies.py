@@ -18,6 +18,7 @@ from paperround.accounts.tables import Reader, Scope
 from paperround.database import Database, ReadSession, WriteSession, utc_now
 from paperround.embeddings.index_progress import IndexCounter
 from paperround.errors import PaperroundError
+from paperround.i18n.languages import find_direction, get_language, list_languages, set_language
 from paperround.search.query_vectors import QueryEncoder
 from paperround.settings import Settings
 from paperround.tokens import Signer
@@ -129,6 +130,8 @@ async def load_visit(request: Request, now: Now) -> sessions.SignedInVisit | Non
     token = cookies.read_session_token(request, signer_of(request), settings_of(request))
     found = await sessions.load_visit(database_of(request), token, now=now) if token else None
     request.state.visit = found
+    if found is not None and found.reader.interface_language is not None:
+        set_language(found.reader.interface_language)
     return found
 
 
@@ -237,6 +240,9 @@ async def render_page(
         public_url=settings.address,
         viewer=viewer_of(request),
         csrf=csrf_of(request),
+        language=get_language(),
+        direction=find_direction(get_language()),
+        interface_languages=list_languages(),
         **{"sample": False, **shown},
     )
     return HTMLResponse(body, status_code=status)

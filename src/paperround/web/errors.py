@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from http import HTTPStatus
@@ -26,17 +25,13 @@ from paperround.errors import PaperroundError
 from paperround.security_events import SecurityEvent
 from paperround.text.plain import to_plain_text
 from paperround.web.dependencies import Forbidden, SignInNeeded, load_visit, render_page
+from paperround.web.negotiation import is_for_people
 from paperround.web.security.events import record_event
 
 logger = structlog.get_logger(__name__)
 
 
 PROBLEM: Final = "application/problem+json"
-# Read by programs.
-PROGRAM_ADDRESSES: Final = ("/api/", "/feeds/", "/mcp", "/.well-known/", "/healthz", "/readyz")
-FILE_ADDRESS: Final = re.compile(
-    r"\.(?:md|bib|ris)$|^/(?:papers|organizations|authors|venues|saved|topics)\b.*\.json$"
-)
 
 
 class Problem(BaseModel):
@@ -84,20 +79,11 @@ async def build_error_response(
     request: Request, status: int, detail: str, title: str | None = None, *, submit: str | None = None
 ) -> Response:
     named = title or HTTPStatus(status).phrase.capitalize()
-    if not wants_page(request):
+    if not is_for_people(request.url.path):
         return build_problem(status, named, detail)
     return await render_page(
         request, None, "error.html", status=status, title=named, detail=detail, code=status, submit=submit
     )
-
-
-def wants_page(request: Request) -> bool:
-    """Tell whether to answer with a page.
-
-    Addresses of the API answer programs whatever they accept, and so do files that the hub's client reads.
-    """
-    path = request.url.path
-    return not (path.startswith(PROGRAM_ADDRESSES) or FILE_ADDRESS.search(path))
 
 
 def build_problem(status: int, title: str, detail: str) -> JSONResponse:
@@ -133,7 +119,7 @@ def _record_refusal(request: Request, error: PaperroundError) -> None:
 
 
 async def _handle_sign_in_needed(request: Request, error: SignInNeeded) -> Response:
-    if not wants_page(request):
+    if not is_for_people(request.url.path):
         return await _handle_paperround_error(request, error)
     shown = urlsplit(str(request.url) if request.method == "GET" else request.headers.get("referer", ""))
     wanted = f"{shown.path}?{shown.query}".rstrip("?")  # the page itself, or the one with the form
@@ -153,7 +139,9 @@ def _describe_fault(fault: Mapping[str, Any]) -> str:
 
 
 async def _handle_http(request: Request, error: HTTPException) -> Response:
-    if error.status_code == HTTPStatus.NOT_FOUND and wants_page(request):  # no route has asked who looks
+    if error.status_code == HTTPStatus.NOT_FOUND and is_for_people(
+        request.url.path
+    ):  # no route has asked who looks
         with suppress(OperationalError, PoolTimeout):
             await load_visit(request, utc_now())
     response = await build_error_response(

@@ -9,8 +9,21 @@ from typing import Final
 
 from paperround.text.http_date import parse_http_date
 
+# Read by programs.
+PROGRAM_ADDRESSES: Final = ("/api/", "/feeds/", "/mcp", "/.well-known/", "/healthz", "/readyz")
+FILE_ADDRESS: Final = re.compile(
+    r"\.(?:md|bib|ris)$|^/(?:papers|organizations|authors|venues|saved|topics)\b.*\.json$"
+)
 MAX_ENTRIES: Final = 30  # of a header's list that are read
 QUALITY: Final = re.compile(r"\bq=\s*([01](?:\.\d{0,3})?)")
+
+
+def is_for_people(path: str) -> bool:
+    """Tell whether people read what is at a path, in their own language.
+
+    Addresses of the API answer programs whatever they accept, and so do files that the hub's client reads.
+    """
+    return not (path.startswith(PROGRAM_ADDRESSES) or FILE_ADDRESS.search(path))
 
 
 @lru_cache(maxsize=256)

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from paperround.i18n import formats
 from paperround.papers.heat import VoteCount
 from paperround.papers.period import EditionPeriod, Period
 from paperround.papers.vote_history import VoteHistory
@@ -60,7 +61,7 @@ def test_hours(number: float, words: str) -> None:
     ],
 )
 def test_counts(number: int, words: str) -> None:
-    assert presenters.format_count(number) == words
+    assert formats.format_compact(number) == words
 
 
 def test_plurals() -> None:
@@ -95,9 +96,9 @@ def test_no_moment_is_never() -> None:
     [
         (Period.day, date(2026, 11, 23), "Monday, 23 November", "Mon 23 Nov", ""),
         (Period.day, date(2025, 1, 1), "Wednesday, 1 January 2025", "Wed 1 Jan 2025", ""),
-        (Period.week, date(2026, 11, 18), "Week 47", "Week 47", "16 to 22 November"),
-        (Period.week, date(2026, 10, 1), "Week 40", "Week 40", "28 September to 4 October"),
-        (Period.week, date(2025, 12, 30), "Week 1", "Week 1", "29 December to 4 January"),
+        (Period.week, date(2026, 11, 18), "Week 47", "Week 47", "16\u2009–\u200922 November"),
+        (Period.week, date(2026, 10, 1), "Week 40", "Week 40", "28 September\u2009–\u20094 October"),
+        (Period.week, date(2025, 12, 30), "Week 1", "Week 1", "29 December\u2009–\u20094 January"),
         (Period.month, date(2026, 10, 31), "October", "October", ""),
         (Period.month, date(2025, 10, 31), "October 2025", "October 2025", ""),
     ],

@@ -12,7 +12,9 @@ from urllib.parse import quote, unquote_plus
 
 from starlette.types import Scope
 
-from paperround.web.negotiation import accepts_gzip, prefers_markdown
+from paperround.i18n.languages import ENGLISH, choose_language
+from paperround.web.language import is_language_cookie
+from paperround.web.negotiation import accepts_gzip, is_for_people, prefers_markdown
 
 # Papers and lists of them, in every form. A `key` or a token opens none of these.
 PATHS: Final = re.compile(
@@ -32,8 +34,18 @@ PARAMETERS: Final = frozenset(
 MAX_PATH_LENGTH: Final = 300  # characters
 MAX_QUERY_LENGTH: Final = 2_000  # bytes
 # Who sends one of these may get an answer of their own, or sends more than an address.
-PERSONAL: Final = frozenset({b"cookie", b"authorization", b"content-length", b"transfer-encoding"})
-SINGLE: Final = frozenset({b"host", b"accept", b"accept-encoding", b"if-none-match", b"if-modified-since"})
+PERSONAL: Final = frozenset({b"authorization", b"content-length", b"transfer-encoding"})
+SINGLE: Final = frozenset(
+    {
+        b"host",
+        b"accept",
+        b"accept-encoding",
+        b"accept-language",
+        b"cookie",
+        b"if-none-match",
+        b"if-modified-since",
+    }
+)
 # Told to what counts, limits and logs requests; no page shows them.
 TRACED: Final = frozenset({b"x-forwarded-for", b"forwarded", b"x-request-id", b"traceparent"})
 
@@ -43,6 +55,7 @@ class AnswerRequest(NamedTuple):
 
     path: str
     query: bytes
+    language: str
 
 
 class ClientRequest(NamedTuple):
@@ -75,7 +88,22 @@ def read_request(scope: Scope) -> ClientRequest | None:
     accept = headers.get(b"accept", b"")
     if b"markdown" in accept and path.startswith("/papers/") and prefers_markdown(accept.decode("latin-1")):
         return None  # a redirect
-    return ClientRequest(AnswerRequest(path, _keep_known(query) if query else b""), headers)
+    cookie = headers.get(b"cookie")
+    if cookie is not None and not is_language_cookie(cookie.decode("latin-1")):
+        return None
+    return ClientRequest(
+        AnswerRequest(path, _keep_known(query) if query else b"", _find_language(path, headers)), headers
+    )
+
+
+def _find_language(path: str, headers: dict[bytes, bytes]) -> str:
+    if not is_for_people(path):
+        return ENGLISH
+    chosen = headers.get(b"cookie")
+    if chosen is not None:
+        return chosen.decode("latin-1").partition("=")[2]
+    preferred = headers.get(b"accept-language")
+    return choose_language(preferred.decode("latin-1")) if preferred is not None else ENGLISH
 
 
 @lru_cache(maxsize=4096)
@@ -95,6 +123,7 @@ def build_scope(scope: Scope, request: AnswerRequest, host: bytes) -> Scope:
     headers = [
         (b"host", host),
         (b"accept", b"*/*"),
+        (b"accept-language", request.language.encode()),
         *((name, value) for name, value in scope["headers"] if name in TRACED),
     ]
     return {

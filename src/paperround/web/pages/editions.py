@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from paperround import sample
 from paperround.feeds import status
+from paperround.i18n.messages import gettext as _
 from paperround.papers import editions
 from paperround.papers.anniversary import find_day_a_year_before
 from paperround.papers.arxiv_id import strip_version
@@ -241,9 +242,10 @@ def _link_to_edition(
 
 def _link_to_periods(current: EditionPeriod, day: date, category: str | None) -> list[tuple[str, str, bool]]:
     """Give the same time as a day, a week and a month: name, address, and whether it is the current one."""
+    names = {Period.day: _("Day"), Period.week: _("Week"), Period.month: _("Month")}
     return [
         (
-            period.value.capitalize(),
+            names[period],
             presenters.edition_address(EditionPeriod.containing(period, day), category),
             period is current.period,
         )

@@ -11,6 +11,9 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
+from paperround.i18n.formats import format_number
+from paperround.i18n.messages import gettext as _
+from paperround.i18n.messages import ngettext
 from paperround.papers import editions
 from paperround.papers.merge import READERS_FEED
 from paperround.search.analysis import MAX_POSTINGS_PER_TERM
@@ -30,7 +33,7 @@ from paperround.web.dependencies import (
 from paperround.web.pages.subscribe import build_subscribe_box
 from paperround.web.search_params import SearchRequest
 from paperround.web.viewer import load_viewer_state
-from paperround.web.views import paper_cards, presenters
+from paperround.web.views import paper_cards
 from paperround.web.views.highlight import Highlighter
 
 PAGE_SIZE: Final = 25  # the second page ends the list
@@ -124,14 +127,18 @@ def write_heading(search_request: SearchRequest, results: SearchResults) -> str:
     """Say in a heading what the search found."""
     query = search_request.query
     if search_request.paper_id and not results.results:
-        return f"There is no paper {search_request.paper_id} here"
+        return _("There is no paper %(id)s here", id=search_request.paper_id)
     if not query.words:
-        return "What are you looking for?"
+        return _("What are you looking for?")
     if not results.total:
-        return f"No exact results for “{query.text}”" if results.results else f"No results for “{query.text}”"
+        none = _("No exact results for “%(text)s”", text=query.text)
+        return none if results.results else _("No results for “%(text)s”", text=query.text)
     if results.total > MAX_POSTINGS_PER_TERM:
-        return f"More than {MAX_POSTINGS_PER_TERM:,} results for “{query.text}”"
-    return f"{presenters.format_plural(results.total, 'result')} for “{query.text}”"
+        most = format_number(MAX_POSTINGS_PER_TERM)
+        return _("More than %(num)s results for “%(text)s”", num=most, text=query.text)
+    return ngettext(
+        "%(num)s result for “%(text)s”", "%(num)s results for “%(text)s”", results.total, text=query.text
+    )
 
 
 def write_advice(search_request: SearchRequest, results: SearchResults) -> str:
@@ -140,7 +147,7 @@ def write_advice(search_request: SearchRequest, results: SearchResults) -> str:
     if results.results or not query.words or search_request.paper_id:
         return ""
     if is_foreign_script(query):
-        return "Search reads English only so far. Try English words, or an author’s name in Latin letters."
+        return _("Search reads English only so far. Try English words, or an author’s name in Latin letters.")
     if results.has_only_common_words:
-        return "Words such as these are in nearly every paper. Add one that says what it is about."
-    return "Try fewer or different words."
+        return _("Words such as these are in nearly every paper. Add one that says what it is about.")
+    return _("Try fewer or different words.")

@@ -17,6 +17,7 @@ from paperround.accounts.tables import Scope
 from paperround.accounts.time_zones import MAX_TIME_ZONE_LENGTH
 from paperround.database import ReadSession
 from paperround.digests import subscriptions
+from paperround.i18n.languages import list_languages
 from paperround.rate_limits import RateLimit
 from paperround.security_events import SecurityEvent
 from paperround.summaries.languages import list_reader_languages
@@ -137,6 +138,7 @@ async def update_profile(
     name: NameField = "",
     time_zone: Annotated[str, Form(max_length=MAX_TIME_ZONE_LENGTH)] = "UTC",
     language: Annotated[str, Form(max_length=8)] = "",
+    interface_language: Annotated[str, Form(max_length=20)] = "",
 ) -> Response:
     await readers.update_profile(
         session,
@@ -144,6 +146,7 @@ async def update_profile(
         name=to_plain_text(name),
         time_zone=time_zone,
         language=language if language in list_reader_languages(settings) else None,
+        interface_language=interface_language if interface_language in list_languages() else None,
     )
     return _redirect_with_message("profile")
 

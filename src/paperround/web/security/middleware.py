@@ -15,9 +15,11 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
+from paperround.i18n.languages import using_language
 from paperround.logs import REQUEST_ID
 from paperround.web import errors
 from paperround.web.instrumentation import measured
+from paperround.web.language import find_language
 from paperround.web.security import cookies, key_limits
 from paperround.web.security.bodies import bound_body, refuse_body
 from paperround.web.security.compression import COMPRESSION_LEVEL, MIN_COMPRESSED_SIZE
@@ -70,7 +72,12 @@ class Gate:
         told = Request({**scope, "method": "GET"} if scope["method"] == "HEAD" else scope)
         request_id = choose_request_id(told)
         outgoing = Outgoing(told, send, request_id, has_body=scope["method"] != "HEAD")
-        with bound_contextvars(**{REQUEST_ID: request_id}), measured(told, scope["method"], outgoing):
+        language = find_language(scope["path"], told.headers)
+        with (
+            bound_contextvars(**{REQUEST_ID: request_id}),
+            measured(told, scope["method"], outgoing),
+            using_language(language),
+        ):
             await self._answer(told, receive, outgoing)
 
     async def _answer(self, request: Request, receive: Receive, outgoing: Outgoing) -> None:
@@ -126,6 +133,7 @@ def _mark_for_caches(request: Request, headers: MutableHeaders) -> None:
     state = request.scope["state"]
     if headers.get("content-type", "").startswith("text/html"):
         headers.add_vary_header("Cookie")
+        headers.add_vary_header("Accept-Language")
     if "token" in request.scope.get("path_params", {}) or "authorization" in request.headers:
         headers["cache-control"] = "no-store"
     elif state.get("visit"):

@@ -15,6 +15,7 @@ from cachetools import LRUCache
 from jinja2 import Environment
 from markupsafe import Markup
 
+from paperround.i18n.languages import get_language
 from paperround.web.views.paper_cards import PaperCard
 from paperround.web.views.viewer_state import PaperState
 
@@ -59,7 +60,7 @@ def entry_writer(environment: Environment) -> Callable[..., Markup]:
 
 
 def _article_key(card: PaperCard) -> tuple[object, ...]:
-    return (*FIELDS(card), *card.paragraphs, None, *card.keywords, None)
+    return (get_language(), *FIELDS(card), *card.paragraphs, None, *card.keywords, None)
 
 
 def _macros(environment: Environment) -> Any:

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from paperround.i18n.formats import format_date, list_days_of_week
+from paperround.i18n.messages import ngettext
 from paperround.papers.period import EditionPeriod, Period, PeriodInvalid
-from paperround.web.views.presenters import edition_address, format_plural, trending_address, write_heading
+from paperround.web.views.presenters import edition_address, trending_address, write_heading
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class MonthWeek:
 
 @dataclass(frozen=True)
 class Month:
-    """The grid, with the address of what trended in the month.
+    """The grid, with the address of what trended in the month, and the days of a week: names and short ones.
 
     `previous` and `following` are the months beside it: names and addresses. At the ends of the calendar
     there is none.
@@ -41,6 +43,7 @@ class Month:
     name: str
     address: str
     trending_address: str
+    days_of_week: Sequence[tuple[str, str]]
     weeks: Sequence[MonthWeek]
     previous: tuple[str, str] | None
     following: tuple[str, str] | None
@@ -65,7 +68,7 @@ def build_month(
             number=day.day,
             papers=papers,
             address=edition_address(one, category) if papers else "",
-            label=f"{day:%A}, {day.day} {day:%B}: {format_plural(papers, 'paper')}",
+            label=_label_day(day, papers),
             is_current=current.period is not Period.month and current.first <= day <= current.last,
         )
 
@@ -80,9 +83,17 @@ def build_month(
         name=write_heading(month, today=today),
         address=edition_address(month, category),
         trending_address=trending_address(month),
+        days_of_week=list_days_of_week(),
         weeks=weeks,
         previous=_link_to_month(month, -1, category),
         following=_link_to_month(month, 1, category),
+    )
+
+
+def _label_day(day: date, papers: int) -> str:
+    """Write what a link to a day says: `Monday, 23 November: 12 papers`."""
+    return ngettext(
+        "%(day)s: %(num)s paper", "%(day)s: %(num)s papers", papers, day=format_date(day, "EEEE, d MMMM")
     )
 
 
@@ -92,4 +103,4 @@ def _link_to_month(beside: EditionPeriod, step: int, category: str | None) -> tu
         month = EditionPeriod.containing(Period.month, day + timedelta(days=step))
     except (OverflowError, PeriodInvalid):
         return None
-    return f"{month.first:%B}", edition_address(month, category)
+    return format_date(month.first, "MMMM"), edition_address(month, category)

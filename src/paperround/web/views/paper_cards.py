@@ -10,6 +10,8 @@ from typing import Final
 
 from markupsafe import Markup, escape
 
+from paperround.i18n.messages import gettext as _
+from paperround.i18n.messages import ngettext
 from paperround.papers.citations.embedded import build_coins
 from paperround.papers.rows import OrganizationRow, PaperRow
 from paperround.papers.vote_history import VoteHistory
@@ -29,7 +31,6 @@ from paperround.web.views.page_size import (
 from paperround.web.views.presenters import (
     MAX_REMEMBERED,
     format_days_ago,
-    format_plural,
     format_short_day,
     organization_address,
 )
@@ -37,7 +38,7 @@ from paperround.web.views.presenters import (
 FIRST_AUTHORS: Final = 20  # shown at once; the rest opens in place
 KEYWORDS: Final = 5  # of an entry
 # Bytes, of which a page of 30 papers stays below 100,000 whatever their texts hold.
-CARDS_ROOM: Final = 88_000  # for all cards of a page
+CARDS_ROOM: Final = 86_500  # for all cards of a page
 CARD_MARKUP: Final = 1_240  # of one card, with the buttons of a signed-in reader
 MARKS_ROOM: Final = 600  # of one card, for the topics that it names to a reader
 PICTURE_MARKUP: Final = 190
@@ -146,7 +147,7 @@ def build_paper_card(
         listed=paper.listed_on,
         listed_label=format_days_ago(paper.listed_on, today=today),
         votes=paper.votes,
-        comments=format_plural(paper.comments, "comment") if paper.comments else None,
+        comments=_count_comments(paper.comments) if paper.comments else None,
         code_url=_keep_short(paper.github_url),
         stars=(paper.github_stars or None) if _is_link(paper.github_url) else None,
         project_url=_keep_short(paper.project_url),
@@ -163,11 +164,16 @@ def build_paper_card(
 def _write_byline(organization: OrganizationRow | None, authors: Sequence[str]) -> tuple[str, str]:
     """Write the organization and the number of authors, or else the first author and the number of others."""
     if organization:
-        return organization.full_name, format_plural(len(authors), "author") if authors else ""
+        number = len(authors)
+        return organization.full_name, ngettext("%(num)s author", "%(num)s authors", number) if number else ""
     if not authors:
         return "", ""
     rest = len(authors) - 1
-    return authors[0], f"and {format_plural(rest, 'other')}" if rest else ""
+    return authors[0], ngettext("and %(num)s other", "and %(num)s others", rest) if rest else ""
+
+
+def _count_comments(number: int) -> str:
+    return ngettext("%(num)s comment", "%(num)s comments", number)
 
 
 def build_paper_cards(
@@ -255,5 +261,6 @@ def _is_link(url: str | None) -> bool:
 
 def explain_trending(entry: PaperCard) -> str:
     """Explain why a paper trends: `12 votes today · listed 2 days ago`."""
-    listed = f"listed {entry.listed_label}"
-    return f"{format_plural(entry.today, 'vote')} today · {listed}" if entry.today else listed
+    listed = _("listed %(when)s", when=entry.listed_label)
+    votes = ngettext("%(num)s vote today", "%(num)s votes today", entry.today)
+    return f"{votes} · {listed}" if entry.today else listed

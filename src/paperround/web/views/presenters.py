@@ -1,95 +1,83 @@
-"""Formats dates, counts and addresses for pages. Pure functions; templates hold no logic."""
+"""Formats dates and addresses for pages, in the language in use; templates hold no logic."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
-from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
+from paperround.i18n.formats import Unit, format_date, format_days, format_duration, format_span
+from paperround.i18n.messages import gettext as _
 from paperround.papers.period import EditionPeriod, Period
 from paperround.papers.rows import OrganizationRow, PaperRow
 
 MAX_REMEMBERED: Final = 2_000  # results of a function for the same argument
+UNITS: Final[tuple[tuple[Unit, int], ...]] = (("day", 86_400), ("hour", 3_600), ("minute", 60))  # seconds
 MAX_SEARCH_LENGTH: Final = 480  # characters, within what a search reads
 
 
-@lru_cache(maxsize=MAX_REMEMBERED)
 def format_short_day(day: date, *, today: date) -> str:
     """Format a day as `22 Nov`, with the year unless it is this year."""
-    return f"{day.day} {day:%b}" if day.year == today.year else f"{day.day} {day:%b} {day.year}"
+    return format_date(day, "d MMM" if day.year == today.year else "d MMM y")
 
 
 def format_days_ago(day: date, *, today: date) -> str:
     """Format a day as `today`, `yesterday` or `3 days ago`, or as a date when it is a week old."""
     days = (today - day).days
     if not 0 <= days < 7:
-        return f"on {format_short_day(day, today=today)}"
-    return ("today", "yesterday")[days] if days < 2 else f"{days} days ago"
+        return _("on %(day)s", day=format_short_day(day, today=today))
+    return (_("today"), _("yesterday"))[days] if days < 2 else format_span(days, "day")
 
 
 def format_hours(number: float) -> str:
     """Format a duration as `24 hours`, `36.5 hours` or `7 days`."""
-    if number > 24 and number % 24 == 0:
-        return format_plural(int(number // 24), "day")
-    return format_plural(int(number), "hour") if number == int(number) else f"{number:g} hours"
-
-
-def format_count(number: int) -> str:
-    """Format a count as `312`, `1.2k` or `24k`."""
-    if number < 1000:
-        return str(number)
-    if number < 10_000:
-        return f"{number / 1000:.1f}".removesuffix(".0") + "k"
-    return f"{number // 1000}k"
-
-
-def format_plural(number: int, one: str, many: str | None = None) -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+    whole_days = number > 24 and number % 24 == 0
+    return format_duration(number // 24, "day") if whole_days else format_duration(number, "hour")
 
 
 def format_age(moment: datetime | None, *, now: datetime) -> str:
     """Format a moment as `6 minutes ago` or `in 3 hours`. None becomes `never`."""
     if moment is None:
-        return "never"
+        return _("never")
     span = now - moment
     seconds = abs(span.total_seconds())
     if seconds < 60:
-        return "just now" if span >= timedelta(0) else "in less than a minute"
-    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= size:
-            amount = format_plural(int(seconds // size), unit)
-            return f"{amount} ago" if span > timedelta(0) else f"in {amount}"
-    raise AssertionError("unreachable")
+        return _("just now") if span >= timedelta(0) else _("in less than a minute")
+    unit, size = next((unit, size) for unit, size in UNITS if seconds >= size)
+    number = int(seconds // size)
+    return format_span(number if span > timedelta(0) else -number, unit)
 
 
 def write_heading(span: EditionPeriod, *, today: date) -> str:
     """Write a heading: `Monday, 23 November`, `Week 47` or `November`, with the year of another year."""
     match span.period:
         case Period.day:
-            named = f"{span.first:%A}, {span.first.day} {span.first:%B}"
-            return named if span.first.year == today.year else f"{named} {span.first.year}"
+            is_this_year = span.first.year == today.year
+            return format_date(span.first, "EEEE, d MMMM" if is_this_year else "EEEE, d MMMM y")
         case Period.week:
-            number = f"Week {int(f'{span.first:%V}')}"
-            return number if f"{span.first:%G}" == f"{today:%G}" else f"{number} of {span.first:%G}"
+            year, week, _day = span.first.isocalendar()
+            if year == today.isocalendar().year:
+                return _("Week %(week)d", week=week)
+            return _("Week %(week)d of %(year)d", week=week, year=year)
         case Period.month:
-            return f"{span.first:%B}" if span.first.year == today.year else f"{span.first:%B %Y}"
+            return format_date(span.first, "MMMM" if span.first.year == today.year else "MMMM y")
 
 
 def write_neighbour_label(span: EditionPeriod, *, today: date) -> str:
     """Write the label of a link to another edition: `Fri 20 Nov`, `Week 46` or `October`."""
     if span.period is Period.day:
-        return f"{span.first:%a} {format_short_day(span.first, today=today)}"
+        return format_date(span.first, "EEE d MMM" if span.first.year == today.year else "EEE d MMM y")
     return write_heading(span, today=today)
 
 
 def write_extent(span: EditionPeriod) -> str:
-    """Write the days of a week: `16 to 22 November`. Other periods get '', as their heading says it."""
-    if span.period is not Period.week:
-        return ""
-    month = f" {span.first:%B}" if span.first.month != span.last.month else ""
-    return f"{span.first.day}{month} to {span.last.day} {span.last:%B}"
+    """Write the days of a week: `16–22 November`. Other periods get '', as their heading says it."""
+    return format_days(span.first, span.last) if span.period is Period.week else ""
+
+
+def format_plural(number: int, one: str, many: str | None = None) -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def choose_anchor_day(span: EditionPeriod, papers: Iterable[PaperRow], *, today: date) -> date:

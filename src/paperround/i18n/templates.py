@@ -1,0 +1,52 @@
+"""Brings messages, dates and numbers to Jinja: `{% trans %}`, `_()`, and the filters below."""
+
+from __future__ import annotations
+
+from jinja2 import Environment, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+
+from paperround.i18n import formats
+from paperround.i18n.messages import find_message, find_plural
+
+
+def install_messages(environment: Environment) -> None:
+    """Let an environment's templates speak the language in use, whichever that is while they are rendered.
+
+    What a template sets outside of its blocks and macros may be kept by Jinja, so no message belongs there.
+    """
+    environment.add_extension("jinja2.ext.i18n")
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.newstyle_gettext = True  # type: ignore[attr-defined]
+    environment.globals.update(
+        _=_translate,
+        gettext=_translate,
+        pgettext=_translate_in_context,
+        ngettext=_translate_plural,
+    )
+    environment.filters.update(
+        date=formats.format_date,
+        number=formats.format_number,
+        count=formats.format_compact,
+        percent=formats.format_percent,
+    )
+
+
+@pass_context
+def _translate(context: Context, message: str, /, **values: object) -> str:
+    return _fill(context, find_message(message), values)
+
+
+@pass_context
+def _translate_in_context(context: Context, place: str, message: str, /, **values: object) -> str:
+    return _fill(context, find_message(message, place), values)
+
+
+@pass_context
+def _translate_plural(context: Context, one: str, many: str, num: float, /, **values: object) -> str:
+    return _fill(context, find_plural(one, many, num), {"num": formats.format_number(num), **values})
+
+
+def _fill(context: Context, message: str, values: dict[str, object]) -> str:
+    """Fill in values, escaped where the template escapes. A catalogue's own markup stands as it is."""
+    return (Markup(message) if context.eval_ctx.autoescape else message) % values  # noqa: S704 (ours)
