@@ -110,6 +110,16 @@ def test_what_is_put_in_for_one_reader_reads_as_if_it_had_been_there(before: str
         assert all(len(line) <= 76 for line in quoted.split(b"\r\n"))
 
 
+def test_a_value_is_never_taken_for_a_place() -> None:
+    block = RenderedBlock.build("((why)) ((save)) ((other))\n", "<p>((why)) ((save)) ((other))</p>\n")
+    filled = block.fill({"why": "see ((save)) & ((other))", "save": "https://papers.example.org/"})
+
+    assert filled.text == "see ((save)) & ((other)) https://papers.example.org/ ((other))\n"
+    assert filled.html == filled.text.replace("&", "&amp;").join(("<p>", "</p>\n")).replace("\n</p>", "</p>")
+    for text, quoted in ((filled.text, filled.quoted_text), (filled.html, filled.quoted_html)):
+        assert quopri.decodestring(quoted).decode() == text.replace("\n", "\r\n")
+
+
 def test_headers_say_what_bulk_mail_must_say() -> None:
     message = read(digest(paper(1), paper(2), paper(3)))
 

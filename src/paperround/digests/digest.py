@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 from paperround.digests.items import DigestItem
 from paperround.digests.selection import Selection
@@ -23,7 +24,7 @@ class Digest:
     items: Mapping[str, DigestItem]
     delivery_id: int | None = None
 
-    @property
+    @cached_property
     def papers(self) -> list[DigestItem]:
         """Those that are still in the catalogue."""
         return [self.items[key] for key in self.selection.papers if key in self.items]

@@ -16,7 +16,7 @@ from paperround.digests.digest import Digest
 from paperround.digests.followed_matches import FOLLOWING
 from paperround.digests.items import DigestItem, shorten
 from paperround.digests.links import DeliveryLinks, DigestLinks
-from paperround.digests.templates import DigestTemplates, RenderedBlock, placeholders
+from paperround.digests.templates import DigestTemplates, FilledBlock, RenderedBlock, placeholders
 from paperround.digests.topic_places import MatchReason
 from paperround.mail.message import parse_address
 from paperround.mail.mime import assemble_message, encode_header
@@ -82,8 +82,9 @@ class DigestRenderer:
 
         def body(cut: int) -> bytes:
             blocks = self._render_blocks(digest, subject, links, cut=cut)
-            whole = RenderedBlock.join(blocks)
-            return assemble_message(headers, [whole.quoted_text], [whole.quoted_html])
+            return assemble_message(
+                headers, [block.quoted_text for block in blocks], [block.quoted_html for block in blocks]
+            )
 
         whole = body(0)
         if len(whole) <= MAX_MESSAGE_SIZE:
@@ -98,8 +99,10 @@ class DigestRenderer:
     def render_page(self, digest: Digest) -> RenderedDigest:
         """All of it, without the links that belong to its reader alone: a page is passed on."""
         subject = self._subject(digest)
-        whole = RenderedBlock.join(self._render_blocks(digest, subject, None))
-        return RenderedDigest(subject, whole.text, whole.html)
+        blocks = self._render_blocks(digest, subject, None)
+        return RenderedDigest(
+            subject, "".join(block.text for block in blocks), "".join(block.html for block in blocks)
+        )
 
     def _subject(self, digest: Digest) -> str:
         """The best paper, and how many more."""
@@ -111,7 +114,7 @@ class DigestRenderer:
 
     def _render_blocks(
         self, digest: Digest, subject: str, links: DeliveryLinks | None, *, cut: int = 0
-    ) -> list[RenderedBlock]:
+    ) -> list[FilledBlock]:
         """`cut`: how many papers, from the last, are without a summary; what is beyond their number, how many
         are left out."""
         papers = digest.papers
@@ -124,17 +127,17 @@ class DigestRenderer:
         opening |= wording.build_opening(digest, self._links.site)
         list_note = wording.build_list_note(digest, self._links.site)
         return [
-            self._render_cached("opening", opening),
+            self._render_cached("opening", opening).fill(),
             *self._render_parts(digest, shown, links, whole=len(papers) - cut),
             *([self._render_omitted_note(left_out, links)] if left_out and links else ()),
-            *([self._render_cached("list_note", list_note)] if list_note else ()),
-            *self._render_mentions(digest),
+            *([self._render_cached("list_note", list_note).fill()] if list_note else ()),
+            *(block.fill() for block in self._render_mentions(digest)),
             self._render_end(links),
         ]
 
     def _render_parts(
         self, digest: Digest, papers: Sequence[DigestItem], links: DeliveryLinks | None, *, whole: int
-    ) -> Iterator[RenderedBlock]:
+    ) -> Iterator[FilledBlock]:
         """A part a heading. Papers that come without a reason are the same for many readers."""
         reasons, trending = digest.selection.reasons, wording.format_list_heading(digest)
 
@@ -147,13 +150,13 @@ class DigestRenderer:
         before = None
         for (name, note, alike), group in groupby(enumerate(papers), key=heading):
             if name != before:
-                yield self._render_cached("part", {"heading": name, "note": note})
+                yield self._render_cached("part", {"heading": name, "note": note}).fill()
             before = name
             if alike:
                 shared = self._shared_papers(
                     tuple((item, place >= whole) for place, item in group), links is not None
                 )
-                yield shared.fill({"save": _save_address(links)}) if links else shared
+                yield shared.fill({"save": _save_address(links)} if links else None)
             else:
                 for place, item in group:
                     yield self._render_paper(item, reasons[item.id], links, brief=place >= whole)
@@ -167,7 +170,7 @@ class DigestRenderer:
 
     def _render_paper(
         self, item: DigestItem, why: MatchReason, links: DeliveryLinks | None, *, brief: bool
-    ) -> RenderedBlock:
+    ) -> FilledBlock:
         """A paper with what is its reader's own."""
         block = self._get_paper(
             item,
@@ -205,15 +208,15 @@ class DigestRenderer:
                 )
             yield self._blocks_by_key[key]
 
-    def _render_omitted_note(self, number: int, links: DeliveryLinks) -> RenderedBlock:
-        return self._templates.rest.render({"number": number, "url": links.digest})
+    def _render_omitted_note(self, number: int, links: DeliveryLinks) -> FilledBlock:
+        return self._templates.rest.render({"number": number, "url": links.digest}).fill()
 
-    def _render_end(self, links: DeliveryLinks | None) -> RenderedBlock:
+    def _render_end(self, links: DeliveryLinks | None) -> FilledBlock:
         key = ("end", links is None)
         if key not in self._blocks_by_key:
             shown = self._site_values | {"links": None if links is None else LINK_PLACEHOLDERS}
             self._blocks_by_key[key] = self._templates.end.render(shown)
-        return self._blocks_by_key[key] if links is None else self._blocks_by_key[key].fill(links._asdict())
+        return self._blocks_by_key[key].fill(None if links is None else links._asdict())
 
     def _render_cached(
         self, kind: Literal["opening", "part", "list_note"], shown: dict[str, str]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import Any, AnyStr, Final, Generic, NamedTuple
 
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import escape
@@ -13,39 +14,107 @@ from paperround.i18n.templates import install_messages
 from paperround.mail.mime import SOFT_BREAK, quote_piece, quote_printable
 from paperround.mail.templates import STYLESHEET, build_inliner, inline_styles, load_source
 
-PLACEHOLDER: Final = re.compile(r"(\(\(\w+\)\))", re.ASCII)
+PLACEHOLDER: Final = re.compile(r"\(\((\w+)\)\)", re.ASCII)
+QUOTED_VALUE_CACHE_SIZE: Final = 1000  # reasons, which readers share, and links, which a message repeats
 PARTS_MARKER: Final = "<!-- parts -->\n"  # where they stand in the templates
+
+
+class Form(NamedTuple, Generic[AnyStr]):
+    """Lines in one form: the pieces that are fixed, and between each two of them what is put in there."""
+
+    pieces: tuple[AnyStr, ...]
+    names: tuple[str, ...]
+
+    @classmethod
+    def join(cls, forms: Iterable[Form[AnyStr]]) -> Form[AnyStr]:
+        """Join forms. Each begins where the one before ends."""
+        pieces: list[AnyStr] = []
+        names: list[str] = []
+        for form in forms:
+            first, *others = form.pieces
+            if pieces:
+                first = pieces.pop() + first
+            pieces.extend((first, *others))
+            names.extend(form.names)
+        return cls(tuple(pieces), tuple(names))
+
+    def fill(self, values: Mapping[str, AnyStr]) -> AnyStr:
+        """Put values in their places. What a value says is never taken for a place."""
+        empty = self.pieces[0][:0]
+        filled = [empty] * (2 * len(self.names) + 1)
+        filled[::2] = self.pieces
+        filled[1::2] = [values[name] for name in self.names]
+        return empty.join(filled)
 
 
 class RenderedBlock(NamedTuple):
     """Some lines of a digest, in both forms; and these as they stand in a message."""
 
-    text: str
-    html: str
-    quoted_text: bytes
-    quoted_html: bytes
+    text: Form[str]
+    html: Form[str]
+    quoted_text: Form[bytes]
+    quoted_html: Form[bytes]
 
     @classmethod
     def build(cls, text: str, html: str) -> RenderedBlock:
-        return cls(text, html, _quote(text), _quote(html))
+        return cls(_split(text), _split(html), _quote(text), _quote(html))
 
     @classmethod
     def join(cls, blocks: Iterable[RenderedBlock]) -> RenderedBlock:
         texts, htmls, quoted_texts, quoted_htmls = zip(*blocks, strict=True)
-        return cls("".join(texts), "".join(htmls), b"".join(quoted_texts), b"".join(quoted_htmls))
+        return cls(Form.join(texts), Form.join(htmls), Form.join(quoted_texts), Form.join(quoted_htmls))
 
-    def fill(self, values: Mapping[str, str]) -> RenderedBlock:
-        """With values in the places of placeholders, each on its own: none may name the next.
+    def fill(self, values: Mapping[str, str] | None = None) -> FilledBlock:
+        """With values in the places of placeholders. One without a value stays as it is written."""
+        return FilledBlock(self, values or {})
 
-        What is there already isn't encoded again, which would take longer than all else of a message.
-        """
-        text, html, quoted_text, quoted_html = self
-        for name, value in values.items():
-            place, marked_up = _placeholder(name), str(escape(value))
-            text, html = text.replace(place, value), html.replace(place, marked_up)
-            quoted_text = quoted_text.replace(place.encode(), quote_piece(value))
-            quoted_html = quoted_html.replace(place.encode(), quote_piece(marked_up))
-        return RenderedBlock(text, html, quoted_text, quoted_html)
+
+class FilledBlock(NamedTuple):
+    """A block with what is one reader's own, put in for that form alone that is asked for.
+
+    What is there already isn't encoded again, which would take longer than all else of a message.
+    """
+
+    block: RenderedBlock
+    values: Mapping[str, str]
+
+    @property
+    def text(self) -> str:
+        return self._fill(self.block.text, str)
+
+    @property
+    def html(self) -> str:
+        return self._fill(self.block.html, _escape)
+
+    @property
+    def quoted_text(self) -> bytes:
+        return self._fill(self.block.quoted_text, _quote_value)
+
+    @property
+    def quoted_html(self) -> bytes:
+        return self._fill(self.block.quoted_html, _quote_escaped)
+
+    def _fill(self, form: Form[AnyStr], encode: Callable[[str], AnyStr]) -> AnyStr:
+        if not form.names:
+            return form.pieces[0]
+        values = self.values
+        return form.fill(
+            {name: encode(values[name] if name in values else _placeholder(name)) for name in set(form.names)}
+        )
+
+
+def _escape(value: str) -> str:
+    return str(escape(value))
+
+
+@lru_cache(maxsize=QUOTED_VALUE_CACHE_SIZE)
+def _quote_value(value: str) -> bytes:
+    return quote_piece(value)
+
+
+@lru_cache(maxsize=QUOTED_VALUE_CACHE_SIZE)
+def _quote_escaped(value: str) -> bytes:
+    return quote_piece(_escape(value))
 
 
 def placeholders(*names: str) -> dict[str, str]:
@@ -57,13 +126,16 @@ def _placeholder(name: str) -> str:
     return f"(({name}))"
 
 
-def _quote(text: str) -> bytes:
-    """Encode text so that each placeholder stands on a line of its own, where its value fits."""
-    *pieces, last = PLACEHOLDER.split(text)
-    return b"".join(
-        (quote_piece(piece) if place % 2 == 0 else piece.encode()) + SOFT_BREAK
-        for place, piece in enumerate(pieces)
-    ) + quote_printable(last)
+def _split(text: str) -> Form[str]:
+    pieces = PLACEHOLDER.split(text)
+    return Form(tuple(pieces[::2]), tuple(pieces[1::2]))
+
+
+def _quote(text: str) -> Form[bytes]:
+    """Encode text so that each value stands on a line of its own, where it fits."""
+    (*pieces, last), names = _split(text)
+    quoted = [quote_piece(piece) + SOFT_BREAK for piece in pieces] + [quote_printable(last)]
+    return Form((quoted[0], *(SOFT_BREAK + piece for piece in quoted[1:])), names)
 
 
 class TemplatePair(NamedTuple):
