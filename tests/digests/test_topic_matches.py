@@ -211,8 +211,9 @@ async def test_a_topic_that_changes_all_the_time_does_not_hold_a_digest_up(
         await match_topics(self)
         async with catalogue.write_session() as session:
             present = await reader_topics.get_topic(session, reader_id, created.id)
-            now = utc(MONDAY) + timedelta(minutes=next(minutes))
-            await reader_topics.change_topic(session, present, TopicDraft(words="honey bees"), now=now)
+            minute = next(minutes)
+            now, words = utc(MONDAY) + timedelta(minutes=minute), f"honey bees and {minute} hives"
+            await reader_topics.change_topic(session, present, TopicDraft(words=words), now=now)
 
     monkeypatch.setattr(batches.DeliveryBatches, "_match_topics", match_then_change)
     assert await post.send(MONDAY) == {DeliveryState.sent: 1}

@@ -6,7 +6,7 @@ import asyncio
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import date
 from pathlib import Path
@@ -42,12 +42,6 @@ from support.text_server import (
 
 NOW = utc("2026-03-02 13:00")
 CHILD = Path(__file__).parents[1] / "support" / "summary_child.py"
-
-
-@pytest.fixture
-def text_server() -> Iterator[TextServer]:
-    with running_text_server() as running:
-        yield running
 
 
 @asynccontextmanager
@@ -152,7 +146,7 @@ async def test_a_new_text_model_or_prompt_is_summarised_again(
     assert await summarise(database, other) == 2
     assert (await load_paper(database)).summary_model == "large-one"
 
-    for module in ("selection", "writer"):
+    for module in ("selection", "paper_texts"):
         monkeypatch.setattr(f"paperround.summaries.{module}.PROMPT_VERSION", prompt.PROMPT_VERSION + 1)
     assert await summarise(database, other) == 2
     assert len(await load_texts(database)) == 2

@@ -41,7 +41,7 @@ COMMANDS: Final = {
     ),
     "summarize": (
         "summarize",
-        "Have papers summarised that lack a summary, within the daily limit. Interrupted, it goes on later.",
+        "Have papers summarised and shown matches explained, within the daily limit. It can be interrupted.",
     ),
     "fit": ("fit", "Calibrate what topics and searches show under the current model, from judged pairs."),
     "judgments": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Annotated, Final
@@ -13,6 +14,7 @@ from paperround.cli.context import console, fail, load_settings, open_database, 
 from paperround.settings import Settings
 from paperround.summaries import costs, writer
 from paperround.summaries.client import TextServerClient
+from paperround.summaries.explanations import WantedExplanations
 from paperround.summaries.selection import Wanted
 
 app = typer.Typer()
@@ -36,7 +38,7 @@ def summarize(
         bool, typer.Option("--dry-run", help="Only say how many papers lack one, and the tokens it takes.")
     ] = False,
 ) -> None:
-    """Have papers summarised that lack a summary, within the daily limit. Interrupted, it goes on later."""
+    """Have papers summarised and shown matches explained, within the daily limit. It can be interrupted."""
     settings = load_settings("summarize")
     if settings.summary_url is None:
         fail(NOT_SET)
@@ -46,8 +48,13 @@ def summarize(
     event_loop.run(_estimate if dry_run else _summarise, settings, first, last)
 
 
-def _wanted(settings: Settings, first: date | None, last: date | None) -> Wanted:
-    return replace(Wanted.from_settings(settings), first_day=first, last_day=last)
+def _list_wanted(
+    settings: Settings, first: date | None, last: date | None
+) -> tuple[Wanted, WantedExplanations]:
+    return (
+        replace(Wanted.from_settings(settings), first_day=first, last_day=last),
+        replace(WantedExplanations.from_settings(settings), first_day=first, last_day=last),
+    )
 
 
 async def _estimate(settings: Settings, first: date | None, last: date | None) -> None:
@@ -55,11 +62,16 @@ async def _estimate(settings: Settings, first: date | None, last: date | None) -
         open_database(settings, "paperround summarize") as database,
         database.read_session() as session,
     ):
-        estimate = await costs.estimate(session, _wanted(settings, first, last))
+        of_papers, of_matches = _list_wanted(settings, first, last)
+        summaries = await costs.estimate(session, of_papers)
+        explanations = await costs.estimate_explanations(session, of_matches)
     limit = settings.summary_daily_limit
+    lacking = f"{summaries.texts:,} papers lack a summary"
+    if explanations.texts:
+        lacking += f", and {explanations.texts:,} matches of topics a line that says why"
     output.print(
-        f"{estimate.papers:,} papers lack a summary. {settings.summary_model} would read and write about "
-        f"{estimate.tokens:,} tokens for them. The limit is {limit:,} papers a day.",
+        f"{lacking}. {settings.summary_model} would read and write about "
+        f"{summaries.tokens + explanations.tokens:,} tokens for them. The limit is {limit:,} papers a day.",
         markup=False,
         soft_wrap=True,
     )
@@ -73,15 +85,20 @@ async def _summarise(settings: Settings, first: date | None, last: date | None) 
         TextServerClient(settings, database) as server,
     ):
         with console.status("Summarising …") as status:
-            asked = await writer.write_texts(
-                database,
-                server,
-                _wanted(settings, first, last),
-                daily_limit=settings.summary_daily_limit,
-                on_progress=lambda papers: status.update(f"Summarising: {papers:,} papers"),
-            )
+            asked = Counter[type]()
+            of_papers, of_matches = _list_wanted(settings, first, last)
+            for wanted in writer.order_work([of_papers], of_matches):
+                asked[type(wanted)] += await writer.write_texts(
+                    database,
+                    server,
+                    wanted,
+                    daily_limit=settings.summary_daily_limit,
+                    on_progress=lambda texts: status.update(f"Writing: {texts:,} texts"),
+                )
+    matches = f" and {asked[WantedExplanations]:,} matches explained" if asked[WantedExplanations] else ""
     console.print(
-        f"{asked:,} papers summarised with {server.model}, or refused: `paperround status` says how many.",
+        f"{asked[Wanted]:,} papers summarised{matches} with {server.model}, or refused: `paperround status` "
+        "says how many.",
         markup=False,
         soft_wrap=True,
     )

@@ -54,6 +54,8 @@ def _list_sections(digest: Digest, site: str) -> list[ChannelSection]:
 
 def _build_paper(item: DigestItem, digest: Digest, site: str) -> ChannelPaper:
     why = digest.selection.reasons.get(item.id)
+    explanation = wording.find_explanation(why) if why else None
+    told = [wording.format_reason(why)] if why else []
     return ChannelPaper(
         id=item.id,
         title=item.title,
@@ -65,5 +67,5 @@ def _build_paper(item: DigestItem, digest: Digest, site: str) -> ChannelPaper:
         summary_label=item.summary_label,
         votes=item.vote_count,
         code_url=item.code_url,
-        why=wording.format_reason(why) if why else "",
+        why=" ".join([*told, explanation.labelled] if explanation else told),
     )

@@ -172,27 +172,43 @@ class DigestRenderer:
         self, item: DigestItem, why: MatchReason, links: DeliveryLinks | None, *, brief: bool
     ) -> FilledBlock:
         """A paper with what is its reader's own."""
+        explanation = wording.find_explanation(why)
         block = self._get_paper(
             item,
             has_why=True,
+            explained_in=explanation.language if explanation else "",
             has_links=links is not None,
             brief=brief,
             is_rateable=why["topic"] != FOLLOWING,
         )
         rate = f"{links.rate}?paper={quote(item.id, safe='')}&value=" if links else ""
-        return block.fill(
-            {"rate": rate, "save": _save_address(links) if links else "", "why": wording.format_reason(why)}
-        )
+        values = {"rate": rate, "save": _save_address(links) if links else ""}
+        values["why"] = wording.format_reason(why)
+        if explanation:
+            values |= {"model": explanation.model, "explanation": explanation.text}
+        return block.fill(values)
 
     def _get_paper(
-        self, item: DigestItem, *, has_why: bool, has_links: bool, brief: bool, is_rateable: bool = True
+        self,
+        item: DigestItem,
+        *,
+        has_why: bool,
+        has_links: bool,
+        brief: bool,
+        is_rateable: bool = True,
+        explained_in: str = "",
     ) -> RenderedBlock:
-        """A paper, rendered once, with placeholders for what is its reader's own. Ratings need a topic."""
-        key = (item, has_why, has_links, brief, is_rateable)
+        """A paper, rendered once, with placeholders for what is its reader's own. Ratings need a topic.
+
+        `explained_in` is the language of what a model wrote on why it fits; empty: nothing is.
+        """
+        key = (item, has_why, has_links, brief, is_rateable, explained_in)
         if key not in self._blocks_by_key:
-            places = placeholders("rate", "save", "why")
+            places = placeholders("rate", "save", "why", "model", "explanation")
             shown = {"paper": item, "url": f"{self._links.site}/papers/{item.id}", "brief": brief}
             shown["why"] = places["why"] if has_why else ""
+            shown |= {name: places[name] if explained_in else "" for name in ("model", "explanation")}
+            shown["explained_in"] = explained_in
             shown["rate"] = places["rate"] if has_why and has_links and is_rateable else ""
             shown["save"] = f"{places['save']}{quote(item.id, safe='')}" if has_links and not brief else ""
             self._blocks_by_key[key] = self._templates.paper.render(shown)

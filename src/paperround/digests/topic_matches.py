@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from paperround.database import Database, ReadSession
 from paperround.digests.items import shorten
 from paperround.papers.tables import FRESH_LISTING, Listing
+from paperround.summaries.shown_explanations import Explanation, load_explanations
 from paperround.text.titles import shorten_title
 from paperround.topics import queries, reader_topics
 from paperround.topics.model.match import Match, ReasonKind
@@ -32,7 +33,7 @@ MAX_REASON_LENGTH: Final = 60
 class TopicMatch(NamedTuple):
     """A match of a reader's topic.
 
-    `why` has what weighed most: phrases, papers and authors, heaviest first.
+    `why` has what weighed most: phrases, papers and authors, heaviest first. `explanation` is by a model.
     """
 
     paper_id: str
@@ -40,6 +41,7 @@ class TopicMatch(NamedTuple):
     name: str  # of the topic
     band: str | None
     why: tuple[str, ...]
+    explanation: Explanation | None = None
 
 
 async def match_changed_topics(
@@ -99,10 +101,19 @@ async def load_topic_matches(
     days = await queries.load_matches(session, [topic.id for topic in topics], first, last)
     best = {topic.id: _order_matches(days.get(topic.id, {}).values()) for topic in topics}
     titles = await reader_topics.load_titles(session, set(_list_liked_papers(best.values())))
+    found = {match.paper_id for matches in best.values() for match in matches}
+    explained = await load_explanations(session, readers, found)
     matches_of_readers: dict[int, list[TopicMatch]] = {}
     for topic in topics:
         matches_of_readers.setdefault(topic.reader_id, []).extend(
-            TopicMatch(match.paper_id, topic.id, topic.name, match.band, tuple(_write_reasons(match, titles)))
+            TopicMatch(
+                match.paper_id,
+                topic.id,
+                topic.name,
+                match.band,
+                tuple(_write_reasons(match, titles)),
+                explained.get((topic.id, match.paper_id)),
+            )
             for match in best[topic.id]
         )
     return matches_of_readers

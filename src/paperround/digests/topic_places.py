@@ -10,7 +10,8 @@ from paperround.digests.topic_matches import TopicMatch
 from paperround.topics.model.bands import Band
 
 # Why a paper is in a digest: {"topic": its id, "name": its name, "band": what its fit is called, "why":
-# [phrases, …], "own": whether it stands under this topic}
+# [phrases, …], "own": whether it stands under this topic, and perhaps "explanation": {"text", "model",
+# "language"}}
 MatchReason = dict[str, Any]
 
 
@@ -53,4 +54,5 @@ def leave_out(papers: Iterable[str], seen: Collection[str]) -> list[str]:
 
 
 def build_reason(match: TopicMatch) -> MatchReason:
-    return {"topic": match.topic_id, "name": match.name, "band": match.band, "why": list(match.why)}
+    reason = {"topic": match.topic_id, "name": match.name, "band": match.band, "why": list(match.why)}
+    return reason | ({"explanation": match.explanation._asdict()} if match.explanation else {})

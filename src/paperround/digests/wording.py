@@ -13,6 +13,7 @@ from paperround.digests.items import shorten
 from paperround.digests.overview import Overview
 from paperround.digests.tables import Cadence
 from paperround.papers.period import EditionPeriod, Period
+from paperround.summaries.shown_explanations import Explanation
 
 MAX_OVERVIEW_TITLE_LENGTH: Final = 100  # characters
 WHOLE_LIST: Final[Mapping[Period, str]] = {
@@ -78,6 +79,12 @@ def format_reason(why: Mapping[str, Any]) -> str:
     else:
         lead = f"For your topic “{why['name']}”" + (f", a {band} match" if band else "")
     return f"{lead}: {told}." if told else f"{lead}."
+
+
+def find_explanation(why: Mapping[str, Any]) -> Explanation | None:
+    """What a model wrote on why the paper fits, where the reader's topic asks for that."""
+    explanation = why.get("explanation")
+    return Explanation(**explanation) if explanation else None
 
 
 def format_list_heading(digest: Digest) -> str:

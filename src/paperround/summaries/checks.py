@@ -15,11 +15,12 @@ from typing import Final
 from paperround.summaries.held_formulas import MARK as HELD
 from paperround.summaries.held_formulas import has_all_formulas
 from paperround.summaries.languages import LANGUAGES, is_in_language
-from paperround.summaries.prompt import INSTRUCTIONS, MARK, TRANSLATION
+from paperround.summaries.prompt import EXPLANATION, HIDDEN, INSTRUCTIONS, MARK, TRANSLATION
 from paperround.text.key_sentence import split_sentences
 from paperround.text.reading import Reading
 
 MAX_LENGTH: Final = 240  # characters
+MAX_EXPLANATION_LENGTH: Final = 160
 MIN_LENGTH: Final = 20  # characters of a language in Latin letters; others say as much with half of it
 MIN_SHARED_WORDS: Final = 2
 STEM_LENGTH: Final = 5  # letters in which two forms of a word agree
@@ -64,10 +65,11 @@ ABOUT_ITSELF: Final = re.compile(
     re.IGNORECASE,
 )
 SYSTEM_PROMPT: Final = "system prompt"  # some papers are about those
-LABEL: Final = re.compile(r"\A(?:(?:one[- ](?:line|sentence) )?summary|tl;?dr)\s*[:：]\s*", re.IGNORECASE)
+LABEL: Final = re.compile(
+    r"\A(?:(?:one[- ](?:line|sentence) )?summary|why(?: it fits)?|tl;?dr)\s*[:：]\s*", re.IGNORECASE
+)
 QUOTES: Final = ('""', "''", "“”", "‘’", "«»", "„“", "「」", "『』")
 THOUGHTS: Final = re.compile(r"\A\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
-HIDDEN: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
 FULL_WIDTH_END: Final = re.compile(r"[。！？](?=.)")
 NUMBER: Final = re.compile(r"\d+(?:[.,\u00a0\u202f]\d+)*")
 WORD: Final = re.compile(r"[^\W\d_]{4,}")
@@ -87,12 +89,16 @@ def tidy_answer(answer: str) -> str:
     return unicodedata.normalize("NFC", line)
 
 
-def find_refusal(line: str, *, title: str, abstract: str, language: str) -> Refusal | None:
-    """Return why a tidied answer is no summary of the paper in the language, or None where it is one."""
+def find_refusal(
+    line: str, *, title: str, abstract: str, language: str, max_length: int = MAX_LENGTH
+) -> Refusal | None:
+    """Return why a tidied answer is no sentence on the paper in the language, or None where it is one."""
     source = f"{title}\n{abstract}"
     for refusal, is_wrong in WRONG.items():
         if is_wrong(line):
             return refusal
+    if len(line) > max_length:
+        return Refusal.length
     if SYSTEM_PROMPT in line.casefold() and SYSTEM_PROMPT not in source.casefold():
         return Refusal.prompt
     if not _is_one_sentence(line, language):
@@ -148,7 +154,7 @@ def _is_about_instructions(line: str) -> bool:
 
 def _repeats_instructions(line: str) -> bool:
     words = re.findall(r"\w+", line.casefold())
-    told = " ".join(re.findall(r"\w+", f"{INSTRUCTIONS} {TRANSLATION}".casefold()))
+    told = " ".join(re.findall(r"\w+", f"{INSTRUCTIONS} {TRANSLATION} {EXPLANATION}".casefold()))
     runs = (" ".join(words[start : start + LEAK_LENGTH]) for start in range(len(words) - LEAK_LENGTH + 1))
     return any(run in told for run in runs)
 

@@ -90,13 +90,13 @@ class TextServerClient:
             raise TextServerUnavailable(f"it asked us to wait until {paused_until:%H:%M:%S} UTC")
         body = build_body(self._api, self.model, prompt, self._extra)
         with traces.span("texts", "client"):
-            content = await self._ask(body)
+            content = await self._ask(body, is_private=prompt.is_private)
         try:
             return parse_answer(self._api, content)
         except AnswerUnreadable as error:
             raise TextRefused(str(error)) from error
 
-    async def _ask(self, body: bytes) -> bytes:
+    async def _ask(self, body: bytes, *, is_private: bool) -> bytes:
         try:
             async with (
                 asyncio.timeout(REQUEST_TIMEOUT),
@@ -108,7 +108,7 @@ class TextServerClient:
                 if content is None:
                     raise TextRefused(f"the answer has more than {MAX_ANSWER_BYTES // 1000:,} kB")
                 if response.status_code != httpx.codes.OK:
-                    raise await self._explain(response, content)
+                    raise await self._explain(response, content, is_private=is_private)
                 return content
         except TimeoutError:
             raise TextServerUnavailable(f"no answer within {REQUEST_TIMEOUT:g} s") from None
@@ -118,9 +118,14 @@ class TextServerClient:
             words = str(error) or type(error).__name__
             raise TextServerUnavailable(f"no answer: {words}") from error
 
-    async def _explain(self, response: httpx.Response, content: bytes) -> TextServerError:
-        """Make an error of an answer that isn't 200, and pause if the server asks for it."""
-        message = parse_error_message(content, response.reason_phrase)
+    async def _explain(
+        self, response: httpx.Response, content: bytes, *, is_private: bool
+    ) -> TextServerError:
+        """Make an error of an answer that isn't 200, and pause if the server asks for it.
+
+        A server may repeat what it was asked, so the message of a private answer isn't told.
+        """
+        message = parse_error_message(b"" if is_private else content, response.reason_phrase)
         words = f"it answers {response.status_code}: {message}"
         wait = parse_retry_after(response.headers, now=utc_now())
         if response.status_code >= 500 or response.status_code in BUSY_STATUSES:

@@ -8,15 +8,21 @@ from sqlalchemy import func, select
 
 from paperround.database import ReadSession
 from paperround.papers.tables import ABSTRACT_TEXT, TITLE_TEXT, Paper
-from paperround.summaries.prompt import CHARACTERS_PER_TOKEN, MAX_ABSTRACT, build_prompt
+from paperround.summaries.explanations import WantedExplanations, select_lacking
+from paperround.summaries.prompt import (
+    CHARACTERS_PER_TOKEN,
+    MAX_ABSTRACT,
+    build_explanation_prompt,
+    build_prompt,
+)
 from paperround.summaries.selection import Wanted
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """How many papers lack a summary, and about how many tokens a model reads and writes for them."""
+    """How many papers or matches lack a text, and about how many tokens a model takes for them."""
 
-    papers: int
+    texts: int
     tokens: int
 
 
@@ -27,3 +33,13 @@ async def estimate(session: ReadSession, wanted: Wanted) -> Estimate:
     papers, characters = (await session.execute(query.where(wanted.is_lacking()))).one()
     around = build_prompt("", "", wanted.language).estimate_tokens()
     return Estimate(papers, papers * around + characters // CHARACTERS_PER_TOKEN)
+
+
+async def estimate_explanations(session: ReadSession, wanted: WantedExplanations) -> Estimate:
+    """Estimate what the matches that lack an explanation take, as `estimate` does."""
+    lacking = select_lacking(wanted)
+    length = func.least(lacking.c.characters, MAX_ABSTRACT)
+    query = select(func.count(), func.coalesce(func.sum(length), 0)).select_from(lacking)
+    matches, characters = (await session.execute(query)).one()
+    around = build_explanation_prompt("", "", "", wanted.site_language).estimate_tokens()
+    return Estimate(matches, matches * around + characters // CHARACTERS_PER_TOKEN)

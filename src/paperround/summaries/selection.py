@@ -33,14 +33,15 @@ class TextKind(enum.StrEnum):
 class Wanted:
     """What every paper should have: a text of this kind and language, by this model.
 
-    Days are bounds, if given. A summary in the site's language is wanted where no feed told one; in another
-    language it is wanted of every paper.
+    Days are bounds, if given; `is_urgent` leaves only the newest editions and what topics matched. A summary
+    in the site's language is wanted where no feed told one; in another language it is wanted of every paper.
     """
 
     model: str
     language: str
     kind: TextKind = TextKind.summary
     is_for_all: bool = True
+    is_urgent: bool = False
     first_day: date | None = None
     last_day: date | None = None
 
@@ -86,7 +87,8 @@ async def list_wanted(session: ReadSession, settings: Settings) -> Sequence[Want
 async def find_next(session: ReadSession, wanted: Wanted, *, limit: int) -> Sequence[str]:
     """Find the ids of up to `limit` papers of the first kind that lacks summaries. Empty: none does."""
     newest = select(func.max(Paper.listed_on)).scalar_subquery()
-    for condition in (Paper.listed_on >= newest - NEW_DAYS, Paper.id.in_(_select_matched()), true()):
+    conditions = [Paper.listed_on >= newest - NEW_DAYS, Paper.id.in_(_select_matched())]
+    for condition in conditions if wanted.is_urgent else [*conditions, true()]:
         query = select(Paper.id).where(wanted.is_lacking(), condition)
         query = query.order_by(Paper.listed_on.desc(), Paper.id).limit(limit)
         if found := (await session.scalars(query)).all():

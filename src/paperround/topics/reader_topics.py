@@ -56,7 +56,10 @@ class TopicNotFound(PaperroundError):
 
 @dataclass(frozen=True)
 class TopicDraft:
-    """A topic as its reader describes it. Examples are ids of papers."""
+    """A topic as its reader describes it. Examples are ids of papers.
+
+    `explain` lets the server that writes texts read the words, to say why papers match.
+    """
 
     name: str = ""
     words: str = ""
@@ -66,6 +69,7 @@ class TopicDraft:
     authors: tuple[str, ...] = ()
     daily: int = 5
     min_band: Band = DEFAULT_MIN_BAND
+    explain: bool = False
     library: LibraryDraft | None = None  # one that was given just now
     library_of: int = 0  # the topic whose library, given before, stays
 
@@ -159,9 +163,17 @@ async def create_topic(session: WriteSession, reader_id: int, draft: TopicDraft,
 
 
 async def change_topic(session: WriteSession, topic: Topic, draft: TopicDraft, *, now: datetime) -> None:
-    """Change a topic to what the draft says. Its position and its ratings stay. Raises `TopicInvalid`."""
+    """Change a topic to what the draft says. Its position and its ratings stay. Raises `TopicInvalid`.
+
+    Where it only says whether matches are explained, those that were found stay.
+    """
     library_of = topic.id if topic.library_report is not None else 0
-    await _apply_draft(session, topic, check_draft(replace(draft, library_of=library_of)), now=now)
+    draft = check_draft(replace(draft, library_of=library_of))
+    topic.explain = draft.explain
+    if draft == draft_of(topic):
+        await session.flush()
+        return
+    await _apply_draft(session, topic, draft, now=now)
     await session.flush()
     await session.execute(delete(TopicDay).where(TopicDay.topic_id == topic.id))  # matches of what it was
     if draft.library:
@@ -174,7 +186,7 @@ async def _apply_draft(session: WriteSession, topic: Topic, draft: TopicDraft, *
     if resolved.missing:
         raise TopicInvalid(f"Not in the catalogue: {', '.join(resolved.missing[:10])}.")
     topic.name, topic.words = draft.name, draft.words
-    topic.daily, topic.min_band = draft.daily, draft.min_band
+    topic.daily, topic.min_band, topic.explain = draft.daily, draft.min_band, draft.explain
     topic.must, topic.must_not, topic.authors = list(draft.must), list(draft.must_not), list(draft.authors)
     present_examples = {example.paper_id: example for example in topic.examples}
     topic.examples = [
@@ -194,6 +206,7 @@ def draft_of(topic: Topic) -> TopicDraft:
         authors=tuple(topic.authors),
         daily=topic.daily,
         min_band=Band(topic.min_band),
+        explain=topic.explain,
         library_of=topic.id if topic.library_report is not None else 0,
     )
 

@@ -55,6 +55,11 @@ class Topic(Base):
     )
     position: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
     paused: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    explain: Mapped[bool] = mapped_column(
+        default=False,
+        server_default=text("false"),
+        comment="whether a model may read its words, to say why papers match",
+    )
     feed_key_hash: Mapped[str | None] = mapped_column(Text, unique=True, comment="opens its Atom feed")
     library_report: Mapped[dict[str, int] | None] = mapped_column(
         JSONB(none_as_null=True), comment="what became of the last library that was given: counts"

@@ -99,7 +99,7 @@ async def collect_summary_gauges(
         return []
     papers = {"made": state.made, "waiting": state.waiting, "refused": state.refused_count}
     return [
-        gauge_by_label("text_state", "Papers by the state of their summary.", "state", papers),
+        gauge_by_label("text_state", "Texts on papers and matches by their state.", "state", papers),
         gauge_by_label("summaries_refused", "Refused ones, by reason.", "reason", state.refused),
         GaugeMetricFamily(
             "paperround_text_papers_today", "Papers of today's limit.", value=state.papers_today

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
@@ -96,7 +96,7 @@ async def describe(
 ) -> ReaderEdition:
     """Describe an edition to its reader. `is_whole`: `cards` are all of its papers."""
     day = query.first if query.first == query.last else None
-    for_you = await _choose_for_you(session, matches, marks.rated_less) if day else ()
+    for_you = await _choose_for_you(session, matches, marks) if day else ()
     return ReaderEdition(
         for_you=for_you,
         followed=await _choose_followed(session, reader, day, for_you) if day else (),
@@ -130,16 +130,18 @@ async def _count_new(
 
 
 async def _choose_for_you(
-    session: ReadSession, matches: ReaderMatches, rated_less: Collection[tuple[int, str]]
+    session: ReadSession, matches: ReaderMatches, marks: ViewerState
 ) -> Sequence[Recommendation]:
-    """Choose the papers that fit a reader's topics best, with reasons.
-
-    `rated_less` are topics with the papers that the reader rated less in them.
-    """
+    """Choose the papers that fit a reader's topics best, but for those rated less in these."""
+    rated_less = marks.rated_less
     best = ReaderMatches(
         [found for found in matches.matches if (found.topic_id, found.match.paper_id) not in rated_less]
     ).list_best()
     chosen = [found.match for found in best[:MAX_FOR_YOU]]
     named = {*find_papers_in_reasons(chosen), *(match.paper_id for match in chosen)}
     titles = await reader_topics.load_titles(session, named) if chosen else {}
-    return [recommend(found, titles) for found in best[:MAX_FOR_YOU] if found.match.paper_id in titles]
+    return [
+        recommend(found, titles, marks.explanations)
+        for found in best[:MAX_FOR_YOU]
+        if found.match.paper_id in titles
+    ]

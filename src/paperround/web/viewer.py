@@ -18,6 +18,7 @@ from paperround.library import reading_list
 from paperround.papers import votes
 from paperround.papers.rows import PaperRow
 from paperround.reads import Asked, RoundTrip, answer
+from paperround.summaries.shown_explanations import Explanations, ask_explanations
 from paperround.summaries.translations import ask_translations
 from paperround.text.markup import render_html
 from paperround.topics import ratings, reader_topics
@@ -61,6 +62,7 @@ def ask_viewer_state(
     saved = reading_list.ask_saved_ids(trip, viewer.id, paper_ids)
     topics = reader_topics.ask_topic_names(trip, viewer.id)
     rated = ratings.ask_ratings(trip, viewer.id, [*paper_ids, *sorted(others - {*paper_ids})])
+    explained = ask_explanations(trip, [viewer.id], [*paper_ids, *sorted(others - {*paper_ids})])
     title = _ask_title(trip, just_rated, paper_ids)
     translated = ask_translations(trip, viewer.language, paper_ids)
     token, visited_at = csrf_of(request), int(viewer.visited_at.timestamp()) if viewer.was_here else 0
@@ -68,7 +70,7 @@ def ask_viewer_state(
     def build() -> ViewerState:
         given = _collect_ratings(rated.result, topics.result)
         rated_less = [(rating.topic_id, rating.paper_id) for rating in rated.result if rating.value < 0]
-        fits = _collect_fits(asked.result, rated_less)
+        fits = _collect_fits(asked.result, rated_less, explained.result)
         first_topics = [TopicFit(key, shorten_topic(name), None) for key, name in topics.result.items()][:2]
         only_topic = first_topics if len(first_topics) == 1 else []
         by_paper = {
@@ -87,7 +89,8 @@ def ask_viewer_state(
             )
             for paper_id in paper_ids
         }
-        return ViewerState(by_paper, token, rated_less, _find_gone_paper(just_rated, given, title.result))
+        gone = _find_gone_paper(just_rated, given, title.result)
+        return ViewerState(by_paper, token, rated_less, gone, explained.result)
 
     return Asked(build)
 
@@ -150,13 +153,14 @@ def _collect_ratings(rated: Iterable[RatingRow], topics: Mapping[int, str]) -> d
 
 
 def _collect_fits(
-    matches: ReaderMatches, rated_less: Collection[tuple[int, str]]
+    matches: ReaderMatches, rated_less: Collection[tuple[int, str]], explanations: Explanations
 ) -> dict[str, list[TopicFit]]:
     """Collect the topics that each paper fits, the best one first, without those it was rated less in."""
     fits: dict[str, list[TopicFit]] = {}
     for topic_id, name, match in matches.matches:
         if (topic_id, match.paper_id) not in rated_less:
-            fit = TopicFit(topic_id, shorten_topic(name), match.band)
+            explanation = explanations.get((topic_id, match.paper_id))
+            fit = TopicFit(topic_id, shorten_topic(name), match.band, explanation)
             fits.setdefault(match.paper_id, []).append(fit)
     return fits
 

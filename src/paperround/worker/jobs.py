@@ -36,8 +36,9 @@ from paperround.pictures import thumbnails
 from paperround.resources import use_one_thread_for_products
 from paperround.search import word_counts
 from paperround.settings import FeedName, Settings
-from paperround.summaries import writer
+from paperround.summaries import explanations, writer
 from paperround.summaries.client import TextServerClient, TextServerError
+from paperround.summaries.explanations import WantedExplanations
 from paperround.summaries.selection import list_wanted
 from paperround.tokens import load_signer
 from paperround.topics import corpus, edition_matches, library_fetcher
@@ -107,16 +108,17 @@ async def embed_papers(context: WorkerContext) -> None:
 
 @job("write_summaries", exclusive=True)
 async def write_summaries(context: WorkerContext) -> None:
-    """Have the summaries and translations written that are wanted, if a server is set."""
+    """Have the texts written that are wanted, if a server is set: first those that readers see soon."""
     settings = context.settings
     if settings.summary_url is None:
         return
     async with TextServerClient(settings, context.database) as server:
         try:
             async with context.database.read_session() as session:
-                all_wanted = await list_wanted(session, settings)
+                of_papers = await list_wanted(session, settings)
+            of_matches = WantedExplanations.from_settings(settings)
             asked = 0
-            for wanted in all_wanted:
+            for wanted in writer.order_work(of_papers, of_matches):
                 asked += await writer.write_texts(
                     context.database, server, wanted, daily_limit=settings.summary_daily_limit
                 )
@@ -124,7 +126,7 @@ async def write_summaries(context: WorkerContext) -> None:
             logger.warning("summaries wait for the text server", error=str(error))
             return
     if asked:
-        logger.info("summarised", papers=asked)
+        logger.info("wrote texts", papers=asked)
 
 
 @job("fetch_submissions", exclusive=True)
@@ -238,8 +240,10 @@ async def tidy_mail(context: WorkerContext) -> None:
 
 @job("tidy_accounts")
 async def tidy_accounts(context: WorkerContext) -> None:
-    """Delete expired links, ended sessions and old counts."""
+    """Delete expired links, ended sessions and old counts, and what was written of topics' former words."""
     await sign_in.delete_expired(context.database, now=utc_now())
+    async with context.database.write_session() as session:
+        await explanations.delete_outdated(session, now=utc_now())
 
 
 @job("match_topics", exclusive=True)

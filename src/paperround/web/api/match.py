@@ -8,10 +8,12 @@ from typing import Final
 from paperround.database import ReadSession
 from paperround.papers import editions
 from paperround.search.query_vectors import QueryVector
+from paperround.summaries.shown_explanations import load_explanations_of
 from paperround.topics import corpus
 from paperround.topics.matcher import match_papers
 from paperround.topics.model.bands import Band
 from paperround.topics.model.match import TopicQuery
+from paperround.topics.tables import Topic
 from paperround.web.api.topic_schemas import MatchList, MatchOut
 from paperround.web.dependencies import BadRequest
 
@@ -47,7 +49,9 @@ async def build_match_list(
     daily: int,
     min_band: Band,
     base: str,
+    topic: Topic | None = None,
 ) -> MatchList:
+    """Build the list of what matches, with explanations where the query is that of a stored topic."""
     if span is None:
         return MatchList(papers=[], first=None, last=None)
     first, last = span
@@ -61,9 +65,14 @@ async def build_match_list(
         daily=daily,
         min_band=min_band,
     )
-    papers = await editions.load_papers(session, [match.paper_id for match in matches])
+    ids = [match.paper_id for match in matches]
+    papers = await editions.load_papers(session, ids)
+    explained = await load_explanations_of(session, topic, ids) if topic else {}
     return MatchList(
-        papers=[MatchOut.of(match, papers[match.paper_id], base) for match in matches],
+        papers=[
+            MatchOut.of(match, papers[match.paper_id], base, explained.get(match.paper_id))
+            for match in matches
+        ],
         calibrated=not await corpus.explain_words_alone(session),
         first=first,
         last=last,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from paperround.papers.rows import PaperRow
+from paperround.summaries.shown_explanations import Explanation
 from paperround.topics.model.bands import DEFAULT_MIN_BAND, Band
 from paperround.topics.model.match import Match, ReasonKind
 from paperround.topics.reader_topics import (
@@ -31,6 +32,10 @@ Examples = Annotated[
 Rules = Annotated[list[Rule], Field(max_length=MAX_RULES)]
 Daily = Annotated[int, Field(ge=1, le=MAX_DAILY, description="At most this many papers a day.")]
 MinBand = Annotated[Band, Field(strict=False, description="The lowest band that is shown.")]
+EXPLAIN: Final = (
+    "Whether the site's text server, if it has one, may read the topic's words, to say in a line why papers "
+    "match. Off: they go nowhere."
+)
 Words = Annotated[
     str,
     StringConstraints(max_length=MAX_WORDS_LENGTH),
@@ -56,6 +61,7 @@ class TopicIn(TopicFields):
     )
     daily: Daily = 5
     min_band: MinBand = DEFAULT_MIN_BAND
+    explain: bool = Field(False, description=EXPLAIN)
 
     def wish(self) -> TopicDraft:
         return TopicDraft(
@@ -67,6 +73,7 @@ class TopicIn(TopicFields):
             authors=tuple(self.authors),
             daily=self.daily,
             min_band=self.min_band,
+            explain=self.explain,
         )
 
 
@@ -86,6 +93,7 @@ class TopicChange(RequestBody):
     authors: Rules | None = None
     daily: Daily | None = None
     min_band: MinBand | None = None
+    explain: bool | None = Field(None, description=EXPLAIN)
     paused: bool | None = None
     place: int | None = Field(None, ge=0, le=1000, description="Among the reader's topics, from 0.")
 
@@ -116,6 +124,7 @@ class TopicOut(BaseModel):
     authors: list[str]
     daily: int
     min_band: Band
+    explain: bool = Field(description=EXPLAIN)
     paused: bool
     created_at: datetime
     changed_at: datetime = Field(description="When what it matches last changed, by ratings too.")
@@ -163,6 +172,18 @@ class ReasonOut(BaseModel):
     weight: float = Field(description="How much it speaks for the paper, among reasons of its kind.")
 
 
+class ExplanationOut(BaseModel):
+    """Why a paper matches a topic, as a model wrote it of the abstract and the topic's words."""
+
+    text: str
+    model: str = Field(description="Which model wrote it.")
+    language: str
+
+    @classmethod
+    def of(cls, explanation: Explanation | None) -> Self | None:
+        return cls(**explanation._asdict()) if explanation else None
+
+
 class MatchOut(BaseModel):
     paper: PaperOut
     fit: float = Field(
@@ -180,9 +201,12 @@ class MatchOut(BaseModel):
         "100: one in a thousand or fewer."
     )
     reasons: list[ReasonOut] = Field(description="Authors, phrases and a liked paper; there is always one.")
+    explanation: ExplanationOut | None = Field(
+        None, description="Why it matches, by a model, where the topic asks for that (`explain`)."
+    )
 
     @classmethod
-    def of(cls, match: Match, paper: PaperRow, base: str) -> Self:
+    def of(cls, match: Match, paper: PaperRow, base: str, explanation: Explanation | None = None) -> Self:
         return cls(
             paper=PaperOut.of(paper, base),
             fit=round(match.fit, 3),
@@ -190,6 +214,7 @@ class MatchOut(BaseModel):
             score=match.score,
             strength=match.strength,
             reasons=[ReasonOut(kind=r.kind, text=r.text, weight=r.weight) for r in match.reasons],
+            explanation=ExplanationOut.of(explanation),
         )
 
 

@@ -11,6 +11,7 @@ from paperround import rate_limits
 from paperround.database import WriteSession
 from paperround.papers import arxiv_id, editions
 from paperround.rate_limits import RateLimit
+from paperround.summaries.shown_explanations import load_explanations_of
 from paperround.topics import queries, ratings, reader_topics
 from paperround.topics.model.bands import Band
 from paperround.topics.model.match import TopicQuery
@@ -125,6 +126,7 @@ async def topic_papers(
             daily=topic.daily,
             min_band=Band(topic.min_band),
             base=settings.address,
+            topic=topic,
         )
 
 
@@ -145,12 +147,15 @@ async def topic_history(
     days = (await queries.load_matches(session, [topic.id], *span))[topic.id]
     found = {match.paper_id for matches in days.values() for match in matches}
     papers = await editions.load_papers(session, found)
+    explained = await load_explanations_of(session, topic, found)
     return TopicHistory(
         days=[
             DayMatches(
                 day=day,
                 papers=[
-                    MatchOut.of(match, papers[match.paper_id], settings.address)
+                    MatchOut.of(
+                        match, papers[match.paper_id], settings.address, explained.get(match.paper_id)
+                    )
                     for match in matches
                     if match.paper_id in papers
                 ],

@@ -16,6 +16,7 @@ from paperround.library import reading_list
 from paperround.library.reading_list import MAX_NOTE_LENGTH, SAVED_ORDER
 from paperround.papers import editions
 from paperround.search.query_vectors import QueryVector
+from paperround.summaries.shown_explanations import load_explanations_of
 from paperround.topics import corpus, queries, ratings, reader_topics
 from paperround.topics.matcher import match_papers
 from paperround.topics.model.bands import DEFAULT_MIN_BAND, Band
@@ -31,7 +32,7 @@ from paperround.topics.reader_topics import (
 )
 from paperround.topics.tables import Topic
 from paperround.web import cursor as cursors
-from paperround.web.api.topic_schemas import Daily, ReasonOut, TopicOut
+from paperround.web.api.topic_schemas import Daily, ExplanationOut, ReasonOut, TopicOut
 from paperround.web.mcp.callers import Caller
 from paperround.web.mcp.calls import find_caller
 from paperround.web.mcp.paper_tools import Cursor, MaxResults, PaperId
@@ -44,6 +45,7 @@ from paperround.web.mcp.schemas import (
     SavedItem,
     SavedStored,
     TopicsFound,
+    UntrustedMatchText,
 )
 from paperround.web.params import get_paper_or_404
 
@@ -147,7 +149,9 @@ async def _match_topic(
         daily=topic.daily,
         min_band=Band(topic.min_band),
     )
-    papers = await editions.load_papers(session, [match.paper_id for match in matches])
+    ids = [match.paper_id for match in matches]
+    papers = await editions.load_papers(session, ids)
+    explained = await load_explanations_of(session, topic, ids)
     return [
         MatchedPaper(
             paper=PaperItem.of(papers[match.paper_id], caller.settings.address),
@@ -157,6 +161,7 @@ async def _match_topic(
             fit=round(match.fit, 3),
             strength=match.strength,
             reasons=[ReasonOut(kind=r.kind, text=r.text, weight=r.weight) for r in match.reasons],
+            untrusted=UntrustedMatchText(explanation=ExplanationOut.of(explained.get(match.paper_id))),
         )
         for match in matches
         if match.paper_id in papers

@@ -17,13 +17,14 @@ from paperround.accounts.tables import Reader
 from paperround.database import ReadSession
 from paperround.papers import editions
 from paperround.search.query_vectors import QueryVector
+from paperround.settings import Settings
 from paperround.topics import bibliography, corpus, reader_topics, seeds
 from paperround.topics.bibliography import BibliographyInvalid, Reference
 from paperround.topics.library_entries import LibraryDraft, draft_entries
 from paperround.topics.matcher import match_papers
 from paperround.topics.model.bands import DEFAULT_MIN_BAND, Band
 from paperround.topics.reader_topics import MAX_EXAMPLES, TopicDraft, TopicInvalid
-from paperround.web.dependencies import Now, SignedIn, database_of, render_page
+from paperround.web.dependencies import Now, SignedIn, database_of, render_page, settings_of
 from paperround.web.pages.topics import MatchCards
 from paperround.web.params import TopicId
 from paperround.web.topic_matches import encode_text
@@ -54,6 +55,7 @@ class TopicForm:
     authors: str = ""
     daily: str = "5"
     min_band: str = DEFAULT_MIN_BAND
+    explain: bool = False
     library: bytes = b""
     references: Sequence[Reference] = ()  # of the library, once it is parsed
 
@@ -68,6 +70,7 @@ class TopicForm:
             ", ".join(draft.authors),
             str(draft.daily),
             draft.min_band,
+            draft.explain,
         )
 
 
@@ -80,10 +83,11 @@ async def read_form(
     authors: Text = "",
     daily: Annotated[str, Form(max_length=10)] = "5",
     min_band: Annotated[str, Form(max_length=10)] = DEFAULT_MIN_BAND,
+    explain: Annotated[bool, Form()] = False,
     library: Annotated[UploadFile | None, File()] = None,
 ) -> TopicForm:
     content = await library.read(bibliography.MAX_BYTES + 1) if library else b""
-    return TopicForm(name, words, papers, must, must_not, authors, daily, min_band, content)
+    return TopicForm(name, words, papers, must, must_not, authors, daily, min_band, explain, content)
 
 
 SentForm = Annotated[TopicForm, Depends(read_form)]
@@ -130,6 +134,7 @@ async def parse_form(session: ReadSession, form: TopicForm, library_of: int) -> 
         _split_list(form.authors),
         int(form.daily) if form.daily.isdecimal() else 0,
         _parse_band(form.min_band),
+        form.explain,
         library,
         library_of,
     )
@@ -295,6 +300,12 @@ async def _match_draft(
     }
 
 
+def _name_text_server(settings: Settings) -> str:
+    """Name the model that can explain matches, and where it runs. Empty: no server is set."""
+    url = settings.summary_url
+    return f"{settings.summary_model}, {url.host}" if url else ""
+
+
 async def _show_form(
     request: Request,
     session: ReadSession,
@@ -313,5 +324,6 @@ async def _show_form(
         topic_id=topic_id,
         bounds=reader_topics,
         strictness=STRICTNESS,
+        text_server=_name_text_server(settings_of(request)),
         **{**EMPTY_PREVIEW, **preview},
     )

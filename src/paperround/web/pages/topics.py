@@ -20,6 +20,7 @@ from paperround.papers.edition_query import EditionQuery
 from paperround.papers.editions import Sort
 from paperround.papers.rows import PaperRow
 from paperround.search.query_vectors import QueryVector
+from paperround.summaries.shown_explanations import NO_EXPLANATIONS, Explanation, Explanations
 from paperround.topics import corpus, overview, queries, reader_topics, splits
 from paperround.topics.history import count_weeks
 from paperround.topics.library_entries import list_entries
@@ -54,6 +55,7 @@ class MatchCard:
     band: Band | None
     is_new: bool
     other_topics: Sequence[str] = ()
+    explanation: Explanation | None = None
 
 
 @router.get("/topics")
@@ -85,12 +87,15 @@ async def _show_topics(
         outside = await _choose_outside_papers(session, reader, topics, matched, seen, day)
     ids = [*(match.paper_id for match in matches), *outside, *(paper.paper_id for paper in followed)]
     papers = await editions.load_papers(session, ids)
-    cards = await MatchCards.load(session, papers.values(), matches, reader=reader, now=now)
+    marks = await load_viewer_state(request, session, papers.values(), ReaderMatches())
+    cards = await MatchCards.load(
+        session, papers.values(), matches, reader=reader, now=now, explanations=marks.explanations
+    )
     card_groups = [
         (
             group,
             [
-                cards.build_match_card(placed.match, also=placed.other_topics)
+                cards.build_match_card(placed.match, group.topic.id, also=placed.other_topics)
                 for placed in group.shown_matches
             ],
         )
@@ -108,7 +113,7 @@ async def _show_topics(
         groups=card_groups,
         followed=[cards.build_followed_card(paper) for paper in followed if paper.paper_id in papers],
         outside=[cards.build_unmatched_card(paper_id) for paper_id in outside],
-        marks=await load_viewer_state(request, session, papers.values(), ReaderMatches()),
+        marks=marks,
         day=day,
         day_label=presenters.format_days_ago(day, today=now.date()) if day else "",
         total=len(matched),
@@ -185,8 +190,10 @@ async def render_topic(
     day = await editions.find_newest_day(session)
     matches = await match_days(session, topic, day, vector, days=days) if day else []
     papers = await editions.load_papers(session, [match.paper_id for match in matches])
-    cards = await MatchCards.load(session, papers.values(), matches, reader=reader, now=now)
     state = await load_viewer_state(request, session, papers.values(), ReaderMatches())
+    cards = await MatchCards.load(
+        session, papers.values(), matches, reader=reader, now=now, explanations=state.explanations
+    )
     ratings = sorted(topic.ratings, key=lambda rating: rating.rated_at, reverse=True)
     examples = [example.paper_id for example in topic.examples]
     titles = await reader_topics.load_titles(session, [*examples, *(rating.paper_id for rating in ratings)])
@@ -199,7 +206,7 @@ async def render_topic(
         weeks=build_week_chart(await count_weeks(session, topic.id, day, weeks=WEEKS)) if day else None,
         library=await list_entries(session, topic.id) if topic.library_report else (),
         max_examples=reader_topics.MAX_EXAMPLES,
-        matches=[cards.build_match_card(match) for match in matches],
+        matches=[cards.build_match_card(match, topic.id) for match in matches],
         marks=keep_ratings_of_topic(state, topic.id),
         examples=[(key, titles[key]) for key in examples if key in titles],
         ratings=[(rating, titles[rating.paper_id]) for rating in ratings if rating.paper_id in titles],
@@ -230,6 +237,7 @@ class MatchCards:
     cards: Mapping[str, paper_cards.PaperCard]
     titles: Mapping[str, str]
     new_ids: Collection[str]
+    explanations: Explanations
 
     @classmethod
     async def load(
@@ -240,6 +248,7 @@ class MatchCards:
         *,
         reader: Reader,
         now: datetime,
+        explanations: Explanations = NO_EXPLANATIONS,
     ) -> MatchCards:
         cards = {card.id: card for card in paper_cards.build_paper_cards(papers, today=now.date())}
         listings = await editions.load_listings(session, list(cards))
@@ -248,15 +257,20 @@ class MatchCards:
             for paper_id, rows in listings.items()
             if rows and min(row.first_seen_at for row in rows) > reader.visited_at
         }
-        return cls(cards, await reader_topics.load_titles(session, find_papers_in_reasons(matches)), new)
+        titles = await reader_topics.load_titles(session, find_papers_in_reasons(matches))
+        return cls(cards, titles, new, explanations)
 
-    def build_match_card(self, match: Match, also: Sequence[str] = ()) -> MatchCard:
+    def build_match_card(
+        self, match: Match, topic_id: int | None = None, also: Sequence[str] = ()
+    ) -> MatchCard:
+        """Build the card of a match with a topic. A draft of a topic has no id."""
         return MatchCard(
             self.cards[match.paper_id],
             write_reasons(match, self.titles),
             match.band,
             match.paper_id in self.new_ids,
             also,
+            self.explanations.get((topic_id or 0, match.paper_id)),
         )
 
     def build_followed_card(self, paper: FollowedPaper) -> MatchCard:

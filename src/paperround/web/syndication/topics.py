@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from paperround.papers import editions
+from paperround.summaries.shown_explanations import load_explanations_of
 from paperround.topics import reader_topics
 from paperround.web.dependencies import Config, database_of
 from paperround.web.params import TopicId
@@ -37,9 +38,10 @@ async def topic_feed(
         found = await match_days(session, topic, day, vector, days=DAYS) if day else []
         by_id = await editions.load_papers(session, [match.paper_id for match in found])
         titles = await reader_topics.load_titles(session, find_papers_in_reasons(found))
+        explained = await load_explanations_of(session, topic, [match.paper_id for match in found])
     best = [by_id[match.paper_id] for match in found]
     newest = sorted(best, key=lambda paper: paper.listed_on, reverse=True)
-    notes = {match.paper_id: write_note(match, titles) for match in found}
+    notes = {match.paper_id: write_note(match, titles, explained.get(match.paper_id)) for match in found}
     address = f"/feeds/topics/{topic.id}.{form}"
     feed = FeedDocument.of(settings, topic.name, address, f"/topics/{topic.id}", newest, notes)
     return formats.build_response(request, feed, form, private=True)

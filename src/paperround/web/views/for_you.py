@@ -9,6 +9,7 @@ from typing import Final
 from markupsafe import Markup, escape
 
 from paperround.follows.followed_papers import FollowedPaper
+from paperround.summaries.shown_explanations import NO_EXPLANATIONS, Explanation, Explanations
 from paperround.text.markup import render_html
 from paperround.topics.model.bands import Band
 from paperround.topics.reader_matches import TopicMatch
@@ -34,9 +35,12 @@ class Recommendation:
     topic: str
     band: Band | None
     why: Markup
+    explanation: Explanation | None = None
 
 
-def recommend(found: TopicMatch, titles: Mapping[str, str]) -> Recommendation:
+def recommend(
+    found: TopicMatch, titles: Mapping[str, str], explanations: Explanations = NO_EXPLANATIONS
+) -> Recommendation:
     """Describe a match. `titles` are those of the paper and of what its reasons name."""
     match = found.match
     return Recommendation(
@@ -46,6 +50,7 @@ def recommend(found: TopicMatch, titles: Mapping[str, str]) -> Recommendation:
         shorten_topic(found.topic),
         match.band,
         shorten_html(write_reasons(match, titles), MAX_REASONS),
+        explanations.get((found.topic_id, match.paper_id)),
     )
 
 

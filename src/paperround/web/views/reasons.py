@@ -7,6 +7,7 @@ from typing import Final
 
 from markupsafe import Markup
 
+from paperround.summaries.shown_explanations import Explanation
 from paperround.text.markup import render_html
 from paperround.text.titles import shorten_title
 from paperround.topics.model.match import Match, ReasonKind
@@ -35,10 +36,11 @@ def write_reasons(match: Match, titles: Mapping[str, str]) -> Markup:
     return Markup("{}{}.").format(str(told[:1]).upper(), told[1:])
 
 
-def write_note(match: Match, titles: Mapping[str, str]) -> str:
-    """Write `Strong match. Mentions rivers and tides.` in plain text."""
+def write_note(match: Match, titles: Mapping[str, str], explanation: Explanation | None = None) -> str:
+    """Write `Strong match. Mentions rivers and tides. By MODEL: Looks at tides.` in plain text."""
     reasons = write_reasons(match, titles).striptags()
-    return f"{match.band.capitalize()} match. {reasons}" if match.band else reasons
+    band = f"{match.band.capitalize()} match." if match.band else ""
+    return " ".join(filter(None, (band, reasons, explanation.labelled if explanation else "")))
 
 
 def _write_liked_paper(paper_id: str, title: str) -> Markup:

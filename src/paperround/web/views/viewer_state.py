@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from markupsafe import Markup
 
+from paperround.summaries.shown_explanations import Explanation, Explanations
 from paperround.summaries.translations import Translation
 from paperround.topics.model.bands import Band
 
@@ -28,6 +29,7 @@ class TopicFit(NamedTuple):
     topic_id: int
     topic: str
     band: Band | None
+    explanation: Explanation | None = None
 
 
 @dataclass(frozen=True)
@@ -81,13 +83,14 @@ class ViewerState:
     """What the viewer has done with a page's papers.
 
     `rated_less` are topics with the papers that are rated less in them. `gone` is a paper that was rated just
-    now and for that is no longer on the page.
+    now and for that is no longer on the page. `explanations` are also of matches beyond its papers.
     """
 
     by_paper: Mapping[str, PaperState]
     token: str = ""
     rated_less: Sequence[tuple[int, str]] = ()
     gone: GonePaper | None = None
+    explanations: Explanations = field(default_factory=dict)
 
     def of(self, paper_id: str) -> PaperState:
         return self.by_paper[paper_id]
