@@ -150,7 +150,7 @@ class DigestRenderer:
         before = None
         for (name, note, alike), group in groupby(enumerate(papers), key=heading):
             if name != before:
-                yield self._render_cached("part", {"heading": name, "note": note}).fill()
+                yield self._render_heading(name, note)
             before = name
             if alike:
                 shared = self._shared_papers(
@@ -160,6 +160,12 @@ class DigestRenderer:
             else:
                 for place, item in group:
                     yield self._render_paper(item, reasons[item.id], links, brief=place >= whole)
+
+    def _render_heading(self, name: str, note: str) -> FilledBlock:
+        """The heading of a part, whose name may be a reader's own. As text it stands in capitals."""
+        places = placeholders("heading", "note")
+        block = self._render_cached("part", places if note else places | {"note": ""})
+        return block.fill({"heading": name, "HEADING": name.upper(), "note": note})
 
     def _render_shared_papers(
         self, papers: tuple[tuple[DigestItem, bool], ...], has_links: bool

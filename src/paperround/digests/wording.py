@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from paperround.digests.digest import Digest
@@ -24,6 +25,7 @@ WHOLE_LIST: Final[Mapping[Period, str]] = {
 NO_OVERVIEW: Final = {"overview": "", "most_voted": "", "most_voted_url": "", "most_voted_votes": ""}
 
 
+@lru_cache(maxsize=100)
 def format_day(day: date) -> str:
     return f"{day:%A}, {day.day} {day:%B}"
 
