@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import subprocess
-import sys
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -18,6 +18,9 @@ from paperround.digests.channel_tables import Channel
 from paperround.digests.tables import Cadence, Subscription, SubscriptionState
 
 from support.channel_sink import ChannelSink
+from support.commands import run_command
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
@@ -28,19 +31,14 @@ def sink() -> Iterator[ChannelSink]:
 
 
 @pytest.fixture
-def channel(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("PAPERROUND_DATABASE_URL", database_url)
-    monkeypatch.setenv("PAPERROUND_CHANNEL_NETWORKS", "127.0.0.1/32")
-
-    def run(*arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "paperround", "channel", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120, **more)
-
-    return run
+def channel(database_url: str, tmp_path: Path) -> Run:
+    return partial(
+        run_command, "channel", folder=tmp_path, database_url=database_url, channel_networks="127.0.0.1/32"
+    )
 
 
 async def test_a_lab_adds_a_channel_that_is_tried_first_sees_it_and_removes_it(
-    channel: Any, database: Database, sink: ChannelSink
+    channel: Run, database: Database, sink: ChannelSink
 ) -> None:
     address = sink.address("slack")
     sink.judge = lambda posted: "500"
@@ -49,7 +47,7 @@ async def test_a_lab_adds_a_channel_that_is_tried_first_sees_it_and_removes_it(
 
     sink.judge = lambda posted: None
     added = channel(
-        "add", "-", "--trending", "--weekdays", "08:30", "--time-zone", "Europe/Berlin", input=f"{address}\n"
+        "add", "-", "--trending", "--weekdays", "08:30", "--time-zone", "Europe/Berlin", given=f"{address}\n"
     )
     assert added.returncode == 0, added.stderr
     assert sink.taken[-1].content["text"].startswith("*Paperround*")

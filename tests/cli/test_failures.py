@@ -114,20 +114,20 @@ def test_every_command_on_a_database_without_a_schema_says_how_to_make_one(
 ) -> None:
     commands = [command for command in COMMANDS if not {*MIGRATING} & {*command}]
     for result in run_commands(*commands, folder=tmp_path, database_url=bare_database_url, port="0"):
-        assert result.code != 0, result
-        assert "Traceback" not in result.errors, result
-        if result.arguments[1:2] != ["backup"]:  # which says that there is nothing to keep
-            assert "paperround db upgrade" in result.errors, result
-            assert "DATABASE_URL" not in result.errors, result
+        assert result.returncode != 0, result
+        assert "Traceback" not in result.stderr, result
+        if result.args[1:2] != ["backup"]:  # which says that there is nothing to keep
+            assert "paperround db upgrade" in result.stderr, result
+            assert "DATABASE_URL" not in result.stderr, result
 
 
 def test_every_command_without_a_database_says_so_in_one_paragraph(tmp_path: Path) -> None:
     url = f"postgresql://paperround:hunter2@127.0.0.1:{free_port()}/papers"
     for result in run_commands(*COMMANDS, folder=tmp_path, database_url=url, port="0"):
-        assert result.code != 0, result
-        assert "PAPERROUND_DATABASE_URL" in result.errors, result
-        assert "Traceback" not in result.errors, result
-        assert "hunter2" not in result.errors, result
+        assert result.returncode != 0, result
+        assert "PAPERROUND_DATABASE_URL" in result.stderr, result
+        assert "Traceback" not in result.stderr, result
+        assert "hunter2" not in result.stderr, result
 
 
 @pytest.mark.parametrize(
@@ -135,10 +135,10 @@ def test_every_command_without_a_database_says_so_in_one_paragraph(tmp_path: Pat
 )
 def test_what_is_no_address_of_a_database_is_refused_without_repeating_it(url: str, tmp_path: Path) -> None:
     for result in run_commands(["status"], ["db", "upgrade"], folder=tmp_path, database_url=url):
-        assert result.code == 1, result
-        assert "PAPERROUND_DATABASE_URL" in result.errors, result
-        assert "hunter2" not in result.errors, result
-        assert "Traceback" not in result.errors, result
+        assert result.returncode == 1, result
+        assert "PAPERROUND_DATABASE_URL" in result.stderr, result
+        assert "hunter2" not in result.stderr, result
+        assert "Traceback" not in result.stderr, result
 
 
 def test_a_newer_schema_that_names_ours_is_used_and_another_one_is_refused_in_a_sentence(
@@ -147,14 +147,14 @@ def test_a_newer_schema_that_names_ours_is_used_and_another_one_is_refused_in_a_
     run_sql(database_url, "UPDATE alembic_version SET version_num = 'feedc0ffee00'")
     commands = (["status"], ["remove", "2603.00001"], ["db", "upgrade"])
     for result in run_commands(*commands, folder=tmp_path, database_url=database_url):
-        assert result.code == 1, result
-        assert "A newer release made it" in result.errors, result
-        assert "Traceback" not in result.errors, result
-    expected = re.search(r"expects (\w+)", result.errors)
+        assert result.returncode == 1, result
+        assert "A newer release made it" in result.stderr, result
+        assert "Traceback" not in result.stderr, result
+    expected = re.search(r"expects (\w+)", result.stderr)
     assert expected
     run_sql(database_url, f"INSERT INTO compatible_code VALUES ('{expected[1]}')")
     for result in run_commands(*commands, folder=tmp_path, database_url=database_url):
-        assert result.code == 0, result
+        assert result.returncode == 0, result
 
 
 def test_a_wrong_setting_is_named_and_an_unknown_one_is_told_with_the_nearest(tmp_path: Path) -> None:
@@ -182,8 +182,8 @@ def test_an_encoder_on_an_address_demands_a_key(tmp_path: Path) -> None:
 
 def test_one_digest_and_all_of_them_contradict_each_other(tmp_path: Path) -> None:
     (result,) = run_commands(["digest", "resend", "5", "--all"], folder=tmp_path)
-    assert result.code == 1
-    assert "not both" in result.errors
+    assert result.returncode == 1
+    assert "not both" in result.stderr
 
 
 @pytest.mark.parametrize("place", ["file", "file/below", "loop", "~nobody-of-that-name/x"])
@@ -191,9 +191,9 @@ def test_a_data_folder_that_is_none_is_said_plainly(place: str, tmp_path: Path) 
     (tmp_path / "file").write_text("")
     (tmp_path / "loop").symlink_to("loop")
     for result in run_commands(["status"], ["up"], folder=tmp_path, data_dir=place, port="0"):
-        assert result.code == 1, result
-        assert "PAPERROUND_DATA_DIR" in result.errors, result
-        assert "Traceback" not in result.errors, result
+        assert result.returncode == 1, result
+        assert "PAPERROUND_DATA_DIR" in result.stderr, result
+        assert "Traceback" not in result.stderr, result
 
 
 def test_output_that_cannot_be_written_is_no_bug(tmp_path: Path) -> None:

@@ -79,8 +79,8 @@ def test_up_waits_for_a_database_that_is_away_and_is_alone_on_its_data_folder(tm
     process = start("up", log, database_url=url, **settings)
     wait_until(lambda: "it is tried again" in log.read_text(), process)
     (second,) = run_commands(["up"], folder=tmp_path, **settings)
-    assert second.code == 1
-    assert "already running on the data folder" in second.errors
+    assert second.returncode == 1
+    assert "already running on the data folder" in second.stderr
     process.terminate()
     assert process.wait(60) == 0
     assert log.read_text().count("it is tried again") == 1
@@ -94,9 +94,9 @@ def test_up_leaves_nothing_in_a_data_folder_of_somebody_else(tmp_path: Path) -> 
     home.mkdir(parents=True)
     os.chown(home, 12345, 12345)
     (result,) = run_commands(["up"], folder=tmp_path, data_dir=str(tmp_path / "data"), port="0")
-    assert result.code == 1
-    assert "belongs to user id 12345" in result.errors
-    assert "Traceback" not in result.errors
+    assert result.returncode == 1
+    assert "belongs to user id 12345" in result.stderr
+    assert "Traceback" not in result.stderr
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["postgres"]
 
 

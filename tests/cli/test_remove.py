@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import subprocess
-import sys
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -12,23 +13,19 @@ from sqlalchemy import select
 from paperround.database import Database
 from paperround.papers.tables import Paper
 
+from support.commands import run_command
 from support.factories import feed_record, store_listing
 
 ID = "2603.00001"
+Remove = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def remove(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("PAPERROUND_DATABASE_URL", database_url)
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "paperround", "remove", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120)
-
-    return run
+def remove(database_url: str, tmp_path: Path) -> Remove:
+    return partial(run_command, "remove", folder=tmp_path, database_url=database_url)
 
 
-async def test_a_paper_is_removed_and_let_back(remove: Any, database: Database) -> None:
+async def test_a_paper_is_removed_and_let_back(remove: Remove, database: Database) -> None:
     await store_listing(database, "2026-03-02", feed_record(ID))
     for arguments, outcome, is_listed in (
         ([f"https://arxiv.org/abs/{ID}v1"], "was removed, and stays away", False),
@@ -43,7 +40,7 @@ async def test_a_paper_is_removed_and_let_back(remove: Any, database: Database) 
             assert bool(await session.scalar(select(Paper.id))) is is_listed
 
 
-def test_what_is_no_paper_is_refused(remove: Any) -> None:
+def test_what_is_no_paper_is_refused(remove: Remove) -> None:
     result = remove("everything")
     assert result.returncode == 1
     assert "neither an arXiv id" in result.stderr

@@ -103,7 +103,7 @@ def test_the_roles_of_a_new_database_are_made_by_a_script_that_may_run_again(
     serving, owner = (as_role(bare_database_url, role) for role in (SERVING, OWNER))
     commands = (["db", "upgrade"], ["status"])
     results = run_commands(*commands, folder=tmp_path, database_url=serving, owner_database_url=owner)
-    assert [result.code for result in results] == [0, 0], results
+    assert [result.returncode for result in results] == [0, 0], results
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         run_sql(serving, "CREATE TEMPORARY TABLE mine (body text)")
 

@@ -9,24 +9,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
 from support.log_watch import watch
 
 CHILD = Path(__file__).parent / "command_child.py"
-
-
-@dataclass(frozen=True)
-class CommandResult:
-    """The exit code of a command, and what it wrote."""
-
-    arguments: Sequence[str]
-    code: int
-    output: str
-    errors: str
 
 
 @cache
@@ -48,26 +37,60 @@ def command_environment(**settings: str) -> dict[str, str]:
     return inherited | {f"PAPERROUND_{name.upper()}": value for name, value in given.items()}
 
 
-def run_command(*arguments: str, folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in `folder` to its end."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "paperround", *arguments],
-        env=command_environment(**settings), capture_output=True, text=True, timeout=120, cwd=folder,
-    )  # fmt: skip
+class CommandRunner:
+    """Runs commands one after the other, each in a process of its own. `command_child.py` says how."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(CHILD)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        )  # fmt: skip
+
+    def run(
+        self, arguments: Sequence[str], environment: Mapping[str, str], folder: Path, given: str
+    ) -> subprocess.CompletedProcess[str]:
+        assert self._process.stdin
+        assert self._process.stdout
+        with tempfile.TemporaryDirectory() as name:
+            streams = [Path(name, stream) for stream in ("input", "output", "errors")]
+            for stream, text in zip(streams, (given, "", ""), strict=True):
+                stream.write_text(text)
+            request = {
+                "arguments": [*arguments],
+                "environment": dict(environment),
+                "folder": str(folder),
+                "streams": [str(stream) for stream in streams],
+            }
+            self._process.stdin.write(f"{json.dumps(request)}\n")
+            self._process.stdin.flush()
+            code = int(self._process.stdout.readline())
+            output, errors = (stream.read_text() for stream in streams[1:])
+        return subprocess.CompletedProcess([*arguments], code, output, errors)
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+@cache
+def command_runner() -> CommandRunner:
+    """The one runner of this process of the tests."""
+    runner = CommandRunner()
+    atexit.register(runner.close)
+    return runner
+
+
+def run_command(
+    *arguments: str, folder: Path, given: str = "", **settings: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in `folder` to its end. `given` is what it can read from its input."""
+    ended = command_runner().run(arguments, command_environment(**settings), folder, given)
     watch.read_command(ended.stderr)
     return ended
 
 
-def run_commands(*commands: Sequence[str], folder: Path, **settings: str) -> list[CommandResult]:
-    """Run several commands in one process, one after the other."""
-    environment = command_environment(**settings) | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    lines = "".join(f"{json.dumps(list(arguments))}\n" for arguments in commands)
-    process = subprocess.run(
-        [sys.executable, str(CHILD)],
-        env=environment, input=lines, capture_output=True, text=True, timeout=120, cwd=folder,
-    )  # fmt: skip
-    assert process.returncode == 0, process.stderr
-    results = [json.loads(line) for line in process.stdout.splitlines()]
-    for _, _, errors in results:
-        watch.read_command(errors)
-    return [CommandResult(arguments, *result) for arguments, result in zip(commands, results, strict=True)]
+def run_commands(
+    *commands: Sequence[str], folder: Path, **settings: str
+) -> list[subprocess.CompletedProcess[str]]:
+    """Run several commands, one after the other."""
+    return [run_command(*arguments, folder=folder, **settings) for arguments in commands]
