@@ -41,6 +41,9 @@ os.environ.setdefault("PAPERROUND_SEARCH_RATE", "0")
 
 os.environ["PAPERROUND_DATA_DIR"] = str(spare_data_folder())
 
+# Compiled modules are kept even if the environment says otherwise: workers and children import hundreds.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # Every client, in a child process too, reads all trusted certificates before its first request. One is read
 # forty times as fast as this machine's hundred, and no test depends on which these are.
 os.environ["SSL_CERT_FILE"] = str(one_authority())

@@ -361,7 +361,7 @@ def test_answers_are_as_described_whatever_is_asked(described: Any, path: str) -
     ]
 
     @given(case=st.one_of(asked))
-    @hypothesis.settings(max_examples=40)
+    @hypothesis.settings(max_examples=15)  # `make fuzz` tries more
     def check(case: schemathesis.Case[Any]) -> None:
         case.call_and_validate(excluded_checks=[checks.positive_data_acceptance], timeout=60)
 
