@@ -17,20 +17,6 @@ ALL: Final = sorted(
 UNMARKED: Final = frozenset(
     {
         "about.html",
-        "account/confirm.html",
-        "account/leave.html",
-        "account/left.html",
-        "account/link_sent.html",
-        "account/new_address.html",
-        "account/open_link.html",
-        "account/settings.html",
-        "account/sign_in.html",
-        "account/undo.html",
-        "account/undone.html",
-        "account/zotero.html",
-        "channels/fields.html",
-        "channels/list.html",
-        "channels/one.html",
         "digests/asked.html",
         "digests/confirm.html",
         "digests/preferences.html",
@@ -46,7 +32,6 @@ UNMARKED: Final = frozenset(
         "follows/all.html",
         "library/saved.html",
         "library/submit.html",
-        "macros/bands.html",
         "macros/follow.html",
         "macros/for_you.html",
         "macros/matches.html",
@@ -101,13 +86,6 @@ UNMARKED: Final = frozenset(
         "papers/trending.html",
         "papers/venue.html",
         "status.html",
-        "topics/all.html",
-        "topics/form.html",
-        "topics/history.html",
-        "topics/judge.html",
-        "topics/one.html",
-        "topics/preview.html",
-        "topics/rate.html",
     }
 )
 

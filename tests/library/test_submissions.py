@@ -157,7 +157,7 @@ async def test_a_text_that_names_no_paper_is_rejected(
 
 async def test_a_paper_that_is_already_listed_is_rejected(harness: SubmissionHarness, ada: Reader) -> None:
     await store_listing(harness.database, "2026-03-02", feed_record(ID))
-    with pytest.raises(PaperAlreadyListed, match="the list of 2026-03-02"):
+    with pytest.raises(PaperAlreadyListed, match="the list of 2 Mar 2026"):
         await harness.submit(ada)
 
 

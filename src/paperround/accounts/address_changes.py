@@ -12,6 +12,9 @@ from sqlalchemy import select, update
 from paperround.accounts.tables import AddressNotice, NoticeKind
 from paperround.database import ReadSession, WriteSession
 from paperround.errors import PaperroundError
+from paperround.i18n.formats import format_time
+from paperround.i18n.messages import gettext as _
+from paperround.i18n.messages import mark_message
 from paperround.mail.transactional import TemplatedMessage
 from paperround.tokens import generate_token, hash_token
 
@@ -22,25 +25,32 @@ MIN_RETRY_DELAY: Final = timedelta(minutes=1)
 class UndoNotPossible(PaperroundError):
     """The link was used, is too old, or never existed."""
 
-    title = "This can't be undone any more"
+    title = mark_message("This can’t be undone any more")
     status = 410
 
     def __init__(self) -> None:
         days = UNDO_PERIOD.days
-        super().__init__(f"The change of the address was undone, or is more than {days} days old.")
+        super().__init__(
+            _("The change of the address was undone, or is more than %(days)s days old.", days=days)
+        )
 
 
 class AddressChangedLately(PaperroundError):
     """The earlier address may still undo a change, so its account must not be deleted."""
 
-    title = "The address was changed recently"
+    title = mark_message("The address was changed recently")
     status = 409
-    advice = "Wait until then, or undo the change first by the link in the mail to the earlier address."
+    advice = mark_message(
+        "Wait until then, or undo the change first by the link in the mail to the earlier address."
+    )
 
     def __init__(self, settled_at: datetime) -> None:
         super().__init__(
-            f"The earlier address of this account can undo the change until {settled_at:%-d %B, %H:%M} UTC. "
-            "Until then the account can't be deleted."
+            _(
+                "The earlier address of this account can undo the change until %(time)s UTC. "
+                "Until then the account can’t be deleted.",
+                time=format_time(settled_at),
+            )
         )
 
 

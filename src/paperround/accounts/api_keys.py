@@ -11,6 +11,8 @@ from sqlalchemy import delete, func, select, update
 from paperround.accounts.tables import ApiKey, Reader, Scope
 from paperround.database import Database, ReadSession, WriteSession
 from paperround.errors import PaperroundError
+from paperround.i18n.messages import gettext as _
+from paperround.i18n.messages import mark_message
 from paperround.tokens import generate_token, hash_token
 
 KEY_PREFIX: Final = "pr_"
@@ -22,11 +24,13 @@ USED_INTERVAL: Final = timedelta(minutes=1)
 class TooManyKeys(PaperroundError):
     """The reader has as many keys as a reader may have."""
 
-    title = "Too many keys"
+    title = mark_message("Too many keys")
     status = 409
 
     def __init__(self) -> None:
-        super().__init__(f"You have {MAX_KEYS} keys. Revoke one before you create another.")
+        super().__init__(
+            _("You have %(max_keys)s keys. Revoke one before you create another.", max_keys=MAX_KEYS)
+        )
 
 
 class KeyHolder(NamedTuple):

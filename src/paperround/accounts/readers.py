@@ -11,17 +11,21 @@ from paperround.accounts.tables import Reader, SignInLink
 from paperround.accounts.time_zones import find_time_zone
 from paperround.database import WriteSession
 from paperround.errors import PaperroundError
+from paperround.i18n.messages import gettext as _
+from paperround.i18n.messages import mark_message
 from paperround.papers import submitter_name, votes
 
 
 class AddressTaken(PaperroundError):
     """Another reader has this address."""
 
-    title = "That address is taken"
+    title = mark_message("That address is taken")
     status = 409
 
     def __init__(self) -> None:
-        super().__init__("Another account has this address. Sign in with it and delete that account first.")
+        super().__init__(
+            _("Another account has this address. Sign in with it and delete that account first.")
+        )
 
 
 async def update_profile(

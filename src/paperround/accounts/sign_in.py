@@ -17,6 +17,8 @@ from paperround.accounts.address_changes import UNDO_PERIOD
 from paperround.accounts.tables import AddressNotice, Reader, SignInLink
 from paperround.database import Database, ReadSession, WriteSession
 from paperround.errors import PaperroundError
+from paperround.i18n.messages import gettext as _
+from paperround.i18n.messages import mark_message
 from paperround.tokens import hash_token
 
 LINK_LIFETIME: Final = timedelta(minutes=15)
@@ -26,11 +28,11 @@ SEND_LINKS_JOB: Final = "send_sign_in_links"
 class LinkInvalid(PaperroundError):
     """The link was used, is too old, or never existed."""
 
-    title = "This link has expired"
+    title = mark_message("This link has expired")
     status = 410
 
     def __init__(self) -> None:
-        super().__init__("This link has been used, or is more than 15 minutes old. Ask for a new one.")
+        super().__init__(_("This link has been used, or is more than 15 minutes old. Ask for a new one."))
 
 
 async def request_link(

@@ -19,6 +19,9 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from paperround.accounts.large_cities import LARGE_CITIES
 from paperround.errors import PaperroundError
+from paperround.i18n.formats import format_alternatives
+from paperround.i18n.messages import gettext as _
+from paperround.i18n.messages import mark_message
 from paperround.text.accents import fold_accents
 
 MAX_TIME_ZONE_LENGTH: Final = 100  # of a name, or of a city with its country and offset
@@ -32,13 +35,14 @@ NO_PLACES: Final = {"Factory", "localtime", "posixrules"}  # they differ from ho
 class TimeZoneUnknown(PaperroundError):
     """A text that names no time zone, or several."""
 
-    title = "Not a time zone"
+    title = mark_message("Not a time zone")
     status = 400
 
     def __init__(self, text: str, similar: Sequence[str] = ()) -> None:
-        question = f"Did you mean {' or '.join(similar)}?" if similar else ""
-        advice = question or "Name a large city near you, such as Berlin."
-        super().__init__(f"“{text[:60]}” is not a city or time zone that we know. {advice}")
+        question = _("Did you mean %(cities)s?", cities=format_alternatives(similar)) if similar else ""
+        advice = question or _("Name a large city near you, such as Berlin.")
+        told = _("“%(text)s” is not a city or time zone that we know.", text=text[:60])
+        super().__init__(f"{told} {advice}")
 
 
 @dataclass(frozen=True)
@@ -142,7 +146,7 @@ def list_cities() -> tuple[City, ...]:
     countries = dict(_read_table((folder / "iso3166.tab").read_text(encoding="utf-8")))
     former_names = _read_former_names((folder / "tzdata.zi").read_text(encoding="utf-8"))
     zones: dict[str, str] = {}  # each with its country
-    for code, _, zone, *_ in _read_table((folder / "zone.tab").read_text(encoding="utf-8")):
+    for code, _place, zone, *_more in _read_table((folder / "zone.tab").read_text(encoding="utf-8")):
         zones[zone] = countries[code]
     known = [
         City(_name_city(zone, country), country, (zone, *sorted(former_names[zone] - zones.keys())))
@@ -195,7 +199,7 @@ def _read_former_names(text: str) -> dict[str, set[str]]:
     found: dict[str, set[str]] = defaultdict(set)
     for line in text.splitlines():
         if line.startswith("L "):
-            _, zone, name = line.split()
+            _link, zone, name = line.split()
             found[zone].add(name)
     return found
 

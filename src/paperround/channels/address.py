@@ -15,6 +15,7 @@ from typing import Final
 import httpx
 
 from paperround.channels.errors import ChannelAddressInvalid
+from paperround.i18n.messages import gettext as _
 
 MAX_ADDRESS_LENGTH: Final = 1000  # characters
 SLACK_HOSTS: Final = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
@@ -84,14 +85,14 @@ def parse_address(text: str, *, allows_apprise: bool) -> ChannelAddress:
     """Parse an address as it is pasted. Raises `ChannelAddressInvalid`, which doesn't repeat it."""
     address = text.strip()
     if not address:
-        raise ChannelAddressInvalid("Give the address that messages are to be sent to.")
+        raise ChannelAddressInvalid(_("Give the address that messages are to be sent to."))
     if len(address) > MAX_ADDRESS_LENGTH or not address.isprintable() or " " in address:
-        raise ChannelAddressInvalid("This is too long for an address, or has blanks in it.")
-    scheme, separator, _ = address.partition("://")
+        raise ChannelAddressInvalid(_("This is too long for an address, or has blanks in it."))
+    scheme, separator, _rest = address.partition("://")
     scheme = scheme.lower()
     if not separator:
         raise ChannelAddressInvalid(
-            "An address begins with https://, or with the name of a service such as slack:// or tgram://."
+            _("An address begins with https://, or with the name of a service such as slack:// or tgram://.")
         )
     if scheme in SHORT_FORMS:
         return SHORT_FORMS[scheme](f"{scheme}{address[len(scheme) :]}")
@@ -100,8 +101,11 @@ def parse_address(text: str, *, allows_apprise: bool) -> ChannelAddress:
     named, plus, web_scheme = scheme.rpartition("+")
     if web_scheme not in ("https", "http") or (plus and named not in ("slack", "discord", "telegram")):
         raise ChannelAddressInvalid(
-            f"{scheme[:40]}:// is no service that is known here.",
-            advice=f"Known are https, slack, discord, tgram and, by Apprise, {', '.join(APPRISE_SCHEMES)}.",
+            _("%(value)s:// is no service that is known here.", value=scheme[:40]),
+            advice=_(
+                "Known are https, slack, discord, tgram and, by Apprise, %(value)s.",
+                value=", ".join(APPRISE_SCHEMES),
+            ),
         )
     url = _parse_url(f"{web_scheme}{address[len(scheme) :]}")
     return _build(ChannelKind(named) if named else _recognise(url), url)
@@ -112,9 +116,9 @@ def _parse_url(text: str) -> httpx.URL:
         url = httpx.URL(text).copy_with(fragment=None)
         is_whole = bool(url.host) and (url.port is None or 0 < url.port < 65536)
     except (httpx.InvalidURL, ValueError) as error:
-        raise ChannelAddressInvalid("This is no web address.") from error
+        raise ChannelAddressInvalid(_("This is no web address.")) from error
     if not is_whole:
-        raise ChannelAddressInvalid("This web address names no host.")
+        raise ChannelAddressInvalid(_("This web address names no host."))
     return url
 
 
@@ -123,13 +127,13 @@ def _recognise(url: httpx.URL) -> ChannelKind:
     if url.host in SLACK_HOSTS:
         if url.scheme != "https" or not SLACK_PATH.fullmatch(url.path):
             raise ChannelAddressInvalid(
-                "Slack's addresses for messages are https://hooks.slack.com/services/…."
+                _("Slack’s addresses for messages are https://hooks.slack.com/services/….")
             )
         return ChannelKind.slack
     if url.host in DISCORD_HOSTS:
         if url.scheme != "https" or not DISCORD_PATH.fullmatch(url.path):
             raise ChannelAddressInvalid(
-                "Discord's addresses for messages are https://discord.com/api/webhooks/…/…."
+                _("Discord’s addresses for messages are https://discord.com/api/webhooks/…/….")
             )
         return ChannelKind.discord
     return ChannelKind.telegram if url.host == TELEGRAM_HOST else ChannelKind.webhook
@@ -142,7 +146,7 @@ def _build(kind: ChannelKind, url: httpx.URL) -> ChannelAddress:
     chat = (found and found["chat"]) or url.params.get("chat_id", "")
     if found is None or not re.fullmatch(TELEGRAM_CHAT, chat, re.A):
         raise ChannelAddressInvalid(
-            "Telegram needs the bot's token and the chat.", advice="Write tgram://TOKEN/CHAT."
+            _("Telegram needs the bot’s token and the chat."), advice=_("Write tgram://TOKEN/CHAT.")
         )
     bot = url.copy_with(raw_path=f"{found['prefix']}/bot{found['token']}/sendMessage".encode())
     return ChannelAddress(kind, str(bot), chat)
@@ -153,21 +157,21 @@ def _parse_slack(text: str) -> ChannelAddress:
         r"slack://(?:[^@/]{1,80}@)?(\w{1,40})/(\w{1,40})/(\w{1,80})/?(?:[?#].*)?", text, re.A
     )
     if parts is None:
-        raise ChannelAddressInvalid("Slack's three parts are wanted: slack://T…/B…/….")
+        raise ChannelAddressInvalid(_("Slack’s three parts are wanted: slack://T…/B…/…."))
     return ChannelAddress(ChannelKind.slack, f"https://hooks.slack.com/services/{'/'.join(parts.groups())}")
 
 
 def _parse_discord(text: str) -> ChannelAddress:
     parts = re.fullmatch(r"discord://(?:[^@/]{1,80}@)?(\d{1,25})/([\w-]{1,200})/?(?:[?#].*)?", text, re.A)
     if parts is None:
-        raise ChannelAddressInvalid("Discord's two parts are wanted: discord://ID/TOKEN.")
+        raise ChannelAddressInvalid(_("Discord’s two parts are wanted: discord://ID/TOKEN."))
     return ChannelAddress(ChannelKind.discord, f"https://discord.com/api/webhooks/{'/'.join(parts.groups())}")
 
 
 def _parse_telegram(text: str) -> ChannelAddress:
     parts = re.fullmatch(rf"tgram://(?:bot)?({TELEGRAM_TOKEN})/({TELEGRAM_CHAT})/?(?:[?#].*)?", text, re.A)
     if parts is None:
-        raise ChannelAddressInvalid("Telegram needs the bot's token and the chat: tgram://TOKEN/CHAT.")
+        raise ChannelAddressInvalid(_("Telegram needs the bot’s token and the chat: tgram://TOKEN/CHAT."))
     token, chat = parts.groups()
     return ChannelAddress(ChannelKind.telegram, f"https://{TELEGRAM_HOST}/bot{token}/sendMessage", chat)
 
@@ -175,8 +179,8 @@ def _parse_telegram(text: str) -> ChannelAddress:
 def _parse_apprise(scheme: str, address: str, *, allows_apprise: bool) -> ChannelAddress:
     if not allows_apprise:
         raise ChannelAddressInvalid(
-            f"For {APPRISE_SCHEMES[scheme]} this site lacks a library.",
-            advice="Whoever runs it can install it: pip install 'paperround[channels]'.",
+            _("For %(value)s this site lacks a library.", value=APPRISE_SCHEMES[scheme]),
+            advice=_("Whoever runs it can install it: pip install 'paperround[channels]'."),
         )
     return ChannelAddress(ChannelKind.apprise, f"{scheme}{address[len(scheme) :]}")
 

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from paperround.channels.errors import ChannelAnswerLost, ChannelUnavailable
 from paperround.channels.formats.markdown import MarkdownMessage
+from paperround.i18n.messages import gettext as _
 from paperround.outbound.addresses import Network
 
 PROCESS_TIMEOUT: Final = 40.0  # seconds; a message of some services takes several requests
@@ -52,7 +53,7 @@ def prepare(url: str, message: MarkdownMessage, networks: Sequence[Network]) -> 
 
 async def _send(task: ChannelTask) -> str:
     if not is_apprise_installed():
-        raise ChannelUnavailable("This site lacks the library Apprise for this service.")
+        raise ChannelUnavailable(_("This site lacks the library Apprise for this service."))
     environment = {name: os.environ[name] for name in INHERITED if name in os.environ} | {"NO_PROXY": "*"}
     if file := os.environ.get("SSL_CERT_FILE"):
         environment["REQUESTS_CA_BUNDLE"] = file
@@ -63,7 +64,7 @@ async def _send(task: ChannelTask) -> str:
     )  # fmt: skip
     try:
         async with asyncio.timeout(PROCESS_TIMEOUT):
-            printed, _ = await process.communicate(json.dumps(task._asdict()).encode())
+            printed, _rest = await process.communicate(json.dumps(task._asdict()).encode())
     except TimeoutError as error:
         raise ChannelAnswerLost(ANSWER_LOST) from error
     finally:

@@ -21,6 +21,7 @@ import httpx
 from paperround import __version__
 from paperround.channels.errors import ChannelAnswerLost, ChannelGone, ChannelUnavailable
 from paperround.channels.message import Payload
+from paperround.i18n.messages import gettext as _
 from paperround.outbound.addresses import Network
 from paperround.outbound.certificates import explain_distrust
 from paperround.outbound.client import AddressRefused, open_posting_client
@@ -107,7 +108,9 @@ class Answer:
         if 200 <= self.status < 300:
             return words
         if 300 <= self.status < 400:
-            raise ChannelUnavailable(f"{words}: it leads elsewhere, which is not followed.", code=self.status)
+            raise ChannelUnavailable(
+                _("%(words)s: it leads elsewhere, which is not followed.", words=words), code=self.status
+            )
         reason = self._read_reason()
         text = f"{words} ({reason})" if reason else words
         if self.status == HTTPStatus.GONE:

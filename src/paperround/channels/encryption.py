@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from paperround.channels.address import ChannelAddress, parse_address
 from paperround.channels.errors import SecretUnreadable
+from paperround.i18n.messages import gettext as _
 from paperround.tokens import Signer
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class SecretBox:
 
     def decrypt(self, sealed: bytes) -> ChannelSecrets:
         """Raises `SecretUnreadable` where it was encrypted with a key that the site no longer has."""
-        address, _, signing_secret = self._decrypt(sealed).decode().partition(SEPARATOR)
+        address, _separator, signing_secret = self._decrypt(sealed).decode().partition(SEPARATOR)
         return ChannelSecrets(parse_address(address, allows_apprise=True), signing_secret)
 
     def renew(self, sealed: bytes) -> bytes | None:
@@ -63,8 +64,8 @@ class SecretBox:
             except InvalidToken:
                 continue
         raise SecretUnreadable(
-            "The channel's address was encrypted with a key that this site no longer has.",
-            advice="Remove the channel and add it again.",
+            _("The channel’s address was encrypted with a key that this site no longer has."),
+            advice=_("Remove the channel and add it again."),
         )
 
     def _ciphers(self) -> list[Fernet]:

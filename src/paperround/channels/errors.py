@@ -5,19 +5,20 @@ from __future__ import annotations
 from datetime import timedelta
 
 from paperround.errors import PaperroundError
+from paperround.i18n.messages import mark_message
 
 
 class ChannelAddressInvalid(PaperroundError):
     """This can't be the address of a channel. The text says what is wrong and never repeats the address."""
 
-    title = "Not an address of a channel"
+    title = mark_message("Not an address of a channel")
     status = 400
 
 
 class SecretUnreadable(PaperroundError):
     """What was encrypted can't be read with the site's keys of today."""
 
-    title = "A secret can't be read"
+    title = mark_message("A secret can’t be read")
     status = 409
 
 
@@ -27,7 +28,7 @@ class ChannelError(PaperroundError):
     `code` is the status of the answer, if one came. The text is ours: it repeats nothing secret.
     """
 
-    title = "A channel did not take a message"
+    title = mark_message("A channel did not take a message")
     status = 502
 
     def __init__(self, response: str, *, code: int | None = None, wait: timedelta = timedelta(0)) -> None:

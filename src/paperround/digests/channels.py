@@ -28,6 +28,8 @@ from paperround.digests.scheduler import SEND_CHANNELS_JOB
 from paperround.digests.subscriptions import SubscriptionPreferences, TransitionNotAllowed
 from paperround.digests.tables import Subscription, SubscriptionState
 from paperround.errors import PaperroundError
+from paperround.i18n.messages import gettext as _
+from paperround.i18n.messages import mark_message
 from paperround.tokens import hash_token
 
 MAX_CHANNELS: Final = 10  # of a reader
@@ -44,12 +46,12 @@ PLACEHOLDER_PREFIX: Final = "channel:"
 class ChannelNotFound(PaperroundError):
     """There is no such channel, or it is somebody else's."""
 
-    title = "No such channel"
+    title = mark_message("No such channel")
     status = 404
 
 
 class TooManyChannels(PaperroundError):
-    title = "Too many channels"
+    title = mark_message("Too many channels")
     status = 409
 
 
@@ -80,7 +82,12 @@ async def add(
     await session.execute(select(Reader.id).where(Reader.id == reader_id).with_for_update())
     count = select(func.count()).select_from(Channel).join(Channel.subscription)
     if (await session.scalar(count.where(Subscription.reader_id == reader_id)) or 0) >= MAX_CHANNELS:
-        raise TooManyChannels(f"You have {MAX_CHANNELS} channels, which is the most. Remove one first.")
+        raise TooManyChannels(
+            _(
+                "You have %(max_channels)s channels, which is the most. Remove one first.",
+                max_channels=MAX_CHANNELS,
+            )
+        )
     channel = await _store(session, draft, name, preferences, reader_id=reader_id, now=now)
     await _order_test(session, channel, now=now)
     return channel
@@ -161,7 +168,7 @@ async def confirm(
     """
     channel = await _lock(session, reader_id, channel_id)
     if channel.subscription.state is not SubscriptionState.pending:
-        raise TransitionNotAllowed("This channel is confirmed already, or was removed.")
+        raise TransitionNotAllowed(_("This channel is confirmed already, or was removed."))
     is_open = channel.code_expires_at is not None and now < channel.code_expires_at
     if not is_open or channel.code_hash is None or channel.code_attempts >= MAX_WRONG_CODES:
         return False
@@ -224,7 +231,7 @@ async def remove_any(session: WriteSession, channel_id: int) -> None:
     """Delete a channel for the operator, whosever it is. Raises `ChannelNotFound`."""
     gone = delete(Subscription).where(Subscription.id == channel_id, Subscription.by_channel)
     if await session.scalar(gone.returning(Subscription.id)) is None:
-        raise ChannelNotFound(f"There is no channel {channel_id}.")
+        raise ChannelNotFound(_("There is no channel %(channel_id)s.", channel_id=channel_id))
 
 
 def generate_code() -> str:
@@ -261,5 +268,5 @@ async def _lock(session: WriteSession, reader_id: int, channel_id: int) -> Chann
 
 def _require(channel: Channel | None) -> Channel:
     if channel is None:
-        raise ChannelNotFound("There is no such channel, or it was removed.")
+        raise ChannelNotFound(_("There is no such channel, or it was removed."))
     return channel

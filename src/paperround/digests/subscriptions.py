@@ -32,6 +32,8 @@ from paperround.digests.tables import (
     generate_nonce,
 )
 from paperround.errors import PaperroundError
+from paperround.i18n.messages import gettext as _
+from paperround.i18n.messages import mark_message
 from paperround.reads import Asked, Read, RoundTrip, only
 from paperround.topics import reader_topics
 from paperround.topics.model.bands import Band
@@ -47,14 +49,14 @@ RUNNING_STATES: Final = (SubscriptionState.active, SubscriptionState.paused)
 class TransitionNotAllowed(PaperroundError):
     """The subscription's state does not allow this. The text says what can be done instead."""
 
-    title = "That can't be done now"
+    title = mark_message("That can’t be done now")
     status = 409
 
 
 class SubscriptionNotFound(PaperroundError):
     """The subscription has been deleted. Whoever holds a link to it may be told so."""
 
-    title = "Deleted"
+    title = mark_message("Deleted")
     status = 404
 
 
@@ -183,7 +185,7 @@ async def activate(session: WriteSession, subscription: Subscription, wording: s
     change_state(subscription, SubscriptionState.active, now=now)
     subscription.confirmed_at, subscription.letter_due_at = now, None
     subscription.consent_wording = wording
-    _, subscription.next_due_at = find_next_due(schedule_of(subscription), after=now)
+    subscription.next_due_at = find_next_due(schedule_of(subscription), after=now)[1]
     await _adopt_topics(session, subscription, now=now)
 
 
@@ -213,7 +215,7 @@ async def change_preferences(
     subscription = await lock_subscription(session, subscription_id)
     apply_preferences(subscription, preferences)
     if subscription.state is SubscriptionState.active:
-        _, subscription.next_due_at = find_next_due(schedule_of(subscription), after=now)
+        subscription.next_due_at = find_next_due(schedule_of(subscription), after=now)[1]
     return subscription
 
 
@@ -228,7 +230,7 @@ async def pause(session: WriteSession, subscription_id: int, *, until: date | No
     subscription.next_due_at = None
     if until is not None:
         morning = datetime.combine(until, time(0), ZoneInfo(subscription.time_zone))
-        _, subscription.next_due_at = find_next_due(schedule_of(subscription), after=max(now, morning))
+        subscription.next_due_at = find_next_due(schedule_of(subscription), after=max(now, morning))[1]
     await delete_waiting_deliveries(session, subscription_id)
 
 
@@ -237,9 +239,9 @@ async def resume(session: WriteSession, subscription_id: int, *, now: datetime) 
     subscription = await lock_subscription(session, subscription_id)
     if subscription.state is not SubscriptionState.active:
         if subscription.state is not SubscriptionState.paused:
-            raise TransitionNotAllowed("This subscription isn't paused.")
+            raise TransitionNotAllowed(_("This subscription isn’t paused."))
         change_state(subscription, SubscriptionState.active, now=now)
-        _, subscription.next_due_at = find_next_due(schedule_of(subscription), after=now)
+        subscription.next_due_at = find_next_due(schedule_of(subscription), after=now)[1]
 
 
 async def unsubscribe(session: WriteSession, subscription_id: int, *, now: datetime) -> None:
@@ -297,7 +299,7 @@ async def lock_subscription(session: WriteSession, subscription_id: int) -> Subs
     """Lock a subscription. Raises `SubscriptionNotFound`."""
     subscription = await session.get(Subscription, subscription_id, with_for_update=True)
     if subscription is None:
-        raise SubscriptionNotFound("This subscription has been deleted.")
+        raise SubscriptionNotFound(_("This subscription has been deleted."))
     return subscription
 
 
@@ -311,6 +313,6 @@ def change_state(subscription: Subscription, to: SubscriptionState, *, now: date
     """Raises `TransitionNotAllowed`."""
     if to not in SUBSCRIPTION_TRANSITIONS[subscription.state]:
         raise TransitionNotAllowed(
-            f"This subscription is {subscription.state}; to begin again, subscribe again."
+            _("This can’t be done with the subscription as it is. To begin again, subscribe again.")
         )
     subscription.state, subscription.changed_at = to, now

@@ -14,6 +14,9 @@ from paperround.database import ReadSession, WriteSession
 from paperround.errors import PaperroundError
 from paperround.follows.keys import build_key
 from paperround.follows.tables import Follow, FollowKind
+from paperround.i18n.formats import format_number
+from paperround.i18n.messages import gettext as _
+from paperround.i18n.messages import mark_message
 from paperround.papers.organizations import find_organization
 from paperround.papers.venues import has_venue
 
@@ -24,7 +27,7 @@ MAX_NAME_LENGTH: Final = 300  # characters; some collaborations have long names
 class FollowRefused(PaperroundError):
     """There is nothing by that name, or the reader follows as much as a reader may."""
 
-    title = "Not followed"
+    title = mark_message("Not followed")
     status = 400
 
 
@@ -59,16 +62,24 @@ async def add_follow(
     name = " ".join(name.split())
     key = build_key(kind, name)
     if not key:
-        raise FollowRefused(f"“{name[:60]}” can't be followed: it has neither letters nor digits.")
+        raise FollowRefused(
+            _("“%(value)s” can’t be followed: it has neither letters nor digits.", value=name[:60])
+        )
     if len(name) > MAX_NAME_LENGTH:
-        raise FollowRefused(f"A name has at most {MAX_NAME_LENGTH} characters; this one has {len(name):,}.")
+        raise FollowRefused(
+            _(
+                "A name has at most %(max_name_length)s characters; this one has %(number)s.",
+                max_name_length=MAX_NAME_LENGTH,
+                number=format_number(len(name)),
+            )
+        )
     if kind is FollowKind.organization:
         organization = await find_organization(session, key)
         if organization is None:
-            raise FollowRefused(f"There is no organization “{name[:60]}” here.")
+            raise FollowRefused(_("There is no organization “%(value)s” here.", value=name[:60]))
         name = organization.full_name
     if kind is FollowKind.venue and not await has_venue(session, key):
-        raise FollowRefused(f"No paper here tells that it appeared at “{name[:60]}”.")
+        raise FollowRefused(_("No paper here tells that it appeared at “%(value)s”.", value=name[:60]))
     # The lock keeps two concurrent requests of a reader from exceeding the limit.
     await session.execute(select(Reader.id).where(Reader.id == reader_id).with_for_update(key_share=True))
     this = Follow.reader_id == reader_id, Follow.kind == kind, Follow.key == key
@@ -77,7 +88,9 @@ async def add_follow(
         return known
     count = await session.scalar(select(func.count()).where(Follow.reader_id == reader_id))
     if (count or 0) >= MAX_FOLLOWS:
-        raise FollowRefused(f"You follow {MAX_FOLLOWS} already. Unfollow something first.")
+        raise FollowRefused(
+            _("You follow %(max_follows)s already. Unfollow something first.", max_follows=MAX_FOLLOWS)
+        )
     values = {"reader_id": reader_id, "kind": kind, "key": key, "name": name, "followed_at": now}
     return (await session.scalars(insert(Follow).values(values).returning(Follow))).one()
 

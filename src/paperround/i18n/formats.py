@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Final, Literal
@@ -116,6 +117,11 @@ def format_percent(share: float) -> str:
     return numbers.format_percent(share, format=None, locale=find_locale(get_language()))
 
 
-def format_list(items: list[str]) -> str:
+def format_list(items: Sequence[str]) -> str:
     """Write a list in a sentence: `a, b and c`."""
     return lists.format_list(items, locale=find_locale(get_language()))
+
+
+def format_alternatives(items: Sequence[str]) -> str:
+    """Write a choice in a sentence: `a, b or c`."""
+    return lists.format_list(items, style="or", locale=find_locale(get_language()))

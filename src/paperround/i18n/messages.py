@@ -31,7 +31,9 @@ def load_catalogue(language: str) -> catalogues.NullTranslations:
 
 
 def find_message(message: str, context: str = "") -> str:
-    """Translate a message without filling anything in."""
+    """Translate a message without filling anything in. No message is ''."""
+    if not message:
+        return ""  # gettext has its head there
     catalogue = load_catalogue(get_language())
     return catalogue.pgettext(context, message) if context else catalogue.gettext(message)
 

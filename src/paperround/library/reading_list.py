@@ -25,6 +25,9 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from paperround.accounts.tables import Reader
 from paperround.database import ReadSession, WriteSession
 from paperround.errors import PaperroundError
+from paperround.i18n.formats import format_number
+from paperround.i18n.messages import gettext as _
+from paperround.i18n.messages import mark_message
 from paperround.library.tables import SavedPaper
 from paperround.papers.editions import ListPosition, Sort, load_papers
 from paperround.papers.rows import PaperRow
@@ -39,7 +42,7 @@ SAVED_ORDER: Final = Sort.published  # as which cursors name the order of saving
 class PaperNotSaved(PaperroundError):
     """The reading list is full or a note is too long. The message tells the reader which."""
 
-    title = "Not kept"
+    title = mark_message("Not kept")
     status = 400
 
 
@@ -50,7 +53,12 @@ async def save_paper(session: WriteSession, reader_id: int, paper_id: str, *, no
     on_list = SavedPaper.reader_id == reader_id
     other_papers = await session.scalar(select(func.count()).where(on_list, SavedPaper.paper_id != paper_id))
     if (other_papers or 0) >= MAX_SAVED_PAPERS:
-        raise PaperNotSaved(f"Your reading list is full: {MAX_SAVED_PAPERS:,} papers. Remove some first.")
+        raise PaperNotSaved(
+            _(
+                "Your reading list is full: %(max_saved_papers)s papers. Remove some first.",
+                max_saved_papers=format_number(MAX_SAVED_PAPERS),
+            )
+        )
     row = select(literal(reader_id), Paper.id, literal(now, SavedPaper.saved_at.type)).where(
         Paper.id == paper_id
     )
@@ -76,7 +84,13 @@ async def set_note(session: WriteSession, reader_id: int, paper_id: str, text: s
     """Replace the note of a saved paper. Returns whether it is on the list. Raises `PaperNotSaved`."""
     text = text.replace("\r\n", "\n").strip()
     if len(text) > MAX_NOTE_LENGTH:
-        raise PaperNotSaved(f"A note has at most {MAX_NOTE_LENGTH:,} characters; this one has {len(text):,}.")
+        raise PaperNotSaved(
+            _(
+                "A note has at most %(max_note_length)s characters; this one has %(number)s.",
+                max_note_length=format_number(MAX_NOTE_LENGTH),
+                number=format_number(len(text)),
+            )
+        )
     return await _change(session, reader_id, paper_id, note=text)
 
 

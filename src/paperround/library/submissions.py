@@ -12,6 +12,9 @@ from paperround import queue
 from paperround.accounts.tables import Reader
 from paperround.database import ReadSession, WriteSession
 from paperround.errors import PaperroundError
+from paperround.i18n.formats import format_date
+from paperround.i18n.messages import gettext as _
+from paperround.i18n.messages import mark_message
 from paperround.library.tables import Submission, SubmissionState
 from paperround.papers import arxiv_id, removal
 from paperround.papers.tables import FRESH_LISTING, Listing
@@ -25,7 +28,7 @@ LONGEST_MONTH: Final = timedelta(days=31)
 class SubmissionRefused(PaperroundError):
     """A paper cannot be submitted. The message tells the reader why."""
 
-    title = "Not submitted"
+    title = mark_message("Not submitted")
     status = 400
 
 
@@ -33,7 +36,13 @@ class PaperAlreadyListed(SubmissionRefused):
     """The submitted paper is already on a list."""
 
     def __init__(self, paper_id: str, day: date) -> None:
-        super().__init__(f"{paper_id} is already on the list of {day}. Vote for it instead.")
+        super().__init__(
+            _(
+                "%(paper_id)s is already on the list of %(day)s. Vote for it instead.",
+                paper_id=paper_id,
+                day=format_date(day, "d MMM y"),
+            )
+        )
         self.paper_id = paper_id
 
 
@@ -42,7 +51,10 @@ class SubmissionLimitReached(SubmissionRefused):
 
     def __init__(self) -> None:
         super().__init__(
-            f"You have submitted {MAX_SUBMISSIONS_PER_DAY} papers within a day. You can submit more tomorrow."
+            _(
+                "You have submitted %(number)s papers within a day. You can submit more tomorrow.",
+                number=MAX_SUBMISSIONS_PER_DAY,
+            )
         )
 
 
@@ -51,7 +63,11 @@ class PaperTooOld(SubmissionRefused):
 
     def __init__(self, paper_id: str) -> None:
         super().__init__(
-            f"{paper_id} appeared more than {MAX_PAPER_AGE.days} days ago. The list is for new papers."
+            _(
+                "%(paper_id)s appeared more than %(days)s days ago. The list is for new papers.",
+                paper_id=paper_id,
+                days=MAX_PAPER_AGE.days,
+            )
         )
 
 
@@ -59,7 +75,7 @@ class PaperNotYetThere(SubmissionRefused):
     """The id names a month that has not come yet, or none."""
 
     def __init__(self, paper_id: str) -> None:
-        super().__init__(f"{paper_id} can't exist: no arXiv id has this month yet.")
+        super().__init__(_("%(paper_id)s can’t exist: no arXiv id has this month yet.", paper_id=paper_id))
 
 
 def check_age(paper_id: str, published: date | None, *, today: date) -> None:
@@ -79,7 +95,7 @@ async def submit_paper(session: WriteSession, reader: Reader, id_or_url: str, *,
     paper_id = arxiv_id.parse_id_or_url(id_or_url)
     if paper_id is None:
         raise SubmissionRefused(
-            f"“{id_or_url.strip()[:60]}” is neither an arXiv id nor the address of a paper."
+            _("“%(value)s” is neither an arXiv id nor the address of a paper.", value=id_or_url.strip()[:60])
         )
     check_age(paper_id, None, today=now.date())
     # The lock keeps two concurrent requests of a reader from exceeding the limit.
@@ -109,7 +125,9 @@ async def submit_paper(session: WriteSession, reader: Reader, id_or_url: str, *,
 
 async def _check_allowed(session: WriteSession, reader_id: int, paper_id: str, *, now: datetime) -> None:
     if await removal.is_removed(session, paper_id):
-        raise SubmissionRefused(f"{paper_id} was removed by the operator of this site.")
+        raise SubmissionRefused(
+            _("%(paper_id)s was removed by the operator of this site.", paper_id=paper_id)
+        )
     listing_day = await find_listing_day(session, paper_id)
     if listing_day:
         raise PaperAlreadyListed(paper_id, listing_day)

@@ -9,6 +9,8 @@ from datetime import date, timedelta
 from typing import Self
 
 from paperround.errors import PaperroundError
+from paperround.i18n.messages import gettext as _
+from paperround.i18n.messages import mark_message
 
 
 class Period(enum.StrEnum):
@@ -22,7 +24,7 @@ class Period(enum.StrEnum):
 class PeriodInvalid(PaperroundError):
     """The text is not a date, an ISO week or a month of the years 1 to 9999."""
 
-    title = "Not understood"
+    title = mark_message("Not understood")
     status = 400
 
 
@@ -51,23 +53,36 @@ class EditionPeriod:
                     first = day.replace(day=1)
                     return cls(period, first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1))
         except OverflowError as error:
-            raise PeriodInvalid(f"{day} lies at the end of the calendar.") from error
+            raise PeriodInvalid(_("%(day)s lies at the end of the calendar.", day=day)) from error
 
     @classmethod
     def parse(cls, period: Period, value: str) -> Self:
         """Parse `2025-10-29`, `2025-W44` or `2025-10`. Raises `PeriodInvalid`."""
+        text = value[:40]
         forms = {
-            Period.day: (r"\d{4}-\d{2}-\d{2}", "", "a date such as 2025-10-29"),
-            Period.week: (r"\d{4}-W\d{2}", "-1", "an ISO week such as 2025-W44"),
-            Period.month: (r"\d{4}-\d{2}", "-01", "a month such as 2025-10"),
+            Period.day: (
+                r"\d{4}-\d{2}-\d{2}",
+                "",
+                _("“%(text)s” is not a date such as 2025-10-29.", text=text),
+            ),
+            Period.week: (
+                r"\d{4}-W\d{2}",
+                "-1",
+                _("“%(text)s” is not an ISO week such as 2025-W44.", text=text),
+            ),
+            Period.month: (
+                r"\d{4}-\d{2}",
+                "-01",
+                _("“%(text)s” is not a month such as 2025-10.", text=text),
+            ),
         }
-        pattern, suffix, description = forms[period]
+        pattern, suffix, complaint = forms[period]
         try:
             if re.fullmatch(pattern, value, re.ASCII):
                 return cls.containing(period, date.fromisoformat(value + suffix))
         except (ValueError, PeriodInvalid):
             pass
-        raise PeriodInvalid(f"{value[:40]!r} is not {description}.")
+        raise PeriodInvalid(complaint)
 
     @property
     def key(self) -> str:
@@ -76,7 +91,7 @@ class EditionPeriod:
             case Period.day:
                 return self.first.isoformat()
             case Period.week:
-                year, week, _ = self.first.isocalendar()
+                year, week, _day = self.first.isocalendar()
                 return f"{year:04}-W{week:02}"
             case Period.month:
                 return self.first.isoformat()[:7]

@@ -10,6 +10,8 @@ from typing import Final
 from email_validator import EmailNotValidError, validate_email
 
 from paperround.errors import PaperroundError
+from paperround.i18n.messages import gettext as _
+from paperround.i18n.messages import mark_message
 
 STAND_IN: Final = "example.com"  # a domain that is no longer than any of ours
 MAX_DOMAIN_LENGTH: Final = 189  # with 64 characters before the @ that makes an address of 254
@@ -24,7 +26,7 @@ INTRANET: Final = re.compile(
 class EmailAddressInvalid(PaperroundError):
     """The text is not an email address. The message says what is wrong with it."""
 
-    title = "Not an address"
+    title = mark_message("Not an address")
     status = 400
 
 
@@ -56,7 +58,7 @@ def normalise_email_address(text: str, own: OwnDomains = NO_DOMAINS) -> str:
     By the standard the part before the @ is case-sensitive, but no common provider treats it so, and phones
     like to write `Ada@`. Letters beyond ASCII are rejected there, since few servers accept them.
     """
-    local, _, domain = text.strip().rpartition("@")
+    local, _at, domain = text.strip().rpartition("@")
     domain = domain.lower().removesuffix(".")
     try:
         if domain in own:  # `email-validator` knows no such domains, so it looks at the rest
@@ -66,5 +68,5 @@ def normalise_email_address(text: str, own: OwnDomains = NO_DOMAINS) -> str:
             return f"{stand_in.local_part.lower()}@{domain}"
         address = validate_email(text.strip(), check_deliverability=False, allow_smtputf8=False)
     except EmailNotValidError as error:
-        raise EmailAddressInvalid(str(error)) from error
+        raise EmailAddressInvalid(_("This is not an email address. Check it for typing mistakes.")) from error
     return f"{address.local_part.lower()}@{address.ascii_domain}"

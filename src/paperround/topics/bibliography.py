@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from paperround.errors import PaperroundError
+from paperround.i18n.messages import gettext as _
+from paperround.i18n.messages import mark_message
 from paperround.papers import arxiv_id, doi
 from paperround.text.person_name import PersonName
 from paperround.text.plain import to_plain_text
@@ -84,9 +86,9 @@ class Reference(NamedTuple):
 class BibliographyInvalid(PaperroundError):
     """The file is in no format that can be read, or too large. The text tells the reader which."""
 
-    title = "Not a library"
+    title = mark_message("Not a library")
     status = 400
-    advice = (
+    advice = mark_message(
         "Export it as BibTeX, RIS, EndNote (.enw), PubMed (.nbib), CSL JSON or CSV, or make a list of arXiv "
         "ids or DOIs."
     )
@@ -96,8 +98,8 @@ def parse_bibliography(content: bytes, *, clock: Callable[[], float] = time.mono
     """List the distinct entries that name something, in the file's order. Raises `BibliographyInvalid`."""
     if len(content) > MAX_BYTES:
         raise BibliographyInvalid(
-            f"The file is too large: at most {MAX_BYTES // 1_000_000} MB can be read.",
-            advice="Export a part of it.",
+            _("The file is too large: at most %(value)s MB can be read.", value=MAX_BYTES // 1000000),
+            advice=_("Export a part of it."),
         )
     records = _stop_in_time(_read_records(decode_file(content)), clock)
     references: dict[tuple[str, str, str], Reference] = {}
@@ -105,7 +107,7 @@ def parse_bibliography(content: bytes, *, clock: Callable[[], float] = time.mono
         if any(reference.names):
             references.setdefault(reference.names, reference)
     if not references:
-        raise BibliographyInvalid("No entry of a library was found in it.")
+        raise BibliographyInvalid(_("No entry of a library was found in it."))
     return list(references.values())
 
 
@@ -170,7 +172,7 @@ def _strip_field(value: str) -> str:
     text = value[:MAX_FIELD_LENGTH].strip()
     if len(text) > 1 and text[0] == text[-1] == '"':
         text = text[1:-1]
-    for _ in range(MAX_OUTER_BRACES):
+    for _brace in range(MAX_OUTER_BRACES):
         if not text.startswith("{") or find_closing_brace(text) != len(text) - 1:
             break
         text = text[1:-1].strip()

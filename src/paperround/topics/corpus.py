@@ -18,6 +18,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from paperround.database import Database, ReadSession, WriteSession
 from paperround.embeddings.tables import HAS_VECTOR, Embedding, EmbeddingModel, ModelState
+from paperround.i18n.messages import gettext as _
 from paperround.papers.tables import ABSTRACT_TEXT, TITLE_TEXT, Paper
 from paperround.topics.model.fit_constants import SHIPPED_CONSTANTS, WORDS_ALONE, FitConstants
 from paperround.topics.model.sparse import Floats, Matrix
@@ -113,10 +114,10 @@ async def explain_words_alone(session: ReadSession) -> str:
     row = (await session.execute(_select_newest(MeasuredCatalogue.model_id))).one_or_none()
     model_id = row.model_id if row else (await count_measurable(session)).model_id
     if model_id is None:
-        return "Too few papers have vectors yet, so matches use words alone for now."
+        return _("Too few papers have vectors yet, so matches use words alone for now.")
     if await load_fit_constants(session, model_id) is not WORDS_ALONE:
         return ""
-    return (
+    return _(
         "How well papers fit has not been calibrated for this model’s vectors, so matches use words alone. "
         "The operator can calibrate it with “paperround fit”."
     )

@@ -15,6 +15,8 @@ from sqlalchemy.dialects.postgresql import insert
 from paperround.accounts.tables import Reader
 from paperround.database import ReadSession, WriteSession
 from paperround.errors import PaperroundError
+from paperround.i18n.messages import gettext as _
+from paperround.i18n.messages import mark_message
 from paperround.papers import editions
 from paperround.topics.corpus import StatisticsVersion, load_current_version
 from paperround.topics.matcher import load_profile
@@ -37,7 +39,7 @@ EXPORT_BATCH_SIZE: Final = 1000  # rows held in memory
 class JudgedEnough(PaperroundError):
     """The reader has judged as many pairs today as are asked for."""
 
-    title = "That is all for today"
+    title = mark_message("That is all for today")
     status = 429
 
 
@@ -115,7 +117,12 @@ async def judge(
     judged = await _load_judged(session, reader_id)
     today = [pair for pair, judged_at in judged.items() if judged_at >= _start_of_day(now)]
     if (words, paper_id) not in judged and len(today) >= PAIRS_A_DAY:
-        raise JudgedEnough(f"You have judged {PAIRS_A_DAY} papers today. Thank you; there are more tomorrow.")
+        raise JudgedEnough(
+            _(
+                "You have judged %(pairs_a_day)s papers today. Thank you; there are more tomorrow.",
+                pairs_a_day=PAIRS_A_DAY,
+            )
+        )
     row = insert(ReaderJudgment).values(
         reader_id=reader_id,
         paper_id=paper_id,

@@ -21,6 +21,7 @@ from paperround.embeddings import models
 from paperround.embeddings.backfill import embedding_text
 from paperround.embeddings.client import EncoderError, EncoderRefused
 from paperround.embeddings.tables import EmbeddingModel, ModelState
+from paperround.i18n.messages import mark_message
 from paperround.topics.bibliography import Reference
 from paperround.topics.changes import mark_changed
 from paperround.topics.model.codec import HALF
@@ -38,9 +39,11 @@ MAX_TITLE_LENGTH: Final = 500  # characters
 MAX_ABSTRACT_LENGTH: Final = 5_000  # characters
 ENCODING_BATCH_SIZE: Final = 64
 
-NO_TEXT: Final = "The catalogue lacks it, and the file has neither its abstract nor an arXiv id."
-TOO_MANY: Final = f"At most {MAX_TEXTS} works outside of the catalogue are kept as examples."
-TOO_MANY_TO_FETCH: Final = f"At most {MAX_FETCHED} papers of a library are fetched from arXiv."
+NO_TEXT: Final = mark_message(
+    "The catalogue lacks it, and the file has neither its abstract nor an arXiv id."
+)
+TOO_MANY: Final = mark_message("The topic has as many examples outside of the catalogue as it can have.")
+TOO_MANY_TO_FETCH: Final = mark_message("No more papers of one library are fetched from arXiv.")
 
 
 class EntryDraft(NamedTuple):

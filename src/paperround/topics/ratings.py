@@ -10,6 +10,8 @@ from sqlalchemy import Integer, Text, any_, bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from paperround.database import WriteSession
+from paperround.i18n.formats import format_number
+from paperround.i18n.messages import gettext as _
 from paperround.reads import Asked, Read, RoundTrip
 from paperround.topics import seeds
 from paperround.topics.changes import mark_changed, request_matching
@@ -27,15 +29,20 @@ async def rate_paper(
     Raises `TopicInvalid`.
     """
     if value not in (-1, 1):
-        raise TopicInvalid("A rating is 1 (more) or -1 (less).")
+        raise TopicInvalid(_("A rating is 1 (more) or -1 (less)."))
     if not (await seeds.resolve_ids(session, [paper_id])).paper_ids:
-        raise TopicInvalid(f"Not in the catalogue: {paper_id}.")
+        raise TopicInvalid(_("Not in the catalogue: %(paper_id)s.", paper_id=paper_id))
     await _mark_changed(session, topic, now=now)
     other_ratings = await session.scalar(
         select(func.count()).where(Rating.topic_id == topic.id, Rating.paper_id != paper_id)
     )
     if (other_ratings or 0) >= MAX_RATINGS:
-        raise TopicInvalid(f"This topic has {MAX_RATINGS:,} ratings, as many as there can be.")
+        raise TopicInvalid(
+            _(
+                "This topic has %(max_ratings)s ratings, as many as there can be.",
+                max_ratings=format_number(MAX_RATINGS),
+            )
+        )
     values = {"value": value, "rated_at": now}
     rating = insert(Rating).values(topic_id=topic.id, paper_id=paper_id, **values)
     await session.execute(rating.on_conflict_do_update(index_elements=["topic_id", "paper_id"], set_=values))

@@ -19,6 +19,9 @@ from paperround import tokens
 from paperround.accounts.tables import Reader
 from paperround.database import ReadSession, WriteSession
 from paperround.errors import PaperroundError
+from paperround.i18n.formats import format_number
+from paperround.i18n.messages import gettext as _
+from paperround.i18n.messages import mark_message
 from paperround.papers.tables import TITLE_TEXT, Paper
 from paperround.reads import Asked, Read, RoundTrip, answer, first_of
 from paperround.text.plain import to_plain_text
@@ -43,14 +46,14 @@ DEFAULT_NAME_LENGTH: Final = 60  # characters of the words that name a topic whi
 class TopicInvalid(PaperroundError):
     """The topic says nothing or too much, or the reader has too many. The text tells the reader which."""
 
-    title = "Not a topic yet"
+    title = mark_message("Not a topic yet")
     status = 400
 
 
 class TopicNotFound(PaperroundError):
     """There is no topic of that number, or it is somebody else's: the answer is the same."""
 
-    title = "Not found"
+    title = mark_message("Not found")
     status = 404
 
 
@@ -100,22 +103,35 @@ def check_draft(draft: TopicDraft) -> TopicDraft:
     )
     has_library = checked.library.is_useful if checked.library else checked.library_of
     if not (checked.words or checked.examples or checked.authors or has_library):
-        raise TopicInvalid("Say what it is about: some words, a paper or an author.")
-    _check_length("The name", checked.name, MAX_NAME_LENGTH)
-    _check_length("The words", checked.words, MAX_WORDS_LENGTH)
+        raise TopicInvalid(_("Say what it is about: some words, a paper or an author."))
+    _check_length(_("The name"), checked.name, MAX_NAME_LENGTH)
+    _check_length(_("The words"), checked.words, MAX_WORDS_LENGTH)
     for kind, rules in {
-        "must": checked.must,
-        "must not": checked.must_not,
-        "author": checked.authors,
+        _("words that must appear"): checked.must,
+        _("words that must not appear"): checked.must_not,
+        _("authors"): checked.authors,
     }.items():
         if len(rules) > MAX_RULES:
-            raise TopicInvalid(f"At most {MAX_RULES} of a kind ({kind}); there are {len(rules)}.")
+            raise TopicInvalid(
+                _(
+                    "At most %(max_rules)s of a kind (%(kind)s); there are %(number)s.",
+                    max_rules=MAX_RULES,
+                    kind=kind,
+                    number=len(rules),
+                )
+            )
         for rule in rules:
             _check_length(f"“{rule[:20]}…”", rule, MAX_RULE_LENGTH)
     if len(checked.examples) > MAX_EXAMPLES:
-        raise TopicInvalid(f"At most {MAX_EXAMPLES} example papers; there are {len(checked.examples)}.")
+        raise TopicInvalid(
+            _(
+                "At most %(max_examples)s example papers; there are %(number)s.",
+                max_examples=MAX_EXAMPLES,
+                number=len(checked.examples),
+            )
+        )
     if not 1 <= checked.daily <= MAX_DAILY:
-        raise TopicInvalid(f"From 1 to {MAX_DAILY} papers a day.")
+        raise TopicInvalid(_("From 1 to %(max_daily)s papers a day.", max_daily=MAX_DAILY))
     return replace(checked, name=checked.name or default_name(checked))
 
 
@@ -125,7 +141,14 @@ def _unique_texts(texts: Iterable[str]) -> tuple[str, ...]:
 
 def _check_length(what: str, text: str, max_length: int) -> None:
     if len(text) > max_length:
-        raise TopicInvalid(f"{what} is too long: {len(text):,} characters of at most {max_length:,}.")
+        raise TopicInvalid(
+            _(
+                "%(what)s is too long: %(number)s characters of at most %(max_length)s.",
+                what=what,
+                number=format_number(len(text)),
+                max_length=format_number(max_length),
+            )
+        )
 
 
 def default_name(draft: TopicDraft) -> str:
@@ -145,7 +168,12 @@ async def create_topic(session: WriteSession, reader_id: int, draft: TopicDraft,
     draft = check_draft(draft)
     topics = await _lock_topics(session, reader_id)
     if len(topics) >= MAX_TOPICS:
-        raise TopicInvalid(f"You have {MAX_TOPICS} topics, as many as there can be. Delete one first.")
+        raise TopicInvalid(
+            _(
+                "You have %(max_topics)s topics, as many as there can be. Delete one first.",
+                max_topics=MAX_TOPICS,
+            )
+        )
     topic = Topic(
         reader_id=reader_id,
         position=max((topic.position for topic in topics), default=0) + 1,
@@ -184,7 +212,7 @@ async def change_topic(session: WriteSession, topic: Topic, draft: TopicDraft, *
 async def _apply_draft(session: WriteSession, topic: Topic, draft: TopicDraft, *, now: datetime) -> None:
     resolved = await seeds.resolve_ids(session, draft.examples)
     if resolved.missing:
-        raise TopicInvalid(f"Not in the catalogue: {', '.join(resolved.missing[:10])}.")
+        raise TopicInvalid(_("Not in the catalogue: %(value)s.", value=", ".join(resolved.missing[:10])))
     topic.name, topic.words = draft.name, draft.words
     topic.daily, topic.min_band, topic.explain = draft.daily, draft.min_band, draft.explain
     topic.must, topic.must_not, topic.authors = list(draft.must), list(draft.must_not), list(draft.authors)
@@ -226,7 +254,7 @@ async def get_topic(session: ReadSession, reader_id: int, topic_id: int) -> Topi
     )
     topic = (await session.scalars(query)).one_or_none()
     if topic is None:
-        raise TopicNotFound("There is no such topic.")
+        raise TopicNotFound(_("There is no such topic."))
     return topic
 
 
@@ -256,7 +284,7 @@ async def move_topic(session: WriteSession, reader_id: int, topic_id: int, *, po
     topics = await _lock_topics(session, reader_id)
     moved_topic = next((topic for topic in topics if topic.id == topic_id), None)
     if moved_topic is None:
-        raise TopicNotFound("There is no such topic.")
+        raise TopicNotFound(_("There is no such topic."))
     topics.remove(moved_topic)
     topics.insert(max(position, 0), moved_topic)
     for number, topic in enumerate(topics, 1):
@@ -287,7 +315,7 @@ async def get_topic_by_feed_key(session: ReadSession, topic_id: int, key: str) -
     query = select(Topic).where(Topic.id == topic_id, Topic.feed_key_hash == tokens.hash_token(key))
     topic = (await session.scalars(query.options(*WITH_EXAMPLES_AND_RATINGS))).one_or_none()
     if topic is None:
-        raise TopicNotFound("There is no such feed, or its key was changed.")
+        raise TopicNotFound(_("There is no such feed, or its key was changed."))
     return topic
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from paperround.database import ReadSession, WriteSession
+from paperround.i18n.messages import gettext as _
 from paperround.topics.corpus import is_measured, load_current_version
 from paperround.topics.model import interests
 from paperround.topics.reader_topics import (
@@ -39,7 +40,7 @@ async def split_topic(session: WriteSession, topic: Topic, *, now: datetime) -> 
     """
     parts = await find_interests(session, topic.words)
     if not parts:
-        raise TopicInvalid("Its words read like one topic.")
+        raise TopicInvalid(_("Its words read like one topic."))
     draft = draft_of(topic)
     is_named = draft.name != default_name(draft)
     first = replace(draft, words=parts[0], name=draft.name if is_named else "")

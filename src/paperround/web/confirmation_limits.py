@@ -9,6 +9,7 @@ from fastapi import Request
 
 from paperround import rate_limits
 from paperround.database import Database
+from paperround.i18n.messages import gettext as _
 from paperround.rate_limits import RateLimit
 from paperround.text.mailbox import identify_mailbox
 from paperround.tokens import hash_token
@@ -39,4 +40,4 @@ async def may_send_letter(request: Request, email: str, now: datetime) -> bool:
 
 async def _require(database: Database, limit: RateLimit, now: datetime) -> None:
     if not await rate_limits.is_allowed(database, limit, now=now):
-        raise TooMany("Too many addresses were entered. Try again in an hour.", wait=HOUR)
+        raise TooMany(_("Too many addresses were entered. Try again in an hour."), wait=HOUR)

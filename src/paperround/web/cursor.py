@@ -7,6 +7,7 @@ import json
 import math
 from datetime import UTC, datetime
 
+from paperround.i18n.messages import gettext as _
 from paperround.papers.arxiv_id import strip_version
 from paperround.papers.editions import ListPosition, Sort
 from paperround.web.dependencies import BadRequest
@@ -30,7 +31,7 @@ def decode(sort: Sort, cursor: str | None) -> ListPosition | None:
             return ListPosition(_key(sort, key), strip_version(paper_id))
     except (ValueError, TypeError, OverflowError, RecursionError):
         pass
-    raise BadRequest("This cursor is not one that we gave for this list. Start again without it.")
+    raise BadRequest(_("This cursor is not one that we gave for this list. Start again without it."))
 
 
 def _key(sort: Sort, key: object) -> float | int | datetime:

@@ -19,6 +19,8 @@ from paperround.database import Database, ReadSession, WriteSession, utc_now
 from paperround.embeddings.index_progress import IndexCounter
 from paperround.errors import PaperroundError
 from paperround.i18n.languages import find_direction, get_language, list_languages, set_language
+from paperround.i18n.messages import gettext as _
+from paperround.i18n.messages import mark_message
 from paperround.search.query_vectors import QueryEncoder
 from paperround.settings import Settings
 from paperround.tokens import Signer
@@ -28,19 +30,19 @@ from paperround.web.security.key_limits import count_key_request
 
 class NotFound(PaperroundError):
     status = 404
-    title = "Not found"
+    title = mark_message("Not found")
 
 
 class BadRequest(PaperroundError):
     status = 400
-    title = "Not understood"
+    title = mark_message("Not understood")
 
 
 class SignInNeeded(PaperroundError):
     """The page needs a reader. People are redirected to the page where they sign in."""
 
     status = 401
-    title = "Sign in first"
+    title = mark_message("Sign in first")
     headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
     page = "/sign-in"
 
@@ -51,19 +53,19 @@ class FreshSignInNeeded(SignInNeeded):
     People are redirected to the page where a link is mailed to it.
     """
 
-    title = "Confirm it’s you"
+    title = mark_message("Confirm it’s you")
     status = 403
     page = "/settings/confirm"
 
 
 class Forbidden(PaperroundError):
     status = 403
-    title = "Not allowed"
+    title = mark_message("Not allowed")
 
 
 class TooMany(PaperroundError):
     status = 429
-    title = "Too many at once"
+    title = mark_message("Too many at once")
 
     def __init__(self, detail: str, *, wait: timedelta) -> None:
         super().__init__(detail)
@@ -144,13 +146,13 @@ async def get_viewer(visit: Visit) -> Reader | None:
 
 async def require_reader(viewer: Annotated[Reader | None, Depends(get_viewer)]) -> Reader:
     if viewer is None:
-        raise SignInNeeded("Sign in to see this page.")
+        raise SignInNeeded(_("Sign in to see this page."))
     return viewer
 
 
 async def require_signed_in_visit(visit: Visit) -> sessions.SignedInVisit:
     if visit is None:
-        raise SignInNeeded("Sign in to see this page.")
+        raise SignInNeeded(_("Sign in to see this page."))
     return visit
 
 
@@ -158,7 +160,7 @@ async def require_fresh_visit(
     visit: Annotated[sessions.SignedInVisit, Depends(require_signed_in_visit)], now: Now
 ) -> sessions.SignedInVisit:
     if not sessions.is_fresh(visit.session, now=now):
-        raise FreshSignInNeeded("This needs a recent sign-in. Ask for a link to your address.")
+        raise FreshSignInNeeded(_("This needs a recent sign-in. Ask for a link to your address."))
     return visit
 
 
@@ -178,7 +180,7 @@ Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 async def require_key(request: Request, given: Bearer, now: Now) -> api_keys.KeyHolder:
     found = await api_keys.find_holder(database_of(request), given.credentials, now=now) if given else None
     if found is None:
-        raise SignInNeeded("Send a key from your settings as `Authorization: Bearer pr_…`.")
+        raise SignInNeeded(_("Send a key from your settings as `Authorization: Bearer pr_…`."))
     count_key_request(request, found.key_id)
     return found
 
@@ -192,7 +194,7 @@ async def require_reading_key(holder: KeyHolder) -> Reader:
 
 async def require_writing_key(holder: KeyHolder) -> Reader:
     if holder.scope is not Scope.write:
-        raise Forbidden("This key may only read. Create one that may write in your settings.")
+        raise Forbidden(_("This key may only read. Create one that may write in your settings."))
     return holder.reader
 
 

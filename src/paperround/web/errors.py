@@ -22,6 +22,7 @@ from starlette.routing import Match, Mount
 from paperround.accounts.sign_in import LinkInvalid
 from paperround.database import utc_now
 from paperround.errors import PaperroundError
+from paperround.i18n.messages import find_message, mark_message
 from paperround.security_events import SecurityEvent
 from paperround.text.plain import to_plain_text
 from paperround.web.dependencies import Forbidden, SignInNeeded, load_visit, render_page
@@ -51,12 +52,21 @@ DOCUMENTED: Final[dict[int | str, dict[str, Any]]] = {
     }
 }
 SENTENCES: Final = {
-    404: "There is no such page.",
-    405: "This address doesn't accept that.",
-    500: "This is a fault of ours. It has been logged.",
-    503: "The database can't be reached right now. Try again in a moment.",
+    404: mark_message("There is no such page."),
+    405: mark_message("This address doesn’t accept that."),
+    500: mark_message("This is a fault of ours. It has been logged."),
+    503: mark_message("The database can’t be reached right now. Try again in a moment."),
 }
-TOO_SLOW: Final = "This took the database too long. Narrow the request, or try again in a minute."
+TOO_SLOW: Final = mark_message(
+    "This took the database too long. Narrow the request, or try again in a minute."
+)
+PHRASES: Final = {
+    400: mark_message("Not understood"),
+    404: mark_message("Not found"),
+    405: mark_message("Not allowed"),
+    500: mark_message("Internal server error"),
+    503: mark_message("Service unavailable"),
+}
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 MAX_FAULTS: Final = 5
 MAX_FAULT_LENGTH: Final = 200  # characters: a fault names the field, whose name came with the request
@@ -78,7 +88,9 @@ def install_handlers(app: FastAPI) -> None:
 async def build_error_response(
     request: Request, status: int, detail: str, title: str | None = None, *, submit: str | None = None
 ) -> Response:
-    named = title or HTTPStatus(status).phrase.capitalize()
+    """Build the answer. `title` and a `detail` without values may still be to be translated."""
+    named = find_message(title or PHRASES.get(status) or HTTPStatus(status).phrase.capitalize())
+    detail = find_message(detail)
     if not is_for_people(request.url.path):
         return build_problem(status, named, detail)
     return await render_page(
@@ -101,10 +113,15 @@ async def _handle_paperround_error(request: Request, error: PaperroundError) -> 
         return await handle_unexpected(request, error)
     _record_refusal(request, error)
     response = await build_error_response(
-        request, error.status, error.detail, error.title, submit=getattr(error, "submittable_id", None)
+        request, error.status, write_detail(error), error.title, submit=getattr(error, "submittable_id", None)
     )
     response.headers.update(error.headers)
     return response
+
+
+def write_detail(error: PaperroundError) -> str:
+    """Write what an error says and advises, in the language in use."""
+    return f"{error} {find_message(error.advice)}".strip()
 
 
 def _record_refusal(request: Request, error: PaperroundError) -> None:
@@ -129,7 +146,7 @@ async def _handle_sign_in_needed(request: Request, error: SignInNeeded) -> Respo
 async def _handle_invalid(request: Request, error: RequestValidationError) -> Response:
     faults = "; ".join(map(_describe_fault, error.errors()[:MAX_FAULTS]))
     return await build_error_response(
-        request, 422 if request.method == "POST" else 400, faults, "Not understood"
+        request, 422 if request.method == "POST" else 400, faults, mark_message("Not understood")
     )
 
 
@@ -177,7 +194,7 @@ async def _handle_no_database(request: Request, error: Exception) -> Response:
 async def _handle_too_slow(request: Request) -> Response:
     """Answer a request whose statement took longer than web sessions allow."""
     logger.warning("statement timeout", path=request.url.path)
-    response = await build_error_response(request, 503, TOO_SLOW, "Took too long")
+    response = await build_error_response(request, 503, TOO_SLOW, mark_message("Took too long"))
     response.headers["Retry-After"] = "60"
     return response
 

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from paperround.database import ReadSession
 from paperround.digests.links import DigestLinks, Purpose
 from paperround.digests.tables import Subscription
+from paperround.i18n.messages import gettext as _
 from paperround.web.dependencies import NotFound, settings_of, signer_of
 
 
@@ -36,5 +37,5 @@ async def find_subscription(
     link = links.read_token(purpose, token)
     found = await session.get(Subscription, link.id)
     if found is None or not link.is_of(found.link_target):
-        raise LinkOutdated("This subscription has been deleted, or its address has changed since.")
+        raise LinkOutdated(_("This subscription has been deleted, or its address has changed since."))
     return found

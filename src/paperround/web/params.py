@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from fastapi import Path, Query
 
 from paperround.database import ReadSession
+from paperround.i18n.messages import gettext as _
 from paperround.papers import editions
 from paperround.papers.arxiv_id import parse_id_or_url, strip_version
 from paperround.papers.rows import PaperRow
@@ -29,7 +30,7 @@ class PaperNotFound(NotFound):
     """The catalogue has no such paper. If the id may be one of arXiv, readers can submit it."""
 
     def __init__(self, paper_id: str) -> None:
-        super().__init__(f"There is no paper “{paper_id[:60]}” here.")
+        super().__init__(_("There is no paper “%(value)s” here.", value=paper_id[:60]))
         self.submittable_id = parse_id_or_url(paper_id)
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Final, Self
 from fastapi import Depends, Query, Request
 
 from paperround.database import ReadSession
+from paperround.i18n.messages import gettext as _
 from paperround.papers import arxiv_id
 from paperround.papers.period import EditionPeriod, Period
 from paperround.search.engine import SearchResults, TextLookup, look_up_text, search
@@ -104,7 +105,7 @@ async def parse_filters(
 ) -> SearchFilters:
     first, last = _parse_day(from_), _parse_day(to)
     if first and last and first > last:
-        raise BadRequest("`from` is after `to`.")
+        raise BadRequest(_("`from` is after `to`."))
     return SearchFilters(
         first_day=first,
         last_day=last,

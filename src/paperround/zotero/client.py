@@ -13,6 +13,8 @@ from typing import Any, ClassVar, Final, NamedTuple
 import httpx
 
 from paperround.errors import PaperroundError
+from paperround.i18n.messages import gettext as _
+from paperround.i18n.messages import mark_message
 from paperround.outbound.client import open_transport
 from paperround.server_answers import read_bounded
 from paperround.settings import Settings
@@ -33,14 +35,14 @@ COLLECTION_KEY: Final = re.compile(r"[A-Z0-9]{8}")
 class ZoteroError(PaperroundError):
     """Zotero did not do what it was asked for. ZoteroError ── ZoteroRefused · ZoteroConflict · ZoteroBusy"""
 
-    title = "Zotero did not answer as it should"
+    title = mark_message("Zotero did not answer as it should")
     status = 502
 
 
 class ZoteroRefused(ZoteroError):
     """The key is not valid, or may not do this: trying again does not help."""
 
-    title = "Zotero refused"
+    title = mark_message("Zotero refused")
     status: ClassVar[int] = 400
 
 
@@ -66,7 +68,7 @@ class ZoteroAccess(NamedTuple):
     may_write_all_groups: bool
 
     def may_write_to(self, library: str) -> bool:
-        kind, _, number = library.partition("/")
+        kind, _slash, number = library.partition("/")
         if kind == "users":
             return self.may_write and number == str(self.user_id)
         return self.may_write_all_groups or number in self.writable_groups
@@ -105,7 +107,7 @@ class ZoteroClient:
         """Load what the key opens."""
         told = (await self._send("GET", "/keys/current")).content
         if not isinstance(told, dict) or not isinstance(told.get("userID"), int):
-            raise ZoteroError("Zotero's description of the key could not be read.")
+            raise ZoteroError(_("Zotero’s description of the key could not be read."))
         access = told.get("access")
         access = access if isinstance(access, dict) else {}
         user, groups = access.get("user"), access.get("groups")
@@ -128,7 +130,7 @@ class ZoteroClient:
         asked = {"itemKey": ",".join(keys), "format": "versions", "includeTrashed": "1"}
         answer = await self._send("GET", f"/{library}/items", params=asked)
         if not isinstance(answer.content, dict):
-            raise ZoteroError("Zotero's list of versions could not be read.")
+            raise ZoteroError(_("Zotero’s list of versions could not be read."))
         return PresentItems(frozenset(answer.content) & frozenset(keys), answer.version)
 
     async def create_items(
@@ -195,7 +197,7 @@ class ZoteroClient:
             if len(rows) < PAGE_SIZE:
                 break
             if self.pause:
-                raise ZoteroBusy("Zotero asks for a pause.", self.pause)
+                raise ZoteroBusy(_("Zotero asks for a pause."), self.pause)
         return entries, version
 
     async def _send(
@@ -212,9 +214,9 @@ class ZoteroClient:
             async with self._http.stream(method, path, params=params, headers=given, json=json) as response:
                 body = await read_bounded(response, MAX_ANSWER_BYTES)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise ZoteroBusy(f"Zotero can't be reached ({type(error).__name__}).") from error
+            raise ZoteroBusy(_("Zotero can’t be reached (%(name)s).", name=type(error).__name__)) from error
         if body is None:
-            raise ZoteroError(f"Zotero's answer is over {MAX_ANSWER_BYTES // 1_000_000} MB.")
+            raise ZoteroError(_("Zotero’s answer is over %(value)s MB.", value=MAX_ANSWER_BYTES // 1000000))
         self.pause = _read_wait(response.headers, "backoff")
         _require_success(response)
         return _Answer.read(response, body)
@@ -234,7 +236,7 @@ class _Answer(NamedTuple):
         try:
             return cls(json.loads(body) if body else None, version, False)
         except (ValueError, RecursionError) as error:
-            raise ZoteroError("Zotero's answer is no JSON.") from error
+            raise ZoteroError(_("Zotero’s answer is no JSON.")) from error
 
 
 def _require_success(response: httpx.Response) -> None:
@@ -243,14 +245,16 @@ def _require_success(response: httpx.Response) -> None:
     if response.is_success or code == httpx.codes.NOT_MODIFIED:
         return
     if code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-        raise ZoteroRefused("Zotero does not accept the key for this library.")
+        raise ZoteroRefused(_("Zotero does not accept the key for this library."))
     if code == httpx.codes.NOT_FOUND:
-        raise ZoteroRefused("Zotero has no such library or collection, or the key does not open it.")
+        raise ZoteroRefused(_("Zotero has no such library or collection, or the key does not open it."))
     if code == httpx.codes.PRECONDITION_FAILED:
-        raise ZoteroConflict("The library has changed meanwhile.")
+        raise ZoteroConflict(_("The library has changed meanwhile."))
     if code in (httpx.codes.CONFLICT, httpx.codes.TOO_MANY_REQUESTS) or response.is_server_error:
-        raise ZoteroBusy(f"Zotero answered {code}.", _read_wait(response.headers, "retry-after", "backoff"))
-    raise ZoteroError(f"Zotero answered {code}.")
+        raise ZoteroBusy(
+            _("Zotero answered %(code)s.", code=code), _read_wait(response.headers, "retry-after", "backoff")
+        )
+    raise ZoteroError(_("Zotero answered %(code)s.", code=code))
 
 
 def _read_wait(headers: httpx.Headers, *names: str) -> timedelta | None:

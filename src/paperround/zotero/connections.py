@@ -10,6 +10,8 @@ from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from paperround.database import ReadSession, WriteSession
+from paperround.i18n.messages import gettext as _
+from paperround.i18n.messages import mark_message
 from paperround.library.tables import SavedPaper
 from paperround.tokens import Signer
 from paperround.topics.tables import Topic
@@ -17,7 +19,7 @@ from paperround.zotero.client import COLLECTION_KEY, KEY, ZoteroClient, ZoteroRe
 from paperround.zotero.tables import ZoteroConnection, ZoteroItem
 
 PURPOSE: Final = "zotero key"
-FORGOTTEN_KEY: Final = "The site can no longer read the key. Connect again."
+FORGOTTEN_KEY: Final = mark_message("The site can no longer read the key. Connect again.")
 MAX_GROUP_DIGITS: Final = 12
 SAMPLE_PREFIX: Final = "0000."  # of the ids of invented papers
 
@@ -45,13 +47,13 @@ async def verify_key(http: httpx.AsyncClient, key: str, group: str = "") -> NewC
     Raises `ZoteroError`, and `ZoteroRefused` where the key may not write to the library.
     """
     if not KEY.fullmatch(key):
-        raise ZoteroRefused("That is no key of Zotero's: it has 24 letters and digits.")
+        raise ZoteroRefused(_("That is no key of Zotero’s: it has 24 letters and digits."))
     if group and not (group.isascii() and group.isdecimal() and len(group) <= MAX_GROUP_DIGITS):
-        raise ZoteroRefused("A group's number is in its address: zotero.org/groups/NUMBER.")
+        raise ZoteroRefused(_("A group’s number is in its address: zotero.org/groups/NUMBER."))
     access = await ZoteroClient(http, key).load_access()
     library = f"groups/{group}" if group else f"users/{access.user_id}"
     if not access.may_write_to(library):
-        raise ZoteroRefused("This key may not write to that library. Make one that may, at zotero.org.")
+        raise ZoteroRefused(_("This key may not write to that library. Make one that may, at zotero.org."))
     return NewConnection(library, f"group {group}" if group else access.user_name or "your library", key)
 
 
@@ -85,7 +87,7 @@ async def follow_collection(
 ) -> None:
     """Have a topic learn from a collection, now and daily. Raises `ZoteroRefused`."""
     if not COLLECTION_KEY.fullmatch(collection):
-        raise ZoteroRefused("That is no collection of Zotero's.")
+        raise ZoteroRefused(_("That is no collection of Zotero’s."))
     connection.collection, connection.topic_id, connection.collection_version = collection, topic.id, 0
     connection.collection_due_at = now
     connection.next_try_at = connection.next_try_at and now

@@ -19,6 +19,7 @@ from sqlalchemy import exists, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from paperround.database import Database, ReadSession, utc_now
+from paperround.i18n.messages import gettext as _
 from paperround.library.tables import SavedPaper
 from paperround.papers.editions import load_papers
 from paperround.papers.rows import PaperRow
@@ -123,7 +124,7 @@ async def _put_saved_papers(
 ) -> timedelta | None:
     """Put all saved papers into the library, 50 at a time. Returns the pause that Zotero asks for, if any."""
     conflicts = 0
-    for _ in range(MAX_BATCHES):
+    for _batch in range(MAX_BATCHES):
         async with database.read_session() as session:
             papers = await _load_unsent(session, connection.reader_id)
         if not papers:
@@ -145,7 +146,7 @@ async def _put_saved_papers(
             done |= {keys[key].id: reason for key, reason in outcome.refused.items()}
             await _note_items(database, connection, done)
             if not done:
-                raise ZoteroError("Zotero did not say what became of the items.")
+                raise ZoteroError(_("Zotero did not say what became of the items."))
         if client.pause:
             return client.pause
     return FIRST_RETRY_DELAY

@@ -218,8 +218,8 @@ def test_a_redirect_free_bare_array_of_json_answers(hub: str) -> None:
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ({"date": "2026-02-30"}, "'2026-02-30' is not a date such as 2025-10-29"),
-        ({"date": "today"}, "'today' is not a date"),
+        ({"date": "2026-02-30"}, "“2026-02-30” is not a date such as 2025-10-29"),
+        ({"date": "today"}, "“today” is not a date"),
         ({"week": "2026-W54"}, "is not an ISO week such as 2025-W44"),
         ({"month": "2026-13"}, "is not a month such as 2025-10"),
     ],
@@ -396,7 +396,7 @@ def test_hf_papers_says_why_a_date_is_refused(hf: Any) -> None:
     done = hf("ls", "--date", "2026-02-30")
 
     assert done.returncode != 0
-    assert "'2026-02-30' is not a date such as 2025-10-29" in done.stdout + done.stderr
+    assert "“2026-02-30” is not a date such as 2025-10-29" in done.stdout + done.stderr
 
 
 def test_hf_papers_info_and_read(hf: Any) -> None:

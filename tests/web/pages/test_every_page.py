@@ -89,7 +89,7 @@ ALL = [
         ("/papers/2603.77777", 404, "There is no paper “2603.77777” here."),
         ("/papers/not-an-id", 404, "There is no paper “not-an-id” here."),
         ("/papers/" + "x" * 5000, 404, "There is no paper “xxx"),
-        ("/papers/date/2026-02-30", 400, "'2026-02-30' is not a date such as 2025-10-29."),
+        ("/papers/date/2026-02-30", 400, "“2026-02-30” is not a date such as 2025-10-29."),
         ("/papers/week/2026-W54", 400, "is not an ISO week such as 2025-W44"),
         ("/papers/month/2026-13", 400, "is not a month such as 2025-10"),
         ("/papers/date/2026-03-02?after=nonsense", 400, "This cursor is not one that we gave for this list."),
@@ -117,7 +117,7 @@ async def test_other_methods_are_refused(library: httpx.AsyncClient) -> None:
         answer = await library.post(address)
         assert answer.status_code == 405
         assert "GET" in answer.headers["Allow"]
-        assert "This address doesn't accept that." in Page(answer).text
+        assert "This address doesn’t accept that." in Page(answer).text
 
 
 @pytest.mark.parametrize("address", [*ALL, "/nowhere", "/papers/date/x", "/static/style.css", "/"])
@@ -200,7 +200,7 @@ async def test_a_database_that_is_gone_is_a_503_and_one_that_is_back_is_read_aga
     run_sql(server, drop)
 
     assert (page.status_code, page.headers["Retry-After"]) == (503, "5")
-    assert "The database can't be reached right now." in Page(page).text
+    assert "The database can’t be reached right now." in Page(page).text
     assert (api.status_code, api.json()["status"]) == (503, 503)
     assert {name: page.headers.get(name) for name in HEADERS} == HEADERS
     assert (ready.status_code, ready.json()) == (503, {"status": "no database"})

@@ -274,7 +274,7 @@ async def test_a_topic_with_two_interests_is_split_at_a_button(
     for paper in rated:
         await send(browser, ada, f"/papers/{paper}/mark", rate=f"{both}:1")
     page = Page(await browser.get(f"/topics/{both}"))
-    assert "This looks like two topics; split it?" in page.text
+    assert "This looks like 2 topics; split it?" in page.text
     assert (await send(browser, ada, f"/topics/{both}/split")).status_code == 303
     overview = Page(await browser.get("/topics"))
     [other] = {

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from paperround import rate_limits
 from paperround.accounts import address_changes, sign_in
 from paperround.digests import subscriber_accounts
+from paperround.i18n.messages import gettext as _
 from paperround.mail.recipients import normalise_recipient
 from paperround.rate_limits import RateLimit
 from paperround.security_events import SecurityEvent
@@ -57,7 +58,7 @@ async def request_confirmation(
     """Mail a link to the reader's address that signs them in anew and leads on."""
     limit = RateLimit(f"links of reader {reader.id}", MAX_OWN_LINKS, HOUR)
     if not await rate_limits.is_allowed(database_of(request), limit, now=now):
-        raise TooMany("Too many links were asked for. Try again in an hour.", wait=HOUR)
+        raise TooMany(_("Too many links were asked for. Try again in an hour."), wait=HOUR)
     next_page = keep_local(next_) or "/settings"
     await sign_in.request_link(session, reader.email, now=now, next_page=next_page)
     return await show_link_sent(request, session, reader.email)
@@ -133,7 +134,7 @@ async def leave(
 ) -> Response:
     reader = visit.reader
     if confirm.strip().lower() != reader.email:
-        error = "That is not your address. Nothing was deleted."
+        error = _("That is not your address. Nothing was deleted.")
         return await render_page(
             request, session, "account/leave.html", status=400, reader=reader, error=error
         )

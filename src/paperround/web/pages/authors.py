@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import HTMLResponse
 
+from paperround.i18n.messages import gettext as _
 from paperround.papers.authors import find_author
 from paperround.papers.edition_query import EditionQuery
 from paperround.web.dependencies import NotFound, Now, Read, render_page
@@ -29,7 +30,7 @@ async def show_author(
 ) -> HTMLResponse:
     author = await find_author(session, name)
     if author is None:
-        raise NotFound(f"No paper here has an author {name[:60]}.")
+        raise NotFound(_("No paper here has an author %(value)s.", value=name[:60]))
     return await render_page(
         request,
         session,

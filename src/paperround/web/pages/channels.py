@@ -24,6 +24,8 @@ from paperround.digests.channel_tables import Channel
 from paperround.digests.channels import ChannelDraft
 from paperround.digests.consent import CHANNEL_WORDING
 from paperround.digests.subscriptions import SubscriptionPreferences
+from paperround.i18n.messages import find_message, mark_message
+from paperround.i18n.messages import gettext as _
 from paperround.rate_limits import RateLimit
 from paperround.security_events import SecurityEvent
 from paperround.text.plain import to_plain_text
@@ -40,18 +42,19 @@ from paperround.web.dependencies import (
     render_page,
     signer_of,
 )
+from paperround.web.errors import write_detail
 from paperround.web.pages.subscribe import PreferencesForm
 from paperround.web.security.events import record_event
 
 HOUR: Final = timedelta(hours=1)
 MAX_TESTS: Final = 10  # an hour, of a reader: messages to addresses that nobody has confirmed
 MESSAGES: Final = {
-    "asked": "A message with a code is on its way. It takes up to a minute.",
-    "confirmed": "The channel is on.",
-    "changed": "Saved.",
-    "paused": "Paused.",
-    "resumed": "The channel is on again.",
-    "removed": "That channel gets nothing any more.",
+    "asked": mark_message("A message with a code is on its way. It takes up to a minute."),
+    "confirmed": mark_message("The channel is on."),
+    "changed": mark_message("Saved."),
+    "paused": mark_message("Paused."),
+    "resumed": mark_message("The channel is on again."),
+    "removed": mark_message("That channel gets nothing any more."),
 }
 NO_STORE: Final = {"Cache-Control": "no-store"}
 
@@ -80,7 +83,9 @@ async def show_channels(
     done: Annotated[str, Query(max_length=20)] = "",
 ) -> HTMLResponse:
     preferences = SubscriptionPreferences(time_zone=visit.reader.time_zone)
-    return await _render_list(request, session, visit, now, preferences, done=MESSAGES.get(done, ""))
+    return await _render_list(
+        request, session, visit, now, preferences, done=find_message(MESSAGES.get(done, ""))
+    )
 
 
 async def _render_list(
@@ -129,7 +134,7 @@ async def add_channel(
     try:
         parsed = parse_address(address, allows_apprise=is_apprise_installed())
     except ChannelAddressInvalid as error:
-        told = error.detail
+        told = write_detail(error)
         return await _render_list(
             request, session, visit, now, preferences, status=error.status, name=called, error=told
         )
@@ -140,7 +145,7 @@ async def add_channel(
     if not draft.secrets.signing_secret:
         return _redirect(channel.id, "asked")
     response = await _render_one(
-        request, session, channel, now, done=MESSAGES["asked"], signing_secret=draft.secrets.signing_secret
+        request, session, channel, now, done=_(MESSAGES["asked"]), signing_secret=draft.secrets.signing_secret
     )
     response.headers.update(NO_STORE)
     return response
@@ -156,7 +161,7 @@ async def show_channel(
     done: Annotated[str, Query(max_length=20)] = "",
 ) -> HTMLResponse:
     channel = await channels.load(session, reader.id, channel_id)
-    return await _render_one(request, session, channel, now, done=MESSAGES.get(done, ""))
+    return await _render_one(request, session, channel, now, done=find_message(MESSAGES.get(done, "")))
 
 
 async def _render_one(
@@ -193,7 +198,7 @@ async def confirm_channel(
     if await channels.confirm(session, reader.id, channel_id, code, now=now):
         return _redirect(channel_id, "confirmed")
     channel = await channels.load(session, reader.id, channel_id)
-    error = "This is not the code of the last message, or it is too old. A code can be tried five times."
+    error = _("This is not the code of the last message, or it is too old. A code can be tried five times.")
     return await _render_one(request, session, channel, now, status=400, error=error)
 
 
@@ -247,7 +252,7 @@ async def remove_channel(
 async def _require_few_tests(request: Request, reader_id: int, now: datetime) -> None:
     limit = RateLimit(f"tests of channels of {reader_id}", MAX_TESTS, HOUR)
     if not await rate_limits.is_allowed(database_of(request), limit, now=now):
-        raise TooMany("Many codes were sent for you just now. Try again in an hour.", wait=HOUR)
+        raise TooMany(_("Many codes were sent for you just now. Try again in an hour."), wait=HOUR)
 
 
 def _redirect(channel_id: ChannelId, done: str) -> Response:

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from paperround.database import ReadSession
 from paperround.digests import archive, subscriber_accounts
 from paperround.digests.renderer import DigestRenderer
+from paperround.i18n.messages import gettext as _
 from paperround.topics import ratings
 from paperround.web.dependencies import Config, NotFound, Now, Read, Write, render_page
 from paperround.web.mail_tokens import Links
@@ -36,7 +37,7 @@ async def show_digest(session: Read, links: Links, settings: Config, token: str)
     """Show a digest as its reader got it, without the links that are theirs alone."""
     digest = await archive.load_digest(session, links.read_token("digest", token))
     if digest is None:
-        raise NotFound("This digest is no longer kept.")
+        raise NotFound(_("This digest is no longer kept."))
     return HTMLResponse(
         DigestRenderer(links, settings.site_name).render_page(digest).html, headers=DIGEST_HEADERS
     )
@@ -53,7 +54,7 @@ async def show_rating(
 ) -> HTMLResponse:
     matched_paper = await archive.find_matched_paper(session, links.read_token("rate", token), paper)
     if matched_paper is None:
-        raise NotFound("This digest or its topic is no longer kept.")
+        raise NotFound(_("This digest or its topic is no longer kept."))
     return await render_page(
         request, session, "digests/rate.html", match=matched_paper, value=value, token=token, rated=False
     )
@@ -71,7 +72,7 @@ async def rate_paper(
 ) -> HTMLResponse:
     matched_paper = await archive.find_matched_paper(session, links.read_token("rate", token), paper)
     if matched_paper is None:
-        raise NotFound("This digest or its topic is no longer kept.")
+        raise NotFound(_("This digest or its topic is no longer kept."))
     await ratings.rate_paper(
         session, matched_paper.topic, matched_paper.paper.id, 1 if value > 0 else -1, now=now
     )
@@ -101,5 +102,5 @@ async def save_paper(
 async def _find_sent_paper(session: ReadSession, links: Links, token: str, paper: str) -> archive.SentPaper:
     sent = await archive.find_sent_paper(session, links.read_token("save", token), paper)
     if sent is None:
-        raise NotFound("This digest or its paper is no longer kept.")
+        raise NotFound(_("This digest or its paper is no longer kept."))
     return sent

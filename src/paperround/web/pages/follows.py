@@ -13,6 +13,7 @@ from paperround.follows import reader_follows
 from paperround.follows.followed_papers import list_followed_papers
 from paperround.follows.reader_follows import MAX_NAME_LENGTH
 from paperround.follows.tables import FollowKind
+from paperround.i18n.messages import gettext as _
 from paperround.papers import editions
 from paperround.web.dependencies import BadRequest, Now, Read, SignedIn, Write, render_page
 from paperround.web.viewer import find_page_of_form, load_viewer_state
@@ -80,8 +81,8 @@ async def change_follow(
 
 
 def _parse_value(value: str) -> tuple[FollowKind, str]:
-    kind, _, name = value.partition(":")
+    kind, _colon, name = value.partition(":")
     try:
         return FollowKind(kind), name
     except ValueError as error:
-        raise BadRequest("Say what to follow: an author, organization, venue or keyword.") from error
+        raise BadRequest(_("Say what to follow: an author, organization, venue or keyword.")) from error

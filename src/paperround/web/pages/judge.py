@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
+from paperround.i18n.messages import gettext as _
 from paperround.papers import editions
 from paperround.topics import judging, reader_topics
 from paperround.topics.model.pair_choice import PAIRS_A_DAY
@@ -19,7 +20,7 @@ from paperround.web.views import paper_cards
 
 async def require_judging(settings: Config) -> None:
     if not settings.judging:
-        raise NotFound("Judging papers is switched off here.")
+        raise NotFound(_("Judging papers is switched off here."))
 
 
 router = APIRouter(

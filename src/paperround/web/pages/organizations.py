@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import HTMLResponse
 
+from paperround.i18n.messages import gettext as _
 from paperround.papers.edition_query import EditionQuery
 from paperround.papers.organizations import count_organization, find_organization
 from paperround.web.dependencies import NotFound, Now, Read, render_page
@@ -27,7 +28,7 @@ async def show_organization(
 ) -> HTMLResponse:
     organization = await find_organization(session, name)
     if organization is None:
-        raise NotFound(f"There is no organization {name[:60]} here.")
+        raise NotFound(_("There is no organization %(value)s here.", value=name[:60]))
     return await render_page(
         request,
         session,

@@ -17,6 +17,8 @@ from starlette.responses import Response
 
 from paperround import mail
 from paperround.errors import PaperroundError
+from paperround.i18n.messages import gettext as _
+from paperround.i18n.messages import mark_message
 from paperround.mail import outbox_keys
 from paperround.mail.outbox import MessageNotFound, StoredMessage
 from paperround.web.dependencies import Config, NotFound, Now, Read, render_page, signer_of
@@ -45,21 +47,25 @@ FRAMED_HEADERS: Final = {
 class OutboxClosed(PaperroundError):
     """The browser has not opened the outbox with a key."""
 
-    title = "Only for whoever runs this site"
+    title = mark_message("Only for whoever runs this site")
     status = 403
-    advice = "Open the link that `paperround up` printed, or run `paperround outbox` for a new one."
+    advice = mark_message(
+        "Open the link that `paperround up` printed, or run `paperround outbox` for a new one."
+    )
 
 
 async def require_outbox(settings: Config) -> None:
     """Require that mail goes to the outbox at all."""
     if settings.smtp_url:
-        raise NotFound("There is no such page.")
+        raise NotFound(_("There is no such page."))
 
 
 async def require_operator(request: Request) -> None:
     """Require the signed cookie of a browser that opened the outbox with a key. Raises `OutboxClosed`."""
     if not cookies.holds_outbox_cookie(request, signer_of(request)):
-        raise OutboxClosed("The outbox holds everybody's mail, so opening it takes a link from the terminal.")
+        raise OutboxClosed(
+            _("The outbox holds everybody’s mail, so opening it takes a link from the terminal.")
+        )
 
 
 ForOperator = [Depends(require_operator)]
@@ -77,7 +83,7 @@ async def open_with_key(
 ) -> Response:
     """Use a key from the terminal. The browser may look into the outbox from then on."""
     if not outbox_keys.use_key(mail.open_outbox(settings), key, now=now):
-        raise OutboxClosed("This link was used already, or is more than a day old.")
+        raise OutboxClosed(_("This link was used already, or is more than a day old."))
     response = RedirectResponse("/outbox", 303, headers={"Cache-Control": "no-store"})
     cookies.set_outbox_cookie(response, signer_of(request), settings)
     return response
@@ -126,7 +132,7 @@ def _read_message_or_404(settings: Config, name: str) -> StoredMessage:
     try:
         return mail.open_outbox(settings).read_message(name)
     except MessageNotFound as error:
-        raise NotFound("The outbox has no such message.") from error
+        raise NotFound(_("The outbox has no such message.")) from error
 
 
 def _extract_body(message: EmailMessage, kind: str) -> str:

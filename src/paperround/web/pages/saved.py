@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from paperround.accounts.tables import Reader
 from paperround.database import ReadSession
+from paperround.i18n.messages import gettext as _
 from paperround.library import reading_list
 from paperround.library.reading_list import SAVED_ORDER, ListEntry
 from paperround.papers.readings import read_title
@@ -124,7 +125,7 @@ async def mark_read(
 ) -> Response:
     paper = await get_paper_or_404(session, paper_id)
     if not await reading_list.mark_read(session, reader.id, paper.id, read=on, now=now):
-        raise NotFound("This paper is not on your reading list.")
+        raise NotFound(_("This paper is not on your reading list."))
     return redirect_to_paper(request, paper.id)
 
 
@@ -138,5 +139,5 @@ async def set_note(
 ) -> Response:
     paper = await get_paper_or_404(session, paper_id)
     if not await reading_list.set_note(session, reader.id, paper.id, text):
-        raise NotFound("This paper is not on your reading list.")
+        raise NotFound(_("This paper is not on your reading list."))
     return redirect_to_paper(request, paper.id)

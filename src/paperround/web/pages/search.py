@@ -71,7 +71,7 @@ def parse_start(after: str | None) -> int:
         return 0
     if after.isascii() and after.isdigit() and len(after) < 4 and int(after) < MAX_RESULTS:
         return int(after)
-    raise BadRequest("There are no results from there on. Search again.")
+    raise BadRequest(_("There are no results from there on. Search again."))
 
 
 async def _show_page(

@@ -18,6 +18,8 @@ from paperround.accounts.time_zones import MAX_TIME_ZONE_LENGTH
 from paperround.database import ReadSession
 from paperround.digests import subscriptions
 from paperround.i18n.languages import list_languages
+from paperround.i18n.messages import find_message, mark_message
+from paperround.i18n.messages import gettext as _
 from paperround.rate_limits import RateLimit
 from paperround.security_events import SecurityEvent
 from paperround.summaries.languages import list_reader_languages
@@ -45,11 +47,13 @@ MAX_EXPORTS: Final = 20  # an hour
 MAX_BYTES_IN_MEMORY: Final = 1_000_000  # of an export; the rest waits on disk
 NO_STORE: Final = {"Cache-Control": "no-store"}
 MESSAGES: Final = {
-    "profile": "Your name and time zone have been saved.",
-    "link": "A link is on its way to the new address. Open it in this browser within 15 minutes.",
-    "address": "Your address has been changed.",
-    "session": "That browser has been signed out.",
-    "key": "That key has been revoked.",
+    "profile": mark_message("Your name and time zone have been saved."),
+    "link": mark_message(
+        "A link is on its way to the new address. Open it in this browser within 15 minutes."
+    ),
+    "address": mark_message("Your address has been changed."),
+    "session": mark_message("That browser has been signed out."),
+    "key": mark_message("That key has been revoked."),
 }
 
 # Words by which browsers and systems are known, the more specific first, since each names its predecessors
@@ -62,8 +66,8 @@ BROWSERS: Final = (
     ("Safari", "Safari"),
 )
 SYSTEMS: Final = (
-    ("iPhone", "an iPhone"),
-    ("iPad", "an iPad"),
+    ("iPhone", mark_message("an iPhone")),
+    ("iPad", mark_message("an iPad")),
     ("Android", "Android"),
     ("Windows", "Windows"),
     ("Mac OS", "macOS"),
@@ -82,7 +86,7 @@ async def show_settings(
     now: Now,
     done: Annotated[str, Query(max_length=20)] = "",
 ) -> HTMLResponse:
-    return await _render_settings(request, session, visit, now, done=MESSAGES.get(done, ""))
+    return await _render_settings(request, session, visit, now, done=find_message(MESSAGES.get(done, "")))
 
 
 async def _render_settings(
@@ -123,7 +127,10 @@ async def _render_settings(
 def describe_browser(agent: str) -> str:
     """Describe a browser by its user agent, such as `Firefox on Linux`."""
     names = [next((name for word, name in words if word in agent), "") for words in (BROWSERS, SYSTEMS)]
-    return " on ".join(filter(None, names)) or "A browser"
+    browser, system = names
+    if browser and system:
+        return _("%(browser)s on %(system)s", browser=browser, system=_(system))
+    return browser or (_(system) if system else _("A browser"))
 
 
 def _redirect_with_message(done: str) -> Response:
@@ -179,7 +186,7 @@ async def create_key(
 ) -> HTMLResponse:
     key_name = to_plain_text(name)
     if not key_name:
-        raise BadRequest("Give the key a name, so that you can recognize it.")
+        raise BadRequest(_("Give the key a name, so that you can recognize it."))
     key = await api_keys.create_key(session, visit.reader.id, name=key_name, scope=scope, now=now)
     record_event(request, SecurityEvent.key_made, reader=visit.reader.id)
     response = await _render_settings(request, session, visit, now, key=key)
@@ -204,7 +211,7 @@ async def export_data(request: Request, reader: SignedIn, now: Now) -> Response:
     if not await rate_limits.is_allowed(
         database, RateLimit(f"exports of {reader.id}", MAX_EXPORTS, HOUR), now=now
     ):
-        raise TooMany("Your data was exported many times just now. Try again in an hour.", wait=HOUR)
+        raise TooMany(_("Your data was exported many times just now. Try again in an hour."), wait=HOUR)
     file = SpooledTemporaryFile(max_size=MAX_BYTES_IN_MEMORY)  # noqa: SIM115 (closed when the answer is sent)
     async with database.read_session() as session:
         async for piece in export.export_json(session, reader.id):

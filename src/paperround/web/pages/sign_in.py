@@ -14,6 +14,7 @@ from paperround.accounts import sessions
 from paperround.accounts import sign_in as accounts_sign_in
 from paperround.database import ReadSession
 from paperround.digests import subscriber_accounts
+from paperround.i18n.messages import gettext as _
 from paperround.mail.recipients import normalise_recipient
 from paperround.rate_limits import RateLimit
 from paperround.security_events import SecurityEvent
@@ -65,8 +66,9 @@ async def check_link_limits(request: Request, email: str, now: datetime) -> None
         RateLimit("links", MAX_LINKS, HOUR),
     ):
         if not await rate_limits.is_allowed(database, limit, now=now):
-            when = "in an hour" if limit.window == HOUR else "tomorrow"
-            raise TooMany(f"Too many links were asked for. Try again {when}.", wait=limit.window)
+            in_an_hour = _("Too many links were asked for. Try again in an hour.")
+            tomorrow = _("Too many links were asked for. Try again tomorrow.")
+            raise TooMany(in_an_hour if limit.window == HOUR else tomorrow, wait=limit.window)
 
 
 @router.get("/sign-in")

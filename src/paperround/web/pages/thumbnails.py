@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path
 from starlette.responses import Response
 
+from paperround.i18n.messages import gettext as _
 from paperround.pictures.thumbnails import load_picture
 from paperround.web.assets import FOR_GOOD
 from paperround.web.dependencies import NotFound, Read
@@ -21,6 +22,6 @@ async def show_thumbnail(
     """Give a thumbnail as WebP or JPEG, while a paper shows it."""
     content = await load_picture(session, name, as_webp=kind == "webp")
     if content is None:
-        raise NotFound("There is no such picture, or no paper shows it any more.")
+        raise NotFound(_("There is no such picture, or no paper shows it any more."))
     media_type = "image/webp" if kind == "webp" else "image/jpeg"
     return Response(content, media_type=media_type, headers={"Cache-Control": FOR_GOOD})

@@ -15,6 +15,8 @@ from starlette.responses import Response
 
 from paperround.accounts.tables import Reader
 from paperround.database import ReadSession
+from paperround.i18n.messages import gettext as _
+from paperround.i18n.messages import mark_message
 from paperround.papers import editions
 from paperround.search.query_vectors import QueryVector
 from paperround.settings import Settings
@@ -25,6 +27,7 @@ from paperround.topics.matcher import match_papers
 from paperround.topics.model.bands import DEFAULT_MIN_BAND, Band
 from paperround.topics.reader_topics import MAX_EXAMPLES, TopicDraft, TopicInvalid
 from paperround.web.dependencies import Now, SignedIn, database_of, render_page, settings_of
+from paperround.web.errors import write_detail
 from paperround.web.pages.topics import MatchCards
 from paperround.web.params import TopicId
 from paperround.web.topic_matches import encode_text
@@ -32,9 +35,9 @@ from paperround.web.topic_matches import encode_text
 PREVIEW_DAYS: Final = 7  # the newest day is one of them
 MAX_PREVIEW_MATCHES: Final = 20
 STRICTNESS: Final = {
-    Band.strong: "Only strong matches",
-    Band.good: "Good and better",
-    Band.possible: "Possible matches too",
+    Band.strong: mark_message("Only strong matches"),
+    Band.good: mark_message("Good and better"),
+    Band.possible: mark_message("Possible matches too"),
 }
 NEW_TOPIC: Final = 0  # the id of a topic that does not exist yet
 
@@ -143,7 +146,7 @@ async def parse_form(session: ReadSession, form: TopicForm, library_of: int) -> 
 
 def _parse_band(text: str) -> Band:
     if text not in list(Band):
-        raise TopicInvalid(f"How strict a topic is must be one of: {', '.join(Band)}.")
+        raise TopicInvalid(_("How strict a topic is must be one of: %(value)s.", value=", ".join(Band)))
     return Band(text)
 
 
@@ -251,7 +254,7 @@ async def _preview_form(
             draft = reader_topics.check_draft(parsed.draft)
             matches = await _match_draft(session, reader, draft, vector, now)
     except (TopicInvalid, BibliographyInvalid) as error:
-        return {**EMPTY_PREVIEW, "error": error.detail}
+        return {**EMPTY_PREVIEW, "error": write_detail(error)}
     return {
         **EMPTY_PREVIEW,
         **matches,
@@ -323,7 +326,7 @@ async def _show_form(
         form=form,
         topic_id=topic_id,
         bounds=reader_topics,
-        strictness=STRICTNESS,
+        strictness={band: _(words) for band, words in STRICTNESS.items()},
         text_server=_name_text_server(settings_of(request)),
         **{**EMPTY_PREVIEW, **preview},
     )

@@ -15,6 +15,9 @@ from paperround.accounts.tables import Reader
 from paperround.database import ReadSession
 from paperround.follows.followed_papers import FollowedPaper, list_followed_papers
 from paperround.follows.reader_follows import list_follows
+from paperround.i18n.formats import format_date
+from paperround.i18n.messages import gettext as _
+from paperround.i18n.messages import mark_message
 from paperround.papers import editions
 from paperround.papers.edition_query import EditionQuery
 from paperround.papers.editions import Sort
@@ -39,7 +42,7 @@ from paperround.web.views.reasons import find_papers_in_reasons, write_reasons
 from paperround.web.views.viewer_state import ViewerState
 
 WEEKS: Final = 8  # of a topic's chart, as long as matches are kept
-SPANS: Final = {1: "the latest day", 7: "the last 7 days"}
+SPANS: Final = {1: mark_message("The latest day"), 7: mark_message("The last 7 days")}
 MAX_OUTSIDE_CANDIDATES: Final = 50  # the day's most voted papers, of which some lie outside the topics
 MAX_FOLLOWED_SHOWN: Final = 20
 
@@ -135,7 +138,7 @@ async def _list_followed(
 async def _describe_last_days(session: ReadSession, topic_ids: Sequence[int]) -> Mapping[int, str]:
     """Describe by topic the latest day that had a match for it."""
     days = await queries.find_latest_match_days(session, topic_ids)
-    return {topic_id: f"{day:%A}, {day.day} {day:%B}" for topic_id, day in days.items()}
+    return {topic_id: format_date(day, "EEEE, d MMMM") for topic_id, day in days.items()}
 
 
 async def _choose_outside_papers(
@@ -215,7 +218,7 @@ async def render_topic(
         days=days,
         last_day=(await _describe_last_days(session, [] if matches else [topic.id])).get(topic.id, ""),
         words_alone=await corpus.explain_words_alone(session) if day else "",
-        spans=SPANS,
+        spans={days: _(words) for days, words in SPANS.items()},
         feed=feed,
         now=now,
     )

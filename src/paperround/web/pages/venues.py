@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import HTMLResponse
 
+from paperround.i18n.messages import gettext as _
 from paperround.papers.edition_query import EditionQuery
 from paperround.papers.venues import count_venue
 from paperround.web.dependencies import NotFound, Now, Read, render_page
@@ -27,7 +28,7 @@ async def show_venue(
 ) -> HTMLResponse:
     totals = await count_venue(session, name)
     if totals is None:
-        raise NotFound(f"No paper here tells that it appeared at {name[:60]}.")
+        raise NotFound(_("No paper here tells that it appeared at %(value)s.", value=name[:60]))
     return await render_page(
         request,
         session,

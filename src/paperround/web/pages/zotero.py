@@ -12,6 +12,8 @@ from starlette.responses import Response
 
 from paperround import rate_limits
 from paperround.accounts import sessions
+from paperround.i18n.messages import find_message, mark_message
+from paperround.i18n.messages import gettext as _
 from paperround.rate_limits import RateLimit
 from paperround.settings import Settings
 from paperround.tokens import BadToken
@@ -30,6 +32,7 @@ from paperround.web.dependencies import (
     render_page,
     signer_of,
 )
+from paperround.web.errors import write_detail
 from paperround.zotero import connections
 from paperround.zotero.client import Collection, ZoteroClient, ZoteroError, ZoteroRefused, open_http
 
@@ -37,11 +40,15 @@ HOUR: Final = timedelta(hours=1)
 MAX_QUESTIONS: Final = 30  # of one reader to Zotero, an hour
 MAX_KEY_LENGTH: Final = 64
 TO_COME: Final = -1  # in place of a topic that has a library: this one will have one
-OFF: Final = "This site connects no Zotero libraries. Its operator allows it with PAPERROUND_ZOTERO_URL."
+OFF: Final = mark_message(
+    "This site connects no Zotero libraries. Its operator allows it with PAPERROUND_ZOTERO_URL."
+)
 MESSAGES: Final = {
-    "connected": "Your library is connected. Saved papers are put there within a minute or two.",
-    "collection": "The topic learns from that collection within a minute or two.",
-    "disconnected": "Your library is no longer connected, and its key is deleted.",
+    "connected": mark_message(
+        "Your library is connected. Saved papers are put there within a minute or two."
+    ),
+    "collection": mark_message("The topic learns from that collection within a minute or two."),
+    "disconnected": mark_message("Your library is no longer connected, and its key is deleted."),
 }
 
 router = APIRouter(prefix="/settings/zotero", include_in_schema=False, default_response_class=HTMLResponse)
@@ -64,13 +71,15 @@ async def show_connection(
         try:
             found = await _list_collections(request, settings, visit.reader.id, now)
         except ZoteroError as failure:
-            error = failure.detail
-    return await _render(request, visit, now, done=MESSAGES.get(done, error), collections=found)
+            error = write_detail(failure)
+    return await _render(
+        request, visit, now, done=find_message(MESSAGES.get(done, "")) or error, collections=found
+    )
 
 
 def _require_on(settings: Settings) -> None:
     if settings.zotero_url is None:
-        raise NotFound(OFF)
+        raise NotFound(_(OFF))
 
 
 async def _list_collections(
@@ -84,7 +93,7 @@ async def _list_collections(
     try:
         key = signer_of(request).decrypt(connections.PURPOSE, connection.encrypted_key)
     except BadToken as error:
-        raise ZoteroRefused(connections.FORGOTTEN_KEY) from error
+        raise ZoteroRefused(_(connections.FORGOTTEN_KEY)) from error
     async with open_http(settings) as http:
         return await ZoteroClient(http, key).list_collections(connection.library)
 
@@ -92,7 +101,7 @@ async def _list_collections(
 async def _count_question(request: Request, reader_id: int, now: Now) -> None:
     limit = RateLimit(f"questions to Zotero of {reader_id}", MAX_QUESTIONS, HOUR)
     if not await rate_limits.is_allowed(database_of(request), limit, now=now):
-        raise TooMany("Zotero was asked many times for you just now. Try again in an hour.", wait=HOUR)
+        raise TooMany(_("Zotero was asked many times for you just now. Try again in an hour."), wait=HOUR)
 
 
 async def _render(
@@ -140,7 +149,7 @@ async def connect(
         async with open_http(settings) as http:
             made = await connections.verify_key(http, key.strip(), group.strip())
     except ZoteroError as error:
-        return await _render(request, visit, now, error=error.detail, group=group)
+        return await _render(request, visit, now, error=write_detail(error), group=group)
     async with database_of(request).write_session() as session:
         await connections.connect(session, visit.reader.id, made, signer_of(request), now=now)
     return _redirect("connected")
@@ -164,10 +173,10 @@ async def follow_collection(
     A new topic has the collection's name and waits for its papers.
     """
     _require_on(settings)
-    key, _, name = collection.partition(" ")
+    key, _before, name = collection.partition(" ")
     connection = await connections.find_connection(session, reader.id)
     if connection is None:
-        raise NotFound("No library is connected.")
+        raise NotFound(_("No library is connected."))
     if topic:
         learner = await reader_topics.get_topic(session, reader.id, topic)
     else:

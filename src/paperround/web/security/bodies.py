@@ -13,6 +13,8 @@ from starlette.responses import Response
 from starlette.types import Message, Receive
 
 from paperround.errors import PaperroundError
+from paperround.i18n.messages import gettext as _
+from paperround.i18n.messages import mark_message
 from paperround.web import errors
 from paperround.web.dependencies import BadRequest, settings_of, signer_of
 from paperround.web.security import cookies
@@ -22,17 +24,17 @@ UPLOAD: Final = "multipart/form-data"
 FORMS: Final = ("application/x-www-form-urlencoded", UPLOAD)
 CHARSETS: Final = ("", "utf-8", "utf8", "us-ascii")
 JSON_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-NUL: Final = "There is a NUL character in what was sent."
+NUL: Final = mark_message("There is a NUL character in what was sent.")
 MAX_BODY_BYTES: Final = 1_000_000  # bytes
 MAX_UPLOAD_BYTES: Final = 5_000_000
 MAX_LENGTH_DIGITS: Final = 18
 MAX_LIBRARY_BYTES: Final = 31_000_000  # of a signed-in browser, which may send a whole library
-BODY_TOO_LARGE: Final = "That is too large. At most {} MB can be sent."
+BODY_TOO_LARGE: Final = mark_message("That is too large. At most %(megabytes)s MB can be sent.")
 
 
 class EncodingNotSupported(PaperroundError):
     status = 415
-    title = "Not UTF-8"
+    title = mark_message("Not UTF-8")
 
 
 def parse_content_type(headers: Headers) -> tuple[str, str]:
@@ -53,7 +55,7 @@ async def refuse_body(request: Request) -> Response | None:
     most, told = _find_limit(request), request.headers.get("content-length", "0")
     if told.isascii() and told.isdecimal() and len(told) <= MAX_LENGTH_DIGITS and int(told) <= most:
         return None
-    return await errors.build_error_response(request, 413, BODY_TOO_LARGE.format(most // 1_000_000))
+    return await errors.build_error_response(request, 413, _(BODY_TOO_LARGE, megabytes=most // 1_000_000))
 
 
 def bound_body(request: Request, receive: Receive) -> Receive:
@@ -65,7 +67,7 @@ def bound_body(request: Request, receive: Receive) -> Receive:
         message = await receive()
         came += len(message.get("body", b""))
         if came > MAX_BODY_BYTES and came > (most := _find_limit(request)):
-            raise HTTPException(413, BODY_TOO_LARGE.format(most // 1_000_000))
+            raise HTTPException(413, _(BODY_TOO_LARGE, megabytes=most // 1_000_000))
         return message
 
     return counting
@@ -86,18 +88,18 @@ async def require_plain_text(request: Request) -> None:
     """
     values = [*request.path_params.values(), *request.query_params.values()]
     if any("\0" in str(value) for value in values):
-        raise BadRequest("There is a NUL character in the address.")
+        raise BadRequest(_("There is a NUL character in the address."))
     if request.method in SAFE_METHODS:
         return
     if parse_content_type(request.headers)[1] not in CHARSETS:
-        raise EncodingNotSupported("Send text in UTF-8.")
+        raise EncodingNotSupported(_("Send text in UTF-8."))
     if is_form(request):
         fields = (await request.form()).multi_items()
         if any("\0" in name or (isinstance(text, str) and "\0" in text) for name, text in fields):
-            raise BadRequest(NUL)
+            raise BadRequest(_(NUL))
         return
     body = await request.body()
     if not json.detect_encoding(body).startswith("utf-8"):
-        raise EncodingNotSupported("Send JSON in UTF-8.")
+        raise EncodingNotSupported(_("Send JSON in UTF-8."))
     if JSON_NUL.search(body):
-        raise BadRequest(NUL)
+        raise BadRequest(_(NUL))

@@ -22,6 +22,8 @@ from typing import Final, cast
 from fastapi import Request
 
 from paperround.errors import PaperroundError
+from paperround.i18n.messages import gettext as _
+from paperround.i18n.messages import mark_message
 from paperround.shared_counts import SharedCounts
 from paperround.web.dependencies import TooMany, settings_of
 from paperround.web.security.client_ip import find_source_network
@@ -38,12 +40,12 @@ RETRY_AFTER: Final = 5  # seconds
 class CostlyWorkRefused(PaperroundError):
     """So many searches and matches wait that another one would wait too long."""
 
-    title = "Too busy"
+    title = mark_message("Too busy")
     status = 503
     advice = f"Try again in {RETRY_AFTER} seconds."
 
     def __init__(self) -> None:
-        super().__init__("Too many searches and matches are under way.")
+        super().__init__(_("Too many searches and matches are under way."))
         self.headers = {"Retry-After": str(RETRY_AFTER)}
 
 
@@ -98,7 +100,8 @@ async def count_costly_request(request: Request) -> None:
     counts = cast(CostlyRequests, request.app.state.costly_requests)
     if most and counts.count(find_source_network(request)) > most:
         raise TooMany(
-            f"At most {most} searches, matches and cards a minute come from one network.", wait=WINDOW
+            _("At most %(most)s searches, matches and cards a minute come from one network.", most=most),
+            wait=WINDOW,
         )
 
 

@@ -10,6 +10,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from paperround.accounts import sessions
+from paperround.i18n.messages import find_message, mark_message
 from paperround.security_events import SecurityEvent
 from paperround.settings import Settings
 from paperround.web import errors
@@ -20,8 +21,8 @@ from paperround.web.security.events import record_event
 
 EXEMPT_PATHS: Final = ("/unsubscribe/",)  # one click in a mail program; its token says all
 
-CROSS_SITE: Final = "This came from another site's page. Use the form on this site's own page."
-OLD_FORM: Final = "This form belongs to another session. Reload the page, then try again."
+CROSS_SITE: Final = mark_message("This came from another site’s page. Use the form on this site’s own page.")
+OLD_FORM: Final = mark_message("This form belongs to another session. Reload the page, then try again.")
 
 
 def is_own_origin(headers: Headers, settings: Settings) -> bool:
@@ -56,7 +57,7 @@ async def refuse_cross_site(request: Request) -> Response | None:
     if is_own_origin(request.headers, settings_of(request)):
         return None
     record_event(request, SecurityEvent.form_refused)
-    return await errors.build_error_response(request, 403, CROSS_SITE, Forbidden.title)
+    return await errors.build_error_response(request, 403, find_message(CROSS_SITE), Forbidden.title)
 
 
 async def require_form_token(request: Request, visit: Visit, now: Now) -> None:
@@ -68,6 +69,6 @@ async def require_form_token(request: Request, visit: Visit, now: Now) -> None:
         return
     sent = (await request.form()).get("csrf") if is_form(request) else None
     if not cookies.is_form_token(signer_of(request), visit.session.id, sent):
-        raise Forbidden(OLD_FORM)
+        raise Forbidden(find_message(OLD_FORM))
     async with database_of(request).write_session() as session:
         request.state.renewed = await sessions.renew_token(session, visit.session, now=now)

@@ -12,6 +12,9 @@ from fastapi import Request
 from starlette.datastructures import MutableHeaders
 
 from paperround.errors import PaperroundError
+from paperround.i18n.formats import format_number
+from paperround.i18n.messages import gettext as _
+from paperround.i18n.messages import mark_message
 from paperround.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,11 +27,14 @@ WINDOW_SECONDS: Final = 60
 class KeyLimitReached(PaperroundError):
     """One key has asked as often as it may within the minute."""
 
-    title = "Too many requests"
+    title = mark_message("Too many requests")
     status = 429
 
     def __init__(self, most: int, seconds: int) -> None:
-        super().__init__(f"This key may ask {most:,} times a minute.", advice=f"Wait {seconds} seconds.")
+        super().__init__(
+            _("This key may ask %(most)s times a minute.", most=format_number(most)),
+            advice=_("Wait %(seconds)s seconds.", seconds=seconds),
+        )
         self.headers = {"Retry-After": str(seconds)}
 
 
