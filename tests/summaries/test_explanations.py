@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select, update
 
+from paperround import queue
 from paperround.accounts.export import export_json
 from paperround.accounts.tables import Reader
 from paperround.database import Database
+from paperround.papers.tables import Paper
 from paperround.settings import Settings
 from paperround.summaries import explanations
 from paperround.summaries.checks import MAX_EXPLANATION_LENGTH, MAX_LENGTH
@@ -27,9 +29,10 @@ from paperround.topics.edition_matches import MATCH_RETENTION, match_latest
 from paperround.topics.tables import Topic, TopicDay
 
 from support.explained import NOON, explain, follow, load_explanations
-from support.factories import add_reader, utc
+from support.factories import add_reader, store_listing, utc
+from support.jobs import run_waiting_jobs
 from support.text_server import Reply, TextServer, fails, is_cut, says
-from support.topic_corpus import add_measured_subjects, paper_id
+from support.topic_corpus import add_measured_subjects, paper_id, subject_record
 
 DAY = "2026-03-10"
 
@@ -302,3 +305,24 @@ async def test_logs_have_no_word_of_a_topic_whatever_the_server_repeats(
     logged = "".join(capsys.readouterr())
     assert "the text server refused a paper" in logged
     assert "honey bees" not in logged
+
+
+# --- The job and the command ------------------------------------------------------------------------------
+
+
+async def test_the_job_writes_of_new_papers_then_of_matches_then_of_old_papers(
+    database: Database, readers: list[int], text_server: TextServer
+) -> None:
+    """A catalogue that lacks many summaries keeps no reader waiting for lines on today's matches."""
+    await follow(database, readers[0], "honey bees", daily=2)
+    await store_listing(database, "2026-01-05", subject_record(901, "clocks"), subject_record(902, "clocks"))
+    async with database.write_session() as session:
+        new = Paper.id.in_([paper_id(1), paper_id(2)])
+        known = update(Paper).where(Paper.listed_on == utc(NOON).date(), ~new)
+        await session.execute(known.values(ai_summary="The hub says what was done."))
+        await queue.defer(session, "write_summaries")
+
+    await run_waiting_jobs(database, text_server.settings())
+
+    kinds = ["topic" if words else "paper" for words in topics_told(text_server)]
+    assert kinds == ["paper", "paper", "topic", "topic", "paper", "paper"]

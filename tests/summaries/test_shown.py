@@ -5,16 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from paperround import queue
 from paperround.database import Database, utc_now
+from paperround.papers.tables import Paper
 from paperround.web.metrics import collect_summary_gauges
 
-from support.commands import run_command
-from support.factories import feed_record, store_listing, utc
+from support.commands import run_command, run_commands
+from support.explained import follow
+from support.factories import add_reader, feed_record, store_listing, utc
 from support.jobs import run_waiting_jobs
 from support.pages import opened
 from support.text_server import TextServer, running_text_server
+from support.topic_corpus import add_measured_subjects
+from support.topic_corpus import paper_id as subject_id
 
 SUMMARY = "The authors wait for gradients with care."
 
@@ -70,22 +75,28 @@ async def test_nothing_is_asked_while_no_server_is_set(database: Database, datab
 async def test_the_command_tells_the_cost_first_and_then_asks(
     database: Database, database_url: str, tmp_path: Path
 ) -> None:
-    records = [feed_record(f"2603.{n:05}") for n in range(1, 4)]
-    await store_listing(database, "2026-03-02", *records)
+    await add_measured_subjects(database, day="2026-03-02", now=utc("2026-03-02 13:00"))
+    async with database.write_session() as session:
+        known = update(Paper).where(Paper.id > subject_id(3))
+        await session.execute(known.values(ai_summary="The hub says what was done."))
+    await follow(database, (await add_reader(database, "ada@example.org")).id, "honey bees", daily=2)
     with running_text_server() as texts:
-        texts.write = lambda title, abstract: SUMMARY
-        given = {"database_url": database_url, "summary_url": texts.url, "summary_model": "small-one"}
-        dry = run_command("summarize", "--from", "2026-03-01", "--dry-run", folder=tmp_path, **given)
-        assert not texts.requests
-        none = run_command("summarize", "--from", "2026-03-03", folder=tmp_path, **given)
-        done = run_command("summarize", folder=tmp_path, **given)
-        status = run_command("status", folder=tmp_path, **given)
+        dry, none, done, status = run_commands(
+            ["summarize", "--from", "2026-03-01", "--dry-run"],
+            ["summarize", "--from", "2026-03-03"],
+            ["summarize"],
+            ["status"],
+            folder=tmp_path,
+            database_url=database_url,
+            summary_url=texts.url,
+            summary_model="small-one",
+        )
 
-    assert "3 papers lack a summary" in dry.stdout
-    assert "0 papers summarised" in none.stderr
-    assert "3 papers summarised with small-one" in done.stderr
-    assert len(texts.requests) == 3
-    assert "summaries by small-one: 3 made, 0 waiting, 0 refused; today 3 of 300 papers" in status.stdout
+    assert "3 papers lack a summary, and 2 matches of topics a line that says why" in dry.stdout
+    assert "0 papers summarised with" in none.stderr
+    assert "3 papers summarised and 2 matches explained with small-one" in done.stderr
+    assert len(texts.requests) == 5
+    assert "summaries by small-one: 5 made, 0 waiting, 0 refused; today 5 of 300 papers" in status.stdout
 
 
 @pytest.mark.parametrize(

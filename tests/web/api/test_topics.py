@@ -19,6 +19,7 @@ from paperround.accounts.tables import Scope
 from paperround.database import Database
 from paperround.settings import Settings
 from paperround.topics import reader_topics
+from paperround.topics.edition_matches import match_latest
 from paperround.topics.reader_topics import TopicDraft
 from paperround.web.api import topics as topics_api
 
@@ -75,6 +76,22 @@ async def test_a_topic_is_followed_read_changed_and_deleted(
     }
     assert (await api.delete(address, headers=ada)).status_code == 204
     assert (await api.get(address, headers=ada)).status_code == 404
+
+
+async def test_asking_for_explanations_changes_nothing_of_what_it_matches(
+    api: httpx.AsyncClient, database: Database, ada: dict[str, str]
+) -> None:
+    made = await follow(api, ada, words="honey bees", examples=[paper_id(1), paper_id(4)])
+    await match_latest(database, None)
+    address = f"/api/v1/topics/{made['id']}"
+    history = (await api.get(f"{address}/history", headers=ada)).json()
+    assert history["days"][0]["papers"]
+    assert made["explain"] is False
+
+    for explain in (True, False):
+        changed = await api.patch(address, json={"explain": explain}, headers=ada)
+        assert changed.json() == made | {"explain": explain}
+        assert (await api.get(f"{address}/history", headers=ada)).json() == history
 
 
 async def test_pausing_and_moving_change_nothing_of_what_it_matches(

@@ -34,7 +34,7 @@ Daily = Annotated[int, Field(ge=1, le=MAX_DAILY, description="At most this many 
 MinBand = Annotated[Band, Field(strict=False, description="The lowest band that is shown.")]
 EXPLAIN: Final = (
     "Whether the site's text server, if it has one, may read the topic's words, to say in a line why papers "
-    "match. Off: they go nowhere."
+    "match. Off: it gets none of them."
 )
 Words = Annotated[
     str,
