@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 from xml.etree import ElementTree
 
 import feedparser
@@ -14,8 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paperround.database import Database
-from paperround.web.syndication import formats
-from paperround.web.syndication.formats import FeedDocument
+from paperround.papers.readings import hash_text
+from paperround.text.reading import page_budget
+from paperround.web.syndication import atom, document, formats
+from paperround.web.syndication.document import FeedDocument
 
 from support.citation_records import complete_feed_record
 from support.factories import build_paper, feed_record, store_listing, utc
@@ -204,12 +207,57 @@ async def test_hostile_texts_stay_text_in_feeds(pages: httpx.AsyncClient, databa
 
 @given(st.text(), st.text(), st.text())
 def test_whatever_a_text_holds_the_feeds_can_be_read(title: str, abstract: str, name: str) -> None:
-    paper = build_paper(title=title, abstract=abstract, author_names=[name])
+    paper = build_paper(title=title, abstract=abstract, author_names=[name], ai_keywords=[title])
     site = "http://a.example"
-    feed = FeedDocument("T", f"{site}/f.atom", f"{site}/", site, name, [paper])
+    feed = FeedDocument(title, f"{site}/?{abstract}", f"{site}/", site, name, [paper], {paper.id: abstract})
 
-    ElementTree.fromstring(formats.atom_feed(feed))
-    json.dumps(formats.json_feed(feed)).encode()
+    root = ElementTree.fromstring(atom.write_atom(feed))
+    (told,) = json.loads(json.dumps(formats.json_feed(feed)))["items"]
+    (entry,) = root.iter(f"{ATOM}entry")
+    assert entry.findtext(f"{ATOM}title") == told["title"]
+    assert [one.text for one in entry.iterfind(f"{ATOM}author/{ATOM}name")] == [
+        author["name"] for author in told.get("authors", ())
+    ]
+    assert [one.get("term") for one in entry.iterfind(f"{ATOM}category")] == told.get("tags", [])
+
+
+def test_an_atom_feed_has_every_character_that_xml_can_write() -> None:
+    text = "".join(map(chr, range(0x250))) + "\ud800\ufffe\uffff\U0001f600]]>"
+    site = "http://a.example"
+    feed = FeedDocument("T", f"{site}/?{text}", f"{site}/", site, "S", [build_paper()], {"2611.00001": text})
+
+    root = ElementTree.fromstring(atom.write_atom(feed))
+    controls = {*range(0x20)} - {0x9, 0xA, 0xD}
+    writable = "".join(c for c in text if ord(c) not in {*controls, 0xD800, 0xFFFE, 0xFFFF})
+    assert root.findtext(f"{ATOM}id") == f"{site}/?{writable}"
+    assert root.findtext(f"{ATOM}entry/{ATOM}summary", "").startswith(writable)
+
+
+def test_an_entry_that_is_kept_says_what_a_new_one_would() -> None:
+    """Whatever changes in a paper between two requests, the second answer tells of it."""
+    first = build_paper()
+    changes: list[dict[str, Any]] = [
+        {},
+        {"upvotes": first.upvotes + 1},
+        {"title": "Another Title"},
+        {"abstract": "Another abstract."},
+        {"ai_summary": "They came."},
+        {"own_summary": "They came late."},
+        {"withdrawn_on_arxiv": True},
+        {"listed_on": first.listed_on + timedelta(days=1)},
+        {"revised_at": first.published_at + timedelta(days=3)},
+        {"author_names": ["Cyn Doe"]},
+        {"categories": ["cs.CL"]},
+        {"ai_keywords": ["tides"]},
+    ]
+    for change in changes:
+        told = build_paper(**change)
+        text_hash = hash_text(told.title, told.abstract)
+        paper = told._replace(text_hash=text_hash, read_hash=text_hash)
+        shown = document.read_entry(paper, page_budget())
+        again = document.read_entry(paper, page_budget())
+        assert shown == document._build_entry(paper, page_budget()), change
+        assert again is shown, "it was kept"
 
 
 @pytest.mark.parametrize(

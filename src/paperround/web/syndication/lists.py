@@ -17,7 +17,8 @@ from paperround.search.results import load_result_papers
 from paperround.web.dependencies import BadRequest, Config, Now, Read
 from paperround.web.search_params import Filters, OptionalSearch
 from paperround.web.syndication import formats
-from paperround.web.syndication.formats import MEDIA_TYPES, FeedDocument, FeedFormat
+from paperround.web.syndication.document import FeedDocument
+from paperround.web.syndication.formats import MEDIA_TYPES, FeedFormat
 
 DAYS: Final = 7  # of which the daily feed tells
 MAX_DAILY_PAPERS: Final = 100

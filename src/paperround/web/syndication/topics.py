@@ -13,7 +13,7 @@ from paperround.topics import reader_topics
 from paperround.web.dependencies import Config, database_of
 from paperround.web.params import TopicId
 from paperround.web.syndication import formats
-from paperround.web.syndication.formats import FeedDocument
+from paperround.web.syndication.document import FeedDocument
 from paperround.web.syndication.lists import DAYS, SHAPES, FormOf
 from paperround.web.topic_matches import encode_text, match_days
 from paperround.web.views.reasons import find_papers_in_reasons, write_note
