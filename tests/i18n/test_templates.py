@@ -16,7 +16,6 @@ ALL: Final = sorted(
 # Still to be marked.
 UNMARKED: Final = frozenset(
     {
-        "about.html",
         "digests/asked.html",
         "digests/confirm.html",
         "digests/preferences.html",
@@ -27,11 +26,6 @@ UNMARKED: Final = frozenset(
         "digests/subscribe.html",
         "digests/unsubscribe.html",
         "digests/unsubscribed.html",
-        "docs.html",
-        "error.html",
-        "follows/all.html",
-        "library/saved.html",
-        "library/submit.html",
         "macros/follow.html",
         "macros/for_you.html",
         "macros/matches.html",
@@ -74,8 +68,6 @@ UNMARKED: Final = frozenset(
         "mail/sign_in.html",
         "mail/sign_in.subject.txt",
         "mail/sign_in.txt",
-        "outbox/list.html",
-        "outbox/message.html",
         "papers/author.html",
         "papers/map.html",
         "papers/none_yet.html",
@@ -85,7 +77,6 @@ UNMARKED: Final = frozenset(
         "papers/trended.html",
         "papers/trending.html",
         "papers/venue.html",
-        "status.html",
     }
 )
 

@@ -56,8 +56,8 @@ async def test_a_summary_is_shown_everywhere_with_who_wrote_it(database: Databas
     assert (ours["ai_summary"], ours["ai_summary_model"]) == (SUMMARY, "small-one")
     assert [paper["ai_summary"] for paper in short] == [SUMMARY, None]
     assert SUMMARY in feed
-    assert "1 text written by <code>small-one</code>, 1 waiting." in " ".join(status.split())
-    assert "300 tokens read and 40 written" in status
+    assert "1 text written by <code>small-one</code>. 1 waiting." in " ".join(status.split())
+    assert "Tokens: 300 read, 40 written." in status
 
 
 async def test_nothing_is_asked_while_no_server_is_set(database: Database, database_url: str) -> None:

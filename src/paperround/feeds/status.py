@@ -12,6 +12,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 
 from paperround.database import ReadSession
 from paperround.feeds.tables import FeedDay, QuarantinedRecord, Reading, ReadingOutcome
+from paperround.i18n.messages import gettext as _
+from paperround.i18n.messages import ngettext
 from paperround.papers.tables import Listing
 from paperround.reads import Asked, Read, RoundTrip, only
 
@@ -64,13 +66,24 @@ def describe_feeds(feeds: Collection[FeedStatus]) -> str:
     """Say in a few words how reading goes, such as "The papers are stale, and 35 days are failing"."""
     failing = sum(feed.failing_days for feed in feeds)
     if not any(feed.last_success for feed in feeds):
-        state = "Nothing has been read yet"
-    elif any(feed.stale for feed in feeds):
-        state = "The papers are stale"
-    else:
-        state = "" if failing else "Everything is up to date"
-    trouble = f"{failing} {'day is' if failing == 1 else 'days are'} failing" if failing else ""
-    return ", and ".join(filter(None, (state, trouble)))
+        if not failing:
+            return _("Nothing has been read yet")
+        return ngettext(
+            "Nothing has been read yet, and %(num)s day is failing",
+            "Nothing has been read yet, and %(num)s days are failing",
+            failing,
+        )
+    if any(feed.stale for feed in feeds):
+        if not failing:
+            return _("The papers are stale")
+        return ngettext(
+            "The papers are stale, and %(num)s day is failing",
+            "The papers are stale, and %(num)s days are failing",
+            failing,
+        )
+    if not failing:
+        return _("Everything is up to date")
+    return ngettext("%(num)s day is failing", "%(num)s days are failing", failing)
 
 
 async def load_feed_status(session: ReadSession, feed: str, *, now: datetime) -> FeedStatus:

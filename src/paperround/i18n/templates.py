@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from paperround.i18n import formats
 from paperround.i18n.messages import find_message, find_plural
@@ -29,7 +31,19 @@ def install_messages(environment: Environment) -> None:
         number=formats.format_number,
         count=formats.format_compact,
         percent=formats.format_percent,
+        enumeration=enumerate_html,
+        translated=find_message,
     )
+
+
+def gettext_html(message: str, /, **values: object) -> Markup:
+    """Translate a message that is HTML, and fill in its values, escaped where they aren't HTML themselves."""
+    return Markup(find_message(message)) % values  # noqa: S704 (ours)
+
+
+def enumerate_html(parts: Iterable[str]) -> Markup:
+    """Write a list in a sentence as HTML: `a, b and c`."""
+    return Markup(formats.format_list([str(escape(part)) for part in parts]))  # noqa: S704 (escaped)
 
 
 @pass_context

@@ -14,6 +14,7 @@ from paperround import queue
 from paperround.accounts.tables import Reader
 from paperround.database import Database, ReadSession, WriteSession, utc_now
 from paperround.feeds.http import FeedError
+from paperround.i18n.messages import mark_message
 from paperround.library.submissions import SubmissionRefused, check_age, find_listing_day
 from paperround.library.tables import Submission, SubmissionState
 from paperround.papers import catalogue, removal
@@ -84,13 +85,17 @@ async def _fetch(
     except FeedError as error:
         logger.warning("could not fetch a submission", paper=submission.paper_id, error=str(error))
         if submission.tries >= MAX_ATTEMPTS:
-            await _fail(database, submission.id, "arXiv could not be read. Try submitting it again later.")
+            await _fail(
+                database,
+                submission.id,
+                mark_message("arXiv could not be read. Try submitting it again later."),
+            )
         return
     except RecordUnreadable as error:
         await _fail(database, submission.id, f"arXiv's record of it could not be read ({error}).")
         return
     if paper is None:
-        await _fail(database, submission.id, "arXiv has no such paper.")
+        await _fail(database, submission.id, mark_message("arXiv has no such paper."))
         return
     async with database.write_session() as session:
         await _list(session, submission.id, paper, half_life=half_life, now=clock())
@@ -112,7 +117,7 @@ async def _list(
     if submission is None:
         return
     if await removal.is_removed(session, paper.id):
-        _end(submission, SubmissionState.failed, "It was removed by the operator of this site.")
+        _end(submission, SubmissionState.failed, mark_message("It was removed by the operator of this site."))
         return
     try:
         published = paper.published_at.date() if paper.published_at else None

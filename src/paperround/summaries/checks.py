@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
+from paperround.i18n.messages import mark_message
 from paperround.summaries.held_formulas import MARK as HELD
 from paperround.summaries.held_formulas import has_all_formulas
 from paperround.summaries.languages import LANGUAGES, is_in_language
@@ -30,19 +31,19 @@ LEAK_LENGTH: Final = 5  # words in a row that stand in the instructions too
 class Refusal(enum.StrEnum):
     """Why an answer is not taken."""
 
-    empty = "empty"
-    cut_off = "cut off"
-    length = "too long"
-    sentences = "not a sentence"
-    link = "link"
-    markup = "markup"
-    hidden = "hidden text"
-    prompt = "prompt"
-    language = "language"
-    numbers = "numbers"
-    words = "other words"
-    formulas = "formulas"
-    server = "by the server"
+    empty = mark_message("empty")
+    cut_off = mark_message("cut off")
+    length = mark_message("too long")
+    sentences = mark_message("not a sentence")
+    link = mark_message("link")
+    markup = mark_message("markup")
+    hidden = mark_message("hidden text")
+    prompt = mark_message("prompt")
+    language = mark_message("language")
+    numbers = mark_message("numbers")
+    words = mark_message("other words")
+    formulas = mark_message("formulas")
+    server = mark_message("by the server")
 
 
 LINK: Final = re.compile(

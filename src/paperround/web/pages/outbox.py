@@ -111,7 +111,7 @@ async def show_message(request: Request, session: Read, settings: Config, name: 
         session,
         "outbox/message.html",
         name=name,
-        subject=message["Subject"] or "(no subject)",
+        subject=message["Subject"] or _("(no subject)"),
         headers=[(header, message[header]) for header in SHOWN_HEADERS if message[header]],
         others=[(header, str(value)) for header, value in message.items() if header not in SHOWN_HEADERS],
         text=_link_addresses(_extract_body(message, "plain")),

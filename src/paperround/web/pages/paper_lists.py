@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 from fastapi import Query, Request
 
 from paperround.database import ReadSession
+from paperround.i18n.messages import gettext as _
 from paperround.papers import editions
 from paperround.papers.edition_query import EditionQuery
 from paperround.papers.editions import Sort
@@ -59,7 +60,7 @@ async def build_paper_list(
         "more": cursors.encode(sort, part.next_position),
         "address": address if chosen == "newest" else f"{address}?order={chosen}",
         "orders": [
-            ("Newest", address, chosen == "newest"),
-            ("Most voted", f"{address}?order=votes", chosen == "votes"),
+            (_("Newest"), address, chosen == "newest"),
+            (_("Most voted"), f"{address}?order=votes", chosen == "votes"),
         ],
     }

@@ -12,8 +12,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
 from paperround.i18n.formats import format_number
+from paperround.i18n.messages import find_message, mark_message, ngettext
 from paperround.i18n.messages import gettext as _
-from paperround.i18n.messages import ngettext
 from paperround.papers import editions
 from paperround.papers.merge import READERS_FEED
 from paperround.search.analysis import MAX_POSTINGS_PER_TERM
@@ -38,10 +38,10 @@ from paperround.web.views.highlight import Highlighter
 
 PAGE_SIZE: Final = 25  # the second page ends the list
 MATCH_LABELS: Final[Mapping[MatchKind, str]] = {
-    MatchKind.author: "By an author of this name",
-    MatchKind.words: "Has your words",
-    MatchKind.some_words: "Has some of your words",
-    MatchKind.meaning: "Related by meaning",
+    MatchKind.author: mark_message("By an author of this name"),
+    MatchKind.words: mark_message("Has your words"),
+    MatchKind.some_words: mark_message("Has some of your words"),
+    MatchKind.meaning: mark_message("Related by meaning"),
 }
 VOTE_CHOICES: Final = (0, 5, 10, 25, 50, 100)
 
@@ -100,7 +100,7 @@ async def _show_page(
         marks=await load_viewer_state(request, session, papers),
         box=await build_subscribe_box(request, session),
         entries=[
-            (card, MATCH_LABELS[match.kind])
+            (card, find_message(MATCH_LABELS[match.kind]))
             for (match, _), card in zip(
                 rows,
                 paper_cards.build_paper_cards(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse
@@ -11,12 +13,20 @@ from paperround import queue, schema
 from paperround.digests import ledger
 from paperround.embeddings import backfill
 from paperround.feeds import status
+from paperround.feeds.tables import ReadingOutcome
+from paperround.i18n.messages import find_message, mark_message
 from paperround.papers.readings import count_unread
 from paperround.summaries.state import load_summary_state
 from paperround.web.dependencies import Config, Now, Read, database_of, render_page
 
 logger = structlog.get_logger(__name__)
 router = APIRouter()
+OUTCOMES: Final = {
+    ReadingOutcome.clean: mark_message("nothing unreadable"),
+    ReadingOutcome.partial: mark_message("partly unreadable"),
+    ReadingOutcome.empty: mark_message("empty"),
+    ReadingOutcome.failed: mark_message("failed"),
+}
 
 
 @router.get("/status", include_in_schema=False)
@@ -28,6 +38,7 @@ async def show_status(request: Request, session: Read, settings: Config, now: No
         "status.html",
         feeds=feeds,
         summary=status.describe_feeds(feeds),
+        outcomes={outcome: find_message(words) for outcome, words in OUTCOMES.items()},
         readings={
             feed.name: await status.list_latest_readings(session, feed.name, limit=10) for feed in feeds
         },

@@ -11,6 +11,8 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from paperround import sample
+from paperround.i18n.messages import gettext as _
+from paperround.i18n.messages import pgettext
 from paperround.papers import editions
 from paperround.papers.edition_query import EditionQuery
 from paperround.papers.editions import Sort
@@ -138,12 +140,13 @@ def _link_to_periods(current: EditionPeriod | None, today: date) -> Sequence[tup
     anchor = min(current.last, today) if current else today
     if current and current.first > today:
         anchor = current.first
-    links = [("Now", "/papers/trending", current is None)]
-    for period in (Period.week, Period.month):
+    links = [(pgettext("trending", "Now"), "/papers/trending", current is None)]
+    names = {Period.week: _("Week"), Period.month: _("Month")}
+    for period in names:
         try:
             other = EditionPeriod.containing(period, anchor)
         except PeriodInvalid:
             continue  # the end of the calendar
         is_current = current is not None and current.period is period
-        links.append((period.value.capitalize(), presenters.trending_address(other), is_current))
+        links.append((names[period], presenters.trending_address(other), is_current))
     return links

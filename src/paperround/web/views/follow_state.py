@@ -10,21 +10,22 @@ from markupsafe import Markup
 
 from paperround.follows.keys import build_key
 from paperround.follows.tables import Follow, FollowKind
+from paperround.i18n.messages import find_message, mark_message
+from paperround.i18n.templates import enumerate_html
+from paperround.i18n.templates import gettext_html as _
 from paperround.web.views.presenters import (
     author_address,
     organization_address,
     search_address,
     venue_address,
 )
-from paperround.web.views.reasons import join_parts
 
 NAMED: Final = Markup("<bdi>{}</bdi>")
-QUOTED: Final = Markup("“<bdi>{}</bdi>”")
 KIND_NAMES: Final = {
-    FollowKind.author: "Authors",
-    FollowKind.organization: "Organizations",
-    FollowKind.venue: "Venues",
-    FollowKind.keyword: "Keywords",
+    FollowKind.author: mark_message("Authors"),
+    FollowKind.organization: mark_message("Organizations"),
+    FollowKind.venue: mark_message("Venues"),
+    FollowKind.keyword: mark_message("Keywords"),
 }
 
 
@@ -61,7 +62,7 @@ def list_followed_names(follows: Sequence[Follow]) -> list[tuple[str, list[Follo
             if follow.kind is kind
         ]
         if rows:
-            groups.append((heading, rows))
+            groups.append((find_message(heading), rows))
     return groups
 
 
@@ -85,6 +86,9 @@ def follow_address(follow: Follow) -> str:
 def write_follow_reasons(follows: Sequence[Follow]) -> Markup:
     """Write `You follow <bdi>Ada Lindqvist</bdi> and “<bdi>slow rivers</bdi>”.`"""
     parts = [
-        (QUOTED if follow.kind is FollowKind.keyword else NAMED).format(follow.name) for follow in follows
+        _("“%(text)s”", text=NAMED.format(follow.name))
+        if follow.kind is FollowKind.keyword
+        else NAMED.format(follow.name)
+        for follow in follows
     ]
-    return Markup("You follow {}.").format(join_parts(parts)) if parts else Markup("")
+    return _("You follow %(names)s.", names=enumerate_html(parts)) if parts else Markup("")

@@ -7,13 +7,16 @@ from typing import Final
 
 from markupsafe import Markup
 
+from paperround.i18n.messages import pgettext
+from paperround.i18n.templates import enumerate_html
+from paperround.i18n.templates import gettext_html as _
 from paperround.summaries.shown_explanations import Explanation
 from paperround.text.markup import render_html
 from paperround.text.titles import shorten_title
 from paperround.topics.model.match import Match, ReasonKind
+from paperround.web.views import presenters
 
 PHRASES: Final = 3
-AND: Final = Markup(" and ")
 
 
 def write_reasons(match: Match, titles: Mapping[str, str]) -> Markup:
@@ -28,30 +31,31 @@ def write_reasons(match: Match, titles: Mapping[str, str]) -> Markup:
     named = [key for key in by_kind[ReasonKind.paper] if key in titles][:1]
     authors = join_parts([Markup("<bdi>{}</bdi>").format(name) for name in by_kind[ReasonKind.author]])
     parts = [
-        Markup("by {}, whom you follow").format(authors) if authors else "",
-        Markup("mentions {}").format(phrases) if phrases else "",
+        _("by %(authors)s, whom you follow", authors=authors) if authors else "",
+        _("mentions %(phrases)s", phrases=phrases) if phrases else "",
         *(_write_liked_paper(key, titles[key]) for key in named),
     ]
-    told = Markup("; ").join([part for part in parts if part] or ["close in meaning"])
-    return Markup("{}{}.").format(str(told[:1]).upper(), told[1:])
+    joint = pgettext("between two reasons", "; ")
+    told = Markup("{}").format(joint).join([part for part in parts if part] or [_("close in meaning")])
+    capital = Markup("{}{}").format(str(told[:1]).upper(), told[1:])
+    return _("%(reasons)s.", reasons=capital)
 
 
 def write_note(match: Match, titles: Mapping[str, str], explanation: Explanation | None = None) -> str:
     """Write `Strong match. Mentions rivers and tides. By MODEL: Looks at tides.` in plain text."""
     reasons = write_reasons(match, titles).striptags()
-    band = f"{match.band.capitalize()} match." if match.band else ""
+    band = f"{presenters.name_band(match.band)}." if match.band else ""
     return " ".join(filter(None, (band, reasons, explanation.labelled if explanation else "")))
 
 
 def _write_liked_paper(paper_id: str, title: str) -> Markup:
-    link = Markup('similar to <a href="/papers/{}">{}</a>, which you liked')
-    return link.format(paper_id, render_html(shorten_title(title)))
+    paper = Markup('<a href="/papers/{}">{}</a>').format(paper_id, render_html(shorten_title(title)))
+    return _("similar to %(paper)s, which you liked", paper=paper)
 
 
 def join_parts(parts: Sequence[str]) -> Markup:
-    """Join parts by commas, and the last one by “and”."""
-    *before, end = parts or [""]
-    return AND.join([Markup(", ").join(before), end]) if before else Markup("{}").format(end)
+    """Join parts to a list in a sentence: by commas, and the last one by “and”."""
+    return enumerate_html(parts) if parts else Markup("")
 
 
 def find_papers_in_reasons(matches: Sequence[Match]) -> set[str]:
