@@ -56,7 +56,7 @@ function unsent(place) {
   const line = place.querySelector('.unsent') ?? document.createElement('p');
   line.className = 'error unsent';
   line.role = 'alert';
-  line.textContent = 'This didn’t get through: the site can’t be reached. Try again in a moment.';
+  line.textContent = root.dataset.unsent;
   (place.querySelector('article') ?? place).append(line);
 }
 

@@ -80,12 +80,13 @@ if (forYou) {
 }
 
 // What is new since the last visit. The places are kept free and the sentence fits a phone's line, so that nothing moves.
-// Without Intl, which takes a slow phone longer than everything else here.
+// English does without Intl, which takes a slow phone longer than everything else here.
 function spoken(moment) {
   const [weekday, month, day] = moment.toDateString().split(' ');
   const time = moment.toTimeString().slice(0, 5);
-  if (moment.toDateString() === new Date().toDateString()) return `you looked at ${time}`;
-  return `${weekday} ${Number(day)} ${month}, ${time}`;
+  if (moment.toDateString() === new Date().toDateString()) return time;
+  if (root.lang === 'en') return `${weekday} ${Number(day)} ${month}, ${time}`;
+  return moment.toLocaleString(root.lang, { weekday: 'short', day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' });
 }
 
 if (since) {
@@ -93,11 +94,14 @@ if (since) {
   for (const entry of fresh) {
     const word = document.createElement('span');
     word.className = 'fresh';
-    word.textContent = 'New';
+    word.textContent = root.dataset.fresh;
     entry.querySelector('.votes').append(word);
   }
   const sentence = document.querySelector('.since');
-  if (sentence) sentence.textContent = `${fresh.length || 'Nothing'} new since ${spoken(new Date(since))}.`;
+  if (sentence) {
+    const told = fresh.length ? sentence.dataset.some.replace('{number}', fresh.length) : sentence.dataset.none;
+    sentence.textContent = told.replace('{time}', spoken(new Date(since)));
+  }
 }
 
 // The time zone that this device keeps: for a new account, and offered in the settings.
@@ -155,10 +159,10 @@ if (share) {
     button.addEventListener('click', async () => {
       try {
         await navigator.clipboard.writeText(field.value);
-        told.textContent = 'Copied.';
+        told.textContent = share.dataset.copied;
       } catch { // without https, or without permission
         field.select();
-        told.textContent = document.execCommand('copy') ? 'Copied.' : 'Selected; copy it with your keyboard.';
+        told.textContent = document.execCommand('copy') ? share.dataset.copied : share.dataset.selected;
       }
     });
   }
@@ -168,7 +172,7 @@ if (share) {
     try {
       await navigator.share({ title: document.title, url: share.querySelector('input').value });
     } catch (error) {
-      if (error.name !== 'AbortError') told.textContent = 'It could not be shared; copy the link instead.';
+      if (error.name !== 'AbortError') told.textContent = share.dataset.unshared;
     }
   });
 }
