@@ -23,6 +23,7 @@ from serving import new_database, our_site
 
 import digests
 from paperround.database import Database
+from paperround.resources import give_way
 
 READERS: Final = 1000
 PAUSE: Final = 10.0  # seconds between two pages of one reader
@@ -80,6 +81,7 @@ async def read_all(port: int, seconds: float, readers: int) -> Readings:
 
 def work(url: str, port: int, number: int, papers: int) -> None:
     """Store a list and send digests, as a worker does."""
+    give_way()
     asyncio.run(store(url, papers))
     asyncio.run(digests.send_all(url, port, number))
 

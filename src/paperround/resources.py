@@ -9,6 +9,7 @@ from typing import Final
 from threadpoolctl import threadpool_limits
 
 CONTROL_GROUP: Final = Path("/sys/fs/cgroup")  # version 2
+WORKER_NICENESS: Final = 5  # a third of the share of a process that isn't nice
 CPUS: Final = Path("/sys/devices/system/cpu")
 
 
@@ -36,6 +37,11 @@ def use_one_thread_for_products() -> None:
     takes: it made a topic's model ten times as slow. Libraries that are loaded later are not bound by it.
     """
     threadpool_limits(limits=1, user_api="blas")
+
+
+def give_way() -> None:
+    """Let other processes of this machine go first: a worker's lists and digests can wait, a page can't."""
+    os.nice(WORKER_NICENESS)
 
 
 def _siblings_of(cpu: int) -> str:

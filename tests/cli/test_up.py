@@ -91,6 +91,11 @@ class Up:
         self.process.send_signal(signal.SIGINT)
         assert self.process.wait(60) == 0
 
+    def niceness(self, name: str) -> int:
+        """How much a process of ours gives way to others."""
+        (pid, *_) = self.processes(f"-m\0paperround\0{name}")
+        return os.getpriority(os.PRIO_PROCESS, pid)
+
     def processes(self, name: str = "") -> list[int]:
         """Live processes of this data folder, found by their environment or command; zombies don't count."""
         pids = []
@@ -153,6 +158,7 @@ def test_one_command_serves_todays_papers_and_stops_without_a_trace(up: Up, feed
     arguments = [name.replace(" ", "\0") for name in names]
     users = {Path(f"/proc/{pid}").stat().st_uid for name in arguments for pid in up.processes(name)}
     assert users == {server_account().uid}  # ourselves, unless we are root
+    assert up.niceness("worker") > up.niceness("web"), "lists and digests can wait, a page can't"
     roles = up.rows("SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name LIKE 'paperround%'")
     assert roles == [(SERVING,)]
     before = set(up.processes("--handover"))

@@ -158,6 +158,30 @@ async def test_a_watch_connects_again_and_knows_nothing_meanwhile(
         await wait_until_it_knows(watch, await load_version(database))
 
 
+async def test_a_version_is_shown_a_moment_longer_and_never_for_a_second_after_a_change(
+    database: Database, database_url: str
+) -> None:
+    now = 100.0
+    watch = VersionWatch(clock=lambda: now)
+    task = asyncio.create_task(watch.watch(database_url))
+    first = await load_version(database)
+    await wait_until_it_knows(watch, first)
+    now = 100.05
+    await run(database, "DELETE FROM listings")
+    await wait_until_it_knows(watch, second := await load_version(database))
+    for now, is_replaced, may_show in (
+        (100.05, False, True), (100.09, False, True), (100.11, True, True), (100.89, True, True),
+        (100.91, True, False), (101.0, True, False), (200.0, True, False),
+    ):  # fmt: skip
+        assert (watch.is_replaced(first), watch.may_show(first)) == (is_replaced, may_show), now
+        assert not watch.is_replaced(second)
+    assert not watch.may_show(Version(0, 0))
+    await wait_until_it_knows(watch, second)  # who was shown it made the watch look again
+    assert watch.may_show(second)
+    task.cancel()
+    await asyncio.wait([task])
+
+
 async def test_a_watch_of_no_database_knows_nothing() -> None:
     async with watching("postgresql://nobody@127.0.0.1:1/none", max_age=timedelta(0)) as watch:
         assert watch.recall() is None

@@ -25,6 +25,7 @@ from paperround.conninfo import build_conninfo
 from paperround.database_roles import DatabaseUrls
 from paperround.handover import Handover
 from paperround.privileges import Launch
+from paperround.resources import give_way
 from paperround.settings import Settings
 
 app = typer.Typer()
@@ -77,6 +78,7 @@ def worker(lifeline: Lifeline = False) -> None:
     if _runs_as_root(lifeline):
         require_permitted_ports(settings)
         _run_as_service_account(settings, "worker")
+    give_way()
     event_loop.run(_work, settings)
 
 

@@ -24,6 +24,10 @@ logger = structlog.get_logger(__name__)
 
 MAX_AGE: Final = timedelta(seconds=0.5)  # how old what a watch knows may be
 LOOK_TIMEOUT: Final = 1.0  # seconds
+# Times `max_age`: until when a version is shown after it was last seen to be the present one, and from when
+# on its pages are made anew. So changes that come at once are shown together, and nobody waits for them.
+SHOWN_FOR: Final = 1.8
+RENEWED_AFTER: Final = 0.2
 RECONNECT_DELAYS: Final = (0.1, 0.5, 1.0, 2.0, 5.0)  # seconds; the last one repeats
 LISTEN: Final[LiteralString] = "LISTEN catalogue"
 LOOK: Final[LiteralString] = "SELECT papers, vectors FROM public.catalogue_version"
@@ -43,6 +47,7 @@ class VersionWatch:
         self._max_age = max_age.total_seconds()
         self._clock = clock
         self._version: Version | None = None
+        self._seen_at: dict[Version, float] = {}  # when the last look began that gave one, of a moment ago
         self._looked_at = float("-inf")  # when the look began that gave the version
         self._wake = asyncio.Event()
         self._ended_look: asyncio.Future[None] | None = None  # while somebody waits for the next look
@@ -50,6 +55,21 @@ class VersionWatch:
     def recall(self) -> Version | None:
         """Return the version if it was looked at recently enough, or None."""
         return self._version if self._clock() - self._looked_at <= self._max_age else None
+
+    def may_show(self, version: Version) -> bool:
+        """Tell whether a version was the present one a moment ago, so that nothing that shows it is too old.
+
+        A look begins, which nobody waits for, where the last one was longer ago than `max_age`.
+        """
+        now = self._clock()
+        if now - self._looked_at > self._max_age:
+            self._wake.set()
+        return now - self._seen_at.get(version, float("-inf")) < SHOWN_FOR * self._max_age
+
+    def is_replaced(self, version: Version) -> bool:
+        """Tell whether another version came for long enough that what shows this one is to be made anew."""
+        waited = self._clock() - self._seen_at.get(version, float("-inf"))
+        return self._version not in (version, None) and waited >= RENEWED_AFTER * self._max_age
 
     async def confirm(self) -> Version | None:
         """Return the version after looking again if need be. None: the database can't be asked now."""
@@ -93,6 +113,10 @@ class VersionWatch:
         began = self._clock()
         row = await (await connection.execute(LOOK)).fetchone()
         self._version, self._looked_at = (Version(*row) if row else None), began
+        if self._version is not None:
+            shown_since = began - SHOWN_FOR * self._max_age
+            self._seen_at = {known: at for known, at in self._seen_at.items() if at > shown_since}
+            self._seen_at[self._version] = began
         self._end_look()
 
     async def _wait(self, connection: psycopg.AsyncConnection) -> None:

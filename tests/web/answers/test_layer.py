@@ -18,6 +18,7 @@ from paperround.settings import Settings
 from paperround.web.answers.cache import AnswerCache
 from paperround.web.answers.layer import LIFE, Answers
 from paperround.web.answers.request import PARAMETERS, PATHS
+from paperround.web.security.costs import COSTLY
 
 from support.factories import feed_record, store_listing
 from support.pages import app_routes, opened, three_days
@@ -188,6 +189,7 @@ class Told:
 
     def __init__(self) -> None:
         self.version: Version | None = Version(1, 1)
+        self.recent: set[Version] = set()
 
     def recall(self) -> Version | None:
         return self.version
@@ -195,12 +197,19 @@ class Told:
     async def confirm(self) -> Version | None:
         return self.version
 
+    def may_show(self, version: Version) -> bool:
+        return version in self.recent
+
+    def is_replaced(self, version: Version) -> bool:
+        return version != self.version
+
 
 class Site:
     """An application below the layer that counts how often it is asked, and waits until it may answer."""
 
     def __init__(self, **headers: str) -> None:
         self.watch, self.asked, self.size, self.status = Told(), 0, 10_000, 200
+        self.is_costly = False
         self.may_answer = asyncio.Event()
         self.may_answer.set()
         self._headers = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
@@ -217,6 +226,7 @@ class Site:
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
         self.asked += 1
         number = self.asked
+        scope.setdefault("state", {})[COSTLY] = self.is_costly
         await self.may_answer.wait()
         await send({"type": "http.response.start", "status": self.status, "headers": self._headers})
         await send({"type": "http.response.body", "body": f"{number} {'x' * self.size}".encode()})
@@ -253,6 +263,31 @@ async def test_a_change_during_a_rendering_makes_whoever_comes_later_wait_for_an
 
     assert (await early, await late) == (1, 2)
     assert await site.get() == 2
+
+
+async def test_the_answer_of_a_moment_ago_is_given_while_the_next_one_is_rendered() -> None:
+    site, addresses = Site(), ["/papers", "/about", "/papers/trending"]
+    assert [await site.get(address) for address in addresses] == [1, 2, 3]
+    site.watch.version, site.watch.recent = Version(2, 1), {Version(1, 1)}
+    site.may_answer.clear()
+
+    for _ in range(3):
+        assert [await site.get(address) for address in addresses] == [1, 2, 3], "nobody waits"
+        await asyncio.sleep(0.01)
+    assert site.asked == 4, "one is rendered after the other"
+    site.may_answer.set()
+    site.watch.recent = {Version(2, 1)}
+    assert [await site.get(address) for address in addresses] == [4, 5, 6]
+    assert site.asked == 6, "each once"
+
+
+async def test_what_is_older_than_a_moment_or_counts_for_its_network_is_not_given_again() -> None:
+    site, costly = Site(), Site()
+    costly.is_costly, costly.watch.recent = True, {Version(1, 1)}
+    for each in (site, costly):
+        assert await each.get() == 1
+        each.watch.version = Version(2, 1)
+        assert await each.get() == 2
 
 
 async def test_an_answer_lasts_a_minute_or_until_the_catalogue_changes(monkeypatch: Any) -> None:

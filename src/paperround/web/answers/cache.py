@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Final
@@ -49,6 +49,37 @@ class Share:
         self.used = 0
 
 
+class Renewals:
+    """Answers that are rendered anew while the ones before are given, one after the other.
+
+    So whoever asks for something else meanwhile waits for a part of one rendering at most.
+    """
+
+    def __init__(self) -> None:
+        self._due: dict[AnswerRequest, Callable[[], Awaitable[None]]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def add(self, request: AnswerRequest, render: Callable[[], Awaitable[None]]) -> None:
+        """Have an answer rendered, once if it is asked for several times until then."""
+        self._due.setdefault(request, render)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._work(), name="answers that are made anew")
+
+    async def _work(self) -> None:
+        while self._due:
+            request, render = next(iter(self._due.items()))
+            try:
+                await render()
+            finally:
+                del self._due[request]
+
+    async def aclose(self) -> None:
+        """Stop rendering."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+
 class AnswerCache:
     """The answers that a process keeps."""
 
@@ -60,6 +91,7 @@ class AnswerCache:
         self._watch = watch
         self._hosts: set[bytes] = set()  # names of this site that were asked for
         self.renderings: dict[tuple[AnswerRequest, Version], asyncio.Future[None]] = {}
+        self.renewals = Renewals()
 
     @property
     def size(self) -> int:
@@ -86,10 +118,23 @@ class AnswerCache:
         return await self._watch.confirm() if self._watch else None
 
     def find(self, request: AnswerRequest, version: Version) -> Answer | None:
-        answer = (self._queries if request.query else self._plain).find(request)
-        if answer is None or answer.version != version or answer.expires_at <= time.monotonic():
+        answer = self._find(request)
+        return answer if answer is not None and answer.version == version else None
+
+    def find_recent(self, request: AnswerRequest) -> Answer | None:
+        """Find an answer that shows what was true a moment ago. Searches, which count, are not among them."""
+        answer = self._find(request)
+        if answer is None or answer.is_costly or answer.version is None or self._watch is None:
             return None
-        return answer
+        return answer if self._watch.may_show(answer.version) else None
+
+    def is_replaced(self, answer: Answer) -> bool:
+        """Tell whether an answer that is found because it is recent is to be rendered anew now."""
+        return bool(self._watch and answer.version and self._watch.is_replaced(answer.version))
+
+    def _find(self, request: AnswerRequest) -> Answer | None:
+        answer = (self._queries if request.query else self._plain).find(request)
+        return answer if answer is not None and answer.expires_at > time.monotonic() else None
 
     def keep(self, request: AnswerRequest, answer: Answer) -> None:
         if answer.version is not None:
@@ -107,4 +152,8 @@ async def open_cache(settings: Settings, url: str, *, max_age: timedelta) -> Asy
         yield AnswerCache(settings, None)
         return
     async with watching(url, max_age=max_age) as watch:
-        yield AnswerCache(settings, watch)
+        cache = AnswerCache(settings, watch)
+        try:
+            yield cache
+        finally:
+            await cache.renewals.aclose()

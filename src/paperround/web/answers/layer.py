@@ -5,7 +5,9 @@ from a scope that holds nothing else, so nothing else can change what is kept. S
 of the process, whose memory the answers are in.
 
 A kept answer is given while the catalogue has the version under which it was rendered (`papers/versions.py`),
-and for a minute at most, so that "3 minutes ago" and "today" stay true. Errors, redirects, and what sets a
+and for a minute at most, so that "3 minutes ago" and "today" stay true. Where it had that version a moment
+ago, the answer is still given, and the next one rendered meanwhile. So no answer is older than a second
+after a commit, and many readers don't wait for each list that is stored. Errors, redirects, and what sets a
 cookie or is private are never kept. Whoever misses an answer that is being rendered waits for it.
 
 Without room (`PAPERROUND_CACHE_MEGABYTES=0`), or while the version can't be known, everything goes the same
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -55,6 +58,12 @@ class Answers:
         if not cache.knows_host(client.host):
             await self._introduce_host(client, scope, receive, send, cache)
             return
+        answer = cache.find_recent(client.request)
+        if answer is not None:
+            if cache.is_replaced(answer):
+                cache.renewals.add(client.request, partial(self._renew, client, scope, cache))
+            await _give(answer, client, scope, send, began)
+            return
         for _ in range(MAX_WAITS):
             version = cache.recall_version() or await cache.confirm_version()
             if version is None:
@@ -64,14 +73,12 @@ class Answers:
                 if answer.is_costly and not await _may_search(scope):
                     await self.app(scope, receive, send)
                     return
-                reply = answer.reply_to(client)
-                await _send(scope, send, reply, make_request_id(scope))
-                measured = answer.measure(scope["method"], reply.status)
-                measured.observe(time.perf_counter() - began)
+                await _give(answer, client, scope, send, began)
                 return
             rendering = cache.renderings.get((client.request, version))
             if rendering is None:
-                await self._render_for_all(client, scope, send, cache, version)
+                recording, answer = await self._render_for_all(client, scope, cache, version)
+                await _send_rendered(scope, send, client, recording, answer)
                 return
             await asyncio.shield(rendering)
         recording, answer = await self._render(client, scope, cache, None)
@@ -87,10 +94,17 @@ class Answers:
         recording, answer = await self._render(client, scope, cache, None, host=client.host)
         await _send_rendered(scope, send, client, recording, answer)
 
+    async def _renew(self, client: ClientRequest, scope: Scope, cache: AnswerCache) -> None:
+        """Render an answer that was given a moment ago, unless somebody did or does so already."""
+        version = cache.recall_version() or await cache.confirm_version()
+        is_wanted = version is not None and cache.find(client.request, version) is None
+        if version is not None and is_wanted and (client.request, version) not in cache.renderings:
+            await self._render_for_all(client, scope, cache, version)
+
     async def _render_for_all(
-        self, client: ClientRequest, scope: Scope, send: Send, cache: AnswerCache, version: Version
-    ) -> None:
-        """Render an answer, keep it, and only then send it. Whoever waits for it looks again then."""
+        self, client: ClientRequest, scope: Scope, cache: AnswerCache, version: Version
+    ) -> tuple[Recording, Answer | None]:
+        """Render an answer and keep it before anybody gets it. Whoever waits for it looks again then."""
         key, rendering = (client.request, version), asyncio.get_running_loop().create_future()
         cache.renderings[key] = rendering
         try:
@@ -100,7 +114,7 @@ class Answers:
         finally:
             del cache.renderings[key]
             rendering.set_result(None)
-        await _send_rendered(scope, send, client, recording, answer)
+        return recording, answer
 
     async def _render(
         self,
@@ -129,6 +143,12 @@ class Answers:
             route=find_route(inner),
             is_costly=inner["state"].get(COSTLY, False),
         )
+
+
+async def _give(answer: Answer, client: ClientRequest, scope: Scope, send: Send, began: float) -> None:
+    reply = answer.reply_to(client)
+    await _send(scope, send, reply, make_request_id(scope))
+    answer.measure(scope["method"], reply.status).observe(time.perf_counter() - began)
 
 
 async def _may_search(scope: Scope) -> bool:
