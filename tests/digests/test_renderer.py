@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from paperround.digests.channel_message import build_channel_digest
 from paperround.digests.digest import Digest
 from paperround.digests.items import DigestItem, shorten
 from paperround.digests.overview import Overview, TopicTotal
@@ -178,6 +179,20 @@ def test_a_paper_of_a_topic_says_why_once_and_can_be_rated_by_a_link_to_a_page()
             r"https://papers\.example\.org/digests/rate/7-\w+\.\w+\?paper=2603\.00002&(amp;)?value=1", body
         )
         assert body.upper().index("PLANNING") < body.rindex("Part 1") < body.upper().index("TRENDING NOW")
+
+
+def test_what_a_model_says_of_a_match_has_its_name_in_mail_and_in_chats() -> None:
+    line = {"text": "Waits for “((why))” & gradients.", "model": "small-one", "language": "de"}
+    why = {"topic": 5, "name": "Planning", "band": "strong", "why": ["waiting"], "own": True}
+    explained = digest(paper(), reasons={"2603.00001": why | {"explanation": line}})
+    text, html = bodies(read(explained))
+    chat = build_channel_digest(explained, LINKS, "Paperround").sections[0].papers[0].why
+
+    assert "  Strong match: waiting.\n  By small-one: Waits for “((why))” & gradients.\n" in text.replace(
+        "\r\n", "\n"
+    )
+    assert 'By small-one:</span> <span lang="de">Waits for “((why))” &amp; gradients.</span>' in html
+    assert chat == "Strong match: waiting. By small-one: Waits for “((why))” & gradients."
 
 
 def test_a_summary_by_a_model_says_so_and_the_organization_stands_by_the_authors() -> None:
