@@ -156,10 +156,12 @@ class Inference(BaseHTTPRequestHandler):
     """Speaks OpenAI's embeddings protocol: a text's vector tells how long it is."""
 
     received: ClassVar[list[str]]
+    seconds_per_text: ClassVar[float]
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.received.extend(request["input"])
+        time.sleep(self.seconds_per_text * len(request["input"]))
         rows = [
             {"object": "embedding", "index": n, "embedding": [1.0, float(len(text)), 2.0]}
             for n, text in enumerate(request["input"])
@@ -176,11 +178,14 @@ class Inference(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def running_inference_server(received: list[str] | None = None) -> Iterator[str]:
+def running_inference_server(
+    received: list[str] | None = None, *, seconds_per_text: float = 0
+) -> Iterator[str]:
     """The address of a server with the OpenAI embeddings protocol that isn't ours.
 
     `received` gets the texts that it is sent.
     """
-    handler = type("RecordingInference", (Inference,), {"received": [] if received is None else received})
+    of_this_one = {"received": [] if received is None else received, "seconds_per_text": seconds_per_text}
+    handler = type("RecordingInference", (Inference,), of_this_one)
     with serving_http(handler) as address:
         yield address
