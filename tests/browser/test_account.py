@@ -60,11 +60,11 @@ def test_it_works_without_scripts(own: Site, open_page: Opener) -> None:
 def test_this_devices_time_zone_is_offered_where_it_is_another(own: Site, open_page: Opener) -> None:
     page = open_page(f"{own.address}/sign-in?next=/settings", timezone_id="Europe/Stockholm")
     sign_in(page, own)
-    offer = page.get_by_text("Use this device's:")
+    offer = page.get_by_text("Use this device’s:")
     expect(offer).to_be_hidden()
     page.get_by_label("Time zone").fill("UTC")
     click_through(page.get_by_role("button", name="Save"))
-    expect(offer).to_have_text(re.compile(r"Use this device's: Stockholm, Sweden \(UTC\+[12]\)"))
+    expect(offer).to_have_text(re.compile(r"Use this device’s: Stockholm, Sweden \(UTC\+[12]\)"))
     offer.click()
 
     expect(page.get_by_label("Time zone")).to_have_value(re.compile("Stockholm, Sweden"))

@@ -32,6 +32,7 @@ def install_messages(environment: Environment) -> None:
         count=formats.format_compact,
         percent=formats.format_percent,
         enumeration=enumerate_html,
+        isolated=isolate,
         translated=find_message,
     )
 
@@ -44,6 +45,11 @@ def gettext_html(message: str, /, **values: object) -> Markup:
 def enumerate_html(parts: Iterable[str]) -> Markup:
     """Write a list in a sentence as HTML: `a, b and c`."""
     return Markup(formats.format_list([str(escape(part)) for part in parts]))  # noqa: S704 (escaped)
+
+
+def isolate(name: str) -> Markup:
+    """Write a name as HTML that may be in a script of the other direction."""
+    return Markup("<bdi>{}</bdi>").format(name)
 
 
 @pass_context

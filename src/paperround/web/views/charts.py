@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from paperround.i18n.formats import format_date
+from paperround.i18n.messages import gettext as _
+from paperround.i18n.messages import ngettext
 from paperround.papers.heat import VoteCount
 from paperround.papers.rows import SignalRow
 from paperround.topics.history import WeekCount
@@ -114,10 +117,14 @@ def build_week_chart(weeks: Sequence[WeekCount]) -> WeekChart | None:
     bars = []
     for place, (first, matches) in enumerate(weeks):
         rise = round(height * (matches or 0) / top, 1)
-        name = f"{first.day} {first:%b}"
-        number = "not matched" if matches is None else f"{matches} {'match' if matches == 1 else 'matches'}"
-        bars.append(
-            WeekBar(place * step, round(height - rise, 1), rise, f"Week of {name}: {number}", matches, name)
-        )
-    told = "Matches a week. " + "; ".join(bar.label for bar in bars) + "."
+        name = format_date(first, "d MMM")
+        label = _label_week(name, matches)
+        bars.append(WeekBar(place * step, round(height - rise, 1), rise, label, matches, name))
+    told = _("Matches a week. %(weeks)s.", weeks="; ".join(bar.label for bar in bars))
     return WeekChart(len(weeks) * step - BAR_GAP, height, step - BAR_GAP, bars, told)
+
+
+def _label_week(first: str, matches: int | None) -> str:
+    if matches is None:
+        return _("Week of %(day)s: not matched", day=first)
+    return ngettext("Week of %(day)s: %(num)s match", "Week of %(day)s: %(num)s matches", matches, day=first)
