@@ -96,7 +96,12 @@ def format_duration(number: float, unit: Unit) -> str:
 
 def format_number(number: float) -> str:
     """Write a number with its thousands grouped: `12,340`."""
-    return numbers.format_decimal(number, locale=find_locale(get_language()))
+    return _format_number(number, get_language())
+
+
+@lru_cache(maxsize=MAX_REMEMBERED, typed=True)
+def _format_number(number: float, language: str) -> str:
+    return numbers.format_decimal(number, locale=find_locale(language))
 
 
 def format_compact(number: int) -> str:

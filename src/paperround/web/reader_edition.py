@@ -26,7 +26,7 @@ from paperround.web.views.for_you import (
     recommend,
     recommend_followed,
 )
-from paperround.web.views.paper_cards import PaperCard
+from paperround.web.views.paper_card import PaperCard
 from paperround.web.views.reasons import find_papers_in_reasons
 from paperround.web.views.viewer_state import ViewerState
 

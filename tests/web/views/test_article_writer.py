@@ -12,7 +12,8 @@ from markupsafe import Markup
 from paperround.summaries.translations import Translation
 from paperround.topics.model.bands import Band
 from paperround.web.app import templates
-from paperround.web.views.paper_cards import PaperCard, build_paper_card
+from paperround.web.views.paper_card import PaperCard
+from paperround.web.views.paper_cards import build_paper_card
 from paperround.web.views.viewer_state import GivenRating, PaperState, TopicFit
 
 from support.factories import build_paper

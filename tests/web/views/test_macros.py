@@ -8,6 +8,7 @@ from jinja2 import Environment
 
 from paperround.web.app import templates
 from paperround.web.views import paper_cards
+from paperround.web.views.paper_card import PaperCard
 from paperround.web.views.viewer_state import PaperState, ViewerState
 
 from support.factories import build_paper
@@ -21,7 +22,7 @@ def rendered(source: str, **context: object) -> str:
 ENTRY = '{% from "macros/paper.html" import entry %}{{ entry(paper, mark=mark) }}'
 
 
-def an_entry() -> paper_cards.PaperCard:
+def an_entry() -> PaperCard:
     return paper_cards.build_paper_card(build_paper(), today=date(2026, 11, 24))
 
 

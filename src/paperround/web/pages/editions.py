@@ -39,7 +39,7 @@ from paperround.web.pages.subscribe import ask_subscribe_box
 from paperround.web.params import MAX_SIGNALS, Category, get_paper_or_404
 from paperround.web.search_params import Filters, PreparedSearch
 from paperround.web.viewer import ask_viewer_state, load_follow_state
-from paperround.web.views import charts, paper_cards, presenters
+from paperround.web.views import card_fitting, charts, paper_cards, presenters
 from paperround.web.views.for_you import FOR_YOU_ROOM
 from paperround.web.views.linked_data import build_scholarly_article
 from paperround.web.views.month import build_month
@@ -281,7 +281,7 @@ async def show_paper(request: Request, session: Read, settings: Config, now: Now
         sharing=build_sharing(paper, title, url),
         plain_abstract=read_abstract(paper, budget).text,
         marks=marks.result,
-        entry=paper_cards.shorten_abstract(
+        entry=card_fitting.shorten_abstract(
             paper_cards.build_paper_card(paper, today=today), paper_cards.MAX_ABSTRACT
         ),
         summary=shorten_html(render_html(paper.summary or "", budget), MAX_SUMMARY),

@@ -28,6 +28,7 @@ from paperround.web.search_params import OptionalSearch, SearchRequest
 from paperround.web.viewer import load_viewer_state, redirect_to_paper
 from paperround.web.views import paper_cards, presenters
 from paperround.web.views.page_size import measure, shorten_html
+from paperround.web.views.paper_card import PaperCard
 
 PAGE_SIZE: Final = 30
 MAX_LABEL: Final = 100  # bytes
@@ -41,7 +42,7 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 class SavedCard:
     """A saved paper as the page shows it. `title` is in plain text, for a label."""
 
-    card: paper_cards.PaperCard
+    card: PaperCard
     title: str
     saved_when: str
     is_read: bool

@@ -38,6 +38,7 @@ from paperround.web.viewer import load_viewer_state
 from paperround.web.views import paper_cards, presenters
 from paperround.web.views.charts import build_week_chart
 from paperround.web.views.follow_state import write_follow_reasons
+from paperround.web.views.paper_card import PaperCard
 from paperround.web.views.reasons import find_papers_in_reasons, write_reasons
 from paperround.web.views.viewer_state import ViewerState
 
@@ -53,7 +54,7 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 class MatchCard:
     """A match as a page shows it. `is_new` means that the paper came since the reader's last visit."""
 
-    card: paper_cards.PaperCard
+    card: PaperCard
     why: Markup
     band: Band | None
     is_new: bool
@@ -237,7 +238,7 @@ def keep_ratings_of_topic(state: ViewerState, topic_id: int) -> ViewerState:
 class MatchCards:
     """Gives the cards of matches. `new_ids` are papers that came since the reader's last visit."""
 
-    cards: Mapping[str, paper_cards.PaperCard]
+    cards: Mapping[str, PaperCard]
     titles: Mapping[str, str]
     new_ids: Collection[str]
     explanations: Explanations

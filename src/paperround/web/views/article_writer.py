@@ -8,7 +8,6 @@ and an entry, which is an article with its marks, for all who did the same with 
 from __future__ import annotations
 
 from collections.abc import Callable
-from operator import attrgetter
 from typing import Any, Final
 
 from cachetools import LRUCache
@@ -16,20 +15,10 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from paperround.i18n.languages import get_language
-from paperround.web.views.paper_cards import PaperCard
+from paperround.web.views.paper_card import PaperCard
 from paperround.web.views.viewer_state import PaperState
 
 MAX_KEPT: Final = 6_000_000  # characters, of each kind
-# What the macro reads, besides the two lists.
-FIELDS: Final = attrgetter(
-    "url", "title", "lead", "is_lead_by_model", "who", "who_url", "others", "people", "published",
-    "published_label", "comments", "code_url", "stars", "project_url", "thumbnail", "withdrawn",
-    "is_shortened", "coins", "language",
-)  # fmt: skip
-
-
-# What the macro of an entry reads besides.
-AROUND: Final = attrgetter("id", "votes", "line", "seen")
 
 
 def article_writer(environment: Environment) -> Callable[[PaperCard, str], Markup]:
@@ -37,7 +26,7 @@ def article_writer(environment: Environment) -> Callable[[PaperCard, str], Marku
     kept: LRUCache[tuple[object, ...], Markup] = LRUCache(MAX_KEPT, getsizeof=len)
 
     def write_article(card: PaperCard, note: str) -> Markup:
-        key = (*_article_key(card), note)
+        key = (get_language(), note, *card.article_key)
         return _find_or_write(kept, key, lambda: _macros(environment).article(card, note))
 
     return write_article
@@ -51,16 +40,12 @@ def entry_writer(environment: Environment) -> Callable[..., Markup]:
         card: PaperCard, note: str, why: str, mark: PaperState | None, topic: tuple[int, str] | None
     ) -> Markup:
         shown = mark.key(card.seen) if mark else None
-        key = (*_article_key(card), *AROUND(card), note, why, shown, topic)
+        key = (get_language(), note, why, shown, topic, *card.entry_key)
         return _find_or_write(
             kept, key, lambda: _macros(environment).whole_entry(card, note, why, mark, topic)
         )
 
     return write_entry
-
-
-def _article_key(card: PaperCard) -> tuple[object, ...]:
-    return (get_language(), *FIELDS(card), *card.paragraphs, None, *card.keywords, None)
 
 
 def _macros(environment: Environment) -> Any:

@@ -1,33 +1,31 @@
-"""Builds the cards of papers in lists, within the bytes that a page has. Pure functions."""
+"""Builds the cards of papers in lists, within the bytes that a page has, and keeps them for other pages.
+
+What they say depends on what they are given alone: a card that is kept changes nothing but the time it takes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, date
 from functools import lru_cache
 from typing import Final
 
-from markupsafe import Markup, escape
+from cachetools import LRUCache
+from markupsafe import Markup
 
+from paperround.i18n.languages import get_language
 from paperround.i18n.messages import gettext as _
 from paperround.i18n.messages import ngettext
 from paperround.papers.citations.embedded import build_coins
 from paperround.papers.rows import OrganizationRow, PaperRow
 from paperround.papers.vote_history import VoteHistory
-from paperround.summaries.translations import Translation
 from paperround.text.links import normalise_http_url
 from paperround.text.reading import FormulaBudget, page_budget
+from paperround.web.views.card_fitting import MARKS_ROOM, SizedCard, fit_cards
 from paperround.web.views.card_texts import write_card_texts
 from paperround.web.views.charts import build_sparkline
-from paperround.web.views.page_size import (
-    measure,
-    measure_paragraphs,
-    share_room,
-    shorten_html,
-    shorten_paragraphs,
-    shorten_text,
-)
+from paperround.web.views.page_size import shorten_html, shorten_text
+from paperround.web.views.paper_card import PaperCard
 from paperround.web.views.presenters import (
     MAX_REMEMBERED,
     format_days_ago,
@@ -37,69 +35,17 @@ from paperround.web.views.presenters import (
 
 FIRST_AUTHORS: Final = 20  # shown at once; the rest opens in place
 KEYWORDS: Final = 5  # of an entry
-# Bytes, of which a page of 30 papers stays below 100,000 whatever their texts hold.
-CARDS_ROOM: Final = 86_500  # for all cards of a page
-CARD_MARKUP: Final = 1_240  # of one card, with the buttons of a signed-in reader
-MARKS_ROOM: Final = 600  # of one card, for the topics that it names to a reader
-PICTURE_MARKUP: Final = 190
+# Bytes for all cards of a page: one of 30 papers stays below 100,000 whatever their texts hold.
+CARDS_ROOM: Final = 86_500
 MAX_TITLE: Final = 780
 MAX_NAME: Final = 200
 MAX_LINK: Final = 500
 MAX_KEYWORD: Final = 100  # characters
 MAX_KEYWORDS: Final = 20
+MAX_KEPT: Final = 8_000_000  # bytes of cards that are kept for other pages
 MAX_LEAD: Final = 600  # of a list's entry; one in a hundred summaries is longer
-MIN_LEAD: Final = 100
-MIN_ABSTRACT: Final = 200
 MAX_ABSTRACT: Final = 28_000  # of a paper's own page
 BRIEF_LENGTH: Final = 140  # characters
-
-
-@dataclass(frozen=True)
-class PaperCard:
-    """A paper in a list. Its texts are safe HTML, and its links are http(s).
-
-    `lead` says what was done, in a model's words if `is_lead_by_model`. It is empty where the abstract begins
-    with that, or doesn't say it. `people` are the authors where `who` names an organization. `line` is the
-    path of a small chart of recent votes. `thumbnail` is the name of our own small picture. `seen` is when
-    the paper was first seen, in seconds since 1970, or 0 if unknown. `is_shortened` tells that the abstract
-    goes on where `url` leads. `coins` is for reference managers.
-    """
-
-    id: str
-    url: str
-    title: Markup
-    lead: Markup
-    is_lead_by_model: bool
-    paragraphs: Sequence[Markup]
-    who: str
-    who_url: str | None
-    others: str
-    people: str
-    published: date
-    published_label: str
-    listed: date
-    listed_label: str
-    votes: int
-    comments: str | None
-    code_url: str | None
-    stars: int | None
-    project_url: str | None
-    keywords: Sequence[str]
-    today: int
-    line: str | None
-    seen: int
-    thumbnail: str | None = None
-    withdrawn: bool = False
-    is_shortened: bool = False
-    coins: str = ""
-    language: str = ""  # of the lead, where a reader chose another one
-
-    def translated(self, translation: Translation | None) -> PaperCard:
-        """Return the card with the summary in the reader's language, if there is one."""
-        if translation is None or translation.summary is None:
-            return self
-        lead = escape(translation.summary)
-        return replace(self, lead=lead, is_lead_by_model=True, language=translation.language)
 
 
 def is_brief(paragraphs: Sequence[Markup]) -> bool:
@@ -131,6 +77,7 @@ def build_paper_card(
     group = None if by_people else paper.organization
     who, others = _write_byline(group, authors)
     published = paper.published_at.astimezone(UTC).date()
+    votes_today, line, seen = _describe_movement(movement)
     return PaperCard(
         id=paper.id,
         url=f"/papers/{paper.id}",
@@ -152,13 +99,62 @@ def build_paper_card(
         stars=(paper.github_stars or None) if _is_link(paper.github_url) else None,
         project_url=_keep_short(paper.project_url),
         keywords=list_keywords(paper)[:KEYWORDS],
-        today=movement.today if movement else 0,
-        line=build_sparkline(movement.steps) if movement else None,
-        seen=int(movement.first_seen_at.timestamp()) if movement else 0,
+        today=votes_today,
+        line=line,
+        seen=seen,
         thumbnail=paper.thumbnail,
         withdrawn=paper.withdrawn,
         coins=build_coins(paper),
     )
+
+
+_kept: LRUCache[tuple[object, ...], SizedCard] = LRUCache(MAX_KEPT, getsizeof=len)
+
+
+def _find_or_build_card(
+    paper: PaperRow,
+    *,
+    today: date,
+    by_people: bool,
+    movement: VoteHistory | None,
+    budget: FormulaBudget,
+    mark_words: Callable[[Markup], Markup] | None,
+) -> SizedCard:
+    """Return the card of a paper. It is kept, unless words are marked or the paper isn't read yet."""
+    key = None
+    if paper.is_read and mark_words is None:
+        key = (get_language(), today, by_people, *_list_shown(paper), *_describe_movement(movement))
+    sized = _kept.get(key) if key else None
+    if sized is None:
+        card = build_paper_card(
+            paper,
+            today=today,
+            by_people=by_people,
+            movement=movement,
+            budget=budget,
+            mark_words=mark_words,
+        )
+        sized = SizedCard.of(card)
+        if key and len(sized) <= MAX_KEPT:
+            _kept[key] = sized
+    return sized
+
+
+def _list_shown(paper: PaperRow) -> tuple[object, ...]:
+    """List all that a card shows of a paper that is read. Its texts are named by their hash."""
+    return (
+        paper.id, paper.read_hash, paper.reader_version, paper.summary, paper.organization_name,
+        paper.organization_full_name, paper.published_at, paper.listed_on, paper.votes, paper.comments,
+        paper.github_url, paper.github_stars, paper.project_url, paper.thumbnail, paper.withdrawn, paper.doi,
+        tuple(paper.author_names), tuple(paper.ai_keywords or ()),
+    )  # fmt: skip
+
+
+def _describe_movement(movement: VoteHistory | None) -> tuple[int, str | None, int]:
+    """Describe what a card shows of how votes moved: how many today, their chart, when it was first seen."""
+    if movement is None:
+        return 0, None, 0
+    return movement.today, build_sparkline(movement.steps), int(movement.first_seen_at.timestamp())
 
 
 def _write_byline(organization: OrganizationRow | None, authors: Sequence[str]) -> tuple[str, str]:
@@ -191,8 +187,8 @@ def build_paper_cards(
     `for_reader`: they name topics of who is signed in.
     """
     budget = page_budget()
-    cards = [
-        build_paper_card(
+    sized = [
+        _find_or_build_card(
             paper,
             today=today,
             by_people=by_people,
@@ -202,49 +198,12 @@ def build_paper_cards(
         )
         for paper in papers
     ]
-    room -= sum(map(_measure_all_but_texts, cards)) + (MARKS_ROOM * len(cards) if for_reader else 0)
-    if room < len(cards) * (MIN_LEAD + MIN_ABSTRACT):  # words come first
-        room += sum(PICTURE_MARKUP for card in cards if card.thumbnail)
-        cards = [replace(card, thumbnail=None) for card in cards]
-    cards = _keep_coins_within(cards, room - (MIN_LEAD + MIN_ABSTRACT) * len(cards))
-    room -= sum(_measure_escaped(card.coins) for card in cards)
-    longest_lead = max(share_room([measure(card.lead) for card in cards], room // 2), MIN_LEAD)
-    cards = [replace(card, lead=shorten_html(card.lead, longest_lead)) for card in cards]
-    room -= sum(measure(card.lead) for card in cards)
-    longest = max(share_room([measure_paragraphs(card.paragraphs) for card in cards], room), MIN_ABSTRACT)
-    return [shorten_abstract(card, longest) for card in cards]
-
-
-def _keep_coins_within(cards: Sequence[PaperCard], room: int) -> list[PaperCard]:
-    """Leave out what reference managers read of the last cards, where titles and names fill a page."""
-    kept = []
-    for card in cards:
-        room -= _measure_escaped(card.coins)
-        kept.append(card if room >= 0 else replace(card, coins=""))
-    return kept
+    return fit_cards(sized, room - (MARKS_ROOM * len(sized) if for_reader else 0))
 
 
 def list_keywords(paper: PaperRow) -> list[str]:
     """List the keywords to show: the first ones. One as long as a sentence is none."""
     return [word for word in paper.ai_keywords or [] if len(word) <= MAX_KEYWORD][:MAX_KEYWORDS]
-
-
-def shorten_abstract(card: PaperCard, max_bytes: int) -> PaperCard:
-    """Cut the abstract of a card to a size. The card then says so."""
-    if measure_paragraphs(card.paragraphs) <= max_bytes:
-        return card
-    return replace(card, paragraphs=shorten_paragraphs(card.paragraphs, max_bytes), is_shortened=True)
-
-
-def _measure_all_but_texts(card: PaperCard) -> int:
-    texts = (card.who, card.who_url, card.others, card.people, card.code_url, card.project_url)
-    markup = CARD_MARKUP + (PICTURE_MARKUP if card.thumbnail else 0)
-    return markup + measure(card.title) + len(card.line or "") + _measure_escaped(*texts, *card.keywords)
-
-
-@lru_cache(maxsize=MAX_REMEMBERED)
-def _measure_escaped(*texts: str | None) -> int:
-    return sum(measure(escape(text)) for text in texts if text)
 
 
 @lru_cache(maxsize=MAX_REMEMBERED)
