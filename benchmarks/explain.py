@@ -20,7 +20,7 @@ import psycopg
 from sqlalchemy import func, select
 
 from paperround.database import Database, ReadSession, utc_now
-from paperround.embeddings import backfill
+from paperround.embeddings.state import load_embedding_state
 from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
 from paperround.papers import editions
 from paperround.papers.edition_facts import ask_edition
@@ -107,7 +107,7 @@ async def main(kept: Path) -> None:
                 "how votes moved": lambda s: answer(
                     s, lambda trip: ask_vote_histories(trip, some, now=utc_now())
                 ),
-                "state of vectors": backfill.load_embedding_state,
+                "state of vectors": load_embedding_state,
                 "nearest, 5 %": lambda s: find_nearest(s, vector, limit=50, where=[Paper.votes >= 40]),
                 "nearest, 20 %": lambda s: find_nearest(
                     s, vector, limit=50, where=[Paper.github_url.is_not(None)]

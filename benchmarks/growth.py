@@ -22,6 +22,8 @@ from paperround.accounts.tables import Reader
 from paperround.conninfo import build_conninfo
 from paperround.database import Database, utc_now
 from paperround.digests.tables import Subscription, SubscriptionState
+from paperround.embeddings import index
+from paperround.papers.row_counts import fold_row_counts
 from paperround.topics.tables import Topic
 
 SIZES: Final = (1_000, 10_000, 100_000)
@@ -71,6 +73,9 @@ async def prepare(url: str, count: int) -> None:
                     for n in numbers
                 ]
                 await session.execute(insert(Subscription), subscriptions)
+        # The worker has done both by the time that there are so many papers.
+        await index.ensure(database, model_id=1)
+        await fold_row_counts(database)
     with psycopg.connect(build_conninfo(url), autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
 

@@ -120,8 +120,10 @@ def keep(url: str, model: str, vectors: Sequence[np.ndarray[Any, Any]] | Vectors
                 copy.write_row([place, "[" + ",".join(f"{x:.5f}" for x in row) + "]"])
         cursor.execute("""
             INSERT INTO embeddings (model_id, paper_id, text_hash, vector, embedded_at, failures)
-            SELECT (SELECT max(id) FROM embedding_models), paper.id, text_hash, vector, now(), 0
-            FROM (SELECT id, text_hash, row_number() OVER (ORDER BY md5(id)) AS place FROM papers) AS paper
+            SELECT (SELECT max(id) FROM embedding_models), paper.id,
+              CASE WHEN read_hash = text_hash THEN coalesce(read_text_hash, text_hash) ELSE text_hash END,
+              vector, now(), 0
+            FROM (SELECT *, row_number() OVER (ORDER BY md5(id)) AS place FROM papers) AS paper
             JOIN given USING (place)
         """)
     with psycopg.connect(build_conninfo(url), autocommit=True) as connection:

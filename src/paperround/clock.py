@@ -23,6 +23,7 @@ TIMETABLE: Final = {
     "write_summaries": 60,
     "rescue_jobs": 30,
     "count_words": 300,
+    "tidy_counts": 60,
     "measure_catalogue": 60,
     "send_sign_in_links": 30,
     "send_letters": 30,

@@ -32,9 +32,10 @@ __all__ = ["SchemaError", "SchemaState", "expected_revision", "is_known", "proje
 MIGRATION_LOCK: Final = 0x70617065  # any number that no other program takes: "pape"
 MAX_LOCK_ATTEMPTS: Final = 12  # each waits as long as the migration's lock_timeout says, 5 seconds
 TABLE_MODULES: Final = (
-    "papers.tables", "feeds.tables", "embeddings.tables", "search.tables", "accounts.tables", "topics.tables",
-    "library.tables", "pictures.tables", "field_map.tables", "follows.tables", "digests.tables",
-    "digests.channel_tables", "zotero.tables", "tokens", "rate_limits", "throttle",
+    "papers.tables", "papers.row_counts", "feeds.tables", "embeddings.tables", "search.tables",
+    "accounts.tables", "topics.tables", "library.tables", "pictures.tables", "field_map.tables",
+    "follows.tables", "digests.tables", "digests.channel_tables", "zotero.tables", "tokens",
+    "rate_limits", "throttle",
 )  # fmt: skip
 
 

@@ -13,8 +13,9 @@ from sqlalchemy import select
 
 from paperround.database import Database
 from paperround.embeddings import backfill
-from paperround.embeddings.backfill import BACKFILL_BATCH_SIZE, EmbeddingState
+from paperround.embeddings.backfill import BACKFILL_BATCH_SIZE
 from paperround.embeddings.client import EncoderError, EncoderUnavailable
+from paperround.embeddings.state import EmbeddingState
 from paperround.embeddings.tables import Embedding, ModelState
 from paperround.papers.tables import Paper
 from paperround.search.similar import find_similar_papers

@@ -19,12 +19,12 @@ from support.factories import feed_record, store_listing
 NOT_SHOWN = frozenset(
     {
         "address_notices", "alembic_version", "api_keys", "attempts", "catalogue_changes",
-        "catalogue_version", "channels", "compatible_code", "deliveries", "follows", "judgments",
-        "match_explanations", "measured_catalogues", "paper_texts", "ratings", "readers", "records",
-        "removed_papers", "request_rates", "saved_papers", "sender_progress", "senders", "sessions",
-        "sign_in_links", "signing_keys", "submissions", "subscriptions", "text_days", "thumbnails",
-        "topic_days", "topic_directions", "topic_examples", "topic_library_entries", "topics",
-        "zotero_connections", "zotero_items",
+        "catalogue_version", "changed_texts", "channels", "compatible_code", "deliveries",
+        "follows", "judgments", "match_explanations", "measured_catalogues", "paper_texts",
+        "ratings", "readers", "records", "removed_papers", "request_rates", "row_counts",
+        "saved_papers", "sender_progress", "senders", "sessions", "sign_in_links", "signing_keys",
+        "submissions", "subscriptions", "text_days", "thumbnails", "topic_days", "topic_directions",
+        "topic_examples", "topic_library_entries", "topics", "zotero_connections", "zotero_items",
     }
 )  # fmt: skip
 

@@ -23,8 +23,9 @@ from sqlalchemy import select
 
 from paperround.database import Database
 from paperround.embeddings import backfill
-from paperround.embeddings.backfill import EmbeddingState, backfill_vectors
+from paperround.embeddings.backfill import backfill_vectors
 from paperround.embeddings.client import EncoderClient
+from paperround.embeddings.state import EmbeddingState, load_embedding_state
 from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
 from paperround.settings import Settings
 
@@ -125,7 +126,7 @@ async def load_model_states(database: Database) -> dict[str, ModelState]:
 
 async def load_state(database: Database) -> EmbeddingState:
     async with database.read_session() as session:
-        return await backfill.load_embedding_state(session)
+        return await load_embedding_state(session)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from paperround.cli.context import CommandNotPossible, console, load_settings, o
 from paperround.cli.outbox_link import make_outbox_link
 from paperround.database import Database, utc_now
 from paperround.digests import ledger
-from paperround.embeddings import backfill
+from paperround.embeddings.state import load_embedding_state
 from paperround.feeds import status as feed_status
 from paperround.papers.readings import count_unread
 from paperround.settings import Settings
@@ -69,7 +69,7 @@ async def _show_status(settings: Settings) -> None:
     ):
         feeds = [await feed_status.load_feed_status(session, name, now=now) for name in settings.feeds]
         unread = await count_unread(session)
-        vectors = await backfill.load_embedding_state(session)
+        vectors = await load_embedding_state(session)
         jobs = await queue.load_queue_state(session)
         summaries = await load_summary_state(session, settings, now=now)
         digests = await ledger.count_deliveries(session, now=now)

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from paperround.database import ReadSession, WriteSession
 from paperround.digests.delivery_states import DeliveryEvent, build_update
 from paperround.digests.tables import Delivery, DeliveryState, Subscription, SubscriptionState
+from paperround.papers.row_counts import load_kinds
 
 ONE_DAY: Final = timedelta(days=1)
 ONE_MINUTE: Final = timedelta(minutes=1)
@@ -55,8 +56,8 @@ async def count_deliveries(
 
 async def count_subscriptions(session: ReadSession) -> Mapping[SubscriptionState, int]:
     """How many there are in each state."""
-    query = select(Subscription.state, func.count()).group_by(Subscription.state)
-    return dict.fromkeys(SubscriptionState, 0) | dict((await session.execute(query)).all())
+    counts = await load_kinds(session, Subscription.__tablename__)
+    return {state: counts.get(state, 0) for state in SubscriptionState}
 
 
 async def list_uncertain(session: ReadSession, *, limit: int = 1000) -> Sequence[Delivery]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -294,29 +293,3 @@ async def count_missing_vectors(session: ReadSession, model_id: int, *, now: dat
     """Count the papers that a backfill would embed now."""
     lack = select(func.count()).select_from(Paper).where(_lacks_vector(model_id, now))
     return (await session.execute(lack)).scalar_one()
-
-
-@dataclass(frozen=True)
-class EmbeddingState:
-    """Counts of papers by the state of their vector. `model` is the current one, or None if there is none."""
-
-    model: str | None
-    done: int
-    waiting: int
-    refused: int
-
-
-async def load_embedding_state(session: ReadSession) -> EmbeddingState:
-    """Count the papers that are embedded, waiting and refused under the current model."""
-    papers = (await session.execute(select(func.count()).select_from(Paper))).scalar_one()
-    current = select(EmbeddingModel).where(EmbeddingModel.state == ModelState.current)
-    model = (await session.scalars(current)).one_or_none()
-    if model is None:
-        return EmbeddingState(model=None, done=0, waiting=papers, refused=0)
-    fresh = (
-        select(func.count().filter(HAS_VECTOR), func.count())
-        .join(Paper, (Paper.id == Embedding.paper_id) & (Embedding.text_hash == TEXT_HASH))
-        .where(Embedding.model_id == model.id)
-    )
-    done, tried = (await session.execute(fresh)).one()
-    return EmbeddingState(model=model.name, done=done, waiting=papers - tried, refused=tried - done)

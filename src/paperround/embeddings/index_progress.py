@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 from sqlalchemy import func, select
 
 from paperround.database import ReadSession
-from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
-from paperround.papers.tables import Paper
+from paperround.embeddings.state import IS_CURRENT, REFUSALS, VECTORS
+from paperround.papers.row_counts import counted
 
 COUNT_INTERVAL: Final = timedelta(seconds=15)  # a count takes a tenth of a second where papers are a million
 MIN_WAITING_SHARE: Final = 0.01  # fewer papers are those that have just come
@@ -39,8 +39,6 @@ class IndexCounter:
 
 
 async def _count(session: ReadSession) -> IndexProgress:
-    current = select(EmbeddingModel.id).where(EmbeddingModel.state == ModelState.current)
-    embedded = select(func.count()).where(Embedding.model_id == current.scalar_subquery())
-    papers = select(func.count()).select_from(Paper)
-    row = (await session.execute(select(embedded.scalar_subquery(), papers.scalar_subquery()))).one()
+    tried = select(VECTORS + REFUSALS).where(IS_CURRENT).scalar_subquery()
+    row = (await session.execute(select(func.coalesce(tried, 0), counted("papers")))).one()
     return IndexProgress(*row)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from pgvector.sqlalchemy import HALFVEC
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     ColumnElement,
     Enum,
@@ -91,6 +92,16 @@ class Embedding(Base):
             postgresql_include=["text_hash", "failures", "next_try_at"],
         ),
     )
+
+
+class ChangedText(Base):
+    """A change of what a paper says. Vectors made before it are of another text (`embeddings/state.py`)."""
+
+    __tablename__ = "changed_texts"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    paper_id: Mapped[str] = mapped_column(String(40))
+    changed_at: Mapped[datetime]
 
 
 # For counting: that index tells it. Vectors themselves are most of what the table holds.

@@ -329,7 +329,9 @@ class TrendingState(Base):
 
 # The functions of the triggers that count the versions below. Every table that a page for anybody shows has
 # the trigger `note_change`, so that whoever writes there, in whatever way, can't forget to tell of it.
-TRIGGER_FUNCTIONS: Final = ("note_catalogue_change", "tell_catalogue_change")
+TRIGGER_FUNCTIONS: Final = (
+    "note_catalogue_change", "tell_catalogue_change", "count_rows", "note_changed_text"
+)  # fmt: skip
 
 
 class CatalogueVersion(Base):

@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 from paperround import metrics, queue
 from paperround.database import Database, ReadSession, utc_now
 from paperround.digests import ledger
-from paperround.embeddings import backfill
+from paperround.embeddings.state import load_embedding_state
 from paperround.feeds import status
 from paperround.library import submission_fetcher
 from paperround.papers import removal
@@ -40,7 +40,7 @@ async def collect_gauges(
     states = {name: await status.load_feed_status(session, name, now=now) for name in feeds}
     lags = {name: state.lag.total_seconds() for name, state in states.items()}
     job_ages = await queue.load_oldest_ages(session)
-    vectors, jobs = await backfill.load_embedding_state(session), await queue.load_queue_state(session)
+    vectors, jobs = await load_embedding_state(session), await queue.load_queue_state(session)
     papers = {
         "catalogued": vectors.done + vectors.waiting + vectors.refused,
         "removed": await removal.count_removed(session),

@@ -25,6 +25,7 @@ from paperround.digests import retention as digest_retention
 from paperround.digests.links import DigestLinks
 from paperround.embeddings import backfill
 from paperround.embeddings.client import EncoderClient, EncoderError, EncoderUnavailable
+from paperround.embeddings.state import forget_changed_texts
 from paperround.feeds import ingestion, schedule
 from paperround.feeds.arxiv.feed import open_arxiv
 from paperround.feeds.registry import open_feed
@@ -32,6 +33,7 @@ from paperround.field_map import maps
 from paperround.library import submission_fetcher
 from paperround.mail import open_mailer, open_outbox
 from paperround.papers import half_life, readings
+from paperround.papers.row_counts import fold_row_counts
 from paperround.pictures import thumbnails
 from paperround.resources import use_one_thread_for_products
 from paperround.search import word_counts
@@ -180,6 +182,13 @@ async def reread_papers(context: WorkerContext) -> None:
 async def count_words(context: WorkerContext) -> None:
     """Count again how common words are for search, once the catalogue has grown."""
     await word_counts.refresh_word_counts(context.database)
+
+
+@job("tidy_counts")
+async def tidy_counts(context: WorkerContext) -> None:
+    """Add up what was noted of how many rows there are, so that little is to be read for a total."""
+    await fold_row_counts(context.database)
+    await forget_changed_texts(context.database, now=utc_now())
 
 
 @job("measure_catalogue")

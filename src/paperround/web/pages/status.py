@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from paperround import queue, schema
 from paperround.digests import ledger
-from paperround.embeddings import backfill
+from paperround.embeddings.state import load_embedding_state
 from paperround.feeds import status
 from paperround.feeds.tables import ReadingOutcome
 from paperround.i18n.messages import find_message, mark_message
@@ -46,7 +46,7 @@ async def show_status(request: Request, session: Read, settings: Config, now: No
             feed.name: await status.list_open_quarantine(session, feed.name, limit=20) for feed in feeds
         },
         unread=await count_unread(session),
-        embeddings=await backfill.load_embedding_state(session),
+        embeddings=await load_embedding_state(session),
         summaries=await load_summary_state(session, settings, now=now),
         jobs=await queue.load_queue_state(session),
         deliveries=await ledger.count_deliveries(session, now=now),
