@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from relevance_sets import Pool
-from scipy.sparse import csr_array
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -17,10 +16,9 @@ from sklearn.svm import LinearSVC
 from paperround.embeddings import bundled_model
 from paperround.topics.model import scorer
 from paperround.topics.model.fit_constants import SHIPPED_CONSTANTS
-from paperround.topics.model.fit_matrix import FitMatrix, compute_fits, rank_papers
-from paperround.topics.model.scorer import Direction, PaperMatrix, TopicProfile
-from paperround.topics.model.sparse import Rows
-from paperround.topics.model.statistics import PaperViews, Statistics
+from paperround.topics.model.fit_matrix import FitDirections, FitMatrix, compute_fits, rank_papers
+from paperround.topics.model.scorer import Directions, PaperMatrix, TopicProfile
+from paperround.topics.model.statistics import Statistics
 from paperround.topics.model.topic_model import build_model
 
 Numbers = np.ndarray[Any, Any]
@@ -34,24 +32,10 @@ FLAT = 60  # of reciprocal-rank fusion
 class Matched(NamedTuple):
     """A topic with every paper of the pool: what papers are ordered by is `ranks`."""
 
-    direction: Direction
+    direction: Directions  # of this topic alone
     scores: Numbers
     fits: Numbers
     ranks: Numbers
-
-
-def shelve(statistics: Statistics, views: Sequence[PaperViews]) -> PaperMatrix:
-    """The matrix of a whole pool. Of so many papers the dense one has gigabytes, nearly all of it zeros."""
-    rows = Rows.of([view.words for view in views])
-    columns, places = np.unique(rows.columns, return_inverse=True)
-    sparse: Any = csr_array((rows.weights, places, rows.starts), shape=(len(rows), len(columns))).T.tocsr()
-    return PaperMatrix(
-        rows=rows,
-        columns=columns,
-        words=sparse,
-        mean_products=rows.dot(statistics.mean_words),
-        vectors=np.ascontiguousarray(np.array([view.vector for view in views], np.float32).T),
-    )
 
 
 class Ours:
@@ -63,7 +47,7 @@ class Ours:
             self.statistics.view_of_paper(text, vector)
             for text, vector in zip(papers.texts, papers.vectors, strict=True)
         ]
-        self.shelf = shelve(self.statistics, self.views)
+        self.shelf = PaperMatrix.build(self.statistics, self.views)
         self.constants = SHIPPED_CONSTANTS[bundled_model.NAME]
         self.fit_matrix = FitMatrix.build(self.statistics, self.shelf, papers.titles)
 
@@ -94,10 +78,12 @@ class Ours:
 
     def _match(self, taste: TopicProfile) -> Matched:
         model = build_model(self.statistics, taste, self.constants)
-        scores = scorer.score_papers([model.direction], self.shelf).scores
-        fits = compute_fits([model.fit], self.fit_matrix)
-        ranks = rank_papers([model.direction], scores, fits)
-        return Matched(model.direction, scores[0], fits[0], ranks[0])
+        dimensions = len(self.statistics.mean_vector)
+        direction = Directions.of([model.direction], dimensions)
+        scores = scorer.score_papers(direction, self.shelf)
+        fits = compute_fits(FitDirections.of([model.fit], dimensions), self.fit_matrix)
+        ranks = rank_papers(direction.log_compressed, scores, fits)
+        return Matched(direction, scores[0], fits[0], ranks[0])
 
 
 class Others:

@@ -163,7 +163,7 @@ async def judged_figures(
         threshold = max(float(matched.direction.score_quantiles[BEST_TWENTIETH]), MIN_SCORE)
         rated[topic] = Rated(
             matched.scores,
-            matched.direction.compute_strengths(matched.scores),
+            matched.direction.compute_strengths(np.zeros(len(matched.scores), int), matched.scores),
             matched.ranks,
             matched.fits,
             threshold,

@@ -31,9 +31,13 @@ class Read(Generic[Row]):
     A list is an array, as in `column == any_(bindparam(…))`: IN makes a statement of each length.
     """
 
-    def __init__(self, statement: Select[*tuple[Any, ...]], make: Callable[..., Row]) -> None:
+    def __init__(
+        self, statement: Select[*tuple[Any, ...]], make: Callable[..., Row], *, binary: bool = False
+    ) -> None:
+        """`binary` has PostgreSQL send values as it keeps them: bytes would have twice the size as text."""
         self._statement = statement
         self.make = make
+        self.binary = binary
 
     @cached_property
     def compiled(self) -> tuple[bytes, dict[str, Any]]:
@@ -91,10 +95,8 @@ class RoundTrip:
         """
         if not self._wanted:
             return
-        fairy = await (await session.connection()).get_raw_connection()
-        connection = cast("psycopg.AsyncConnection[Any]", fairy.driver_connection)
         try:
-            self._answers = await self._send(connection)
+            self._answers = await self._send(await driver_connection(session))
         except psycopg.Error as error:  # as SQLAlchemy tells of it everywhere else
             raise DBAPIError.instance(
                 None, None, error, psycopg.Error, hide_parameters=True, dialect=DIALECT
@@ -105,11 +107,17 @@ class RoundTrip:
         async with connection.pipeline():
             for read, parameters in self._wanted:
                 sql, fixed = read.compiled
-                cursor = connection.cursor(row_factory=args_row(read.make))
+                cursor = connection.cursor(binary=read.binary, row_factory=args_row(read.make))
                 cursors.append(await cursor.execute(sql, fixed | parameters))
             if connection.read_only:
                 await connection.commit()
         return [await cursor.fetchall() for cursor in cursors]
+
+
+async def driver_connection(session: ReadSession) -> psycopg.AsyncConnection[Any]:
+    """Give psycopg's own connection of a session."""
+    fairy = await (await session.connection()).get_raw_connection()
+    return cast("psycopg.AsyncConnection[Any]", fairy.driver_connection)
 
 
 @asynccontextmanager

@@ -9,62 +9,66 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
+import numpy as np
 import structlog
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, text, update
+from sqlalchemy import delete, func, select, text, update
 
 from paperround.database import Database, ReadSession, WriteSession
 from paperround.papers.tables import FRESH_LISTING, Listing
 from paperround.topics.corpus import StatisticsVersion, load_current_version
+from paperround.topics.match_store import (
+    DueTopic,
+    MatchedDay,
+    list_due_batches,
+    load_packed_models,
+    lock_due_topics,
+    store_matches,
+)
 from paperround.topics.matcher import list_liked
 from paperround.topics.model.bands import Band
-from paperround.topics.model.batch import BatchTopic, CandidatePaper, build_matrix, match_topics
+from paperround.topics.model.batch import (
+    BatchTopic,
+    CandidatePaper,
+    TopicBatch,
+    build_matrix,
+    find_fitting,
+    match_topics,
+)
+from paperround.topics.model.codec import decode_directions, decode_fits
 from paperround.topics.model.fit_constants import FitConstants
-from paperround.topics.model.fit_matrix import FitMatrix
+from paperround.topics.model.fit_matrix import FitMatrix, compute_fits
 from paperround.topics.model.match import Match, TopicQuery
-from paperround.topics.model.reasons import LikedVectors
+from paperround.topics.model.reasons import compute_cosines
 from paperround.topics.model.rules import TopicRules
-from paperround.topics.model.sparse import Floats
+from paperround.topics.model.sparse import Matrix, Places, Rows
 from paperround.topics.paper_features import load_candidates, load_vectors
-from paperround.topics.profiles import DueTopic, StoredModel, TextEncoder, update_models
-from paperround.topics.queries import encode_matches, load_topic_queries
-from paperround.topics.tables import Topic, TopicDay, TopicDirection
+from paperround.topics.profiles import TextEncoder, update_models
+from paperround.topics.queries import load_topic_queries
+from paperround.topics.tables import Topic, TopicDay
 
 logger = structlog.get_logger(__name__)
 
 BATCH_SIZE: Final = 1000  # topics in one transaction
 MATCHED_EDITIONS: Final = 7  # the latest editions that are matched
 MAX_PAST_TOPICS: Final = 5_000  # that are matched with past weeks in one run
-MAX_CACHED_VECTORS: Final = 20_000  # of liked papers, from batch to batch; 30 MB
+MAX_CELLS: Final = 400_000  # topics times papers that are matched at once
+MAX_CACHED_COSINES: Final = 8_000_000  # of liked papers with the day's, from batch to batch; 32 MB
 MATCH_RETENTION: Final = timedelta(days=60)
-
-STORE_MATCHES: Final = text("""
-    INSERT INTO topic_days (topic_id, day, measured_id, changed_at, papers_hash, matches, fits, fits_hash)
-    SELECT topic, :day, :measured, changed, hash, matches -> 0,
-        ARRAY(SELECT CAST(fit AS real) FROM jsonb_array_elements_text(matches -> 1) AS fit), hash
-    FROM unnest(CAST(:topics AS int[]), CAST(:changed AS timestamptz[]), CAST(:hashes AS text[]))
-        WITH ORDINALITY AS given (topic, changed, hash, place)
-    JOIN jsonb_array_elements(CAST(:matches AS jsonb)) WITH ORDINALITY AS found (matches, place) USING (place)
-    ON CONFLICT (topic_id, day) DO UPDATE SET measured_id = excluded.measured_id,
-        changed_at = excluded.changed_at, papers_hash = excluded.papers_hash, matches = excluded.matches,
-        fits = excluded.fits, fits_hash = excluded.fits_hash
-""")
+NOTHING_ASKED: Final = TopicQuery()
 
 
 class EditionPapers(NamedTuple):
     """A day's papers under one version of the statistics, ready to be matched."""
 
-    day: date
+    matched: MatchedDay
     version: StatisticsVersion
     papers: Sequence[CandidatePaper]
     matrix: FitMatrix
-    papers_hash: str
-    vectors: dict[str, Floats]  # of liked papers that batches have loaded: topics share many
-    is_past: bool = False  # matched once with each topic, and not again when the topic changes
+    cosines: dict[str, Sequence[float]]  # of liked papers that batches have met: topics share many
 
 
 async def match_latest(database: Database, encoder: TextEncoder | None) -> int:
@@ -104,9 +108,9 @@ async def match_past(database: Database, encoder: TextEncoder | None, *, now: da
     matched: list[date] = []
     for day in days:
         async with database.read_session() as session:
-            edition = await _load_edition(session, day)
+            edition = await _load_edition(session, day, is_past=True)
         if edition:
-            await _match_batches(database, edition._replace(is_past=True), encoder)
+            await _match_batches(database, edition, encoder)
             matched.append(day)
     if len(matched) < len(days) or not topics:
         return 0  # the catalogue has not been measured
@@ -129,17 +133,17 @@ async def _list_past_days(session: ReadSession) -> Sequence[date]:
 
 async def _match_batches(database: Database, edition: EditionPapers, encoder: TextEncoder | None) -> int:
     async with database.read_session() as session:
-        batches = await _list_due_batches(session, edition)
+        batches = await list_due_batches(session, edition.matched, BATCH_SIZE)
     done = 0
     for batch in batches:
         async with database.write_session() as session:
             done += await _match_batch(session, edition, batch, encoder)
     if done:
-        logger.info("matched topics", day=str(edition.day), topics=done)
+        logger.info("matched topics", day=str(edition.matched.day), topics=done)
     return done
 
 
-async def _load_edition(session: ReadSession, day: date) -> EditionPapers | None:
+async def _load_edition(session: ReadSession, day: date, *, is_past: bool = False) -> EditionPapers | None:
     active = select(Topic.id).where(~Topic.paused).exists()
     if not await session.scalar(select(active)):
         return None
@@ -148,7 +152,8 @@ async def _load_edition(session: ReadSession, day: date) -> EditionPapers | None
     if not papers:
         return None
     matrix = await asyncio.to_thread(build_matrix, version.statistics, papers)
-    return EditionPapers(day, version, papers, matrix, _hash_papers(papers, version.constants), {})
+    matched = MatchedDay(day, version.id, _hash_papers(papers, version.constants), is_past)
+    return EditionPapers(matched, version, papers, matrix, {})
 
 
 def _hash_papers(papers: Sequence[CandidatePaper], constants: FitConstants) -> str:
@@ -161,118 +166,77 @@ def _hash_papers(papers: Sequence[CandidatePaper], constants: FitConstants) -> s
     return digest.hexdigest()
 
 
-def _due_condition(edition: EditionPapers) -> ColumnElement[bool]:
-    if edition.is_past:
-        return and_(~Topic.paused, Topic.history_matched_at.is_(None), TopicDay.topic_id.is_(None))
-    return and_(
-        ~Topic.paused,
-        or_(
-            TopicDay.topic_id.is_(None),
-            TopicDay.changed_at != Topic.changed_at,
-            TopicDay.measured_id != edition.version.id,
-            TopicDay.papers_hash != edition.papers_hash,
-        ),
-    )
-
-
-async def _list_due_batches(session: ReadSession, edition: EditionPapers) -> Sequence[int]:
-    batch = (Topic.id // BATCH_SIZE).label("batch")
-    that_day = (TopicDay.topic_id == Topic.id) & (TopicDay.day == edition.day)
-    query = select(batch).select_from(Topic).outerjoin(TopicDay, that_day).where(_due_condition(edition))
-    return [int(number) for number in await session.scalars(query.distinct().order_by(batch))]
-
-
 async def _match_batch(
     session: WriteSession, edition: EditionPapers, batch: int, encoder: TextEncoder | None
 ) -> int:
-    key = {"day": edition.day.toordinal(), "batch": batch}
+    key = {"day": edition.matched.day.toordinal(), "batch": batch}
     if not await session.scalar(text("SELECT pg_try_advisory_xact_lock(:day, :batch)"), key):
         return 0
-    topics = await _lock_due_topics(session, edition, batch)
+    first = batch * BATCH_SIZE
+    topics = await lock_due_topics(session, edition.matched, first, first + BATCH_SIZE - 1)
     if not topics:
         return 0
-    # Loaded after the topics: a rating made now is in it, or changes `changed_at` and makes the topic due
-    # again.
-    queries = await load_topic_queries(session, [topic.id for topic in topics])
-    topics = [topic for topic in topics if topic.id in queries]
-    models = await update_models(session, edition.version, topics, queries, encoder)
-    batch_topics = await _build_batch_topics(session, edition, topics, queries, models)
-    matches = await asyncio.to_thread(
-        match_topics, edition.version.statistics, edition.papers, edition.matrix, batch_topics
-    )
-    await _store_matches(session, edition, topics, models, matches)
+    fits = await update_models(session, edition.version, topics, encoder)
+    matches: list[Sequence[Match]] = []
+    size = max(1, MAX_CELLS // len(edition.papers))
+    for start in range(0, len(topics), size):
+        block = slice(start, start + size)
+        matches += await _match_block(session, edition, topics[block], fits.packed[block])
+    await store_matches(session, edition.matched, topics, fits.incomplete, matches)
     return len(topics)
 
 
-async def _lock_due_topics(session: WriteSession, edition: EditionPapers, batch: int) -> list[DueTopic]:
-    """Lock the topics that are due, so that none is deleted meanwhile. Changes of them need not wait."""
-    first, last = batch * BATCH_SIZE, (batch + 1) * BATCH_SIZE - 1
+async def _match_block(
+    session: WriteSession, edition: EditionPapers, topics: Sequence[DueTopic], packed_fits: Sequence[bytes]
+) -> list[Sequence[Match]]:
+    """Match topics: first the fits of all, then the rest for those alone that a paper fits or may be by
+    somebody they follow.
+    """
+    min_bands = [Band(topic.min_band) for topic in topics]
 
-    def of_topic(table: type[TopicDay | TopicDirection]) -> ColumnElement[bool]:
-        """Join a table by topic. Without bounds of its own all its rows would be read for each batch."""
-        return (table.topic_id == Topic.id) & table.topic_id.between(first, last)
+    def find_promising() -> tuple[Places, Matrix, Rows]:
+        directions = decode_fits(packed_fits, len(edition.version.statistics.mean_vector))
+        fits = compute_fits(directions, edition.matrix)
+        has_authors = np.array([topic.has_authors for topic in topics])
+        places = np.flatnonzero(find_fitting(fits, min_bands).any(axis=1) | has_authors)
+        return places, fits[places], directions.reasons.take(places)
 
-    query = select(
-        Topic.id,
-        Topic.changed_at,
-        Topic.daily,
-        Topic.min_band,
-        Topic.words,
-        TopicDirection.measured_id,
-        TopicDirection.changed_at.label("directed_at"),
-        TopicDirection.packed,
-        TopicDirection.text_hash,
-        TopicDirection.text_vector,
-    )
-    joined = query.outerjoin(TopicDirection, of_topic(TopicDirection)).outerjoin(
-        TopicDay, of_topic(TopicDay) & (TopicDay.day == edition.day)
-    )
-    due = joined.where(_due_condition(edition), Topic.id.between(first, last)).order_by(Topic.id)
-    held = due.with_for_update(of=Topic, key_share=True, read=True, skip_locked=True)
-    return [DueTopic(**row) for row in (await session.execute(held)).mappings()]
-
-
-async def _build_batch_topics(
-    session: WriteSession,
-    edition: EditionPapers,
-    topics: Sequence[DueTopic],
-    queries: Mapping[int, TopicQuery],
-    models: Mapping[int, StoredModel],
-) -> list[BatchTopic]:
-    liked = {topic.id: list_liked(queries[topic.id]) for topic in topics}
-    keys = {key for keys in liked.values() for key in keys}
-    known = {key: edition.vectors[key] for key in keys if key in edition.vectors}
-    new = await load_vectors(session, edition.version, keys - known.keys())
-    if len(edition.vectors) > MAX_CACHED_VECTORS:
-        edition.vectors.clear()
-    edition.vectors.update(new)
-    vectors = known | new
-    return [
-        BatchTopic(
-            models[topic.id].model,
-            TopicRules.from_query(queries[topic.id]),
-            topic.daily,
-            Band(topic.min_band),
-            LikedVectors.select(liked[topic.id], vectors),
+    places, fits, reasons = await asyncio.to_thread(find_promising)
+    matches: list[Sequence[Match]] = [()] * len(topics)
+    if len(places):
+        promising = [topics[place] for place in places.tolist()]
+        batch = await _load_batch(session, edition, promising, reasons)
+        found = await asyncio.to_thread(
+            match_topics, edition.version.statistics, edition.papers, edition.matrix, batch, fits
         )
-        for topic in topics
-    ]
+        for place, of_topic in zip(places.tolist(), found, strict=True):
+            matches[place] = of_topic
+    return matches
 
 
-async def _store_matches(
-    session: WriteSession,
-    edition: EditionPapers,
-    topics: Sequence[DueTopic],
-    models: Mapping[int, StoredModel],
-    matches: Sequence[Sequence[Match]],
-) -> None:
-    """Store the matches. A topic whose words' vector is missing gets no hash, and so stays due."""
-    parameters = {
-        "day": edition.day,
-        "measured": edition.version.id,
-        "topics": [topic.id for topic in topics],
-        "changed": [topic.changed_at for topic in topics],
-        "hashes": [edition.papers_hash if models[topic.id].is_complete else "" for topic in topics],
-        "matches": json.dumps([encode_matches(of_topic) for of_topic in matches]),
-    }
-    await session.execute(STORE_MATCHES, parameters)
+async def _load_batch(
+    session: WriteSession, edition: EditionPapers, topics: Sequence[DueTopic], reasons: Rows
+) -> TopicBatch:
+    """Load what matching needs of topics beside their fits."""
+    statistics, ids = edition.version.statistics, [topic.id for topic in topics]
+    # Loaded after the topics: a rating made now is in it, or changes `changed_at` and makes the topic due
+    # again.
+    queries = await load_topic_queries(session, ids)
+    asked = [queries.get(topic_id, NOTHING_ASKED) for topic_id in ids]
+    liked = [list_liked(query) for query in asked]
+    new = {key for keys in liked for key in keys} - edition.cosines.keys()
+    vectors = await load_vectors(session, edition.version, new)
+    if len(edition.cosines) * len(edition.papers) > MAX_CACHED_COSINES:
+        edition.cosines.clear()
+        vectors = await load_vectors(session, edition.version, {key for keys in liked for key in keys})
+    edition.cosines.update(compute_cosines(vectors, edition.matrix.papers))
+    directions = await load_packed_models(session, ids)
+    return TopicBatch(
+        [
+            BatchTopic(TopicRules.from_query(query), topic.daily, Band(topic.min_band), keys)
+            for topic, query, keys in zip(topics, asked, liked, strict=True)
+        ],
+        decode_directions([directions.get(topic_id, b"") for topic_id in ids], len(statistics.mean_vector)),
+        reasons,
+        edition.cosines,
+    )

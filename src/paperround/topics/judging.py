@@ -21,7 +21,7 @@ from paperround.papers import editions
 from paperround.topics.corpus import StatisticsVersion, load_current_version
 from paperround.topics.matcher import load_profile
 from paperround.topics.model.batch import CandidatePaper, build_matrix
-from paperround.topics.model.fit_matrix import compute_fits
+from paperround.topics.model.fit_matrix import FitDirections, compute_fits
 from paperround.topics.model.match import TextVector
 from paperround.topics.model.pair_choice import PAIRS_A_DAY, Pair, choose_pairs
 from paperround.topics.model.scorer import TopicProfile
@@ -91,7 +91,8 @@ def _pair(
     if not papers:
         return []
     models = [build_model(version.statistics, profile, version.constants) for profile in profiles.values()]
-    fits = compute_fits([model.fit for model in models], build_matrix(version.statistics, papers))
+    directions = FitDirections.of([model.fit for model in models], len(version.statistics.mean_vector))
+    fits = compute_fits(directions, build_matrix(version.statistics, papers))
     return [
         Pair(topic.id, normalise_topic(topic.words), paper.phrases.id, fit)
         for topic, of_topic in zip(profiles, fits.tolist(), strict=True)

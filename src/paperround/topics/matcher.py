@@ -15,11 +15,18 @@ from paperround.embeddings.tables import EmbeddingModel
 from paperround.topics.corpus import StatisticsVersion, load_current_version
 from paperround.topics.model import scorer
 from paperround.topics.model.bands import DEFAULT_MIN_BAND, Band
-from paperround.topics.model.batch import BatchTopic, CandidatePaper, build_matrix, match_topics
+from paperround.topics.model.batch import (
+    BatchTopic,
+    CandidatePaper,
+    TopicBatch,
+    build_matrix,
+    match_topics,
+)
+from paperround.topics.model.fit_matrix import FitDirections, compute_fits
 from paperround.topics.model.match import Match, TextVector, TopicQuery
-from paperround.topics.model.reasons import LikedVectors
+from paperround.topics.model.reasons import compute_cosines
 from paperround.topics.model.rules import TopicRules
-from paperround.topics.model.scorer import TopicProfile
+from paperround.topics.model.scorer import Directions, TopicProfile
 from paperround.topics.model.sparse import Floats
 from paperround.topics.model.statistics import PaperViews, Statistics
 from paperround.topics.model.topic_model import build_model
@@ -62,15 +69,21 @@ def _match(
     daily: int,
     min_band: Band,
 ) -> list[Match]:
-    matrix = build_matrix(version.statistics, papers)
+    statistics, matrix = version.statistics, build_matrix(version.statistics, papers)
     vectors = {
         paper_id: view.vector
         for paper_id, view in profile.liked.items()
         if view.vector is not None and not paper_id.startswith(TEXT_KEY)
     }
-    model = build_model(version.statistics, profile, version.constants)
-    topic = BatchTopic(model, rules, daily, min_band, LikedVectors.select(vectors, vectors))
-    return match_topics(version.statistics, papers, matrix, [topic])[0]
+    model, dimensions = build_model(statistics, profile, version.constants), len(statistics.mean_vector)
+    fit = FitDirections.of([model.fit], dimensions)
+    batch = TopicBatch(
+        [BatchTopic(rules, daily, min_band, list(vectors))],
+        Directions.of([model.direction], dimensions),
+        fit.reasons,
+        compute_cosines(vectors, matrix.papers),
+    )
+    return match_topics(statistics, papers, matrix, batch, compute_fits(fit, matrix))[0]
 
 
 def list_liked(topic_query: TopicQuery) -> list[str]:

@@ -13,11 +13,10 @@ from paperround.database import ReadSession
 from paperround.papers.tables import TITLE_TEXT, Paper
 from paperround.topics.corpus import StatisticsVersion, load_current_version
 from paperround.topics.model.bands import Band, find_band
-from paperround.topics.model.codec import decode_model
+from paperround.topics.model.codec import decode_fits, is_fit_of, split_model
 from paperround.topics.model.fit_matrix import FitMatrix, compute_logits
 from paperround.topics.model.scorer import PaperMatrix
 from paperround.topics.model.statistics import PaperViews
-from paperround.topics.model.topic_model import TopicModel
 from paperround.topics.paper_features import load_views
 from paperround.topics.tables import Topic, TopicDirection
 
@@ -70,20 +69,18 @@ def _compute_logits(
     titles: Mapping[str, str],
 ) -> dict[tuple[int, str], float]:
     """Compute the logits of the fits of papers in topics that have a direction, by topic and paper."""
-    models: dict[int, TopicModel] = {}
-    for topic in topics:
-        if topic.packed and (model := decode_model(topic.packed, version.constants.digest)):
-            models[topic.id] = model
-    if not models or not views:
+    packed = {topic.id: split_model(topic.packed)[1] for topic in topics if topic.packed}
+    known = {topic_id: fit for topic_id, fit in packed.items() if is_fit_of(fit, version.constants.digest)}
+    if not known or not views:
         return {}
     matrix = FitMatrix.build(
         version.statistics,
         PaperMatrix.build(version.statistics, list(views.values())),
         [titles[paper_id] for paper_id in views],
     )
-    logits = compute_logits([model.fit for model in models.values()], matrix)
+    logits = compute_logits(decode_fits(list(known.values()), len(version.statistics.mean_vector)), matrix)
     return {
         (topic_id, paper_id): float(logits[row, column])
-        for row, topic_id in enumerate(models)
+        for row, topic_id in enumerate(known)
         for column, paper_id in enumerate(views)
     }

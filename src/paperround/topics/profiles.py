@@ -5,25 +5,27 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 import structlog
-from sqlalchemy import select, text
+from sqlalchemy import Integer, any_, literal, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from paperround.database import WriteSession
 from paperround.embeddings.client import EncoderError, Vectors
 from paperround.embeddings.tables import EmbeddingModel
 from paperround.topics.corpus import StatisticsVersion
+from paperround.topics.match_store import DueTopic
 from paperround.topics.matcher import MAX_LIKED, build_profile, list_disliked, list_liked
-from paperround.topics.model.codec import HALF, decode_model, encode_model
+from paperround.topics.model.codec import HALF, encode_model, is_fit_of, split_model
 from paperround.topics.model.match import TopicQuery
 from paperround.topics.model.sparse import Floats
 from paperround.topics.model.statistics import PaperViews
-from paperround.topics.model.topic_model import TopicModel, build_model
+from paperround.topics.model.topic_model import build_model
 from paperround.topics.paper_features import build_text_views, load_views
-from paperround.topics.queries import list_topics_with_texts, load_example_texts
+from paperround.topics.queries import list_topics_with_texts, load_example_texts, load_topic_queries
+from paperround.topics.tables import TopicDirection
 
 logger = structlog.get_logger(__name__)
 
@@ -46,29 +48,14 @@ class TextEncoder(Protocol):
     async def encode(self, texts: Sequence[str]) -> Vectors: ...
 
 
-class DueTopic(NamedTuple):
-    """A topic that is due, with its stored direction. The latter's columns are None when there is none."""
+class FitParts(NamedTuple):
+    """What fits need of topics, packed, in the topics' order.
 
-    id: int
-    changed_at: datetime
-    daily: int
-    min_band: str
-    words: str
-    measured_id: int | None
-    directed_at: datetime | None
-    packed: bytes | None
-    text_hash: str | None
-    text_vector: bytes | None
-
-
-class StoredModel(NamedTuple):
-    """A topic's model.
-
-    `is_complete` is False while the vector of the reader's words is missing although the version has a model.
+    `incomplete` are the ids of those whose words' vector is missing although the version has a model.
     """
 
-    model: TopicModel
-    is_complete: bool
+    packed: Sequence[bytes]
+    incomplete: set[int]
 
 
 class StoredTextVector(NamedTuple):
@@ -82,36 +69,31 @@ async def update_models(
     session: WriteSession,
     version: StatisticsVersion,
     topics: Sequence[DueTopic],
-    queries: Mapping[int, TopicQuery],
     encoder: TextEncoder | None,
-) -> Mapping[int, StoredModel]:
-    """Give the topics' models under this version and its constants, by id.
+) -> FitParts:
+    """Give what fits need of the topics under this version and its constants.
 
-    Older ones are built anew and stored.
-    While the encoder does not answer, words count by the letter, until the next time.
+    Models that are older are built anew and stored. While the encoder does not answer, words count by the
+    letter, until the next time.
     """
     model, prefix = await _load_model(session, version)
-    digest = version.constants.digest
-    fresh = {
-        topic.id: stored
-        for topic in topics
-        if _is_fresh(topic, version, model) and (stored := decode_model(topic.packed or b"", digest))
-    }
-    old = [topic for topic in topics if topic.id not in fresh]
+    old = [topic for topic in topics if not _is_fresh(topic, version, model)]
+    if not old:
+        return FitParts([topic.packed_fit or b"" for topic in topics], set())
+    # Loaded after the topics: a rating made now is in it, or changes `changed_at` and makes the topic due
+    # again.
+    queries = await load_topic_queries(session, [topic.id for topic in old])
+    old = [topic for topic in old if topic.id in queries]
     spell_out = version.statistics.abbreviations.spell_out
     words = {topic.id: spell_out(queries[topic.id].words) for topic in old}
-    vectors = await _load_or_encode(old, words, model, prefix, encoder)
-    built = await _build_directions(session, version, old, queries, vectors)
-    if built:
-        await _store_directions(session, version, old, built, vectors)
-    found = fresh | built
-    return {
-        topic.id: StoredModel(
-            found[topic.id],
-            topic.id not in built or topic.id in vectors or not _has_vector(queries[topic.id].words, model),
-        )
-        for topic in topics
+    vectors = await _load_or_encode(session, words, model, prefix, encoder)
+    built = await _build_models(session, version, old, queries, vectors)
+    await _store_models(session, version, old, built, vectors)
+    incomplete = {
+        topic.id for topic in old if topic.id not in vectors and _has_vector(queries[topic.id].words, model)
     }
+    fits = {topic_id: split_model(packed)[1] for topic_id, packed in built.items()}
+    return FitParts([fits.get(topic.id, topic.packed_fit) or b"" for topic in topics], incomplete)
 
 
 async def _load_model(session: WriteSession, version: StatisticsVersion) -> tuple[str | None, str]:
@@ -131,12 +113,13 @@ def _hash_text(words: str, model: str | None) -> str:
 
 
 def _is_fresh(topic: DueTopic, version: StatisticsVersion, model: str | None) -> bool:
-    is_current = topic.directed_at == topic.changed_at and topic.measured_id == version.id
-    return is_current and (topic.text_hash is not None or not _has_vector(topic.words, model))
+    if not topic.is_directed or not (topic.has_text_vector or not _has_vector(topic.words, model)):
+        return False
+    return topic.packed_fit is None or is_fit_of(topic.packed_fit, version.constants.digest)
 
 
 async def _load_or_encode(
-    topics: Sequence[DueTopic],
+    session: WriteSession,
     spelled: Mapping[int, str],
     model: str | None,
     prefix: str,
@@ -145,10 +128,15 @@ async def _load_or_encode(
     """Load the vectors of topics' words where they are stored, and encode the others."""
     words = {topic_id: text for topic_id, text in spelled.items() if _has_vector(text, model)}
     hashes = {topic_id: _hash_text(prefix + text, model) for topic_id, text in words.items()}
+    stored = await session.execute(
+        select(TopicDirection.topic_id, TopicDirection.text_hash, TopicDirection.text_vector).where(
+            TopicDirection.topic_id == any_(literal(list(words), ARRAY(Integer)))
+        )
+    )
     found = {
-        topic.id: StoredTextVector(topic.text_hash, np.frombuffer(topic.text_vector, HALF).astype(np.float32))
-        for topic in topics
-        if topic.id in words and topic.text_hash == hashes[topic.id] and topic.text_vector
+        topic_id: StoredTextVector(text_hash, np.frombuffer(vector, HALF).astype(np.float32))
+        for topic_id, text_hash, vector in stored
+        if text_hash == hashes[topic_id] and vector
     }
     new = [key for key in words if key not in found]
     if not new or encoder is None or encoder.name != model:
@@ -161,27 +149,28 @@ async def _load_or_encode(
     return found | {key: StoredTextVector(hashes[key], row) for key, row in zip(new, rows, strict=True)}
 
 
-async def _build_directions(
+async def _build_models(
     session: WriteSession,
     version: StatisticsVersion,
     topics: Sequence[DueTopic],
     queries: Mapping[int, TopicQuery],
     vectors: Mapping[int, StoredTextVector],
-) -> dict[int, TopicModel]:
+) -> dict[int, bytes]:
+    """Build the topics' models, packed, by id."""
     ids = {
         key for topic in topics for key in (*list_liked(queries[topic.id]), *list_disliked(queries[topic.id]))
     }
     views = await load_views(session, version, ids)
     texts = await _load_text_views(session, version, [topic.id for topic in topics])
 
-    def build(topic_id: int) -> TopicModel:
+    def build(topic_id: int) -> bytes:
         query = queries[topic_id]
         vector = vectors[topic_id].numbers if topic_id in vectors else None
         own = texts.get(topic_id, {})
         liked, disliked = [*list_liked(query), *own][:MAX_LIKED], list_disliked(query)
         known = {**views, **own} if own else views
         profile = build_profile(version.statistics, query.words, vector, liked, disliked, known)
-        return build_model(version.statistics, profile, version.constants)
+        return encode_model(build_model(version.statistics, profile, version.constants))
 
     return await asyncio.to_thread(lambda: {topic.id: build(topic.id) for topic in topics})
 
@@ -196,11 +185,11 @@ async def _load_text_views(
     }
 
 
-async def _store_directions(
+async def _store_models(
     session: WriteSession,
     version: StatisticsVersion,
     topics: Sequence[DueTopic],
-    built: Mapping[int, TopicModel],
+    built: Mapping[int, bytes],
     vectors: Mapping[int, StoredTextVector],
 ) -> None:
     stored_vectors = [vectors.get(topic.id) for topic in topics]
@@ -208,7 +197,7 @@ async def _store_directions(
         "measured": version.id,
         "topics": [topic.id for topic in topics],
         "changed": [topic.changed_at for topic in topics],
-        "packed": [encode_model(built[topic.id]) or None for topic in topics],
+        "packed": [built[topic.id] or None for topic in topics],
         "hashes": [vector.hash if vector else None for vector in stored_vectors],
         "vectors": [vector.numbers.astype(HALF).tobytes() if vector else None for vector in stored_vectors],
     }

@@ -18,7 +18,7 @@ from paperround.topics.model.abbreviations import (
 )
 from paperround.topics.model.fit import build_fit
 from paperround.topics.model.fit_constants import SHIPPED_CONSTANTS
-from paperround.topics.model.fit_matrix import FitMatrix, compute_fits
+from paperround.topics.model.fit_matrix import FitDirections, FitMatrix, compute_fits
 from paperround.topics.model.plurals import fold_phrase
 from paperround.topics.model.scorer import PaperMatrix, TopicProfile
 from paperround.topics.model.statistics import Statistics
@@ -102,7 +102,9 @@ def test_a_title_has_a_topics_phrase_in_either_form() -> None:
         assert papers.find_titled(fold_phrase(text)) == [0, 1]
         profile = TopicProfile(CATALOGUE.view_of_words(text, None), own_text=text)
         direction = build_fit(CATALOGUE, profile, SHIPPED_CONSTANTS["all-MiniLM-L6-v2"])
-        spelled, short, hives = compute_fits([direction], papers)[0].tolist()
+        spelled, short, hives = compute_fits(
+            FitDirections.of([direction], len(CATALOGUE.mean_vector)), papers
+        )[0].tolist()
         assert min(spelled, short) > 0.3 > hives
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from paperround.topics.model import fit, fit_matrix
+from paperround.topics.model import fit, fit_matrix, scorer
 from paperround.topics.model.bands import BAND_FLOORS, Band, find_band, rank_band
-from paperround.topics.model.codec import decode_model, encode_model
+from paperround.topics.model.codec import decode_directions, decode_fits, encode_model, is_fit_of, split_model
 from paperround.topics.model.expansion import sign_row
-from paperround.topics.model.fit import EMPTY_FIT
+from paperround.topics.model.fit import EMPTY_FIT, FitDirection
 from paperround.topics.model.fit_constants import (
     SHIPPED_CONSTANTS,
     WORDS_ALONE,
@@ -19,9 +21,9 @@ from paperround.topics.model.fit_constants import (
     LogitConstants,
     Stages,
 )
-from paperround.topics.model.fit_matrix import FitMatrix
+from paperround.topics.model.fit_matrix import FitDirections, FitMatrix
 from paperround.topics.model.plurals import fold_phrase, fold_plural
-from paperround.topics.model.scorer import PaperMatrix, TopicProfile
+from paperround.topics.model.scorer import Directions, PaperMatrix, TopicProfile
 from paperround.topics.model.statistics import Statistics
 from paperround.topics.model.topic_model import build_model
 
@@ -34,6 +36,7 @@ VECTORS /= np.linalg.norm(VECTORS, axis=1, keepdims=True)
 CATALOGUE = Statistics.measure(TEXTS, 1, VECTORS)
 VIEWS = [CATALOGUE.view_of_paper(text, vector) for text, vector in zip(TEXTS, VECTORS, strict=True)]
 PAPERS = FitMatrix.build(CATALOGUE, PaperMatrix.build(CATALOGUE, VIEWS), [text[:20] for text in TEXTS])
+DIMENSIONS = VECTORS.shape[1]
 places = st.integers(0, len(TEXTS) - 1)
 
 
@@ -50,28 +53,38 @@ profiles = st.builds(
 )
 
 
+def side_by_side(*directions: FitDirection) -> FitDirections:
+    return FitDirections.of(directions, DIMENSIONS)
+
+
 def fits_of(profile: TopicProfile, constants: FitConstants = CONSTANTS) -> np.ndarray:
-    return fit_matrix.compute_fits([fit.build_fit(CATALOGUE, profile, constants)], PAPERS)[0]
+    return fit_matrix.compute_fits(side_by_side(fit.build_fit(CATALOGUE, profile, constants)), PAPERS)[0]
 
 
 @given(profiles)
 def test_fits_are_probabilities_and_many_topics_at_once_fit_as_each_alone(profile: TopicProfile) -> None:
     others = [fit.build_fit(CATALOGUE, profile_of("bee hive", {3}), CONSTANTS), EMPTY_FIT]
     one = fit.build_fit(CATALOGUE, profile, CONSTANTS)
-    together = fit_matrix.compute_fits([others[0], one, others[1]], PAPERS)
+    together = fit_matrix.compute_fits(side_by_side(others[0], one, others[1]), PAPERS)
     assert together[1] == pytest.approx(fits_of(profile), abs=1e-4)
     assert ((together >= 0) & (together <= 1)).all()
     assert together[2].max() < 1e-6
 
 
 @given(profiles)
+@example(profile_of("rivers", set(), vector=False))  # only its singular is a phrase of the catalogue
 def test_a_stored_model_fits_and_scores_the_same(profile: TopicProfile) -> None:
     model = build_model(CATALOGUE, profile, CONSTANTS)
-    again = decode_model(encode_model(model), CONSTANTS.digest)
-    assert again is not None
-    both = fit_matrix.compute_fits([model.fit, again.fit], PAPERS)
-    assert both[0] == pytest.approx(both[1], abs=0.02)
-    assert np.array_equal(model.fit.reasons.columns, again.fit.reasons.columns)
+    direction, packed_fit = split_model(encode_model(model))
+    [fits] = fit_matrix.compute_fits(side_by_side(model.fit), PAPERS)
+    again = decode_fits([b"", packed_fit, packed_fit], DIMENSIONS)
+    for stored in fit_matrix.compute_fits(again, PAPERS)[1:]:
+        assert stored == pytest.approx(fits, abs=0.02)
+    assert np.array_equal(again.reasons[2].columns, model.fit.reasons.columns if packed_fit else [])
+    [scores] = scorer.score_papers(Directions.of([model.direction], DIMENSIONS), PAPERS.papers)
+    again_directed = decode_directions([b"", direction, direction], DIMENSIONS)
+    for stored in scorer.score_papers(again_directed, PAPERS.papers)[1:]:
+        assert stored == pytest.approx(scores, abs=0.05)
 
 
 @given(profiles)
@@ -80,10 +93,11 @@ def test_a_stored_model_of_other_constants_or_of_the_release_before_is_made_agai
 ) -> None:
     stored = encode_model(build_model(CATALOGUE, profile, CONSTANTS))
     if stored:
-        assert decode_model(stored, CONSTANTS.digest + 1) is None
-        words, dimensions = np.frombuffer(stored, "<u2", 2).tolist()
-        direction_alone = stored[: 4 + 4 * 14 + 8 * words + 2 * dimensions]
-        assert decode_model(direction_alone, CONSTANTS.digest) is None
+        direction, packed_fit = split_model(stored)
+        assert is_fit_of(packed_fit, CONSTANTS.digest)
+        assert not is_fit_of(packed_fit, CONSTANTS.digest + 1)
+        assert split_model(direction) == (direction, b"")
+        assert not is_fit_of(b"", CONSTANTS.digest)
 
 
 @given(places)
@@ -92,10 +106,10 @@ def test_a_paper_does_not_speak_for_itself(place: int) -> None:
     one = fit.build_fit(CATALOGUE, profile_of("river delta", set()), CONSTANTS)
     signature = sign_row(VIEWS[place].words)
     own = float(one.own_parts.parts[one.own_parts.signatures == signature].sum())
-    elsewhere = FitMatrix(PAPERS.papers, PAPERS.lengths, PAPERS.term_places, PAPERS.said, PAPERS.titles, {})
+    elsewhere = replace(PAPERS, signatures=np.zeros_like(PAPERS.signatures))
     apart = (
-        fit_matrix.compute_logits([one], elsewhere)[0, place]
-        - fit_matrix.compute_logits([one], PAPERS)[0, place]
+        fit_matrix.compute_logits(side_by_side(one), elsewhere)[0, place]
+        - fit_matrix.compute_logits(side_by_side(one), PAPERS)[0, place]
     )
     twins = [n for n in range(len(VIEWS)) if sign_row(VIEWS[n].words) == signature]
     if place == twins[-1]:
@@ -167,7 +181,9 @@ def test_likeness_weighs_less_in_a_small_catalogue_where_any_two_papers_are_more
         profile = TopicProfile(liked={"one": statistics.view_of_paper(texts[-101], None)})
         constants = FitConstants.of_stages(Stages(LogitConstants(-20.0, 0.0, 0.0), alone))
         return float(
-            fit_matrix.compute_logits([fit.build_fit(statistics, profile, constants)], papers).mean()
+            fit_matrix.compute_logits(
+                FitDirections.of([fit.build_fit(statistics, profile, constants)], 0), papers
+            ).mean()
         )
 
     small, large = mean_likeness(40), mean_likeness(1400)

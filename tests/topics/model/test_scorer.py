@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from paperround.topics.model import scorer
 from paperround.topics.model.phrases import list_phrases, split_content_words
-from paperround.topics.model.scorer import EMPTY_DIRECTION, PaperMatrix, TopicProfile
+from paperround.topics.model.scorer import EMPTY_DIRECTION, Direction, Directions, PaperMatrix, TopicProfile
 from paperround.topics.model.sparse import Row, Rows, weighted_sum
 from paperround.topics.model.statistics import Statistics
 
@@ -38,15 +38,19 @@ tastes = st.builds(
 )
 
 
+def score(*directions: Direction) -> np.ndarray:
+    return scorer.score_papers(Directions.of(directions, len(CATALOGUE.mean_vector)), SHELF)
+
+
 def scores(taste: TopicProfile) -> np.ndarray:
-    return scorer.score_papers([scorer.build_direction(CATALOGUE, taste)], SHELF).scores[0]
+    return score(scorer.build_direction(CATALOGUE, taste))[0]
 
 
 @given(tastes)
 def test_scores_are_standardised_over_the_catalogue(taste: TopicProfile) -> None:
     direction = scorer.build_direction(CATALOGUE, taste)
     if direction is not EMPTY_DIRECTION and not direction.log_compressed:
-        assert scorer.score_papers([direction], SHELF).scores.mean() == pytest.approx(0, abs=0.02)
+        assert score(direction).mean() == pytest.approx(0, abs=0.02)
 
 
 @given(st.sets(places, min_size=1, max_size=4), places)
@@ -79,11 +83,23 @@ def test_the_length_of_vectors_does_not_matter(likes: set[int], scale: float) ->
 @given(tastes)
 def test_many_topics_at_once_score_as_each_alone(taste: TopicProfile) -> None:
     others = [scorer.build_direction(CATALOGUE, TopicProfile(liked={"1": VIEWS[1]})), EMPTY_DIRECTION]
-    together = scorer.score_papers(
-        [others[0], scorer.build_direction(CATALOGUE, taste), others[1]], SHELF
-    ).scores
+    together = score(others[0], scorer.build_direction(CATALOGUE, taste), others[1])
     assert together[1] == pytest.approx(scores(taste), abs=1e-3)
     assert not together[2].any()
+
+
+@given(tastes)
+def test_strengths_lie_between_those_of_the_scores_that_a_topic_knows(taste: TopicProfile) -> None:
+    both = EMPTY_DIRECTION, scorer.build_direction(CATALOGUE, taste)
+    table = Directions.of(both, len(CATALOGUE.mean_vector))
+    asked = np.concatenate([score(both[1])[0], both[1].score_quantiles]).astype(np.float32)
+    strengths = table.compute_strengths(np.ones(len(asked), np.int64), asked)
+    expected = np.interp(asked, both[1].score_quantiles, scorer.STRENGTHS, left=0)
+    if both[1] is not EMPTY_DIRECTION:
+        assert strengths == pytest.approx(expected, abs=1e-3)
+    assert not table.compute_strengths(
+        np.zeros(len(asked), np.int64), np.full(len(asked), 1e9, np.float32)
+    ).any()
 
 
 def test_statistics_come_back_from_their_bytes() -> None:
@@ -126,6 +142,11 @@ def dense(row: Row) -> np.ndarray:
 def test_sparse_products_are_the_dense_ones(given_rows: list[Row], other: Row) -> None:
     sparse, matrix = Rows.of(given_rows), np.array([dense(row) for row in given_rows]).reshape(-1, 21)
     assert sparse.times(other) == pytest.approx(matrix @ dense(other), abs=1e-3)
+    assert sparse.product(Rows.of([other, *given_rows])) == pytest.approx(
+        np.array([dense(other), *matrix]) @ matrix.T, abs=1e-3
+    )
+    taken = sparse.take(np.arange(len(given_rows))[::-2])
+    assert [dense(taken[place]).tolist() for place in range(len(taken))] == matrix[::-2].tolist()
     assert sparse.dot(dense(other)) == pytest.approx(matrix @ dense(other), abs=1e-3)
     columns = np.arange(0, 21, 2, dtype=np.int32)
     assert np.array_equal(sparse.dense(columns), matrix[:, columns])

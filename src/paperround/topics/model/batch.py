@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from paperround.topics.model import scorer
-from paperround.topics.model.bands import BAND_FLOORS, Band, find_band, rank_band
-from paperround.topics.model.fit_matrix import FitMatrix, compute_fits, rank_papers
+from paperround.topics.model.bands import BAND_FLOORS, Band
+from paperround.topics.model.fit_matrix import FitMatrix, rank_papers
 from paperround.topics.model.match import CLOSE_IN_MEANING, Match, Reason, ReasonKind
 from paperround.topics.model.reasons import (
-    LikedVectors,
+    Cosines,
     choose_phrase_reasons,
     find_nearest_liked,
     weigh_phrases,
 )
 from paperround.topics.model.rules import PaperPhrases, TopicRules
-from paperround.topics.model.scorer import PaperMatrix
-from paperround.topics.model.sparse import Floats
+from paperround.topics.model.scorer import Directions, PaperMatrix, score_papers
+from paperround.topics.model.sparse import Matrix, Places, Rows
 from paperround.topics.model.statistics import PaperViews, Statistics
-from paperround.topics.model.topic_model import TopicModel
 
-MAX_CELLS: Final = 16_000_000  # of a batch's matrix over the papers' phrases; 64 MB
 MAX_FOLLOWED_PAPERS: Final = 20  # papers of followed authors in a day
+RISING_FLOORS: Final = np.array(sorted(BAND_FLOORS.values()), np.float32)
+
+Cells = np.ndarray[tuple[int, int], np.dtype[np.bool_]]
 
 
 class CandidatePaper(NamedTuple):
@@ -41,28 +41,56 @@ class CandidatePaper(NamedTuple):
 
 
 class BatchTopic(NamedTuple):
-    """A topic that is ready to be matched. `min_band` is the lowest band that its reader wants to see."""
+    """What a reader asks of a topic. `min_band` is the lowest band that they want to see."""
 
-    model: TopicModel
     rules: TopicRules
     daily: int
     min_band: Band
-    liked: LikedVectors
+    liked: Sequence[str]  # ids
+
+
+class TopicBatch(NamedTuple):
+    """Topics that are ready to be matched, with the arrays of all of them in the same order."""
+
+    topics: Sequence[BatchTopic]
+    directions: Directions
+    reasons: Rows  # the phrases that may be told
+    cosines: Cosines  # of all liked papers
 
 
 def match_topics(
     statistics: Statistics,
     papers: Sequence[CandidatePaper],
     matrix: FitMatrix,
-    topics: Sequence[BatchTopic],
+    batch: TopicBatch,
+    fits: Matrix,
 ) -> list[list[Match]]:
     """Find each topic's matches, best first: at most `daily` a day, and papers of followed authors.
 
-    `matrix` holds the views of `papers`.
+    `matrix` holds the views of `papers`, and `fits` their fits, shape (topics, papers).
     """
-    size = max(1, MAX_CELLS // max(1, len(matrix.papers.columns)))
-    blocks = (topics[start : start + size] for start in range(0, len(topics), size))
-    return [matches for block in blocks for matches in _match_block(statistics, papers, matrix, block)]
+    scores = score_papers(batch.directions, matrix.papers)
+    ranks = rank_papers(batch.directions.log_compressed, scores, fits)
+    owners, places = choose_pairs(batch.topics, papers, fits, ranks)
+    of_pairs = zip(
+        owners.tolist(),
+        places.tolist(),
+        ranks[owners, places].tolist(),
+        batch.directions.compute_strengths(owners, scores[owners, places]).round().astype(int).tolist(),
+        fits[owners, places].tolist(),
+        weigh_phrases(statistics, batch.reasons, matrix.papers, owners, places),
+        strict=True,
+    )
+    weights = batch.directions.liked_paper_weights.tolist()
+    matches: list[list[Match]] = [[] for _ in batch.topics]
+    for owner, place, rank, strength, fit, phrases in of_pairs:
+        topic, paper = batch.topics[owner], papers[place].phrases
+        liked = find_nearest_liked(weights[owner], topic.liked, batch.cosines, paper.id, place)
+        reasons = _build_reasons(topic.rules.find_followed_authors(paper), phrases, liked)
+        match = Match(paper.id, rank, strength, reasons, fit)
+        if _is_believable(match):
+            matches[owner].append(match)
+    return matches
 
 
 def build_matrix(statistics: Statistics, papers: Sequence[CandidatePaper]) -> FitMatrix:
@@ -71,51 +99,36 @@ def build_matrix(statistics: Statistics, papers: Sequence[CandidatePaper]) -> Fi
     return FitMatrix.build(statistics, views, [paper.phrases.title for paper in papers])
 
 
-def _match_block(
-    statistics: Statistics,
-    papers: Sequence[CandidatePaper],
-    matrix: FitMatrix,
-    topics: Sequence[BatchTopic],
-) -> Iterator[list[Match]]:
-    scores = scorer.score_papers([topic.model.direction for topic in topics], matrix.papers).scores
-    fits = compute_fits([topic.model.fit for topic in topics], matrix)
-    ranks = rank_papers([topic.model.direction for topic in topics], scores, fits)
-    chosen = [
-        choose_papers(topic, *of_topic, papers)
-        for topic, of_topic in zip(topics, zip(fits, ranks, strict=True), strict=True)
-    ]
-    phrases = iter(weigh_phrases(statistics, [topic.model.fit for topic in topics], matrix.papers, chosen))
-    for place, (topic, taken) in enumerate(zip(topics, chosen, strict=True)):
-        ids = [papers[paper].phrases.id for paper in taken]
-        liked = find_nearest_liked(topic.model.direction, topic.liked, ids, matrix.papers.vectors[:, taken])
-        why = [
-            _build_reasons(topic.rules.find_followed_authors(papers[paper].phrases), next(phrases), like)
-            for paper, like in zip(taken, liked, strict=True)
-        ]
-        strengths = topic.model.direction.compute_strengths(scores[place, taken]).round().astype(int).tolist()
-        matches = map(Match, ids, ranks[place, taken].tolist(), strengths, why, fits[place, taken].tolist())
-        yield [match for match in matches if _is_believable(match)]
+def find_fitting(fits: Matrix, min_bands: Sequence[Band]) -> Cells:
+    """Tell which papers fit well enough to be shown, shape (topics, papers), before any rule."""
+    floors = np.array([BAND_FLOORS[band] for band in min_bands], np.float32)
+    fitting: Cells = fits >= floors[:, None]
+    return fitting
 
 
-def choose_papers(
-    topic: BatchTopic, fits: Floats, ranks: Floats, papers: Sequence[CandidatePaper]
-) -> list[int]:
-    """Choose the papers that match, the best band and rank first, by their places among `papers`."""
-    followed = _choose_followed(topic.rules, papers)
-    fitting = np.flatnonzero(fits >= BAND_FLOORS[topic.min_band]).tolist()
-    if not fitting and not followed:
-        return []
-    candidates = [*fitting, *followed]
-    bands = map(rank_band, map(find_band, fits[candidates].tolist()))
-    order = dict(zip(candidates, zip(bands, (-ranks[candidates]).tolist(), strict=True), strict=True))
-    taken: dict[date, int] = defaultdict(int)
-    places = followed[:]
-    for place in sorted(fitting, key=order.__getitem__):
-        paper = papers[place]
-        if taken[paper.day] < topic.daily and place not in followed and topic.rules.admits(paper.phrases):
-            taken[paper.day] += 1
-            places.append(place)
-    return sorted(places, key=order.__getitem__) if followed else places
+def choose_pairs(
+    topics: Sequence[BatchTopic], papers: Sequence[CandidatePaper], fits: Matrix, ranks: Matrix
+) -> tuple[Places, Places]:
+    """Choose the papers that match: pairs of places, topic by topic, the best band and rank first."""
+    candidates = find_fitting(fits, [topic.min_band for topic in topics])
+    followed = [_choose_followed(topic.rules, papers) for topic in topics]
+    for of_topic, of_followed in zip(candidates, followed, strict=True):
+        of_topic[of_followed] = True
+    owners, places = np.nonzero(candidates)
+    bands = np.searchsorted(RISING_FLOORS, fits[owners, places], "right")
+    order = np.lexsort((-ranks[owners, places], -bands, owners))
+    chosen: list[int] = []
+    taken: dict[tuple[int, date], int] = defaultdict(int)
+    for pair, owner, place in zip(
+        order.tolist(), owners[order].tolist(), places[order].tolist(), strict=True
+    ):
+        topic, paper = topics[owner], papers[place]
+        if place in followed[owner]:
+            chosen.append(pair)
+        elif taken[owner, paper.day] < topic.daily and topic.rules.admits(paper.phrases):
+            taken[owner, paper.day] += 1
+            chosen.append(pair)
+    return owners[chosen], places[chosen]
 
 
 def _choose_followed(rules: TopicRules, papers: Sequence[CandidatePaper]) -> list[int]:
@@ -133,7 +146,7 @@ def _choose_followed(rules: TopicRules, papers: Sequence[CandidatePaper]) -> lis
 
 def _is_believable(match: Match) -> bool:
     """Tell whether a reader would believe it. A possible match needs a reason that can be told."""
-    return match.band is not Band.possible or match.reasons != (CLOSE_IN_MEANING,)
+    return match.reasons != (CLOSE_IN_MEANING,) or match.band is not Band.possible
 
 
 def _build_reasons(

@@ -15,7 +15,7 @@ from paperround.regression import fit_logit
 from paperround.topics.model.bands import BAND_FLOORS, Band
 from paperround.topics.model.fit import build_fit
 from paperround.topics.model.fit_constants import FitConstants, LogitConstants, Stages
-from paperround.topics.model.fit_matrix import FitMatrix, compute_fits, compute_logits
+from paperround.topics.model.fit_matrix import FitDirections, FitMatrix, compute_fits, compute_logits
 from paperround.topics.model.scorer import PaperMatrix, TopicProfile
 from paperround.topics.model.sparse import Floats
 from paperround.topics.model.statistics import PaperViews, Statistics
@@ -127,11 +127,16 @@ class Prediction(NamedTuple):
 def predict(statistics: Statistics, topics: Sequence[JudgedTopic], constants: FitConstants) -> Prediction:
     """Compute the fits of judged pairs."""
     fits = [
-        compute_fits([build_fit(statistics, example.profile, constants)], example.matrix)[0]
+        compute_fits(_build_fit(statistics, example, constants), example.matrix)[0]
         for example in (_in_words(statistics, topic, topic.vector, topic.papers) for topic in topics)
     ]
     grades = [paper.grade for topic in topics for paper in topic.papers]
     return Prediction(np.concatenate([*fits, np.empty(0, np.float32)]), np.array(grades, np.int64))
+
+
+def _build_fit(statistics: Statistics, examples: _Examples, constants: FitConstants) -> FitDirections:
+    fit = build_fit(statistics, examples.profile, constants)
+    return FitDirections.of([fit], len(statistics.mean_vector))
 
 
 def _build_matrix(statistics: Statistics, papers: Sequence[JudgedPaper]) -> FitMatrix:
@@ -215,7 +220,7 @@ def _features(
         columns.append(
             np.concatenate(
                 [
-                    compute_logits([build_fit(statistics, example.profile, alone)], example.matrix)[0]
+                    compute_logits(_build_fit(statistics, example, alone), example.matrix)[0]
                     for example in examples
                 ]
             )

@@ -1,15 +1,19 @@
-"""Topics' directions and what their fits need, as bytes, some four kilobytes each, as they are stored."""
+"""Topics' directions and what their fits need, as bytes, some four kilobytes each, as they are stored.
+
+Of one topic they are written, of many at once they are read, since matching reads a thousand at a time.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 
-from paperround.topics.model.expansion import OwnParts
 from paperround.topics.model.fit import EMPTY_FIT, FitDirection
-from paperround.topics.model.scorer import EMPTY_DIRECTION, RARITIES, Direction
-from paperround.topics.model.sparse import Row
+from paperround.topics.model.fit_matrix import FitDirections
+from paperround.topics.model.scorer import EMPTY_DIRECTION, RARITIES, Direction, Directions
+from paperround.topics.model.sparse import Matrix, Places, Rows, list_ranges
 from paperround.topics.model.topic_model import TopicModel
 
 CONSTANTS: Final = 5  # the numbers of a direction before its quantiles
@@ -20,40 +24,25 @@ NUMBER: Final = np.dtype("<f4")
 COLUMN: Final = np.dtype("<i4")
 HALF: Final = np.dtype("<f2")
 DIGEST: Final = np.dtype("<u4")
+DIRECTION_HEAD: Final = np.dtype(
+    [
+        ("words", HEAD),
+        ("dimensions", HEAD),
+        ("constants", NUMBER, CONSTANTS),
+        ("quantiles", NUMBER, len(RARITIES)),
+    ]
+)
+FIT_HEAD: Final = np.dtype([("digest", DIGEST), ("sizes", HEAD, FIT_SIZES), ("numbers", NUMBER, FIT_NUMBERS)])
 
 Numbers = np.ndarray[Any, Any]
 
 
 def encode_model(model: TopicModel) -> bytes:
     """Encode a topic's model. One that knows nothing gives no bytes. Vectors are kept at half precision."""
-    if model.direction is EMPTY_DIRECTION:
+    if model.direction is EMPTY_DIRECTION and model.fit is EMPTY_FIT:
         return b""
     # The release before reads the direction, and nothing behind it.
     return _encode_direction(model.direction) + _encode_fit(model.fit, model.constants_digest)
-
-
-def decode_model(data: bytes, constants_digest: int) -> TopicModel | None:
-    """Decode what `encode_model` gave. None: the fit is of other constants, or there is none."""
-    if not data:
-        return TopicModel(EMPTY_DIRECTION, EMPTY_FIT, constants_digest)
-    reader = _Reader(data)
-    direction = _decode_direction(reader)
-    if reader.position == len(data) or int(reader.read(DIGEST, 1)[0]) != constants_digest:
-        return None
-    return TopicModel(direction, _decode_fit(reader), constants_digest)
-
-
-class _Reader:
-    """Reads arrays one after the other."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.position = 0
-
-    def read(self, kind: np.dtype[Any], count: int) -> Numbers:
-        numbers = np.frombuffer(self.data, kind, count, self.position) if count else np.empty(0, kind)
-        self.position += numbers.nbytes
-        return numbers
 
 
 def _encode_direction(direction: Direction) -> bytes:
@@ -73,23 +62,6 @@ def _encode_direction(direction: Direction) -> bytes:
             direction.words.weights.astype(NUMBER).tobytes(),
             vector.astype(HALF).tobytes(),
         ]
-    )
-
-
-def _decode_direction(reader: _Reader) -> Direction:
-    words, dimensions = reader.read(HEAD, 2).tolist()
-    numbers = reader.read(NUMBER, CONSTANTS + len(RARITIES))
-    row = Row(reader.read(COLUMN, words), reader.read(NUMBER, words))
-    mean_weight, word_offset, vector_offset, log_compressed, liked_paper_weight = numbers[:CONSTANTS].tolist()
-    return Direction(
-        words=row,
-        mean_weight=mean_weight,
-        vector=reader.read(HALF, dimensions).astype(np.float32) if dimensions else None,
-        word_offset=word_offset,
-        vector_offset=vector_offset,
-        log_compressed=bool(log_compressed),
-        liked_paper_weight=liked_paper_weight,
-        score_quantiles=numbers[CONSTANTS:],
     )
 
 
@@ -113,23 +85,101 @@ def _encode_fit(fit: FitDirection, constants_digest: int) -> bytes:
     )
 
 
-def _decode_fit(reader: _Reader) -> FitDirection:
-    dimensions, letters, parts, *counts = reader.read(HEAD, FIT_SIZES).tolist()
-    bias, titled, ceiling, is_centred = reader.read(NUMBER, FIT_NUMBERS).tolist()
-    own_parts = OwnParts(reader.read(DIGEST, parts), reader.read(NUMBER, parts))
-    columns = [reader.read(COLUMN, count) for count in counts]
-    terms, words, reasons = [
-        Row(row, reader.read(NUMBER, count)) for row, count in zip(columns, counts, strict=True)
-    ]
-    return FitDirection(
-        bias=bias,
-        vector=reader.read(HALF, dimensions).astype(np.float32) if dimensions else None,
-        is_centred=bool(is_centred),
-        terms=terms,
-        phrase=reader.read(np.dtype("u1"), letters).tobytes().decode(),
-        titled=titled,
-        words=words,
-        own_parts=own_parts,
-        reasons=reasons,
-        ceiling=ceiling,
+EMPTY_PACKED: Final = _encode_direction(EMPTY_DIRECTION)
+EMPTY_PACKED_FIT: Final = _encode_fit(EMPTY_FIT, 0)
+
+
+def split_model(packed: bytes) -> tuple[bytes, bytes]:
+    """Split a model into its direction and the part of its fit. The release before stored no such part."""
+    if not packed:
+        return b"", b""
+    words, dimensions = np.frombuffer(packed, HEAD, 2).tolist()
+    end = DIRECTION_HEAD.itemsize + 2 * words * NUMBER.itemsize + dimensions * HALF.itemsize
+    return packed[:end], packed[end:]
+
+
+def is_fit_of(packed: bytes, constants_digest: int) -> bool:
+    """Tell whether the fit's part of a model is of these constants."""
+    return packed.startswith(np.array([constants_digest], DIGEST).tobytes())
+
+
+def decode_directions(packed: Sequence[bytes], dimensions: int) -> Directions:
+    """Decode the directions of what `encode_model` gave, of vectors with so many dimensions."""
+    known = [model or EMPTY_PACKED for model in packed]
+    heads = np.frombuffer(b"".join([model[: DIRECTION_HEAD.itemsize] for model in known]), DIRECTION_HEAD)
+    counts = heads["words"].astype(np.int64)
+    ends = (DIRECTION_HEAD.itemsize + 2 * counts * NUMBER.itemsize).tolist()
+    columns, weights = _split(known, DIRECTION_HEAD.itemsize, ends, [counts, counts])
+    means, words, vectors, compressed, liked = heads["constants"].T
+    return Directions(
+        words=_join_rows(counts, columns, weights),
+        mean_weights=means,
+        vectors=_decode_vectors(known, ends, heads["dimensions"], dimensions),
+        word_offsets=words,
+        vector_offsets=vectors,
+        log_compressed=compressed.astype(np.bool_),
+        liked_paper_weights=liked,
+        score_quantiles=heads["quantiles"],
     )
+
+
+def decode_fits(packed: Sequence[bytes], dimensions: int) -> FitDirections:
+    """Decode the fits' parts of what `encode_model` gave, as `split_model` splits them off."""
+    known = [fit or EMPTY_PACKED_FIT for fit in packed]
+    heads = np.frombuffer(b"".join([fit[: FIT_HEAD.itemsize] for fit in known]), FIT_HEAD)
+    letters, parts, terms, words, reasons = heads["sizes"][:, 1:].T.astype(np.int64)
+    counts = [parts, parts, terms, words, reasons, terms, words, reasons]
+    ends = (FIT_HEAD.itemsize + np.sum(counts, axis=0) * NUMBER.itemsize).tolist()
+    signatures, own, *rows = _split(known, FIT_HEAD.itemsize, ends, counts)
+    biases, titled, ceilings, is_centred = heads["numbers"].T
+    return FitDirections(
+        biases=biases,
+        vectors=_decode_vectors(known, ends, heads["sizes"][:, 0], dimensions),
+        is_centred=is_centred.astype(np.bool_),
+        terms=_join_rows(terms, rows[0], rows[3]),
+        phrases=[
+            fit[len(fit) - count :].decode() for fit, count in zip(known, letters.tolist(), strict=True)
+        ],
+        titled=titled,
+        words=_join_rows(words, rows[1], rows[4]),
+        part_owners=np.repeat(np.arange(len(known)), parts),
+        part_signatures=signatures.view(DIGEST),
+        parts=own.view(NUMBER),
+        reasons=_join_rows(reasons, rows[2], rows[5]),
+        ceilings=ceilings,
+    )
+
+
+def _split(
+    packed: Sequence[bytes], start: int, ends: Sequence[int], counts: Sequence[Places]
+) -> list[Numbers]:
+    """Split what each model has from `start` to its end: `counts[k][i]` numbers of four bytes of model i are
+    in array k of the result, behind those of the models before.
+    """
+    numbers = np.frombuffer(
+        b"".join([model[start:end] for model, end in zip(packed, ends, strict=True)]), COLUMN
+    )
+    ends_within = np.cumsum(np.stack(counts, axis=1)).reshape(len(packed), len(counts))
+    return [numbers[list_ranges(ends_within[:, k] - count, count)] for k, count in enumerate(counts)]
+
+
+def _join_rows(counts: Places, columns: Numbers, weights: Numbers) -> Rows:
+    return Rows(np.concatenate([[0], np.cumsum(counts)]), columns, weights.view(NUMBER))
+
+
+def _decode_vectors(
+    packed: Sequence[bytes], starts: Sequence[int], sizes: Numbers, dimensions: int
+) -> Matrix:
+    """Decode the vectors of those that have one; the others get zeros. Shape (models, dimensions)."""
+    size = dimensions * HALF.itemsize
+    vectors = np.zeros((len(packed), dimensions), np.float32)
+    stored = b"".join(
+        [
+            model[start : start + size]
+            for model, start, has_vector in zip(packed, starts, sizes.tolist(), strict=True)
+            if has_vector
+        ]
+    )
+    if stored:
+        vectors[sizes > 0] = np.frombuffer(stored, HALF).reshape(-1, dimensions)
+    return vectors

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
-from typing import Final, NamedTuple, Self
+from typing import Final
 
 import numpy as np
 
-from paperround.topics.model.fit import FitDirection
 from paperround.topics.model.match import Reason, ReasonKind
 from paperround.topics.model.reason_phrases import MAX_REASON_CANDIDATES
-from paperround.topics.model.scorer import Direction, PaperMatrix
-from paperround.topics.model.sparse import Floats, Matrix
+from paperround.topics.model.scorer import PaperMatrix
+from paperround.topics.model.sparse import Floats, Places, Rows, list_ranges
 from paperround.topics.model.statistics import Statistics
 
 MAX_REASON_PHRASES: Final = 3  # of a match
@@ -27,37 +26,31 @@ MIN_LIKED_COSINE: Final = 0.3  # from which on a liked paper is told as similar,
 
 
 def weigh_phrases(
-    statistics: Statistics,
-    topics: Sequence[FitDirection],
-    papers: PaperMatrix,
-    chosen: Sequence[Sequence[int]],
-) -> list[Mapping[str, float]]:
-    """Weigh the phrases that each topic shares with each of its chosen papers, pair by pair.
+    statistics: Statistics, reasons: Rows, papers: PaperMatrix, owners: Places, places: Places
+) -> list[dict[str, float]]:
+    """Weigh the phrases that topics share with their papers, pair by pair.
 
-    All pairs are handled at once: one by one it would take most of the time.
+    `reasons` are the topics' phrases that may be told. A pair is the row of a topic among them and the place
+    of a paper, at the same place of `owners` and `places`.
     """
-    owners = [topic for topic, places in enumerate(chosen) for _ in places]
-    places = np.array([place for of_topic in chosen for place in of_topic], np.intp)
-    if not owners:
-        return []
-    columns = np.zeros((len(topics), MAX_REASON_CANDIDATES), np.int32)
-    weights = np.zeros((len(topics), MAX_REASON_CANDIDATES), np.float32)
-    for topic, direction in enumerate(topics):
-        count = len(direction.reasons.columns)
-        columns[topic, :count], weights[topic, :count] = direction.reasons.columns, direction.reasons.weights
-    rows = np.searchsorted(papers.columns, columns).clip(0, max(len(papers.columns) - 1, 0))
-    weights[papers.columns[rows] != columns] = 0
-    parts = weights[owners] * papers.words[rows[owners], places[:, None]]
+    told, numbers = np.unique(reasons.columns, return_inverse=True)
+    # One column more, that no paper has, stands for the phrases that a topic lacks.
+    phrases = np.full((len(reasons), MAX_REASON_CANDIDATES), len(told))
+    weights = np.zeros((len(reasons), MAX_REASON_CANDIDATES), np.float32)
+    cells = reasons.owners, list_ranges(np.zeros_like(reasons.starts[1:]), np.diff(reasons.starts))
+    phrases[cells], weights[cells] = numbers, reasons.weights
+    held = np.pad(papers.rows.dense(told), ((0, 0), (0, 1)))
+    parts = weights[owners] * held[places[:, None], phrases[owners]]
     best = np.argsort(-parts, axis=1)[:, :MAX_CANDIDATE_PHRASES]
-    spelled = statistics.vocabulary.phrases
+    spelled = [statistics.vocabulary.phrases[column] for column in told.tolist()]
     return [
         {
-            spelled[column]: weight
-            for column, weight in zip(of_pair, heaviest, strict=True)
+            spelled[phrase]: weight
+            for phrase, weight in zip(of_pair, heaviest, strict=True)
             if weight >= MIN_REASON_WEIGHT
         }
         for of_pair, heaviest in zip(
-            np.take_along_axis(columns[owners], best, 1).tolist(),
+            np.take_along_axis(phrases[owners], best, 1).tolist(),
             np.take_along_axis(parts, best, 1).tolist(),
             strict=True,
         )
@@ -96,38 +89,28 @@ def _is_same_word(word: str, other: str) -> bool:
     return word == other or (has_stem and longer.startswith(shorter))
 
 
-class LikedVectors(NamedTuple):
-    """The liked papers that have a vector, with their vectors, shape (papers, dimensions)."""
+Cosines = Mapping[str, Sequence[float]]  # of liked papers, by id, with each of the papers that are matched
 
-    ids: Sequence[str]
-    vectors: Matrix
 
-    @classmethod
-    def select(cls, liked: Iterable[str], vectors: Mapping[str, Floats]) -> Self:
-        """Select those of the liked papers that have a vector."""
-        ids = [paper_id for paper_id in liked if paper_id in vectors]
-        return cls(ids, np.array([vectors[paper_id] for paper_id in ids], np.float32))
+def compute_cosines(vectors: Mapping[str, Floats], papers: PaperMatrix) -> dict[str, Sequence[float]]:
+    """Compute the cosines of liked papers' vectors, by their ids, with the papers that are matched."""
+    if not vectors:
+        return {}
+    cosines = np.array(list(vectors.values()), np.float32) @ papers.vectors
+    return {paper_id: memoryview(of_paper) for paper_id, of_paper in zip(vectors, cosines, strict=True)}
 
 
 def find_nearest_liked(
-    direction: Direction, liked: LikedVectors, paper_ids: Sequence[str], vectors: Matrix
-) -> list[Reason | None]:
-    """Find for each paper the liked one that adds most to the vectors' part of its score.
+    weight: float, liked: Iterable[str], cosines: Cosines, paper_id: str, place: int
+) -> Reason | None:
+    """Find the liked paper that adds most to the vectors' part of the score of the paper at this place.
 
-    No paper is a reason for itself. `vectors` are the papers', shape (dimensions, papers), with zeros for
-    those that have none.
+    `weight` is what a cosine of 1 adds. No paper is a reason for itself.
     """
-    if direction.vector is None or not liked.ids:
-        return [None] * len(paper_ids)
-    if direction.liked_paper_weight <= 0:
-        return [None] * len(paper_ids)
-    cosines = liked.vectors @ vectors
-    for paper_id in set(liked.ids).intersection(paper_ids):
-        cosines[liked.ids.index(paper_id), paper_ids.index(paper_id)] = -1
-    nearest = cosines.max(axis=0)
-    return [
-        Reason(ReasonKind.paper, liked.ids[place], round(direction.liked_paper_weight * cosine, 3))
-        if cosine >= MIN_LIKED_COSINE
-        else None
-        for place, cosine in zip(cosines.argmax(axis=0).tolist(), nearest.tolist(), strict=True)
-    ]
+    if weight <= 0:
+        return None
+    known = [(cosines[other][place], other) for other in liked if other in cosines and other != paper_id]
+    cosine, nearest = max(known, key=itemgetter(0), default=(-1.0, ""))
+    if cosine < MIN_LIKED_COSINE:
+        return None
+    return Reason(ReasonKind.paper, nearest, round(weight * cosine, 3))

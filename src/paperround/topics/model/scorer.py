@@ -19,12 +19,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Final, Self
 
 import numpy as np
 
-from paperround.topics.model.sparse import EMPTY, Columns, Floats, Matrix, Row, Rows, weighted_sum
+from paperround.topics.model.sparse import EMPTY, Flags, Floats, Matrix, Places, Row, Rows, weighted_sum
 from paperround.topics.model.statistics import PaperViews, Statistics
 
 OWN_WORDS_WEIGHT: Final = 2.0  # the reader's own words count as so many papers
@@ -75,11 +74,6 @@ class Direction:
     log_compressed: bool  # whether the words' part above its mean counts by its logarithm
     liked_paper_weight: float  # what a liked paper's cosine to a paper adds to its score
     score_quantiles: Floats
-
-    def compute_strengths(self, scores: Floats) -> Floats:
-        """Turn scores into strengths from 0 to 100, as `Match` defines them."""
-        strengths: Floats = np.interp(scores, self.score_quantiles, STRENGTHS, left=0.0).astype(np.float32)
-        return strengths
 
 
 def is_phrase_in_catalogue(statistics: Statistics, text: str) -> bool:
@@ -202,58 +196,77 @@ def _mean_and_spread(scores: Floats) -> tuple[float, float]:
 
 
 @dataclass(frozen=True)
+class Directions:
+    """The directions of n topics side by side, as arrays. `Direction` says what each of them is."""
+
+    words: Rows
+    mean_weights: Floats  # shape (n,), as are all that follow but these two
+    vectors: Matrix  # shape (n, dimensions), zeros where words alone count
+    word_offsets: Floats
+    vector_offsets: Floats
+    log_compressed: Flags
+    liked_paper_weights: Floats
+    score_quantiles: Matrix  # shape (n, rarities)
+
+    @classmethod
+    def of(cls, directions: Sequence[Direction], dimensions: int) -> Self:
+        numbers = [
+            (each.mean_weight, each.word_offset, each.vector_offset, each.liked_paper_weight)
+            for each in directions
+        ]
+        means, words, vectors, liked = np.array(numbers, np.float32).reshape(-1, 4).T
+        return cls(
+            words=Rows.of([each.words for each in directions]),
+            mean_weights=means,
+            vectors=stack_vectors([each.vector for each in directions], dimensions),
+            word_offsets=words,
+            vector_offsets=vectors,
+            log_compressed=np.array([each.log_compressed for each in directions], np.bool_),
+            liked_paper_weights=liked,
+            score_quantiles=np.array([each.score_quantiles for each in directions], np.float32),
+        )
+
+    def compute_strengths(self, topics: Places, scores: Floats) -> Floats:
+        """Turn scores, each of the topic at the same place, into strengths from 0 to 100, as `Match` says."""
+        quantiles = self.score_quantiles[topics]
+        passed = (quantiles <= scores[:, None]).sum(axis=1)
+        known = np.flatnonzero((passed > 0) & (passed < len(STRENGTHS)))
+        below, above = passed[known] - 1, passed[known]
+        low, high = quantiles[known, below].astype(float), quantiles[known, above].astype(float)
+        strengths = np.where(passed > 0, STRENGTHS[-1], 0.0)
+        steps = (STRENGTHS[above] - STRENGTHS[below]) / (high - low)
+        strengths[known] = STRENGTHS[below] + steps * (scores[known] - low)
+        return strengths.astype(np.float32)
+
+
+def stack_vectors(vectors: Sequence[Floats | None], dimensions: int) -> Matrix:
+    """Stack vectors, with zeros for those that are missing. Shape (vectors, dimensions)."""
+    none = np.zeros(dimensions, np.float32)
+    given = [none if vector is None else vector for vector in vectors]
+    return np.array(given, np.float32).reshape(len(given), dimensions)
+
+
+@dataclass(frozen=True)
 class PaperMatrix:
-    """The views of n papers side by side, over the phrases (columns) that any of them has."""
+    """The views of n papers side by side."""
 
     rows: Rows
-    columns: Columns
-    words: Matrix  # shape (columns, n)
     mean_products: Floats  # shape (n,): each paper's product with the mean row
     vectors: Matrix  # shape (dimensions, n)
-
-    @cached_property
-    def column_places(self) -> list[np.ndarray[tuple[int], np.dtype[np.intp]]]:
-        """The places among `columns` of each paper's own."""
-        return [np.searchsorted(self.columns, self.rows[place].columns) for place in range(len(self.rows))]
 
     @classmethod
     def build(cls, statistics: Statistics, papers: Sequence[PaperViews]) -> Self:
         """Build the matrix. A paper without a vector gets zeros, which stand for the catalogue's mean."""
         rows = Rows.of([paper.words for paper in papers])
-        columns = np.unique(rows.columns)
-        none = np.zeros(len(statistics.mean_vector), np.float32)
-        vectors = [none if paper.vector is None else paper.vector for paper in papers]
-        return cls(
-            rows=rows,
-            columns=columns,
-            words=np.ascontiguousarray(rows.dense(columns).T),
-            mean_products=rows.dot(statistics.mean_words),
-            vectors=np.ascontiguousarray(np.array(vectors, np.float32).reshape(len(papers), len(none)).T),
-        )
+        vectors = stack_vectors([paper.vector for paper in papers], len(statistics.mean_vector))
+        return cls(rows, rows.dot(statistics.mean_words), np.ascontiguousarray(vectors.T))
 
 
-@dataclass(frozen=True)
-class ScoreMatrix:
-    """The scores of topics (rows) for papers (columns)."""
-
-    word_weights: Matrix  # shape (topics, the matrix's columns): the directions' weights there
-    scores: Matrix  # shape (topics, papers)
-
-
-def score_papers(directions: Sequence[Direction], papers: PaperMatrix) -> ScoreMatrix:
-    """Score every paper for every topic, with one matrix product in each view."""
-    word_weights = Rows.of([direction.words for direction in directions]).dense(papers.columns)
-    mean_weights = np.array([direction.mean_weight for direction in directions], np.float32)
-    word_offsets = np.array([direction.word_offset for direction in directions], np.float32)
-    vector_offsets = np.array([direction.vector_offset for direction in directions], np.float32)
-    compressed = np.array([direction.log_compressed for direction in directions], np.bool_)
-    zeros = np.zeros(len(papers.vectors), np.float32)
-    vectors = np.array(
-        [zeros if direction.vector is None else direction.vector for direction in directions], np.float32
-    )
-    scores: Matrix = word_weights @ papers.words
-    scores -= np.outer(mean_weights, papers.mean_products)
-    scores -= word_offsets[:, None]
-    scores[compressed] = compress_logarithmically(scores[compressed])
-    scores += vectors.reshape(len(directions), -1) @ papers.vectors - vector_offsets[:, None]
-    return ScoreMatrix(word_weights, scores)
+def score_papers(topics: Directions, papers: PaperMatrix) -> Matrix:
+    """Score every paper for every topic, with one matrix product in each view. Shape (topics, papers)."""
+    scores = papers.rows.product(topics.words)
+    scores -= np.outer(topics.mean_weights, papers.mean_products)
+    scores -= topics.word_offsets[:, None]
+    scores[topics.log_compressed] = compress_logarithmically(scores[topics.log_compressed])
+    scores += topics.vectors @ papers.vectors - topics.vector_offsets[:, None]
+    return scores

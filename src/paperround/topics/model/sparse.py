@@ -12,6 +12,8 @@ import numpy as np
 Floats: TypeAlias = np.ndarray[tuple[int], np.dtype[np.float32]]
 Matrix: TypeAlias = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 Columns: TypeAlias = np.ndarray[tuple[int], np.dtype[np.int32]]
+Flags: TypeAlias = np.ndarray[tuple[int], np.dtype[np.bool_]]
+Places: TypeAlias = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ EMPTY = Row(np.empty(0, np.int32), np.empty(0, np.float32))
 class Rows:
     """Sparse rows in one array. Row i has `columns[starts[i]:starts[i + 1]]`."""
 
-    starts: np.ndarray[tuple[int], np.dtype[np.int64]]
+    starts: Places
     columns: Columns
     weights: Floats
 
@@ -50,6 +52,14 @@ class Rows:
         part = slice(self.starts[place], self.starts[place + 1])
         return Row(self.columns[part], self.weights[part])
 
+    def take(self, places: Places) -> Self:
+        """Give the rows at these places, in their order."""
+        counts = np.diff(self.starts)[places]
+        entries = list_ranges(self.starts[places], counts)
+        return type(self)(
+            np.concatenate([[0], np.cumsum(counts)]), self.columns[entries], self.weights[entries]
+        )
+
     def dot(self, direction: Floats) -> Floats:
         """Multiply each row with a dense direction."""
         sums = np.concatenate([[0.0], np.cumsum(self.weights * direction[self.columns], dtype=np.float64)])
@@ -57,22 +67,42 @@ class Rows:
         return products
 
     def times(self, row: Row) -> Floats:
-        """Multiply each row with a sparse one. Only entries in its columns are read."""
-        by_column, owners, weights = self._by_column
-        firsts = by_column.searchsorted(row.columns, "left")
-        counts = by_column.searchsorted(row.columns, "right") - firsts
-        ends = np.cumsum(counts)
-        places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(firsts - ends + counts, counts)
-        parts = weights[places] * np.repeat(row.weights, counts)
-        products: Floats = np.bincount(owners[places], parts, minlength=len(self)).astype(np.float32)
+        """Multiply each row with a sparse one."""
+        products: Floats = self.product(Rows.of([row]))[0]
+        return products
+
+    def product(self, others: Rows) -> Matrix:
+        """Multiply each row with each of `others`, shape (others, rows).
+
+        Only entries in columns that both have are read.
+        """
+        starts, owners, weights = self._by_column
+        columns = np.minimum(others.columns, len(starts) - 2)
+        counts = starts[columns + 1] - starts[columns]
+        common = np.flatnonzero(counts)
+        counts = counts[common]
+        places = list_ranges(starts[columns[common]], counts)
+        cells = np.repeat(others.owners[common] * len(self), counts) + owners[places]
+        parts = np.repeat(others.weights[common], counts) * weights[places]
+        sums = np.bincount(cells, parts, minlength=len(others) * len(self))
+        products: Matrix = sums.astype(np.float32).reshape(len(others), len(self))
         return products
 
     @cached_property
-    def _by_column(self) -> tuple[Columns, np.ndarray[tuple[int], np.dtype[np.int64]], Floats]:
-        """All entries ordered by column: the columns, the rows that they belong to, and their weights."""
-        owners = np.repeat(np.arange(len(self)), np.diff(self.starts))
+    def owners(self) -> Places:
+        """The row of each entry."""
+        return np.repeat(np.arange(len(self)), np.diff(self.starts))
+
+    @cached_property
+    def _by_column(self) -> tuple[Places, Places, Floats]:
+        """All entries ordered by column: where each column begins, and the entries' rows and weights.
+
+        One column that has no entries stands for all those behind the last one.
+        """
         order = np.argsort(self.columns, kind="stable")
-        return self.columns[order], owners[order], self.weights[order]
+        counts = np.bincount(self.columns, minlength=1)
+        starts = np.concatenate([[0], np.cumsum(counts), [len(order)]])
+        return starts, self.owners[order], self.weights[order]
 
     def mean(self, width: int) -> Floats:
         """Compute the dense mean row. Without rows it is zeros."""
@@ -88,9 +118,15 @@ class Rows:
             places[columns] = np.arange(len(columns))
             row_places = places[np.minimum(self.columns, columns[-1] + 1)]
             known = np.flatnonzero(row_places >= 0)
-            owner = np.repeat(np.arange(len(self)), np.diff(self.starts))
-            matrix[owner[known], row_places[known]] = self.weights[known]
+            matrix[self.owners[known], row_places[known]] = self.weights[known]
         return matrix
+
+
+def list_ranges(starts: Places, counts: Places) -> Places:
+    """List `counts[i]` numbers from `starts[i]` on, for each i, one after the other."""
+    ends = np.cumsum(counts)
+    ranges: Places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - ends + counts, counts)
+    return ranges
 
 
 def weighted_sum(rows: Sequence[tuple[float, Row]]) -> Row:
