@@ -150,9 +150,14 @@ class PaperRow(NamedTuple):
 
     @property
     def key(self) -> tuple[object, ...]:
-        """All that the row says, as a key under which something made of it is kept."""
-        lists = self[FIRST_LIST:]
-        return (*self[:FIRST_LIST], *(None if each is None else tuple(each) for each in lists))  # type: ignore[arg-type]
+        """All that the row says, as a key under which something made of it is kept.
+
+        The stored texts are named by their hash, and what was read of them by that and the reader's version.
+        """
+        lists = [None if each is None else tuple(each) for each in self[FIRST_LIST:]]  # type: ignore[arg-type]
+        if not self.text_hash:
+            return (*self[:FIRST_LIST], *lists)
+        return (self.id, *self[AFTER_TEXTS:FIRST_READING], *self[AFTER_READING:FIRST_LIST], *lists)
 
 
 class ListingRow(NamedTuple):
@@ -184,6 +189,9 @@ def _parse_authors(text: str) -> list[list[Any]]:
 
 
 FIRST_LIST: Final = PaperRow._fields.index("categories")
+AFTER_TEXTS: Final = PaperRow._fields.index("published_at")
+FIRST_READING: Final = PaperRow._fields.index("read_title")
+AFTER_READING: Final = PaperRow._fields.index("read_hash")
 
 _AUTHORS: Final = (
     select(

@@ -83,16 +83,16 @@ from paperround.web.views.for_you import shorten_topic
 # A page takes milliseconds. What takes longer than this is refused, so that it keeps nobody else waiting.
 STATEMENT_TIMEOUT: Final = timedelta(seconds=10)
 
+# Routes are looked through in this order, so what is asked for most comes first.
 APIS: Final = (
-    papers, search, feeds, me, saved_api, actions, topics_api, follows_api, subscriptions, preferences_api,
-    routes, citations, lists, syndication_topics, sitemap, mcp_endpoint,
+    papers, routes, lists, search, feeds, me, saved_api, actions, topics_api, follows_api, subscriptions,
+    preferences_api, citations, syndication_topics, sitemap, mcp_endpoint,
 )  # fmt: skip
 # The pages of papers come last: any longer address below /papers is an id to them.
 PAGES: Final = (
-    about, sign_in, account, pages_settings, pages_zotero, saved, paper_actions, submit, subscribe,
+    trending, about, sign_in, account, pages_settings, pages_zotero, saved, paper_actions, submit, subscribe,
     preferences, digests, topic_form, topic_actions, history, topics, judge, language, organizations, authors,
-    follows, venues, channels, outbox, status, api_docs, thumbnails, cards, field_map, trending,
-    editions,
+    follows, venues, channels, outbox, status, api_docs, thumbnails, cards, field_map, editions,
 )  # fmt: skip
 
 
@@ -170,6 +170,7 @@ def create_app(
     app.state.max_version_age = max_version_age
     app.state.cost_counts = cost_counts
     app.state.templates = templates()
+    app.include_router(editions.latest, dependencies=[Depends(require_form_token)])
     for api in APIS:
         app.include_router(api.router)
     for pages_of in PAGES:

@@ -23,6 +23,7 @@ from paperround.web.api.schemas import (
     SignalOut,
     SimilarList,
     SimilarPaper,
+    write_paper_list,
 )
 from paperround.web.dependencies import BadRequest, Config, Read
 from paperround.web.params import MAX_SIGNALS, Category, Day, Limit, PaperId, get_paper_or_404
@@ -54,12 +55,8 @@ async def list_papers(
     order = sort or (Sort.upvotes if edition else Sort.published)
     after = cursors.decode(order, cursor)
     part = await editions.list_papers(session, choice, sort=order, limit=limit, after=after)
-    base = settings.address
-    papers = PaperList(
-        papers=[PaperOut.of(paper, base) for paper in part.papers],
-        next=cursors.encode(order, part.next_position),
-    )
-    return Response(papers.model_dump_json(), media_type="application/json")
+    body = write_paper_list(part.papers, settings.address, cursors.encode(order, part.next_position))
+    return Response(body, media_type="application/json")
 
 
 def _choice(

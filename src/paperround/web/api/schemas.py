@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import date, datetime
 from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import to_json
 
 from paperround.feeds.status import FeedStatus
 from paperround.papers.catalogue import SAMPLE_FEED
 from paperround.papers.rows import ListingRow, PaperRow, SignalRow
 from paperround.text.links import percent_encode_url
+from paperround.web.kept_parts import KeptParts
 
+MAX_KEPT: Final = 4_000_000  # bytes of papers in lists
 DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
@@ -102,6 +106,20 @@ class PaperOut(BaseModel):
 class PaperList(BaseModel):
     papers: list[PaperOut]
     next: str | None = Field(description="The cursor of the next part, null at the end.")
+
+
+_kept: Final[KeptParts[bytes]] = KeptParts(MAX_KEPT)
+
+
+def write_paper_list(papers: Iterable[PaperRow], base: str, following: str | None) -> bytes:
+    """Write a `PaperList` as JSON. Its papers are kept for other lists as they are written."""
+    written = b",".join([_write_paper(paper, base) for paper in papers])
+    return b'{"papers":[%b],"next":%b}' % (written, to_json(following))
+
+
+def _write_paper(paper: PaperRow, base: str) -> bytes:
+    key = (base, paper.key)
+    return _kept.find_or_make(key, lambda: PaperOut.of(paper, base).model_dump_json().encode())
 
 
 class ListingOut(BaseModel):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
-from pydantic_core import to_json
 
 from paperround.database import ReadSession
 from paperround.papers import editions
@@ -19,7 +17,7 @@ from paperround.papers.editions import Sort
 from paperround.papers.merge import READERS_FEED
 from paperround.papers.period import EditionPeriod, Period
 from paperround.papers.readings import read_abstract, read_title
-from paperround.papers.rows import AuthorRow, ListingRow, OrganizationRow, PaperRow
+from paperround.papers.rows import ListingRow, PaperRow
 from paperround.search.engine import SearchResult
 from paperround.search.filters import SearchFilters
 from paperround.search.query_syntax import MAX_QUERY_LENGTH
@@ -28,11 +26,11 @@ from paperround.text.links import percent_encode_url
 from paperround.text.markup import escape_markdown, render_unicode
 from paperround.web import cursor as cursors
 from paperround.web.dependencies import Config, NotFound, Read, database_of
+from paperround.web.hub.items import Json, item, paper_object, write_item
 from paperround.web.params import PaperId, get_paper_or_404
 from paperround.web.search_params import encode_search
 
 FEEDS: Final = ("huggingface", READERS_FEED)
-LINKS: Final = ("avatar", "avatarUrl", "githubRepo", "mediaUrls", "projectPage", "thumbnail")
 DEFAULT_LIMIT: Final = 50
 DEFAULT_SEARCH_LIMIT: Final = 20
 MAX_SEARCH_LIMIT: Final = 120
@@ -40,7 +38,6 @@ LAST_PAGE: Final = 100_000
 SORTS: Final = {"publishedAt": Sort.published, "trending": Sort.trending}
 PERIODS: Final = {"date": Period.day, "week": Period.week, "month": Period.month}
 
-Json = dict[str, Any]
 router = APIRouter(tags=["hub-compatible"])
 
 
@@ -69,11 +66,15 @@ async def daily_papers(
         offset=page * count,
         with_authors=True,
     )
-    return write_json([item(listing, paper) for listing, paper in rows])
+    return write_list(rows)
 
 
-def write_json(items: Sequence[Json], headers: Mapping[str, str] | None = None) -> Response:
-    return Response(to_json(items), headers=headers, media_type="application/json")
+def write_list(
+    listed: Iterable[tuple[ListingRow, PaperRow]], headers: Mapping[str, str] | None = None
+) -> Response:
+    """Write the items of papers, with a listing of each."""
+    body = b"[%b]" % b",".join([write_item(listing, paper) for listing, paper in listed])
+    return Response(body, headers=headers, media_type="application/json")
 
 
 def _number(value: str | None, default: int) -> int:
@@ -105,20 +106,20 @@ async def search_papers(
             rows = await editions.list_listed_papers(
                 session, choice, sort=None, limit=count, offset=0, with_authors=True
             )
-            return write_json([item(listing, paper) for listing, paper in rows])
+            return write_list(rows)
         on_lists = editions.select_listed_ids(FEEDS)
         found = await asking.search(session, filters=SearchFilters(paper_ids=on_lists), limit=count)
         named = [SearchResult.of_id(asking.paper_id)] if asking.paper_id else []
         matched = await load_result_papers(session, named or found.results, with_authors=True)
         papers = [paper for _, paper in matched]
-        return write_json(await _build_items(session, papers))
+        return write_list(await _find_listed(session, papers))
 
 
-async def _build_items(session: ReadSession, papers: Sequence[PaperRow]) -> list[Json]:
-    """Build the items of papers with their latest listings on the hub's lists. Others are left out."""
+async def _find_listed(session: ReadSession, papers: Sequence[PaperRow]) -> list[tuple[ListingRow, PaperRow]]:
+    """Find the papers' latest listings on the hub's lists. Papers without one are left out."""
     listings = await editions.load_listings(session, [paper.id for paper in papers])
     return [
-        item(ours[-1], paper)
+        (ours[-1], paper)
         for paper in papers
         if (ours := [row for row in listings[paper.id] if row.feed in FEEDS])
     ]
@@ -147,7 +148,7 @@ async def list_papers(
         following = cursors.encode(Sort.published, page.next_position)
         address = f"{settings.address}/api/papers?{urlencode({'limit': count, 'cursor': following})}"
         headers["Link"] = f'<{address}>; rel="next"'
-    return write_json(await _build_items(session, page.papers), headers)
+    return write_list(await _find_listed(session, page.papers), headers)
 
 
 @router.get("/api/papers/{paper_id:path}", response_model=Json, summary="One paper, as the hub gives it")
@@ -201,107 +202,3 @@ def markdown(paper: PaperRow) -> str:
         *(["## Summary", escape_markdown(render_unicode(paper.summary))] if paper.summary else []),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def item(listing: ListingRow, paper: PaperRow) -> Json:
-    """A list's item. The hub's client reads some fields outside that the hub also puts into `paper`."""
-    inner = paper_object(listing, paper)
-    both = ("title", "summary", "publishedAt", "organization", "mediaUrls", "ai_summary", "ai_keywords",
-            "projectPage", "githubRepo", "githubStars")  # fmt: skip
-    outer = {
-        "paper": inner,
-        **{name: inner[name] for name in both if name in inner},
-        "numComments": paper.comments,
-        "thumbnail": paper.thumbnail_url,
-        "submittedBy": account(listing.submitter),
-        "submitterOrganization": listing.submitter_organization
-        and encode_links({**listing.submitter_organization}),
-        "isAuthorParticipating": paper.author_participates,
-    }
-    return told(outer)
-
-
-def paper_object(listing: ListingRow, paper: PaperRow) -> Json:
-    return told(
-        {
-            "id": paper.id,
-            "authors": [author_object(author) for author in paper.authors],
-            "mediaUrls": paper.media_urls,
-            "publishedAt": format_time(paper.published_at),
-            "submittedOnDailyAt": _iso(listing.submitted_at),
-            "title": paper.title,
-            "submittedOnDailyBy": account(listing.submitter),
-            "summary": paper.abstract,
-            "upvotes": paper.upvotes,
-            "discussionId": paper.discussion_id,
-            "withdrawnAt": _iso(paper.withdrawn_at or (paper.revised_at if paper.withdrawn else None)),
-            "projectPage": paper.project_url,
-            "githubRepo": paper.github_url,
-            "githubRepoAddedBy": paper.github_added_by,
-            "ai_summary": paper.summary,
-            "ai_summary_model": paper.summary_model,
-            "ai_keywords": paper.ai_keywords,
-            "githubStars": paper.github_stars,
-            "organization": organization_object(paper.organization),
-        }
-    )
-
-
-def author_object(author: AuthorRow) -> Json:
-    return told(
-        {
-            "_id": author.hub_id,
-            "user": account(author.account),
-            "name": author.name,
-            "status": author.status,
-            "statusLastChangedAt": _iso(author.status_changed_at),
-            "hidden": author.hidden,
-        }
-    )
-
-
-def organization_object(organization: OrganizationRow | None) -> Json | None:
-    if organization is None:
-        return None
-    return told(
-        {
-            "_id": organization.hub_id,
-            "name": organization.name,
-            "fullname": organization.full_name,
-            "avatar": organization.avatar_url,
-        }
-    )
-
-
-def encode_links(values: Json) -> Json:
-    """Percent-encode the links: they are kept as they were told, and not every client reads such ones."""
-    return {name: _encode_link(value) if name in LINKS else value for name, value in values.items()}
-
-
-def _encode_link(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_encode_link(each) for each in value]
-    return percent_encode_url(value) if isinstance(value, str) else value
-
-
-def account(stored: Mapping[str, Any] | None) -> Json | None:
-    """An account under both names that the hub has given it over the years; without any, as it was told."""
-    if not stored:
-        return None
-    return encode_links({**stored, "user": stored["name"]} if "name" in stored else {**stored})
-
-
-def told(values: Mapping[str, Any]) -> Json:
-    """The hub leaves out what it doesn't know."""
-    return encode_links({key: value for key, value in values.items() if value is not None})
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return format_time(moment) if moment else None
-
-
-def format_time(moment: datetime) -> str:
-    """Format a time as the hub does: to milliseconds, or microseconds where there are any, in UTC, with the Z
-    on which its client insists."""
-    precision = "microseconds" if moment.microsecond % 1000 else "milliseconds"
-    return moment.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")

@@ -53,6 +53,7 @@ MAX_SUMMARY: Final = 7_500  # bytes
 QUIET_DAY: Final = 3  # papers; a day with fewer also shows some of a year ago
 MAX_YEAR_AGO: Final = 5
 
+latest = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 After = Annotated[str | None, Query(max_length=500)]
 
@@ -69,12 +70,12 @@ class EditionParams:
 Shown = Annotated[EditionParams, Depends()]
 
 
-@router.get("/")
+@latest.get("/")
 async def redirect_to_papers() -> RedirectResponse:
     return RedirectResponse("/papers")
 
 
-@router.get("/papers")
+@latest.get("/papers")
 async def show_latest(
     request: Request,
     search_request: PreparedSearch,

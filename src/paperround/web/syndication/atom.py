@@ -10,16 +10,20 @@ from markupsafe import escape
 
 from paperround import __version__
 from paperround.text.plain import to_plain_text
+from paperround.web.kept_parts import KeptParts
 from paperround.web.syndication.document import FeedDocument, NotedEntry
 
 MEDIA_TYPE: Final = "application/atom+xml"
 # Characters that XML 1.0 has no way to write.
 FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
+MAX_KEPT: Final = 3_000_000  # characters
+_kept: Final[KeptParts[str]] = KeptParts(MAX_KEPT)
+
 
 def write_atom(feed: FeedDocument) -> bytes:
     """Write the document, in UTF-8."""
-    entries = "".join(_write_entry(feed.base, noted) for noted in feed.entries())
+    entries = "".join([_find_or_write_entry(feed.base, noted) for noted in feed.entries()])
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">'
         f"<id>{_write(feed.address)}</id><title>{_write(to_plain_text(feed.title))}</title>"
@@ -30,6 +34,10 @@ def write_atom(feed: FeedDocument) -> bytes:
         f'<generator version="{_write(__version__)}">Paperround</generator>'
         f"<icon>{_write(feed.base)}/static/favicon.svg</icon>{entries}</feed>"
     ).encode()
+
+
+def _find_or_write_entry(base: str, noted: NotedEntry) -> str:
+    return _kept.find_or_make((base, noted), lambda: _write_entry(base, noted))
 
 
 def _write_entry(base: str, noted: NotedEntry) -> str:

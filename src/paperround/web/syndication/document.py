@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from cachetools import LRUCache
-
 from paperround.papers.heat import listing_time
 from paperround.papers.lead import AI_SUMMARY_LABEL, read_lead
 from paperround.papers.readings import read_abstract, read_title
@@ -21,9 +19,10 @@ from paperround.settings import Settings
 from paperround.text.markup import render_unicode
 from paperround.text.plain import to_plain_text
 from paperround.text.reading import FormulaBudget, Reading, page_budget
+from paperround.web.kept_parts import KeptParts
 
 MAX_AUTHORS: Final = 50
-MAX_KEPT: Final = 4_000_000  # characters
+MAX_KEPT: Final = 3_000_000  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +37,8 @@ class FeedEntry:
     title: str
     lead: str
     abstract: str
-    authors: Sequence[str]
-    tags: Sequence[str]
+    authors: tuple[str, ...]
+    tags: tuple[str, ...]
     published: datetime
     changed: datetime
 
@@ -99,18 +98,12 @@ class FeedDocument:
             yield NotedEntry(read_entry(paper, budget), self.notes.get(paper.id, ""))
 
 
-_kept: LRUCache[tuple[object, ...], FeedEntry] = LRUCache(MAX_KEPT, getsizeof=len)
+_kept: Final[KeptParts[FeedEntry]] = KeptParts(MAX_KEPT)
 
 
 def read_entry(paper: PaperRow, budget: FormulaBudget) -> FeedEntry:
     """Return what a feed says of a paper. One that isn't read yet is read as far as `budget` goes."""
-    key = _key(paper) if paper.is_read else None
-    entry = _kept.get(key) if key else None
-    if entry is None:
-        entry = _build_entry(paper, budget)
-        if key and len(entry) <= MAX_KEPT:
-            _kept[key] = entry
-    return entry
+    return _kept.find_or_make(_key(paper) if paper.is_read else None, lambda: _build_entry(paper, budget))
 
 
 def _key(paper: PaperRow) -> tuple[object, ...]:
@@ -130,7 +123,7 @@ def _build_entry(paper: PaperRow, budget: FormulaBudget) -> FeedEntry:
         title=("[Withdrawn] " if paper.withdrawn else "") + (title or paper.id),
         lead=_write_lead(paper, abstract, budget),
         abstract=abstract.text,
-        authors=[name for name in map(to_plain_text, paper.author_names) if name][:MAX_AUTHORS],
+        authors=tuple(filter(None, map(to_plain_text, paper.author_names)))[:MAX_AUTHORS],
         tags=_list_tags(paper, budget),
         published=listed,
         changed=max(listed, paper.revised_at) if paper.revised_at else listed,
@@ -144,6 +137,7 @@ def _write_lead(paper: PaperRow, abstract: Reading, budget: FormulaBudget) -> st
     return f"{AI_SUMMARY_LABEL}: {lead.reading.text}" if lead.is_by_model else lead.reading.text
 
 
-def _list_tags(paper: PaperRow, budget: FormulaBudget) -> list[str]:
+def _list_tags(paper: PaperRow, budget: FormulaBudget) -> tuple[str, ...]:
     words = [*(paper.categories or []), *(paper.ai_keywords or [])]
-    return list(dict.fromkeys(filter(None, (to_plain_text(render_unicode(word, budget)) for word in words))))
+    told = (to_plain_text(render_unicode(word, budget)) for word in words)
+    return tuple(dict.fromkeys(filter(None, told)))

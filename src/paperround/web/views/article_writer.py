@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from cachetools import LRUCache
 from jinja2 import Environment
 from markupsafe import Markup
 
 from paperround.i18n.languages import get_language
+from paperround.web.kept_parts import KeptParts
 from paperround.web.views.paper_card import PaperCard
 from paperround.web.views.viewer_state import PaperState
 
@@ -23,41 +23,28 @@ MAX_KEPT: Final = 6_000_000  # characters, of each kind
 
 def article_writer(environment: Environment) -> Callable[[PaperCard, str], Markup]:
     """Make the filter `article`. It writes a card, and `note` if there is one, by the macro of that name."""
-    kept: LRUCache[tuple[object, ...], Markup] = LRUCache(MAX_KEPT, getsizeof=len)
+    kept: KeptParts[Markup] = KeptParts(MAX_KEPT)
 
     def write_article(card: PaperCard, note: str) -> Markup:
         key = (get_language(), note, *card.article_key)
-        return _find_or_write(kept, key, lambda: _macros(environment).article(card, note))
+        return kept.find_or_make(key, lambda: _macros(environment).article(card, note))
 
     return write_article
 
 
 def entry_writer(environment: Environment) -> Callable[..., Markup]:
     """Make the filter `entry`. It writes an article with the viewer's marks by the macro `whole_entry`."""
-    kept: LRUCache[tuple[object, ...], Markup] = LRUCache(MAX_KEPT, getsizeof=len)
+    kept: KeptParts[Markup] = KeptParts(MAX_KEPT)
 
     def write_entry(
         card: PaperCard, note: str, why: str, mark: PaperState | None, topic: tuple[int, str] | None
     ) -> Markup:
         shown = mark.key(card.seen) if mark else None
         key = (get_language(), note, why, shown, topic, *card.entry_key)
-        return _find_or_write(
-            kept, key, lambda: _macros(environment).whole_entry(card, note, why, mark, topic)
-        )
+        return kept.find_or_make(key, lambda: _macros(environment).whole_entry(card, note, why, mark, topic))
 
     return write_entry
 
 
 def _macros(environment: Environment) -> Any:
     return environment.get_template("macros/paper.html").module
-
-
-def _find_or_write(
-    kept: LRUCache[tuple[object, ...], Markup], key: tuple[object, ...], write: Callable[[], Markup]
-) -> Markup:
-    written = kept.get(key)
-    if written is None:
-        written = write()
-        if len(written) <= MAX_KEPT:
-            kept[key] = written
-    return written

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from cachetools import LRUCache
 from markupsafe import Markup
 
 from paperround.papers.lead import read_lead
@@ -17,6 +16,7 @@ from paperround.papers.readings import read_abstract, read_title
 from paperround.papers.rows import PaperRow
 from paperround.text.markup import write_html, write_html_paragraphs
 from paperround.text.reading import FormulaBudget
+from paperround.web.kept_parts import KeptParts
 
 MAX_KEPT: Final = 8_000_000  # characters
 
@@ -37,24 +37,21 @@ class CardTexts:
         return 500 + len(self.title) + len(self.lead) + sum(map(len, self.paragraphs))
 
 
-_kept: LRUCache[tuple[str, int, str | None], CardTexts] = LRUCache(MAX_KEPT, getsizeof=len)
+_kept: Final[KeptParts[CardTexts]] = KeptParts(MAX_KEPT)
 
 
 def write_card_texts(paper: PaperRow, budget: FormulaBudget | None) -> CardTexts:
     """Write the texts. Of a paper that isn't read yet, formulas are read as far as `budget` goes."""
-    key = (
-        (paper.read_hash, paper.reader_version, paper.summary) if paper.read_hash and paper.is_read else None
+    key = (paper.read_hash, paper.reader_version, paper.summary) if paper.is_read else None
+    return _kept.find_or_make(key, lambda: _write_texts(paper, budget))
+
+
+def _write_texts(paper: PaperRow, budget: FormulaBudget | None) -> CardTexts:
+    title, abstract = write_html(read_title(paper, budget)), read_abstract(paper, budget)
+    lead = read_lead(paper, abstract, budget)
+    return CardTexts(
+        title,
+        write_html(lead.reading) if lead and not lead.opens_abstract else Markup(),
+        bool(lead and lead.is_by_model),
+        tuple(write_html_paragraphs(abstract)),
     )
-    texts = _kept.get(key) if key else None
-    if texts is None:
-        title, abstract = write_html(read_title(paper, budget)), read_abstract(paper, budget)
-        lead = read_lead(paper, abstract, budget)
-        texts = CardTexts(
-            title,
-            write_html(lead.reading) if lead and not lead.opens_abstract else Markup(),
-            bool(lead and lead.is_by_model),
-            tuple(write_html_paragraphs(abstract)),
-        )
-        if key and len(texts) <= MAX_KEPT:
-            _kept[key] = texts
-    return texts

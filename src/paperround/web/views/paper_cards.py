@@ -10,7 +10,6 @@ from datetime import UTC, date
 from functools import lru_cache
 from typing import Final
 
-from cachetools import LRUCache
 from markupsafe import Markup
 
 from paperround.i18n.languages import get_language
@@ -21,6 +20,7 @@ from paperround.papers.rows import OrganizationRow, PaperRow
 from paperround.papers.vote_history import VoteHistory
 from paperround.text.links import normalise_http_url
 from paperround.text.reading import FormulaBudget, page_budget
+from paperround.web.kept_parts import KeptParts
 from paperround.web.views.card_fitting import MARKS_ROOM, SizedCard, fit_cards
 from paperround.web.views.card_texts import write_card_texts
 from paperround.web.views.charts import build_sparkline
@@ -42,7 +42,7 @@ MAX_NAME: Final = 200
 MAX_LINK: Final = 500
 MAX_KEYWORD: Final = 100  # characters
 MAX_KEYWORDS: Final = 20
-MAX_KEPT: Final = 8_000_000  # bytes of cards that are kept for other pages
+MAX_KEPT: Final = 4_000_000  # bytes of cards that are kept for other pages
 MAX_LEAD: Final = 600  # of a list's entry; one in a hundred summaries is longer
 MAX_ABSTRACT: Final = 28_000  # of a paper's own page
 BRIEF_LENGTH: Final = 140  # characters
@@ -108,7 +108,7 @@ def build_paper_card(
     )
 
 
-_kept: LRUCache[tuple[object, ...], SizedCard] = LRUCache(MAX_KEPT, getsizeof=len)
+_kept: Final[KeptParts[SizedCard]] = KeptParts(MAX_KEPT)
 
 
 def _find_or_build_card(
@@ -124,20 +124,14 @@ def _find_or_build_card(
     key = None
     if paper.is_read and mark_words is None:
         key = (get_language(), today, by_people, *_list_shown(paper), *_describe_movement(movement))
-    sized = _kept.get(key) if key else None
-    if sized is None:
+
+    def build() -> SizedCard:
         card = build_paper_card(
-            paper,
-            today=today,
-            by_people=by_people,
-            movement=movement,
-            budget=budget,
-            mark_words=mark_words,
+            paper, today=today, by_people=by_people, movement=movement, budget=budget, mark_words=mark_words
         )
-        sized = SizedCard.of(card)
-        if key and len(sized) <= MAX_KEPT:
-            _kept[key] = sized
-    return sized
+        return SizedCard.of(card)
+
+    return _kept.find_or_make(key, build)
 
 
 def _list_shown(paper: PaperRow) -> tuple[object, ...]:
