@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import case, delete, func, or_, select, update
+from sqlalchemy import Text, bindparam, case, delete, func, or_, select, update
 
 from paperround.accounts.tables import Reader, ReaderSession
-from paperround.database import Database, ReadSession, WriteSession
+from paperround.database import Database, ReadSession, UtcDateTime, WriteSession
+from paperround.reads import Read, first_of, read_rows
 from paperround.tokens import generate_token, hash_token
 
 SESSION_LIFETIME: Final = timedelta(days=180)  # however often it is used
@@ -72,26 +73,46 @@ async def load_visit(database: Database, token: str, *, now: datetime) -> Signed
         return await _find_visit(session, token, now)
 
 
+READER_COLUMNS: Final = Reader.__table__.columns
+SESSION_COLUMNS: Final = ReaderSession.__table__.columns
+
+
+def _make_visit(*values: Any) -> SignedInVisit:
+    """Make a visit of the columns of both tables. Its objects belong to no session of the database."""
+    split = len(READER_COLUMNS)
+    reader = Reader(**dict(zip(READER_COLUMNS.keys(), values[:split], strict=True)))
+    session = ReaderSession(**dict(zip(SESSION_COLUMNS.keys(), values[split:], strict=True)))
+    return SignedInVisit(reader, session)
+
+
+TOKEN_HASH: Final = bindparam("token_hash", type_=Text)
+# Every request of a signed-in browser asks this.
+VISIT: Final = Read(
+    select(*READER_COLUMNS, *(column.label(f"session_{name}") for name, column in SESSION_COLUMNS.items()))
+    .join(ReaderSession, ReaderSession.reader_id == Reader.id)
+    .where(
+        or_(
+            ReaderSession.token_hash == TOKEN_HASH,
+            (ReaderSession.earlier_hash == TOKEN_HASH)
+            & (ReaderSession.renewed_at > bindparam("renewed_after", type_=UtcDateTime)),
+        ),
+        ReaderSession.expires_at > bindparam("now", type_=UtcDateTime),
+        ReaderSession.seen_at > bindparam("seen_after", type_=UtcDateTime),
+    ),
+    _make_visit,
+)
+
+
 async def _find_visit(session: ReadSession, token: str, now: datetime) -> SignedInVisit | None:
-    token_hash = hash_token(token)
-    query = (
-        select(Reader, ReaderSession)
-        .join(ReaderSession, ReaderSession.reader_id == Reader.id)
-        .where(
-            or_(
-                ReaderSession.token_hash == token_hash,
-                (ReaderSession.earlier_hash == token_hash)
-                & (ReaderSession.renewed_at > now - EARLIER_TOKEN_LIFETIME),
-            ),
-            ReaderSession.expires_at > now,
-            ReaderSession.seen_at > now - MAX_IDLE_TIME,
-        )
+    rows = await read_rows(
+        session,
+        VISIT,
+        token_hash=hash_token(token),
+        renewed_after=now - EARLIER_TOKEN_LIFETIME,
+        now=now,
+        seen_after=now - MAX_IDLE_TIME,
     )
-    row = (await session.execute(query)).one_or_none()
-    if row is None:
-        return None
-    reader, reader_session = row
-    return SignedInVisit(reader, reader_session)
+    return first_of(rows)
 
 
 async def _mark_seen(session: WriteSession, visit: SignedInVisit, now: datetime) -> None:
