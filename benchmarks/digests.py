@@ -36,7 +36,7 @@ from paperround.digests.links import DigestLinks
 from paperround.digests.mail_carrier import MailCarrier
 from paperround.digests.renderer import DigestRenderer
 from paperround.digests.tables import DeliveryState, Subscription, SubscriptionState
-from paperround.mail import Mailer
+from paperround.mail import Envelope, Mailer
 from paperround.mail.smtp import open_smtp
 from paperround.mail.smtp_url import SmtpServer
 from paperround.papers import catalogue
@@ -179,10 +179,17 @@ class Kept:
         self.mail = mail
         self.messages: list[bytes] = []
 
-    async def send(self, message: EmailMessage | bytes, *, sender: str, recipient: str) -> str:
+    async def send(
+        self,
+        message: EmailMessage | bytes,
+        *,
+        sender: str,
+        recipient: str,
+        following: Envelope | None = None,
+    ) -> str:
         assert isinstance(message, bytes)
         self.messages.append(message)
-        return await self.mail.send(message, sender=sender, recipient=recipient)
+        return await self.mail.send(message, sender=sender, recipient=recipient, following=following)
 
 
 def stopped_clock(now: datetime) -> Callable[[], datetime]:

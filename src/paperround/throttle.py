@@ -52,6 +52,11 @@ class Throttle:
         throttle._burst, throttle._interval = 1, interval
         return throttle
 
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing is ever waited for."""
+        return not self._interval
+
     async def acquire(self) -> None:
         """Reserve the next free moment and wait until it comes."""
         if self._interval:

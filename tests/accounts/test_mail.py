@@ -45,7 +45,9 @@ class FakeMailer:
     recipients: list[str] = field(default_factory=list)
     delay: float = 0
 
-    async def send(self, message: EmailMessage | bytes, *, sender: str, recipient: str) -> str:
+    async def send(
+        self, message: EmailMessage | bytes, *, sender: str, recipient: str, following: object = None
+    ) -> str:
         assert isinstance(message, EmailMessage)
         assert sender == "p@example.org"
         self.recipients.append(recipient)

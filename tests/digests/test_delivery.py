@@ -382,6 +382,8 @@ async def test_the_pace_holds_for_all_senders(post: Post, monkeypatch: pytest.Mo
     turns = []
 
     class Counted:
+        is_open = False
+
         async def acquire(self) -> None:
             turns.append(1)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from ssl import SSLContext
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 import pytest
 
 from paperround.mail import (
+    Envelope,
+    MailError,
     MailServerUnreachable,
     MessageDeferred,
     MessageRefused,
@@ -46,18 +49,24 @@ def open_mailer_to(
     return open_smtp(SmtpServer.parse(sink.url + query), connections=connections, timeouts=timeouts)
 
 
-async def send(mail: SmtpMailer, recipient: str = "ada@example.org", body: bytes | None = None) -> str:
-    return await mail.send(body or message(), sender="bounces@example.org", recipient=recipient)
+async def send(
+    mail: SmtpMailer,
+    recipient: str = "ada@example.org",
+    body: bytes | None = None,
+    following: str | None = None,
+) -> str:
+    sender = "bounces@example.org"
+    ahead = Envelope(sender, following) if following else None
+    return await mail.send(body or message(), sender=sender, recipient=recipient, following=ahead)
 
 
-def answer_at(stage: str, answer: str, *, once: bool = False) -> Any:
-    """Make the sink give this answer at one stage, either always or only the first time."""
-    left = [1 if once else 10**9]
+def answer_at(stage: str, answer: str, *, once: bool = False, after: int = 0) -> Any:
+    """Make the sink give this answer at one stage, either always or only once, the first time or later."""
+    turns = count()
 
     def choose_answer(at_stage: str, argument: str) -> str | None:
-        if at_stage != stage or not left[0]:
+        if at_stage != stage or (turn := next(turns)) < after or (once and turn > after):
             return None
-        left[0] -= 1
         return answer
 
     return choose_answer
@@ -135,6 +144,63 @@ async def test_after_a_failure_the_next_message_goes_out(stage: str, answer: str
 
     assert sink.received[-1].recipient == "ben@example.org"
     assert [taken.recipient for taken in sink.received].count("ben@example.org") == 1
+
+
+@pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA", "body"])
+@pytest.mark.parametrize("answer", ["421 closing", "451 later", "550 never", HANG_UP])
+@pytest.mark.parametrize("pipelining", [False, True])
+async def test_what_happens_to_an_envelope_that_went_ahead_is_no_other_messages_failure(
+    stage: str, answer: str, pipelining: bool
+) -> None:
+    sink = MailSink(answer_at(stage, answer, once=True, after=1), pipelining=pipelining)
+    async with sink.running(), open_mailer_to(sink, connections=1) as mail:
+        assert await send(mail, "ada@example.org", following="ben@example.org") == "250 taken"
+        try:
+            is_sent = bool(await send(mail, "ben@example.org", following="cyn@example.org"))
+        except MailError as error:
+            is_sent = isinstance(error, MessageUncertain)
+        assert await send(mail, "cyn@example.org", following="dee@example.org") == "250 taken"
+
+    expected = ["ada", *(["ben"] if is_sent else ()), "cyn"]
+    assert [taken.recipient for taken in sink.received] == [f"{name}@example.org" for name in expected]
+
+
+async def test_an_envelope_that_went_ahead_brings_nothing_without_its_message() -> None:
+    async with MailSink(pipelining=True).running() as sink, open_mailer_to(sink, connections=1) as mail:
+        for name in ("ada", "ben", "cyn"):
+            await send(mail, f"{name}@example.org", following="nobody@example.org")
+        await send(mail, "dee@example.org", following="not an address")
+        await send(mail, "eve@example.org")
+
+    assert [taken.recipient[:3] for taken in sink.received] == ["ada", "ben", "cyn", "dee", "eve"]
+
+
+async def test_the_next_envelope_goes_with_the_final_dot() -> None:
+    """The server takes a message only when it has the next envelope too."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def read(end: bytes, answer: bytes) -> None:
+            await reader.readuntil(end)
+            writer.write(answer)
+
+        writer.write(b"220 hi\r\n")
+        await read(b"\r\n", b"250-sink\r\n250 PIPELINING\r\n")
+        await read(b"DATA\r\n", b"250 ok\r\n250 ok\r\n354 go\r\n")
+        await read(b"\r\n.\r\n", b"")
+        await read(b"RCPT TO:<ben@example.org>\r\nDATA\r\n", b"250 one\r\n250 ok\r\n250 ok\r\n354 go\r\n")
+        await read(b"\r\n.\r\n", b"250 two\r\n")
+        await read(b"QUIT\r\n", b"221 bye\r\n")
+        writer.transport.abort()
+        has_ended.set()
+
+    has_ended = asyncio.Event()
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    url = f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with open_smtp(SmtpServer.parse(url), connections=1, timeouts=PATIENT) as mail:
+        assert await send(mail, "ada@example.org", following="ben@example.org") == "250 one"
+        assert await send(mail, "ben@example.org") == "250 two"
+    await has_ended.wait()
+    server.close()
 
 
 async def test_a_connection_lost_before_the_final_dot_leaves_no_doubt() -> None:

@@ -61,7 +61,9 @@ class FailingMailer:
         self.errors = errors
         self.recipients: list[str] = []
 
-    async def send(self, message: EmailMessage | bytes, *, sender: str, recipient: str) -> str:
+    async def send(
+        self, message: EmailMessage | bytes, *, sender: str, recipient: str, following: object = None
+    ) -> str:
         self.recipients.append(recipient)
         if recipient in self.errors:
             raise self.errors[recipient]

@@ -24,6 +24,7 @@ class Conversation(asyncio.Protocol):
         self.delay = delay
         self.buffer = bytearray()
         self.in_body = False
+        self.is_taking = False  # what came with a message is answered after it
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -34,7 +35,10 @@ class Conversation(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.buffer += data
-        while self._step():
+        self._work()
+
+    def _work(self) -> None:
+        while not self.is_taking and self._step():
             pass
 
     def _step(self) -> bool:
@@ -56,9 +60,15 @@ class Conversation(asyncio.Protocol):
             start = body.index(b"Message-ID: ") + 12
             os.write(self.record, body[start : body.index(b"\r\n", start)] + b"\n")
         if self.delay:
-            asyncio.get_running_loop().call_later(self.delay, self.say, TAKEN)
+            self.is_taking = True
+            asyncio.get_running_loop().call_later(self.delay, self._taken)
         else:
             self.say(TAKEN)
+
+    def _taken(self) -> None:
+        self.is_taking = False
+        self.say(TAKEN)
+        self._work()
 
     def _command(self, verb: bytes) -> None:
         self.in_body = verb == b"DATA"

@@ -40,6 +40,10 @@ class HandOver:
     names_recipient: bool = False
 
 
+# Hands a digest over, given the one that its connection hands over next, if that is known.
+HandOverFunction = Callable[[Digest | None], Awaitable[HandOver]]
+
+
 class Carrier(Protocol):
     """Hands digests over."""
 
@@ -48,9 +52,7 @@ class Carrier(Protocol):
         """Whether it takes the digests of channels, or those that go by mail."""
         ...
 
-    def prepare(
-        self, pending: PendingDelivery, digest: Digest, *, now: datetime
-    ) -> Callable[[], Awaitable[HandOver]]:
+    def prepare(self, pending: PendingDelivery, digest: Digest, *, now: datetime) -> HandOverFunction:
         """Render a digest. Returns what hands it over; that raises nothing that the other side may cause."""
         ...
 

@@ -17,7 +17,7 @@ from paperround.channels.errors import (
 from paperround.channels.sender import ChannelSender
 from paperround.database import WriteSession
 from paperround.digests import channel_health
-from paperround.digests.carriers import HandOver, compute_retry_delay
+from paperround.digests.carriers import HandOver, HandOverFunction, compute_retry_delay
 from paperround.digests.channel_message import build_channel_digest
 from paperround.digests.delivery_states import DeliveryEvent
 from paperround.digests.digest import Digest
@@ -36,9 +36,7 @@ class ChannelCarrier:
     site_name: str
     by_channel: bool = True
 
-    def prepare(
-        self, pending: PendingDelivery, digest: Digest, *, now: datetime
-    ) -> Callable[[], Awaitable[HandOver]]:
+    def prepare(self, pending: PendingDelivery, digest: Digest, *, now: datetime) -> HandOverFunction:
         try:
             secrets = self.box.decrypt(pending.channel_secrets or b"")
         except SecretUnreadable as error:
@@ -46,7 +44,9 @@ class ChannelCarrier:
         message = build_channel_digest(digest, self.links, self.site_name)
         return partial(self._send, pending, self.sender.prepare(secrets, message, now=now))
 
-    async def _send(self, pending: PendingDelivery, hand_over: Callable[[], Awaitable[str]]) -> HandOver:
+    async def _send(
+        self, pending: PendingDelivery, hand_over: Callable[[], Awaitable[str]], _following: Digest | None
+    ) -> HandOver:
         try:
             return HandOver(DeliveryEvent.accepted, await hand_over())
         except ChannelUnavailable as error:
@@ -64,5 +64,5 @@ class ChannelCarrier:
         await channel_health.stop(session, delivery.subscription_id, refusal.response, now=now)
 
 
-async def _refuse(refusal: HandOver) -> HandOver:
+async def _refuse(refusal: HandOver, _following: Digest | None) -> HandOver:
     return refusal

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 import structlog
@@ -130,10 +131,11 @@ class SendingRun:
 
     async def run(self) -> None:
         database, connections = self._context.database, self._context.policy.connections
+        askers = (connections + 1) // 2  # while half of them wait for the database, the others send
         async with (
             registered_sender(database, self._context.policy.lease, self.stopping) as sender,
             contextlib.aclosing(StartLedger(database.url, sender)) as ledger,
-            open_delivery_log(database.url, sender, tasks=connections, on_finished=ledger.finish) as log,
+            open_delivery_log(database.url, sender, tasks=askers, on_finished=ledger.finish) as log,
             asyncio.TaskGroup() as group,
         ):
             group.create_task(self._fill(sender))
@@ -176,15 +178,29 @@ class SendingRun:
 
     async def _send(self, log: DeliveryLog) -> None:
         """Do one connection's work: message after message."""
-        while (ready := await self._announced.get()) is not None:
+        ready = await self._announced.get()
+        while ready is not None:
             pending, digest = ready
-            if self.stopping.is_set():
-                continue
-            await self._context.throttle.acquire()
-            may_start = await log.request_start(pending.id)
-            hand_over = self._context.carrier.prepare(pending, digest, now=self._context.clock())
-            if await may_start:
-                self.counts[await self._attempt(pending, hand_over, log)] += 1
+            following = self._look_ahead()
+            if not self.stopping.is_set():
+                await self._context.throttle.acquire()
+                may_start = await log.request_start(pending.id)
+                hand_over = self._context.carrier.prepare(pending, digest, now=self._context.clock())
+                if await may_start:
+                    self.counts[
+                        await self._attempt(pending, partial(hand_over, following and following[1]), log)
+                    ] += 1
+            ready = following or await self._announced.get()
+
+    def _look_ahead(self) -> Ready | None:
+        """Take the message that comes next, if it is there and need not wait. It begins at its turn."""
+        context = self._context
+        if context.carrier.by_channel or not context.throttle.is_open or self._announced.empty():
+            return None
+        following = self._announced.get_nowait()
+        if following is None:
+            self._announced.put_nowait(None)
+        return following
 
     async def _attempt(
         self, pending: PendingDelivery, hand_over: Callable[[], Awaitable[HandOver]], log: DeliveryLog

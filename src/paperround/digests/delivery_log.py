@@ -102,7 +102,7 @@ class DeliveryOutcome:
 
 
 class DeliveryLog:
-    """Asked for by `tasks` tasks at once; what comes while a statement is under way goes into the next."""
+    """Waits until `tasks` tasks ask; what comes while a statement is under way goes into the next."""
 
     def __init__(
         self,

@@ -97,6 +97,10 @@ class DigestLinks:
             save=f"{self.site}/digests/save/{self._seal('save', delivery_id, target)}",
         )
 
+    def return_path(self, delivery_id: int, target: LinkTarget) -> str:
+        """Where a message's bounces go, as in `for_delivery`."""
+        return self._return_path(self._seal("message", delivery_id, target))
+
     def _return_path(self, mark: str) -> str:
         if not self.separate_return_paths:
             return self.bounces

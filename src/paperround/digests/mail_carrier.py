@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -11,13 +10,20 @@ from typing import Final
 from paperround.database import WriteSession
 from paperround.digests import bounces
 from paperround.digests.bounce_rules import classify_refusal
-from paperround.digests.carriers import HandOver, compute_retry_delay
+from paperround.digests.carriers import HandOver, HandOverFunction, compute_retry_delay
 from paperround.digests.delivery_states import DeliveryEvent
 from paperround.digests.digest import Digest
 from paperround.digests.renderer import DigestRenderer, RenderedMessage
 from paperround.digests.selection import PendingDelivery
 from paperround.digests.tables import Delivery
-from paperround.mail import Mailer, MailServerUnreachable, MessageDeferred, MessageRefused, MessageUncertain
+from paperround.mail import (
+    Envelope,
+    Mailer,
+    MailServerUnreachable,
+    MessageDeferred,
+    MessageRefused,
+    MessageUncertain,
+)
 
 SERVER_RETRY_DELAY: Final = timedelta(seconds=30)
 
@@ -31,14 +37,20 @@ class MailCarrier:
     server_retry_delay: timedelta = SERVER_RETRY_DELAY
     by_channel: bool = False
 
-    def prepare(
-        self, pending: PendingDelivery, digest: Digest, *, now: datetime
-    ) -> Callable[[], Awaitable[HandOver]]:
+    def prepare(self, pending: PendingDelivery, digest: Digest, *, now: datetime) -> HandOverFunction:
         return partial(self._send, pending, self.renderer.render_message(digest, now=now))
 
-    async def _send(self, pending: PendingDelivery, message: RenderedMessage) -> HandOver:
+    async def _send(
+        self, pending: PendingDelivery, message: RenderedMessage, following: Digest | None
+    ) -> HandOver:
+        next_envelope = Envelope(self.renderer.return_path(following), following.email) if following else None
         try:
-            response = await self.mail.send(message.body, sender=message.return_path, recipient=pending.email)
+            response = await self.mail.send(
+                message.body,
+                sender=message.return_path,
+                recipient=pending.email,
+                following=next_envelope,
+            )
         except MessageDeferred as error:
             wait = compute_retry_delay(pending.attempts + 1)
             return HandOver(DeliveryEvent.deferred, error.response, error.code, wait)

@@ -74,6 +74,10 @@ class DigestRenderer:
         ]
         return RenderedMessage(self._render_within_limit(digest, headers, subject, links), links.return_path)
 
+    def return_path(self, digest: Digest) -> str:
+        """The return path of the message to come."""
+        return self._links.return_path(digest.delivery_id or 0, digest.subscription)
+
     def _render_within_limit(
         self, digest: Digest, headers: Sequence[tuple[str, str]], subject: str, links: DeliveryLinks
     ) -> bytes:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from email.message import EmailMessage
 from typing import Protocol
 
+from paperround.mail.envelope import Envelope
 from paperround.mail.errors import (
     MailError,
     MailServerUnreachable,
@@ -25,6 +26,7 @@ from paperround.mail.smtp_url import SmtpServer
 from paperround.settings import Settings
 
 __all__ = [
+    "Envelope",
     "MailError",
     "MailServerUnreachable",
     "MailSettingsError",
@@ -42,10 +44,18 @@ __all__ = [
 class Mailer(Protocol):
     """Something that messages can be handed to."""
 
-    async def send(self, message: EmailMessage | bytes, *, sender: str, recipient: str) -> str:
+    async def send(
+        self,
+        message: EmailMessage | bytes,
+        *,
+        sender: str,
+        recipient: str,
+        following: Envelope | None = None,
+    ) -> str:
         """Send one message to one address and return the server's answer. Raises a `MailError`.
 
-        `sender` and `recipient` are bare addresses. Bounces go to `sender`.
+        `sender` and `recipient` are bare addresses. Bounces go to `sender`. `following` is the envelope of
+        the message that probably comes next.
         """
 
 

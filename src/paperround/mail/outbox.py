@@ -50,7 +50,14 @@ class Outbox:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    async def send(self, message: EmailMessage | bytes, *, sender: str, recipient: str) -> str:  # noqa: ARG002 (the message has it too)
+    async def send(
+        self,
+        message: EmailMessage | bytes,
+        *,
+        sender: str,
+        recipient: str,  # noqa: ARG002 (the message has it too)
+        following: object = None,  # noqa: ARG002 (there is no server to tell of it)
+    ) -> str:
         """Write the message and return the file's path. Raises `MailServerUnreachable` if that fails."""
         envelope = f"Return-Path: <{sender}>\r\n".encode()
         try:

@@ -1,13 +1,14 @@
 """Hands messages to an SMTP server, on several connections that are reused.
 
-The last line of a message, a dot, is sent by itself after all the rest. Until then the server can't have
-accepted the message. After it, only the server's answer tells whether it has.
+The last line of a message, a dot, is sent after all the rest has left. Until then the server can't have
+accepted the message. After it, only the server's answer tells whether it has. The envelope of the message
+that follows may go with the dot (RFC 2920), which saves a round trip. That begins nothing: without its body
+and a dot of its own there is no message.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -19,6 +20,7 @@ import aiosmtplib
 from aiosmtplib import SMTPConnectError, SMTPException
 
 from paperround import metrics, traces
+from paperround.mail.envelope import Commands, Envelope
 from paperround.mail.errors import (
     MailError,
     MailServerUnreachable,
@@ -32,8 +34,6 @@ from paperround.mail.smtp_connection import SmtpDialogue, SmtpReply
 from paperround.mail.smtp_url import SmtpServer
 from paperround.outbound.certificates import CertificatesUnusable, create_tls_context, explain_distrust
 
-# Blanks, control characters and angle brackets are not allowed.
-MAILBOX_PATTERN: Final = re.compile(r"[!-;=?A-~]+@[!-;=?A-~]+", re.ASCII)
 SERVICE_CLOSING: Final = 421  # the server is about to hang up
 STAGES: Final[tuple[tuple[Stage, frozenset[int]], ...]] = (
     ("sender", frozenset({250})),
@@ -56,7 +56,8 @@ class SmtpConnection:
     """An open connection and its state.
 
     `client` owns the transport and must live as long. A `used` connection may have gone stale. On a `dirty`
-    one an envelope was begun. With `pipelining` the server takes several commands at once (RFC 2920).
+    one an envelope was begun. With `pipelining` the server takes several commands at once (RFC 2920). `ahead`
+    are commands that went with the message before, and whose replies are to come.
     """
 
     dialogue: SmtpDialogue
@@ -64,6 +65,7 @@ class SmtpConnection:
     pipelining: bool
     used: bool = False
     dirty: bool = False
+    ahead: Commands | None = None
 
 
 class SmtpMailer:
@@ -75,22 +77,31 @@ class SmtpMailer:
         self._slots = asyncio.Semaphore(connections)
         self._idle: list[SmtpConnection] = []
 
-    async def send(self, message: EmailMessage | bytes, *, sender: str, recipient: str) -> str:
-        """Hand a message over and return the server's answer. Raises a `MailError`."""
-        if not (MAILBOX_PATTERN.fullmatch(sender) and MAILBOX_PATTERN.fullmatch(recipient)):
+    async def send(
+        self,
+        message: EmailMessage | bytes,
+        *,
+        sender: str,
+        recipient: str,
+        following: Envelope | None = None,
+    ) -> str:
+        """Hand a message over and return the server's answer. Raises a `MailError`.
+
+        `following` is the envelope of the message that probably comes next.
+        """
+        envelope = Envelope(sender, recipient).list_commands()
+        if envelope is None:
             raise MessageRefused("This address can't be written in SMTP.", stage="recipient")
-        commands = (f"MAIL FROM:<{sender}>\r\n", f"RCPT TO:<{recipient}>\r\n", "DATA\r\n")
-        envelope = tuple(command.encode() for command in commands)
-        body = stuff_dots(to_bytes(message))
+        body, ahead = stuff_dots(to_bytes(message)), following and following.list_commands()
         async with self._slots:
             with metrics.measure(metrics.SMTP_DURATION), traces.span("smtp", "client"):
-                return await self._send_on_any(envelope, body)
+                return await self._send_on_any(envelope, body, ahead)
 
-    async def _send_on_any(self, envelope: tuple[bytes, ...], body: bytes) -> str:
+    async def _send_on_any(self, envelope: Commands, body: bytes, ahead: Commands | None) -> str:
         """Send on an idle connection, and once more on a new one if that had gone stale."""
-        connection = await self._get_connection()
+        connection = await self._get_connection(envelope)
         try:
-            return await self._send_message(connection, envelope, body)
+            return await self._send_message(connection, envelope, body, ahead)
         except MailServerUnreachable:
             if not connection.used:
                 raise
@@ -100,7 +111,7 @@ class SmtpMailer:
         connection.dialogue.close()
         connection = await self._connect()
         try:
-            return await self._send_message(connection, envelope, body)
+            return await self._send_message(connection, envelope, body, ahead)
         finally:
             self._keep_idle(connection)
 
@@ -113,9 +124,10 @@ class SmtpMailer:
         """Close every idle connection."""
         while self._idle:
             connection = self._idle.pop()
-            with suppress(OSError):
-                connection.dialogue.write(b"QUIT\r\n")
-                await connection.dialogue.read_reply(2)
+            if connection.ahead is None:  # the server would read anything else as a message
+                with suppress(OSError):
+                    connection.dialogue.write(b"QUIT\r\n")
+                    await connection.dialogue.read_reply(2)
             connection.dialogue.close()
 
     def _keep_idle(self, connection: SmtpConnection) -> None:
@@ -123,13 +135,16 @@ class SmtpMailer:
             connection.used = True
             self._idle.append(connection)
 
-    async def _get_connection(self) -> SmtpConnection:
-        """Return an idle connection on which the server still answers, or open one."""
-        while self._idle:
-            connection = self._idle.pop()
+    async def _get_connection(self, envelope: Commands | None = None) -> SmtpConnection:
+        """Return an idle connection on which the server still answers, or open one.
+
+        The one where this envelope went ahead comes first. Where another one did, the server waits for that
+        message, so such a connection is of no use to others.
+        """
+        while (connection := self._take_idle(envelope)) is not None:
             if not connection.dialogue.is_open:
                 continue
-            if not connection.dirty:
+            if connection.ahead is not None or not connection.dirty:
                 return connection
             with suppress(OSError):
                 connection.dialogue.write(b"RSET\r\n")
@@ -137,7 +152,17 @@ class SmtpMailer:
                     connection.dirty = False
                     return connection
             connection.dialogue.close()
+        if self._idle:
+            self._idle.pop(0).dialogue.close()
         return await self._connect()
+
+    def _take_idle(self, envelope: Commands | None) -> SmtpConnection | None:
+        """Take an idle connection where this envelope went ahead, or else one where none did."""
+        for ahead in (envelope, None):
+            for place in reversed(range(len(self._idle))):
+                if self._idle[place].ahead == ahead:
+                    return self._idle.pop(place)
+        return None
 
     async def _connect(self) -> SmtpConnection:
         server = self._server
@@ -169,7 +194,7 @@ class SmtpMailer:
         return SmtpConnection(dialogue, client, client.supports_extension("pipelining"))
 
     async def _send_message(
-        self, connection: SmtpConnection, envelope: tuple[bytes, ...], body: bytes
+        self, connection: SmtpConnection, envelope: Commands, body: bytes, ahead: Commands | None
     ) -> str:
         dialogue = connection.dialogue
         connection.dirty = True
@@ -183,14 +208,18 @@ class SmtpMailer:
         except asyncio.CancelledError:
             dialogue.close()  # the replies to come would belong to this message
             raise
-        response = await self._send_final_dot(dialogue)
+        response = await self._send_final_dot(connection, ahead)
         connection.dirty = False
         return response
 
-    async def _send_envelope(self, connection: SmtpConnection, envelope: tuple[bytes, ...]) -> None:
-        """Send sender, recipient and DATA. Raises the error of the first reply that is not a success."""
-        dialogue = connection.dialogue
-        if connection.pipelining:
+    async def _send_envelope(self, connection: SmtpConnection, envelope: Commands) -> None:
+        """Send sender, recipient and DATA, unless they went ahead.
+
+        Raises the error of the first reply that is not a success.
+        """
+        dialogue, went_ahead = connection.dialogue, connection.ahead is not None
+        connection.ahead = None
+        if connection.pipelining and not went_ahead:
             dialogue.write(b"".join(envelope))
         error: MailError | None = None
         for command, (stage, success_codes) in zip(envelope, STAGES, strict=True):
@@ -209,9 +238,11 @@ class SmtpMailer:
         if error:
             raise error
 
-    async def _send_final_dot(self, dialogue: SmtpDialogue) -> str:
+    async def _send_final_dot(self, connection: SmtpConnection, ahead: Commands | None) -> str:
+        dialogue = connection.dialogue
+        connection.ahead = ahead if connection.pipelining else None
         try:
-            dialogue.write(b".\r\n")
+            dialogue.write(b"".join((b".\r\n", *(connection.ahead or ()))))
             reply = await dialogue.read_reply(self._timeouts.outcome)
         except OSError as error:
             dialogue.close()
