@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ import pytest
 from sqlalchemy import func, select, text, update
 
 from paperround.accounts.tables import Reader
-from paperround.database import Database
+from paperround.database import Database, ReadSession
 from paperround.embeddings.client import EncoderUnavailable
 from paperround.topics import corpus, edition_matches
 from paperround.topics.edition_matches import match_edition, match_latest
+from paperround.topics.match_store import load_packed_models
 from paperround.topics.matcher import match_papers
+from paperround.topics.model.bands import DEFAULT_MIN_BAND, Band
 from paperround.topics.queries import load_matches, load_topic_queries
 from paperround.topics.tables import Rating, Topic, TopicDay, TopicDirection, TopicExample
 
@@ -117,6 +120,63 @@ async def test_what_is_stored_is_what_a_page_would_compute(catalogue: Database) 
         [reason[:2] for reason in match.reasons] for match in live
     ]
     assert paper_id(10) not in {match.paper_id for match in kept}
+
+
+async def test_topics_that_are_matched_together_get_what_each_gets_alone(catalogue: Database) -> None:
+    """From stored models, some of which have no match, with every kind of rule among them."""
+    asked: list[dict[str, Any]] = [
+        {"words": "honey bees", "must_not": ["hive temperature"]}, {"words": "zxqv blorp"},
+        {"words": "pendulum clocks", "min_band": "possible"}, {"words": "", "authors": ["Ada Lovelace"]},
+        {"words": "river deltas", "must": ["flood plains"], "min_band": "strong"}, {"words": "leap seconds"},
+    ]  # fmt: skip
+    made = await topics(catalogue, *asked)
+    await rate(catalogue, made[-1], paper_id(8), 1)
+    await match_edition(catalogue, DAY, InventedEncoder())
+    await store_listing(catalogue, str(DAY), subject_record(100, "bees", "Ada Lovelace"))
+    assert await match_edition(catalogue, DAY, None) == len(made), "their models are stored"
+    async with catalogue.read_session() as session:
+        kept = await load_matches(session, made, DAY, DAY)
+        wanted = await load_topic_queries(session, made)
+        for topic, values in zip(made, asked, strict=True):
+            words, band = values["words"], Band(values.get("min_band", DEFAULT_MIN_BAND))
+            vector = (
+                type("Vector", (), {"model": MODEL, "numbers": subject_vector(words)})() if words else None
+            )
+            live = await match_papers(
+                session,
+                wanted[topic],
+                text_vector=vector,
+                first=DAY,
+                last=DAY,
+                limit=50,
+                daily=10,
+                min_band=band,
+            )
+            stored_matches = kept[topic][DAY]
+            assert [match.paper_id for match in stored_matches] == [match.paper_id for match in live], words
+            assert [match.fit for match in stored_matches] == pytest.approx([m.fit for m in live], abs=0.01)
+            reasons = [
+                [[reason[:2] for reason in m.reasons] for m in found] for found in (stored_matches, live)
+            ]
+            assert reasons[0] == reasons[1], words
+    assert [match.paper_id for match in kept[made[3]][DAY]] == [paper_id(100)]
+
+
+async def test_of_topics_that_nothing_fits_only_the_fits_part_is_read(
+    catalogue: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await topics(catalogue, *({"words": f"zxqv {n}"} for n in range(3)), {"words": "honey bees"})
+    asked: list[Sequence[int]] = []
+
+    async def watch(session: ReadSession, topic_ids: Sequence[int]) -> dict[int, bytes]:
+        asked.append(topic_ids)
+        return await load_packed_models(session, topic_ids)
+
+    monkeypatch.setattr("paperround.topics.edition_matches.load_packed_models", watch)
+    await match_edition(catalogue, DAY, None)
+    assert asked == [made[-1:]]
+    assert await stored(catalogue, made[-1])
+    assert [await stored(catalogue, topic) for topic in made[:-1]] == [[], [], []]
 
 
 async def test_matching_again_writes_nothing(catalogue: Database) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import date, datetime
-from functools import cache, partial
+from functools import cache
 from typing import Final, NamedTuple
 
 from psycopg.types.json import Jsonb
@@ -19,6 +18,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
+    literal,
     or_,
     select,
     true,
@@ -45,7 +45,6 @@ STORED_TYPES: Final = {
 COPY_MATCHES: Final = "COPY topic_days ({}) FROM STDIN (FORMAT BINARY)".format(
     ", ".join(column.key for column in STORED_TYPES)
 )
-to_json: Final = partial(json.dumps, separators=(",", ":"))
 
 
 class MatchedDay(NamedTuple):
@@ -110,8 +109,7 @@ async def store_matches(
 
     An `incomplete` topic, whose words' vector is missing, gets no hash, and so stays due.
     """
-    topic_ids = [topic.id for topic in topics]
-    own = TopicDay.topic_id.between(topic_ids[0], topic_ids[-1]) & TopicDay.topic_id.in_(topic_ids)
+    own = TopicDay.topic_id == any_(literal([topic.id for topic in topics], ARRAY(Integer)))
     await session.execute(delete(TopicDay).where(own, TopicDay.day == matched.day))
     connection = await driver_connection(session)
     async with connection.cursor().copy(COPY_MATCHES) as copy:
@@ -120,7 +118,7 @@ async def store_matches(
             encoded, fits = encode_matches(found)
             papers_hash = "" if topic.id in incomplete else matched.papers_hash
             made_for = (topic.id, matched.day, matched.measured_id, topic.changed_at, papers_hash)
-            await copy.write_row((*made_for, Jsonb(encoded, to_json), fits, papers_hash))
+            await copy.write_row((*made_for, Jsonb(encoded), fits, papers_hash))
 
 
 @cache

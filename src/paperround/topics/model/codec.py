@@ -100,7 +100,7 @@ def split_model(packed: bytes) -> tuple[bytes, bytes]:
 
 def is_fit_of(packed: bytes, constants_digest: int) -> bool:
     """Tell whether the fit's part of a model is of these constants."""
-    return packed.startswith(np.array([constants_digest], DIGEST).tobytes())
+    return packed.startswith(constants_digest.to_bytes(DIGEST.itemsize, "little"))
 
 
 def decode_directions(packed: Sequence[bytes], dimensions: int) -> Directions:

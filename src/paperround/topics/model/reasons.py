@@ -74,9 +74,11 @@ def choose_phrase_reasons(weights: Mapping[str, float]) -> list[Reason]:
     told: list[str] = []
     reasons: list[Reason] = []
     for phrase, weight in sorted(chosen.items(), key=itemgetter(1), reverse=True):
+        if len(reasons) == MAX_REASON_PHRASES:
+            break
         words = phrase.split()
         new = [word for word in words if not any(_is_same_word(word, other) for other in told)]
-        if 2 * len(new) >= len(words) and len(reasons) < MAX_REASON_PHRASES:
+        if 2 * len(new) >= len(words):
             told += new
             reasons.append(Reason(ReasonKind.phrase, phrase, round(weight, 3)))
     return reasons
@@ -84,7 +86,7 @@ def choose_phrase_reasons(weights: Mapping[str, float]) -> list[Reason]:
 
 def _is_same_word(word: str, other: str) -> bool:
     """Tell whether one is the other with an ending."""
-    shorter, longer = sorted((word, other), key=len)
+    shorter, longer = (word, other) if len(word) <= len(other) else (other, word)
     has_stem = len(shorter) >= MIN_STEM and len(longer) - len(shorter) <= MAX_ENDING
     return word == other or (has_stem and longer.startswith(shorter))
 
