@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from markupsafe import Markup
 
+from paperround.i18n.languages import using_language
 from paperround.summaries.translations import Translation
 from paperround.topics.model.bands import Band
 from paperround.web.app import templates
@@ -82,6 +83,19 @@ def test_an_entry_is_kept_for_all_who_did_the_same_and_written_anew_for_others()
             assert write(changed, "", "", base, None) is not before, name
         assert write(card, "note", "", base, None) != write(card, "", "why", base, None) != before
         assert write(card, "", "", base, (7, "Patience")) is not before
+
+
+def test_a_german_and_an_english_reader_never_get_each_other_s_article_or_entry() -> None:
+    environment = templates()
+    card = build_paper_card(build_paper(comments=2, ai_summary="They came."), today=date(2026, 11, 24))
+    for name, around in (("article", ("",)), ("entry", ("", "", PaperState(token="t"), None))):
+        write: Any = environment.filters[name]
+        english = write(card, *around)
+        with using_language("de"):
+            german = write(card, *around)
+            assert german is not english, name
+            assert write(card, *around) is german, name
+        assert write(card, *around) is english, name
 
 
 def test_readers_who_did_the_same_share_an_entry_and_never_a_token_or_a_time() -> None:
