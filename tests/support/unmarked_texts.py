@@ -25,7 +25,7 @@ PLACE: Final = "\ue000"  # stands for what an expression gives
 # Names, which are the same in every language.
 NAMES: Final = re.compile(
     r"\b(?:AI|API|Apprise|arXiv|alphaXiv|Atom|BibTeX|CSL JSON|Discord|DOI|GitHub|HTML|Hugging Face|JSON"
-    r"|Markdown|MCP|OpenAPI|Paperround|PDF|RIS|Slack|Telegram|UTC|Zotero)\b"
+    r"|Markdown|MCP|OpenAPI|Paperround|PDF|RIS|Semantic Scholar|Slack|Telegram|UTC|Zotero)\b"
 )
 
 

@@ -18,7 +18,7 @@ from paperround.accounts.tables import Reader, Scope
 from paperround.database import Database, ReadSession, WriteSession, utc_now
 from paperround.embeddings.index_progress import IndexCounter
 from paperround.errors import PaperroundError
-from paperround.i18n.languages import find_direction, get_language, list_languages, set_language
+from paperround.i18n.languages import ENGLISH, find_direction, get_language, list_languages, set_language
 from paperround.i18n.messages import gettext as _
 from paperround.i18n.messages import mark_message
 from paperround.search.query_vectors import QueryEncoder
@@ -232,7 +232,7 @@ async def render_page(
     Without a session, `sample` has to say whether the catalogue is the sample edition.
     """
     environment = cast(Environment, request.app.state.templates)
-    settings = settings_of(request)
+    settings, language = settings_of(request), get_language()
     if session is not None:
         shown["sample"] = await sample.is_shown(session)
     body = environment.get_template(template).render(
@@ -242,9 +242,10 @@ async def render_page(
         public_url=settings.address,
         viewer=viewer_of(request),
         csrf=csrf_of(request),
-        language=get_language(),
-        direction=find_direction(get_language()),
+        language=language,
+        direction=find_direction(language),
         interface_languages=list_languages(),
+        reads_english_only=language != ENGLISH and not settings.embedding_model,
         **{"sample": False, **shown},
     )
     return HTMLResponse(body, status_code=status)
