@@ -34,16 +34,16 @@ NOW = utc("2026-03-02 07:00")
 WRITER = DigestRenderer(LINKS, "Paperround")
 
 
-def paper(number: int = 1, **changes: str) -> DigestItem:
+def paper(number: int = 1, **changes: Any) -> DigestItem:
     given: dict[str, Any] = {
         "id": f"2603.{number:05}",
         "title": f"Patient Gradients, Part {number}",
-        "authors": "Ada Lindqvist, Benedikt Åström and 4 more",
-        "published": "1 Mar 2026",
+        "author_names": ("Ada Lindqvist", "Benedikt Åström", "Cyn Doe", "D", "E", "F", "G"),
+        "published_on": date(2026, 3, 1),
         "organization": "",
         "summary": "We wait for gradients and they come.",
         "summary_label": "",
-        "votes": "12 votes",
+        "vote_count": 12,
         "code_url": "https://github.com/ada/patience",
     }
     return DigestItem(**(given | changes))
@@ -74,12 +74,12 @@ items = st.builds(
     DigestItem,
     id=st.just("2603.00001"),
     title=texts.map(lambda text: shorten(text, 300)),
-    authors=texts,
+    author_names=st.tuples(texts),
     organization=texts,
-    published=st.just("1 Mar 2026"),
+    published_on=st.just(date(2026, 3, 1)),
     summary=texts,
     summary_label=st.sampled_from(["", "AI summary"]),
-    votes=st.just("1 vote"),
+    vote_count=st.just(1),
     code_url=st.none(),
 )
 
@@ -145,7 +145,7 @@ def test_the_unsubscribe_header_stands_on_one_line() -> None:
 def test_both_forms_have_the_papers_and_the_links() -> None:
     for body in bodies(read(digest(paper(1), paper(2)))):
         for words in (
-            "Patient Gradients, Part 1", "Patient Gradients, Part 2", "Benedikt Åström and 4 more",
+            "Patient Gradients, Part 1", "Patient Gradients, Part 2", "Benedikt Åström, Cyn Doe and 4 more",
             "12 votes",
             "https://papers.example.org/papers/2603.00001", "https://github.com/ada/patience",
             "https://papers.example.org/unsubscribe/3-", "https://papers.example.org/preferences/3-",
@@ -302,7 +302,7 @@ def test_what_is_longer_still_ends_with_a_link_to_all_of_it() -> None:
         paper(
             n,
             title=f"{n} " + "Ω" * 290,
-            authors="Å" * 600,
+            author_names=("Å" * 600,),
             summary="é" * 240,
             code_url="https://example.org/" + "x" * 200,
         )

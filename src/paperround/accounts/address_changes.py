@@ -9,10 +9,11 @@ from typing import Final
 
 from sqlalchemy import select, update
 
-from paperround.accounts.tables import AddressNotice, NoticeKind
+from paperround.accounts.tables import AddressNotice, NoticeKind, Reader
 from paperround.database import ReadSession, WriteSession
 from paperround.errors import PaperroundError
 from paperround.i18n.formats import format_time
+from paperround.i18n.languages import choose_stored
 from paperround.i18n.messages import gettext as _
 from paperround.i18n.messages import mark_message
 from paperround.mail.transactional import TemplatedMessage
@@ -124,7 +125,7 @@ class AddressNoticeMail:
 
     async def prepare_messages(
         self,
-        session: WriteSession,  # noqa: ARG002 (the row says all)
+        session: WriteSession,
         row: AddressNotice,
     ) -> Sequence[TemplatedMessage]:
         row.due_at = None
@@ -134,7 +135,10 @@ class AddressNoticeMail:
             row.token_hash = hash_token(token)
             link = f"{self.site_url}/address/undo/{token}"
         variables = {"link": link, "email": row.email, "other": row.other_email, "days": UNDO_PERIOD.days}
-        return [TemplatedMessage(f"address_{row.kind}", row.email, variables)]
+        language = choose_stored(
+            await session.scalar(select(Reader.interface_language).where(Reader.id == row.reader_id))
+        )
+        return [TemplatedMessage(f"address_{row.kind}", row.email, variables, language)]
 
     def postpone(self, row: AddressNotice, *, now: datetime) -> None:
         """Wait as long again as it has waited. It is deleted when its change can't be undone any more."""

@@ -12,6 +12,7 @@ from paperround.accounts.address_changes import AddressNoticeMail
 from paperround.accounts.sign_in import LINK_LIFETIME
 from paperround.accounts.tables import Reader, SignInLink
 from paperround.database import Database, ReadSession, WriteSession
+from paperround.i18n.languages import choose_stored
 from paperround.mail import Mailer
 from paperround.mail.transactional import TemplatedMessage, TransactionalMailer
 from paperround.settings import Settings
@@ -46,13 +47,14 @@ class SignInLinkMail:
         token = generate_token()
         row.token_hash = hash_token(token)
         minutes = int(LINK_LIFETIME.total_seconds()) // 60
+        language = choose_stored(row.interface_language)
         if row.reader_id is None:
             link = f"{self.site_url}/sign-in/{token}"
-            return [TemplatedMessage("sign_in", row.email, {"link": link, "minutes": minutes})]
+            return [TemplatedMessage("sign_in", row.email, {"link": link, "minutes": minutes}, language)]
         link = f"{self.site_url}/settings/address/{token}"
         return [
             await self._build_warning(session, row.reader_id, row.email),
-            TemplatedMessage("new_address", row.email, {"link": link, "minutes": minutes}),
+            TemplatedMessage("new_address", row.email, {"link": link, "minutes": minutes}, language),
         ]
 
     async def _build_warning(
@@ -62,10 +64,10 @@ class SignInLinkMail:
 
         Somebody who took over a reader's browser must not be able to take the account without a word.
         """
-        query = select(Reader.email).where(Reader.id == reader_id)
-        present_address = (await session.execute(query)).scalar_one()
-        settings_link = f"{self.site_url}/settings"
-        return TemplatedMessage("address_asked", present_address, {"link": settings_link, "new": new_address})
+        query = select(Reader.email, Reader.interface_language).where(Reader.id == reader_id)
+        present_address, language = (await session.execute(query)).one()
+        told = {"link": f"{self.site_url}/settings", "new": new_address}
+        return TemplatedMessage("address_asked", present_address, told, choose_stored(language))
 
     def postpone(self, row: SignInLink, *, now: datetime) -> None:
         """A deferred link simply stays due: it expires after a quarter of an hour, which ends the retries."""

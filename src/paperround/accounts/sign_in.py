@@ -17,6 +17,7 @@ from paperround.accounts.address_changes import UNDO_PERIOD
 from paperround.accounts.tables import AddressNotice, Reader, SignInLink
 from paperround.database import Database, ReadSession, WriteSession
 from paperround.errors import PaperroundError
+from paperround.i18n.languages import get_language
 from paperround.i18n.messages import gettext as _
 from paperround.i18n.messages import mark_message
 from paperround.tokens import hash_token
@@ -40,10 +41,16 @@ async def request_link(
 ) -> None:
     """Have a link sent to `email`, which is normalised.
 
-    The link signs in and leads to `next_page`. With `reader_id`, it makes `email` that reader's address.
+    The link signs in and leads to `next_page`. With `reader_id`, it makes `email` that reader's address. Its
+    mail is in the language in use.
     """
     link = SignInLink(
-        email=email, next=next_page, reader_id=reader_id, asked_at=now, expires_at=now + LINK_LIFETIME
+        email=email,
+        next=next_page,
+        reader_id=reader_id,
+        asked_at=now,
+        expires_at=now + LINK_LIFETIME,
+        interface_language=get_language(),
     )
     session.add(link)
     await session.flush()

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, TypeVar
 
+from paperround.i18n.messages import ngettext
+
 Payload = dict[str, Any]
 Rendered = TypeVar("Rendered")
 
@@ -30,7 +32,7 @@ class ChannelPaper:
 
     @property
     def byline(self) -> str:
-        votes = f"{self.votes:,} {'vote' if self.votes == 1 else 'votes'}"
+        votes = ngettext("%(num)s vote", "%(num)s votes", self.votes)
         return " · ".join(part for part in (self.authors, self.organization, self.published, votes) if part)
 
     @property

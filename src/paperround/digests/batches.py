@@ -26,6 +26,7 @@ from paperround.digests.selection import (
 )
 from paperround.digests.tables import LinkTarget, WhenEmpty
 from paperround.digests.topic_matches import find_unmatched_readers, match_changed_topics
+from paperround.i18n.languages import choose_stored
 from paperround.topics.edition_matches import match_edition
 from paperround.topics.profiles import TextEncoder
 
@@ -145,4 +146,5 @@ def build_digest(pending: PendingDelivery, selection: Selection, items: Mapping[
         selection=selection,
         items=items,
         delivery_id=pending.id,
+        language=choose_stored(pending.interface_language),
     )

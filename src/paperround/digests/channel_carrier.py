@@ -24,6 +24,7 @@ from paperround.digests.digest import Digest
 from paperround.digests.links import DigestLinks
 from paperround.digests.selection import PendingDelivery
 from paperround.digests.tables import Delivery
+from paperround.i18n.languages import using_language
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,10 @@ class ChannelCarrier:
             secrets = self.box.decrypt(pending.channel_secrets or b"")
         except SecretUnreadable as error:
             return partial(_refuse, HandOver(DeliveryEvent.refused, error.detail))
-        message = build_channel_digest(digest, self.links, self.site_name)
-        return partial(self._send, pending, self.sender.prepare(secrets, message, now=now))
+        with using_language(digest.language):
+            message = build_channel_digest(digest, self.links, self.site_name)
+            hand_over = self.sender.prepare(secrets, message, now=now)
+        return partial(self._send, pending, hand_over)
 
     async def _send(
         self, pending: PendingDelivery, hand_over: Callable[[], Awaitable[str]], _following: Digest | None

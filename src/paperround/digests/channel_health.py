@@ -18,6 +18,7 @@ from paperround.digests.channel_tables import Channel
 from paperround.digests.links import DigestLinks
 from paperround.digests.subscriptions import RUNNING_STATES
 from paperround.digests.tables import Delivery, DeliveryState, Subscription, SubscriptionState
+from paperround.i18n.languages import choose_stored
 from paperround.mail import Mailer
 from paperround.mail.transactional import TemplatedMessage, TransactionalMailer
 
@@ -127,7 +128,8 @@ class ChannelNotices:
             "link": f"{self.site}/channels/{row.id}",
             "site": self.site,
         }
-        return [TemplatedMessage("channel_stopped", reader.email, told)]
+        language = choose_stored(reader.interface_language, row.subscription.interface_language)
+        return [TemplatedMessage("channel_stopped", reader.email, told, language)]
 
     def postpone(self, row: Channel, *, now: datetime) -> None:
         row.notice_due_at = now + NOTICE_RETRY_DELAY

@@ -9,6 +9,8 @@ from paperround.digests import wording
 from paperround.digests.digest import Digest
 from paperround.digests.items import DigestItem
 from paperround.digests.links import DigestLinks
+from paperround.i18n.messages import find_message, ngettext
+from paperround.i18n.messages import gettext as _
 
 
 def build_message_id(delivery_id: int, nonce: str) -> str:
@@ -33,9 +35,10 @@ def build_channel_digest(digest: Digest, links: DigestLinks, site_name: str) -> 
 
 
 def _build_title(digest: Digest) -> str:
-    number = len(digest.papers)
-    told = f"{number} {'paper' if number == 1 else 'papers'}" if number else "Nothing new"
-    return f"{told}, {wording.format_day(digest.period)}"
+    number, day = len(digest.papers), wording.format_day(digest.period)
+    if not number:
+        return _("Nothing new, %(day)s", day=day)
+    return ngettext("%(num)s paper, %(day)s", "%(num)s papers, %(day)s", number, day=day)
 
 
 def _list_sections(digest: Digest, site: str) -> list[ChannelSection]:
@@ -64,7 +67,7 @@ def _build_paper(item: DigestItem, digest: Digest, site: str) -> ChannelPaper:
         organization=item.organization,
         published=item.published,
         summary=item.summary,
-        summary_label=item.summary_label,
+        summary_label=find_message(item.summary_label),
         votes=item.vote_count,
         code_url=item.code_url,
         why=" ".join([*told, explanation.labelled] if explanation else told),

@@ -70,6 +70,7 @@ PENDING_COLUMNS: Final = (
     Subscription.min_band,
     Channel.secrets.label("channel_secrets"),
     Reader.language,
+    func.coalesce(Reader.interface_language, Subscription.interface_language).label("interface_language"),
 )
 
 # One statement for all rows: one at a time they took as long as sending them.

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from paperround.database import Database, ReadSession, WriteSession
 from paperround.digests.links import DigestLinks
 from paperround.digests.tables import Subscription, SubscriptionState
+from paperround.i18n.languages import choose_stored
 from paperround.mail import Mailer
 from paperround.mail.transactional import TemplatedMessage, TransactionalMailer
 
@@ -59,7 +60,8 @@ class ConfirmationMail:
         is_pending = row.state is SubscriptionState.pending
         target = row.link_target
         link = self.links.confirm(target) if is_pending else self.links.preferences(target)
-        return [TemplatedMessage(template, row.email, {"link": link, "site": self.links.site})]
+        told = {"link": link, "site": self.links.site}
+        return [TemplatedMessage(template, row.email, told, choose_stored(row.interface_language))]
 
     def postpone(self, row: Subscription, *, now: datetime) -> None:
         """Try again after 2, 4, 8, 16 and 32 minutes, then give up."""

@@ -10,6 +10,7 @@ from functools import cached_property
 from paperround.digests.items import DigestItem
 from paperround.digests.selection import Selection
 from paperround.digests.tables import Cadence, LinkTarget
+from paperround.i18n.languages import ENGLISH
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Digest:
     selection: Selection
     items: Mapping[str, DigestItem]
     delivery_id: int | None = None
+    language: str = ENGLISH  # of what isn't the papers' own
 
     @cached_property
     def papers(self) -> list[DigestItem]:

@@ -14,6 +14,7 @@ from paperround.follows.reader_follows import list_follows_of_readers
 from paperround.follows.tables import Follow, FollowKind
 
 FOLLOWING: Final = 0  # stands for a topic's id, which begin at 1
+YOU_FOLLOW: Final = "you follow "  # begins the phrase that names what its reader follows
 HEADING: Final = "Following"
 MAX_FOLLOWED_PAPERS: Final = 60  # of a reader and a digest's days, the most voted
 MAX_NAMES: Final = 3  # that are told of a paper
@@ -37,7 +38,7 @@ def join_matches(followed: Sequence[TopicMatch], matches: Sequence[TopicMatch]) 
     """Join both, what is followed first. A paper of both stands under its topic, which tells both reasons."""
     names = {match.paper_id: match.why for match in followed}
     told = [
-        match._replace(why=(*match.why, f"you follow {', '.join(names[match.paper_id])}"))
+        match._replace(why=(*match.why, YOU_FOLLOW + ", ".join(names[match.paper_id])))
         if match.paper_id in names
         else match
         for match in matches

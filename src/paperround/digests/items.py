@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, datetime
 from functools import partial
 from typing import Final
 
 from paperround.database import ReadSession
+from paperround.i18n.formats import format_date
+from paperround.i18n.messages import ngettext
 from paperround.papers import editions
 from paperround.papers.lead import AI_SUMMARY_LABEL, read_lead
 from paperround.papers.readings import read_abstract, read_title
@@ -24,17 +27,30 @@ MAX_ORGANIZATION_LENGTH: Final = 80
 
 @dataclass(frozen=True, eq=False)
 class DigestItem:
+    """Its dates, numbers and names are written in the language in use."""
+
     id: str
     title: str
-    authors: str
+    author_names: tuple[str, ...]
     organization: str
-    published: str
+    published_on: date
     summary: str
     summary_label: str  # who wrote the summary, where it wasn't the authors
-    votes: str
     code_url: str | None
     vote_count: int = 0
     language: str = ""  # of the summary, where its reader chose another one
+
+    @property
+    def authors(self) -> str:
+        return format_byline(self.author_names)
+
+    @property
+    def published(self) -> str:
+        return format_date(self.published_on, "d MMM y")
+
+    @property
+    def votes(self) -> str:
+        return ngettext("%(num)s vote", "%(num)s votes", self.vote_count)
 
 
 class DigestItemCache:
@@ -79,12 +95,11 @@ def build_item(paper: PaperRow) -> DigestItem:
     return DigestItem(
         id=paper.id,
         title=shorten(read_title(paper).text, MAX_TITLE_LENGTH),
-        authors=format_byline(paper.author_names),
+        author_names=tuple(paper.author_names),
         organization=shorten(organization.full_name, MAX_ORGANIZATION_LENGTH) if organization else "",
-        published=f"{day.day} {day:%b %Y}",
+        published_on=day.date() if isinstance(day, datetime) else day,
         summary=shorten((lead.reading if lead else abstract).text, MAX_SUMMARY_LENGTH),
         summary_label=AI_SUMMARY_LABEL if lead and lead.is_by_model else "",
-        votes=f"{paper.votes:,} {'vote' if paper.votes == 1 else 'votes'}",
         code_url=normalise_http_url(paper.github_url),
         vote_count=paper.votes,
     )
@@ -93,7 +108,12 @@ def build_item(paper: PaperRow) -> DigestItem:
 def format_byline(authors: Sequence[str]) -> str:
     """`Ada, Ben, Cyn and 4 more`."""
     rest = len(authors) - MAX_AUTHORS
-    return ", ".join(authors[:MAX_AUTHORS]) + (f" and {rest} more" if rest > 0 else "")
+    names = ", ".join(authors[:MAX_AUTHORS])
+    return (
+        ngettext("%(names)s and %(num)s more", "%(names)s and %(num)s more", rest, names=names)
+        if rest > 0
+        else names
+    )
 
 
 def shorten(text: str, length: int) -> str:

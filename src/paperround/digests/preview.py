@@ -81,6 +81,7 @@ def _plan(subscription: Subscription, day: date) -> PendingDelivery:
         max_papers=subscription.max_papers,
         when_empty=subscription.when_empty,
         min_band=subscription.min_band,
+        interface_language=subscription.interface_language,
     )
 
 

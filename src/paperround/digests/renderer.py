@@ -18,6 +18,9 @@ from paperround.digests.items import DigestItem, shorten
 from paperround.digests.links import DeliveryLinks, DigestLinks
 from paperround.digests.templates import DigestTemplates, FilledBlock, RenderedBlock, placeholders
 from paperround.digests.topic_places import MatchReason
+from paperround.i18n.languages import find_direction, get_language, using_language
+from paperround.i18n.messages import find_message, mark_message, ngettext
+from paperround.i18n.messages import gettext as _
 from paperround.mail.message import parse_address
 from paperround.mail.mime import assemble_message, encode_header
 
@@ -25,7 +28,9 @@ MAX_SUBJECT_TITLE_LENGTH: Final = 100  # characters of a title in a subject
 MAX_MESSAGE_SIZE: Final = 100_000  # bytes of a message: mail programs clip what is longer
 SHARED_BLOCK_CACHE_SIZE: Final = 100  # lists of papers that are kept ready; 30 kB each
 LINK_PLACEHOLDERS: Final = placeholders(*DeliveryLinks._fields)
-EMPTY_NOTE: Final = "There are no new papers since your last digest. The next one comes as scheduled."
+EMPTY_NOTE: Final = mark_message(
+    "There are no new papers since your last digest. The next one comes as scheduled."
+)
 
 
 class RenderedDigest(NamedTuple):
@@ -48,7 +53,7 @@ class DigestRenderer:
         self._links = links
         self._templates = DigestTemplates.load()
         self._site_values: dict[str, Any] = {"site": links.site, "site_name": site_name}
-        self._blocks_by_key: dict[Hashable, RenderedBlock] = {}
+        self._blocks_by_language: dict[str, dict[Hashable, RenderedBlock]] = {}
         self._shared_papers = lru_cache(maxsize=SHARED_BLOCK_CACHE_SIZE)(self._render_shared_papers)
         host = urlsplit(links.site).hostname or "localhost"
         self._headers = [
@@ -59,8 +64,17 @@ class DigestRenderer:
             ("Feedback-ID", f"digest:{links.domain}"),
         ]
 
+    @property
+    def _blocks(self) -> dict[Hashable, RenderedBlock]:
+        """What is kept ready in the language in use."""
+        return self._blocks_by_language.setdefault(get_language(), {})
+
     def render_message(self, digest: Digest, *, now: datetime) -> RenderedMessage:
-        """The message to its reader."""
+        """The message to its reader, in their language."""
+        with using_language(digest.language):
+            return self._render_message(digest, now=now)
+
+    def _render_message(self, digest: Digest, *, now: datetime) -> RenderedMessage:
         links = self._links.for_delivery(digest.delivery_id or 0, digest.subscription)
         subject = self._subject(digest)
         headers = [
@@ -102,8 +116,9 @@ class DigestRenderer:
 
     def render_page(self, digest: Digest) -> RenderedDigest:
         """All of it, without the links that belong to its reader alone: a page is passed on."""
-        subject = self._subject(digest)
-        blocks = self._render_blocks(digest, subject, None)
+        with using_language(digest.language):
+            subject = self._subject(digest)
+            blocks = self._render_blocks(digest, subject, None)
         return RenderedDigest(
             subject, "".join(block.text for block in blocks), "".join(block.html for block in blocks)
         )
@@ -112,9 +127,14 @@ class DigestRenderer:
         """The best paper, and how many more."""
         papers = digest.papers
         if not papers:
-            return f"Nothing new on {wording.format_day(digest.period)}"
+            return _("Nothing new on %(day)s", day=wording.format_day(digest.period))
         best = shorten(papers[0].title, MAX_SUBJECT_TITLE_LENGTH)
-        return f"{best} and {len(papers) - 1} more" if len(papers) > 1 else best
+        more = len(papers) - 1
+        return (
+            ngettext("%(title)s and %(num)s more", "%(title)s and %(num)s more", more, title=best)
+            if more
+            else best
+        )
 
     def _render_blocks(
         self, digest: Digest, subject: str, links: DeliveryLinks | None, *, cut: int = 0
@@ -126,7 +146,9 @@ class DigestRenderer:
         shown = papers[: len(papers) - left_out]
         heading = wording.format_heading(digest)
         opening = {"subject": subject, "day": wording.format_day(digest.period), "heading": heading}
-        opening["nothing"] = "" if papers else EMPTY_NOTE
+        opening["nothing"] = "" if papers else find_message(EMPTY_NOTE)
+        language = get_language()
+        opening |= {"language": language, "direction": find_direction(language)}
         opening["role"] = "article" if links else "main"
         opening |= wording.build_opening(digest, self._links.site)
         list_note = wording.build_list_note(digest, self._links.site)
@@ -158,7 +180,9 @@ class DigestRenderer:
             before = name
             if alike:
                 shared = self._shared_papers(
-                    tuple((item, place >= whole) for place, item in group), links is not None
+                    tuple((item, place >= whole) for place, item in group),
+                    links is not None,
+                    get_language(),
                 )
                 yield shared.fill({"save": _save_address(links)} if links else None)
             else:
@@ -172,11 +196,13 @@ class DigestRenderer:
         return block.fill({"heading": name, "HEADING": name.upper(), "note": note})
 
     def _render_shared_papers(
-        self, papers: tuple[tuple[DigestItem, bool], ...], has_links: bool
+        self, papers: tuple[tuple[DigestItem, bool], ...], has_links: bool, language: str
     ) -> RenderedBlock:
-        return RenderedBlock.join(
-            self._get_paper(item, has_why=False, has_links=has_links, brief=brief) for item, brief in papers
-        )
+        with using_language(language):
+            return RenderedBlock.join(
+                self._get_paper(item, has_why=False, has_links=has_links, brief=brief)
+                for item, brief in papers
+            )
 
     def _render_paper(
         self, item: DigestItem, why: MatchReason, links: DeliveryLinks | None, *, brief: bool
@@ -213,7 +239,7 @@ class DigestRenderer:
         `explained_in` is the language of what a model wrote on why it fits; empty: nothing is.
         """
         key = (item, has_why, has_links, brief, is_rateable, explained_in)
-        if key not in self._blocks_by_key:
+        if key not in self._blocks:
             places = placeholders("rate", "save", "why", "model", "explanation")
             shown = {"paper": item, "url": f"{self._links.site}/papers/{item.id}", "brief": brief}
             shown["why"] = places["why"] if has_why else ""
@@ -221,36 +247,34 @@ class DigestRenderer:
             shown["explained_in"] = explained_in
             shown["rate"] = places["rate"] if has_why and has_links and is_rateable else ""
             shown["save"] = f"{places['save']}{quote(item.id, safe='')}" if has_links and not brief else ""
-            self._blocks_by_key[key] = self._templates.paper.render(shown)
-        return self._blocks_by_key[key]
+            self._blocks[key] = self._templates.paper.render(shown)
+        return self._blocks[key]
 
     def _render_mentions(self, digest: Digest) -> Iterator[RenderedBlock]:
         """What stood out in a week or month besides votes: the same for many readers."""
         for heading, lines in wording.list_mentions(digest, self._links.site):
             key = ("mentions", heading, *lines)
-            if key not in self._blocks_by_key:
-                self._blocks_by_key[key] = self._templates.mentions.render(
-                    {"heading": heading, "lines": lines}
-                )
-            yield self._blocks_by_key[key]
+            if key not in self._blocks:
+                self._blocks[key] = self._templates.mentions.render({"heading": heading, "lines": lines})
+            yield self._blocks[key]
 
     def _render_omitted_note(self, number: int, links: DeliveryLinks) -> FilledBlock:
         return self._templates.rest.render({"number": number, "url": links.digest}).fill()
 
     def _render_end(self, links: DeliveryLinks | None) -> FilledBlock:
         key = ("end", links is None)
-        if key not in self._blocks_by_key:
+        if key not in self._blocks:
             shown = self._site_values | {"links": None if links is None else LINK_PLACEHOLDERS}
-            self._blocks_by_key[key] = self._templates.end.render(shown)
-        return self._blocks_by_key[key].fill(None if links is None else links._asdict())
+            self._blocks[key] = self._templates.end.render(shown)
+        return self._blocks[key].fill(None if links is None else links._asdict())
 
     def _render_cached(
         self, kind: Literal["opening", "part", "list_note"], shown: dict[str, str]
     ) -> RenderedBlock:
         key = (kind, *shown.values())
-        if key not in self._blocks_by_key:
-            self._blocks_by_key[key] = getattr(self._templates, kind).render(self._site_values | shown)
-        return self._blocks_by_key[key]
+        if key not in self._blocks:
+            self._blocks[key] = getattr(self._templates, kind).render(self._site_values | shown)
+        return self._blocks[key]
 
 
 def _save_address(links: DeliveryLinks) -> str:

@@ -70,6 +70,7 @@ class PendingDelivery(NamedTuple):
     min_band: Band | None
     channel_secrets: bytes | None = None  # of a channel, encrypted; None: it goes by mail
     language: str | None = None  # of papers' texts, as the reader chose; None: as they are
+    interface_language: str | None = None  # of all else, as the reader or the subscription has it
 
 
 @dataclass(frozen=True)

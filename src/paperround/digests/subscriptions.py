@@ -32,6 +32,7 @@ from paperround.digests.tables import (
     generate_nonce,
 )
 from paperround.errors import PaperroundError
+from paperround.i18n.languages import get_language
 from paperround.i18n.messages import gettext as _
 from paperround.i18n.messages import mark_message
 from paperround.reads import Asked, Read, RoundTrip, only
@@ -109,6 +110,7 @@ async def request(
     if subscription.state is SubscriptionState.pending:
         apply_preferences(subscription, preferences)
         subscription.topic_words = " ".join(topic_words.split())
+        subscription.interface_language = get_language()
     subscription.asked_at = now
     subscription.letter_due_at, subscription.letter_attempts = now, 0
     await session.flush()
@@ -124,6 +126,7 @@ async def subscribe_reader(
         change_state(subscription, SubscriptionState.pending, now=now)
     if subscription.state is SubscriptionState.pending:
         apply_preferences(subscription, preferences)
+        subscription.interface_language = get_language()
         await activate(session, subscription, SUBSCRIPTION_WORDING, now=now)
     return subscription
 

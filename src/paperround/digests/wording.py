@@ -4,35 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
-from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from paperround.digests.digest import Digest
 from paperround.digests.editions import LONG_CADENCES
-from paperround.digests.followed_matches import FOLLOWING
+from paperround.digests.followed_matches import FOLLOWING, YOU_FOLLOW
 from paperround.digests.items import shorten
 from paperround.digests.overview import Overview
 from paperround.digests.tables import Cadence
+from paperround.i18n.formats import format_date, format_number
+from paperround.i18n.messages import find_message, mark_message, ngettext, pgettext
+from paperround.i18n.messages import gettext as _
 from paperround.papers.period import EditionPeriod, Period
 from paperround.summaries.shown_explanations import Explanation
 
 MAX_OVERVIEW_TITLE_LENGTH: Final = 100  # characters
 WHOLE_LIST: Final[Mapping[Period, str]] = {
-    Period.day: "See the whole list",
-    Period.week: "See the whole week",
-    Period.month: "See the whole month",
+    Period.day: mark_message("See the whole list"),
+    Period.week: mark_message("See the whole week"),
+    Period.month: mark_message("See the whole month"),
+}
+MATCH: Final = mark_message("Match")
+OWN_MATCHES: Final = {
+    "strong": mark_message("Strong match"),
+    "good": mark_message("Good match"),
+    "possible": mark_message("Possible match"),
+}
+TOPIC_MATCHES: Final = {
+    "strong": mark_message("For your topic “%(topic)s”, a strong match"),
+    "good": mark_message("For your topic “%(topic)s”, a good match"),
+    "possible": mark_message("For your topic “%(topic)s”, a possible match"),
 }
 NO_OVERVIEW: Final = {"overview": "", "most_voted": "", "most_voted_url": "", "most_voted_votes": ""}
 
 
-@lru_cache(maxsize=100)
 def format_day(day: date) -> str:
-    return f"{day:%A}, {day.day} {day:%B}"
+    return format_date(day, "EEEE, d MMMM")
 
 
 def format_heading(digest: Digest) -> str:
     number = len(digest.papers)
-    return f"{_count(number, 'paper')} for you" if number else "Nothing new"
+    return ngettext("%(num)s paper for you", "%(num)s papers for you", number) if number else _("Nothing new")
 
 
 def build_opening(digest: Digest, site: str) -> dict[str, str]:
@@ -40,17 +52,17 @@ def build_opening(digest: Digest, site: str) -> dict[str, str]:
     overview = digest.selection.overview
     if overview is None or not digest.papers:
         return NO_OVERVIEW
-    told = [f"{_count(overview.listed, 'paper')} {_name_days(digest, overview)}"]
+    told = [_count_listed(digest, overview)]
     topics = [why["topic"] for key, why in digest.selection.reasons.items() if key in digest.items]
     if followed := topics.count(FOLLOWING):
-        told.append(f"{followed} from what you follow")
+        told.append(ngettext("%(num)s from what you follow", "%(num)s from what you follow", followed))
     if on_topics := len(topics) - followed:
-        told.append(f"{on_topics} on your topics")
+        told.append(ngettext("%(num)s on your topics", "%(num)s on your topics", on_topics))
     paper = digest.items.get(overview.most_voted or "")
     if paper is None:
-        return NO_OVERVIEW | {"overview": "; ".join(told) + "."}
+        return NO_OVERVIEW | {"overview": _("%(facts)s.", facts=_join(told))}
     return {
-        "overview": "; ".join([*told, "most voted: "]),
+        "overview": _join([*told, _("most voted:")]) + " ",
         "most_voted": shorten(paper.title, MAX_OVERVIEW_TITLE_LENGTH),
         "most_voted_url": f"{site}/papers/{paper.id}",
         "most_voted_votes": paper.votes,
@@ -64,23 +76,39 @@ def build_list_note(digest: Digest, site: str) -> dict[str, str]:
         return {}
     period = _find_period(digest)
     return {
-        "left_out": f"{overview.left_out:,} of {_count(overview.listed, 'paper')} left out",
+        "left_out": ngettext(
+            "%(number)s of %(num)s paper left out",
+            "%(number)s of %(num)s papers left out",
+            overview.listed,
+            number=format_number(overview.left_out),
+        ),
         "url": f"{site}/papers/{'date' if period.period is Period.day else period.period}/{period.key}",
-        "link": WHOLE_LIST[period.period],
+        "link": find_message(WHOLE_LIST[period.period]),
     }
 
 
 def format_reason(why: Mapping[str, Any]) -> str:
     """Why a paper is in the digest. Under its topic's heading the topic isn't named again."""
-    told = ", ".join(why["why"])
+    told = ", ".join(map(_word_phrase, why["why"]))
     if why["topic"] == FOLLOWING:
-        return f"You follow {told}."
-    band = why.get("band")
+        return _("You follow %(names)s.", names=told)
+    lead = _name_match(why)
+    return _("%(match)s: %(words)s.", match=lead, words=told) if told else _("%(match)s.", match=lead)
+
+
+def _word_phrase(phrase: str) -> str:
+    """Deliveries keep phrases as they are in English; most are words of papers or topics."""
+    names = phrase.removeprefix(YOU_FOLLOW)
+    return phrase if names == phrase else _("you follow %(names)s", names=names)
+
+
+def _name_match(why: Mapping[str, Any]) -> str:
+    band, topic = why.get("band"), why["name"]
     if why["own"]:
-        lead = f"{band.capitalize()} match" if band else "Match"
-    else:
-        lead = f"For your topic “{why['name']}”" + (f", a {band} match" if band else "")
-    return f"{lead}: {told}." if told else f"{lead}."
+        return find_message(OWN_MATCHES.get(band or "", MATCH))
+    if band in TOPIC_MATCHES:
+        return find_message(TOPIC_MATCHES[band]) % {"topic": topic}
+    return _("For your topic “%(topic)s”", topic=topic)
 
 
 def find_explanation(why: Mapping[str, Any]) -> Explanation | None:
@@ -92,8 +120,11 @@ def find_explanation(why: Mapping[str, Any]) -> Explanation | None:
 def format_list_heading(digest: Digest) -> str:
     """The heading of the papers that are there for no topic."""
     if digest.cadence in LONG_CADENCES:
-        return f"Most voted {_name_period(_find_period(digest))}"
-    return "Trending now"
+        period = _find_period(digest)
+        if period.period is Period.month:
+            return _("Most voted in %(month)s", month=_name_month(period))
+        return _("Most voted this week")
+    return _("Trending now")
 
 
 def format_topic_note(digest: Digest, why: Mapping[str, Any]) -> str:
@@ -102,10 +133,14 @@ def format_topic_note(digest: Digest, why: Mapping[str, Any]) -> str:
     total = overview.find_total(why["topic"]) if overview else None
     if total is None:
         return ""
+    period = _find_period(digest)
     if total.topic_id == FOLLOWING:
-        return f"{_count(total.matched, 'paper')} {_name_period(_find_period(digest))}"
-    strong = f", {total.strong} strong" if total.strong else ""
-    return f"{_count(total.matched, 'match', 'matches')} {_name_period(_find_period(digest))}{strong}"
+        return _count_papers(total.matched, period)
+    matches = _count_matches(total.matched, period)
+    if not total.strong:
+        return matches
+    strong = ngettext("%(num)s strong", "%(num)s strong", total.strong)
+    return _("%(matches)s, %(strong)s", matches=matches, strong=strong)
 
 
 class Mention(NamedTuple):
@@ -122,17 +157,22 @@ def list_mentions(digest: Digest, site: str) -> Iterator[tuple[str, Sequence[Men
     overview = digest.selection.overview
     if overview is None:
         return
-    days = _name_period(_find_period(digest))
-    for heading, highlights, noun in (
-        (f"Most discussed {days}", overview.discussed, "comment"),
-        (f"Code released {days}", overview.code, "star"),
-    ):
+    period = _find_period(digest)
+    month = _name_month(period)
+    if period.period is Period.month:
+        discussed, code = (
+            _("Most discussed in %(month)s", month=month),
+            _("Code released in %(month)s", month=month),
+        )
+    else:
+        discussed, code = _("Most discussed this week"), _("Code released this week")
+    for heading, highlights, is_code in ((discussed, overview.discussed, False), (code, overview.code, True)):
         lines = [
             Mention(
                 shorten(item.title, MAX_OVERVIEW_TITLE_LENGTH),
-                _count(highlight.number, noun),
+                _count_stars(highlight.number) if is_code else _count_comments(highlight.number),
                 f"{site}/papers/{item.id}",
-                (item.code_url or "") if noun == "star" else "",
+                (item.code_url or "") if is_code else "",
             )
             for highlight in highlights
             if (item := digest.items.get(highlight.paper_id))
@@ -141,15 +181,44 @@ def list_mentions(digest: Digest, site: str) -> Iterator[tuple[str, Sequence[Men
             yield heading, lines
 
 
-def _name_days(digest: Digest, overview: Overview) -> str:
+def _join(facts: Sequence[str]) -> str:
+    return pgettext("between facts", "; ").join(facts)
+
+
+def _count_listed(digest: Digest, overview: Overview) -> str:
     if overview.day is None:
-        return _name_period(_find_period(digest))
+        return _count_papers(overview.listed, _find_period(digest))
     day = date.fromisoformat(overview.day)
-    return "today" if day == digest.period else f"on {day:%A}"
+    if day == digest.period:
+        return ngettext("%(num)s paper today", "%(num)s papers today", overview.listed)
+    name = format_date(day, "EEEE")
+    return ngettext("%(num)s paper on %(day)s", "%(num)s papers on %(day)s", overview.listed, day=name)
 
 
-def _name_period(period: EditionPeriod) -> str:
-    return f"in {period.first:%B}" if period.period is Period.month else "this week"
+def _count_papers(number: int, period: EditionPeriod) -> str:
+    if period.period is Period.month:
+        month = _name_month(period)
+        return ngettext("%(num)s paper in %(month)s", "%(num)s papers in %(month)s", number, month=month)
+    return ngettext("%(num)s paper this week", "%(num)s papers this week", number)
+
+
+def _count_matches(number: int, period: EditionPeriod) -> str:
+    if period.period is Period.month:
+        month = _name_month(period)
+        return ngettext("%(num)s match in %(month)s", "%(num)s matches in %(month)s", number, month=month)
+    return ngettext("%(num)s match this week", "%(num)s matches this week", number)
+
+
+def _count_comments(number: int) -> str:
+    return ngettext("%(num)s comment", "%(num)s comments", number)
+
+
+def _count_stars(number: int) -> str:
+    return ngettext("%(num)s star", "%(num)s stars", number)
+
+
+def _name_month(period: EditionPeriod) -> str:
+    return format_date(period.first, "MMMM")
 
 
 def _find_period(digest: Digest) -> EditionPeriod:
@@ -162,7 +231,3 @@ def _find_period(digest: Digest) -> EditionPeriod:
         return EditionPeriod.containing(Period.day, date.fromisoformat(overview.day))
     period = Period.month if digest.cadence is Cadence.monthly else Period.week
     return EditionPeriod.containing(period, digest.period - timedelta(days=1))
-
-
-def _count(number: int, noun: str, nouns: str = "") -> str:
-    return f"{number:,} {noun if number == 1 else nouns or f'{noun}s'}"

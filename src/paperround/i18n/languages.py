@@ -59,6 +59,11 @@ def _own_name(locale: Locale) -> str:
     return str(name)
 
 
+def choose_stored(*stored: str | None) -> str:
+    """Choose the first of the stored languages that the interface still has, or else English."""
+    return next((language for language in stored if language in list_languages()), None) or ENGLISH
+
+
 @cache
 def find_locale(language: str) -> Locale:
     """Find the CLDR's locale of a language of the interface."""

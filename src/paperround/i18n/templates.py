@@ -25,6 +25,7 @@ def install_messages(environment: Environment) -> None:
         gettext=_translate,
         pgettext=_translate_in_context,
         ngettext=_translate_plural,
+        days_of_week=formats.list_days_of_week,
     )
     environment.filters.update(
         date=formats.format_date,

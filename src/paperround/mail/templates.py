@@ -9,6 +9,7 @@ import css_inline
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from paperround import schema
+from paperround.i18n.languages import find_direction, get_language
 from paperround.i18n.templates import install_messages
 
 STYLESHEET: Final = "digest.css"  # of all mail
@@ -38,7 +39,9 @@ def get_environment() -> Environment:
 
 
 def render_mail(name: str, **variables: object) -> RenderedMail:
-    """Render the three templates of a message."""
+    """Render the three templates of a message in the language in use."""
+    language = get_language()
+    variables |= {"language": language, "direction": find_direction(language)}
     endings = ("subject.txt", "txt", "html")
     subject, text, html = (
         get_environment().get_template(f"{name}.{ending}").render(**variables) for ending in endings

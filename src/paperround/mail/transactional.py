@@ -13,6 +13,7 @@ from typing import Final, Protocol, TypeVar
 import structlog
 
 from paperround.database import Database, ReadSession, WriteSession
+from paperround.i18n.languages import ENGLISH, using_language
 from paperround.mail import (
     Mailer,
     MailServerUnreachable,
@@ -37,6 +38,7 @@ class TemplatedMessage:
     template: str
     recipient: str
     variables: Mapping[str, object]
+    language: str = ENGLISH
 
 
 class MailSource(Protocol[Row]):
@@ -111,7 +113,8 @@ class TransactionalMailer:
             source.postpone(row, now=now)
 
     async def _send_message(self, message: TemplatedMessage, kind: str, row_id: int, now: datetime) -> None:
-        parts = render_mail(message.template, site_name=self.site_name, **message.variables)
+        with using_language(message.language):
+            parts = render_mail(message.template, site_name=self.site_name, **message.variables)
         composed = compose_message(
             sender=self.sender,
             recipient=message.recipient,

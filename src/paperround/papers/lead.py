@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from paperround.i18n.messages import mark_message
 from paperround.papers.readings import read_abstract
 from paperround.papers.rows import PaperRow
 from paperround.text.key_sentence import find_key_sentence
 from paperround.text.reading import FormulaBudget, Reading, read_latex
 
-AI_SUMMARY_LABEL: Final = "AI summary"  # who wrote it, where it wasn't the authors
+AI_SUMMARY_LABEL: Final = mark_message("AI summary")  # who wrote it, where it wasn't the authors
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ async def test_who_is_subscribed_sees_when_papers_come_and_what_to_do_until_then
     assert "You already get papers" in page.text
     assert "on Tuesday, 10 March, at 07:00" in page.text
     assert "device" not in page.text
-    assert "Send me today's now" in page.text
+    assert "Send me today’s now" in page.text
     for link in ('href="/papers"', 'href="/topics/new"', 'href="/preferences/'):
         assert link in answer.text
 
@@ -122,7 +122,7 @@ async def test_nothing_is_sent_now_to_who_is_paused_or_gone(
         (SubscriptionState.active, "stop receiving digests immediately", True),
         (SubscriptionState.paused, "Digests are paused", True),
         (SubscriptionState.pending, "never confirmed", True),
-        (SubscriptionState.unsubscribed, "ended on 10 March 2026", False),
+        (SubscriptionState.unsubscribed, "ended on 10 Mar 2026", False),
         (SubscriptionState.bounced, "Digests bounced", False),
         (None, "has been deleted", False),
     ],

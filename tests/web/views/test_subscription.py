@@ -11,7 +11,7 @@ from paperround.web.views.subscription import describe_subscription
 
 from support.factories import utc
 
-OWN_ZONE = "in this device's time zone if known, otherwise UTC"
+OWN_ZONE = "in this device’s time zone if known, otherwise UTC"
 
 
 def describe(**changes: Any) -> dict[str, str]:

@@ -177,7 +177,7 @@ async def _render_one(
         channel=channel,
         subscription=subscription,
         deliveries=await archive.list_latest(session, channel.id),
-        consent=CHANNEL_WORDING,
+        consent=find_message(CHANNEL_WORDING),
         cities=list_choices(now),
         time_zone=write_choice(subscription.time_zone, now),
         now=now,

@@ -14,6 +14,7 @@ from paperround.accounts.time_zones import list_choices, write_choice
 from paperround.database import ReadSession
 from paperround.digests import archive, scheduler, subscriptions
 from paperround.digests.tables import Subscription
+from paperround.i18n.messages import gettext as _
 from paperround.topics import reader_topics
 from paperround.web.dependencies import Now, Read, Write, render_page, settings_of
 from paperround.web.mail_tokens import Links, find_subscription, load_links
@@ -65,7 +66,7 @@ async def change_preferences(
 ) -> HTMLResponse:
     subscription = await find_subscription(session, links, "preferences", token)
     await subscriptions.change_preferences(session, subscription.id, preferences, now=now)
-    return await _render_preferences(request, session, subscription, token, now, "Saved.")
+    return await _render_preferences(request, session, subscription, token, now, _("Saved."))
 
 
 @router.post("/preferences/{token}/pause")
@@ -80,7 +81,7 @@ async def pause_subscription(
     """Pause digests until a day, or without one until they are resumed."""
     subscription = await find_subscription(session, links, "preferences", token)
     await subscriptions.pause(session, subscription.id, until=until, now=now)
-    return await _render_preferences(request, session, subscription, token, now, "Paused.")
+    return await _render_preferences(request, session, subscription, token, now, _("Paused."))
 
 
 @router.post("/preferences/{token}/resume")
@@ -89,7 +90,8 @@ async def resume_subscription(
 ) -> HTMLResponse:
     subscription = await find_subscription(session, links, "preferences", token)
     await subscriptions.resume(session, subscription.id, now=now)
-    return await _render_preferences(request, session, subscription, token, now, "Digests are active again.")
+    done = _("Digests are active again.")
+    return await _render_preferences(request, session, subscription, token, now, done)
 
 
 @router.post("/preferences/{token}/now")
@@ -98,9 +100,9 @@ async def send_now(request: Request, session: Write, links: Links, now: Now, tok
     found = await find_subscription(session, links, "preferences", token)
     subscription = await subscriptions.lock_subscription(session, found.id)
     done = (
-        "Your digest is on its way, unless there is nothing new."
+        _("Your digest is on its way, unless there is nothing new.")
         if await scheduler.plan_now(session, subscription, now=now)
-        else "Today's digest has already been sent, or is on its way."
+        else _("Today’s digest has already been sent, or is on its way.")
     )
     return await _render_preferences(request, session, subscription, token, now, done)
 

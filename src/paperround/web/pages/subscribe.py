@@ -23,6 +23,7 @@ from paperround.digests import subscriptions
 from paperround.digests.consent import CONFIRMATION_WORDING, SUBSCRIPTION_WORDING
 from paperround.digests.subscriptions import SubscriptionPreferences
 from paperround.digests.tables import Cadence, Subscription, WhenEmpty
+from paperround.i18n.messages import find_message
 from paperround.mail.recipients import normalise_recipient
 from paperround.reads import Asked, RoundTrip, answer
 from paperround.text.email_address import EmailAddressInvalid
@@ -123,7 +124,7 @@ async def _show_form(
         "preferences": preferences,
         "cities": list_choices(now),
         "time_zone": write_choice(preferences.time_zone, now),
-        "consent": SUBSCRIPTION_WORDING,
+        "consent": find_message(SUBSCRIPTION_WORDING),
     } | context
     return await render_page(request, session, "digests/subscribe.html", status=status, **context)
 
@@ -166,7 +167,7 @@ async def show_confirmation(
         session,
         "digests/confirm.html",
         described=describe_subscription(subscription, now),
-        consent=CONFIRMATION_WORDING,
+        consent=find_message(CONFIRMATION_WORDING),
     )
 
 

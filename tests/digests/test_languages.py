@@ -1,0 +1,63 @@
+"""Digests of one batch, each wholly in its reader's language, also where all else is the same."""
+
+from __future__ import annotations
+
+import email
+from datetime import date
+from email import policy
+from email.message import EmailMessage
+
+import pytest
+
+from paperround.digests.digest import Digest
+from paperround.digests.items import DigestItem
+from paperround.digests.renderer import DigestRenderer
+from paperround.digests.selection import Selection
+from paperround.digests.tables import Cadence
+
+from support.factories import utc
+from support.sender_child import LINKS
+from support.subscriptions import TARGET
+from support.tagged_messages import tag_messages
+
+NOW = utc("2026-03-02 07:00")
+DAYS = {"de": "Montag, 2. März", "zh-Hans": "3月2日星期一", "en": "Monday, 2 March"}
+ITEM = DigestItem(
+    id="2603.00001",
+    title="Patient Gradients",
+    author_names=("Ada Lindqvist",),
+    published_on=date(2026, 3, 1),
+    organization="",
+    summary="We wait for gradients.",
+    summary_label="AI summary",
+    code_url="https://github.com/ada/patience",
+    vote_count=12,
+)
+
+
+def render(renderer: DigestRenderer, language: str, papers: list[str]) -> list[str]:
+    items = {ITEM.id: ITEM}
+    selection = Selection(papers, {})
+    digest = Digest(
+        TARGET, "a@example.org", Cadence.daily, date(2026, 3, 2), selection, items, 7, language=language
+    )
+    body = renderer.render_message(digest, now=NOW).body
+    message = email.message_from_bytes(body, policy=policy.default)
+    assert isinstance(message, EmailMessage)
+    parts = [message.get_body([kind]) for kind in ("plain", "html")]
+    return [str(message["Subject"]), *(part.get_content() for part in parts if part is not None)]
+
+
+def test_each_digest_is_in_its_readers_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    tag_messages(monkeypatch)
+    renderer = DigestRenderer(LINKS, "Paperround")
+    for language in ("de", "en", "zh-Hans", "en", "de"):
+        for papers in ([ITEM.id], []):
+            subject, *bodies = render(renderer, language, papers)
+            assert f'<html lang="{language}" dir="ltr"' in bodies[-1]
+            for body in bodies:
+                assert DAYS[language] in body
+                others = {"de", "zh-Hans"} - {language}
+                assert not any(f"[{other}:" in body + subject for other in others)
+                assert (f"[{language}:" in body) is (language != "en")
+            assert papers or DAYS[language] in subject
