@@ -36,12 +36,13 @@ def list_owned_tables() -> list[Table]:
 
 def build_value(column: Column[Any], table: Table, ids: dict[str, int]) -> Any:
     """Build a value that the column accepts."""
+    length = getattr(column.type, "length", None)
     for key in column.foreign_keys:
         return ids.get(key.column.table.name, PAPER)
     if column.name == "paper_id":
         return PAPER
     if column.name.endswith("_hash"):
-        return f"{SECRET} {table.name} {ids['readers']}"
+        return f"{SECRET} {table.name} {ids['readers']}"[:length]
     if enum := getattr(column.type, "enum_class", None):
         return next(iter(enum))
     if isinstance(column.type, UtcDateTime):
@@ -49,7 +50,7 @@ def build_value(column: Column[Any], table: Table, ids: dict[str, int]) -> Any:
     if isinstance(column.type, JSON):
         return []
     kind = column.type.python_type
-    simple = {str: f"{table.name} {ids['readers']}", int: 1, date: NOW.date()}
+    simple = {str: f"{table.name} {ids['readers']}"[:length], int: 1, date: NOW.date()}
     return simple[kind] if kind in simple else kind()
 
 
@@ -60,7 +61,8 @@ async def insert_everywhere(session: WriteSession, reader_id: int) -> None:
         row = {
             column.name: build_value(column, table, ids)
             for column in table.c
-            if not column.identity and (not column.nullable or column.foreign_keys)
+            if not column.identity
+            and (not column.nullable or column.foreign_keys or column.name == "content")
         }
         row = {name: content for name, content in row.items() if table.c[name].server_default is None}
         result = await session.execute(insert(table).values(row).returning(*table.primary_key))

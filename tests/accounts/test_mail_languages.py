@@ -15,6 +15,7 @@ from paperround.digests import subscriptions
 from paperround.digests.confirmation import send_due_confirmations
 from paperround.digests.subscriptions import SubscriptionPreferences
 from paperround.i18n.languages import using_language
+from paperround.mail.envelope import Envelope
 from paperround.settings import Settings
 
 from support.factories import utc
@@ -33,7 +34,14 @@ class KeepingMailer:
     def __init__(self) -> None:
         self.by_recipient: dict[str, EmailMessage] = {}
 
-    async def send(self, message: EmailMessage | bytes, *, sender: str, recipient: str) -> str:
+    async def send(
+        self,
+        message: EmailMessage | bytes,
+        *,
+        sender: str,
+        recipient: str,
+        following: Envelope | None = None,
+    ) -> str:
         assert isinstance(message, EmailMessage)
         self.by_recipient[recipient] = message
         return "250 taken"

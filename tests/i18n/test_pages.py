@@ -47,7 +47,7 @@ CALENDAR: Final = [
 ]
 # What the CLDR writes, what is searched for, and what is the same in every language.
 WRITTEN: Final = re.compile(
-    r"\b(?:English|Deutsch|in|ago|hours?|days?|minutes?|and|or|Ada|bees|https?|tgram|you@lab\.org|"
+    r"\b(?:English|Deutsch|in|ago|hours?|days?|minutes?|and|or|Ada|bees|honey|the|nothing-here|notes|https?|tgram|you@lab\.org|"
     + "|".join(CALENDAR)
     + r")\b"
 )
@@ -78,7 +78,10 @@ class Texts(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         told = dict(attrs)
         is_other = (
-            tag in NOT_SHOWN or tag in ("bdi", "math", "annotation") or ("lang" in told and tag != "html")
+            tag in NOT_SHOWN
+            or tag in ("bdi", "math", "annotation")
+            or told.get("dir") == "auto"
+            or ("lang" in told and tag != "html")
         )
         for name, value in attrs:
             is_meta = name == "content" and told.get("name") != "description"
