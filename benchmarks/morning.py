@@ -79,6 +79,12 @@ async def read_all(port: int, seconds: float, readers: int) -> Readings:
     return readings
 
 
+async def warm_up(port: int) -> None:
+    """Open each page, so that the first renderings of a new process are not the slowest hundredth."""
+    for path in PATHS:
+        await read(port, path, Readings())
+
+
 def work(url: str, port: int, number: int, papers: int) -> None:
     """Store a list and send digests, as a worker does."""
     give_way()
@@ -98,6 +104,7 @@ def measure(*, fast: bool) -> Iterator[Figure]:
         asyncio.run(fill(url, number))
         with our_site(url) as site:
             port = int(site.rpartition(":")[2])
+            asyncio.run(warm_up(port))
             alone = asyncio.run(read_all(port, seconds, readers))
             arguments = (url, mail_port, number, 25 if fast else PAPERS)
             worker = multiprocessing.get_context("spawn").Process(target=work, args=arguments)
