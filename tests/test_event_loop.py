@@ -61,12 +61,17 @@ def test_a_signal_at_work_is_an_interruption(name: signal.Signals) -> None:
         finally:
             cleaned.append("up")
 
-    before = signal.signal(signal.SIGTERM, lambda _number, _frame: signal.raise_signal(signal.SIGINT))
+    handlers = {
+        signal.SIGINT: signal.default_int_handler,  # a shell that starts the tests with `&` has it ignored
+        signal.SIGTERM: lambda _number, _frame: signal.raise_signal(signal.SIGINT),
+    }
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         with pytest.raises(KeyboardInterrupt):
             event_loop.run(work)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     assert cleaned == ["up"]
 
 

@@ -10,10 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from paperround.handover import Handover
-from paperround.settings import Settings
-from paperround.web.server import serve
-
 
 async def tell_pid(scope: dict[str, Any], receive: Any, send: Any) -> None:
     if scope["type"] == "lifespan":
@@ -31,5 +27,10 @@ async def tell_pid(scope: dict[str, Any], receive: Any, send: Any) -> None:
 if __name__ == "__main__":
     if Path(os.environ["FAILS_TO_START"]).exists():
         sys.exit("told to fail")
+    # After that, as they take a second.
+    from paperround.handover import Handover
+    from paperround.settings import Settings
+    from paperround.web.server import serve
+
     handover = Handover.parse(sys.argv[sys.argv.index("--handover") + 1])
     serve(tell_pid, Settings(_env_file=None), handover)  # type: ignore[arg-type]
