@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import select
 
+from paperround.accounts.tables import Reader
 from paperround.database import Database
 from paperround.digests import calendar
 from paperround.digests.batches import build_digest
@@ -41,7 +42,8 @@ async def render_preview(
     """Render the digest that an address would get now. Without a subscription it is that of a new one."""
     async with database.read_session() as session:
         subscription = await session.scalar(select(Subscription).where(Subscription.email == email))
-        pending = _plan(subscription or _new_subscription(email), now.date())
+        reader = await session.scalar(select(Reader).where(Reader.email == email))
+        pending = _plan(subscription or _new_subscription(email), reader, now.date())
         histories = await load_histories(session, [pending])
         topic_days = find_topic_days([pending], histories)
     for (first, last), readers in topic_days.items():
@@ -50,7 +52,7 @@ async def render_preview(
         )
     async with database.read_session() as session:
         selection = (await select_papers(session, [pending], histories, DigestEditions()))[pending.id]
-        items = await DigestItemCache().get(session, selection.shown_papers)
+        items = await DigestItemCache().get(session, selection.shown_papers, pending.language)
     renderer = DigestRenderer(links, site_name)
     digest = build_digest(pending, selection, items)
     return DigestPreview(
@@ -61,7 +63,8 @@ async def render_preview(
     )
 
 
-def _plan(subscription: Subscription, day: date) -> PendingDelivery:
+def _plan(subscription: Subscription, reader: Reader | None, day: date) -> PendingDelivery:
+    chosen = reader.interface_language if reader else None
     return PendingDelivery(
         id=0,
         subscription_id=subscription.id,
@@ -81,7 +84,8 @@ def _plan(subscription: Subscription, day: date) -> PendingDelivery:
         max_papers=subscription.max_papers,
         when_empty=subscription.when_empty,
         min_band=subscription.min_band,
-        interface_language=subscription.interface_language,
+        language=reader.language if reader else None,
+        interface_language=chosen or subscription.interface_language,
     )
 
 

@@ -27,6 +27,10 @@ MatchDay = Callable[[date], Awaitable[int]]  # matches a day with the topics tha
 MAX_MATCHING_ATTEMPTS: Final = 10
 MATCHING_RETRY_INTERVAL: Final = 0.5  # seconds
 MAX_REASONS: Final = 3
+# How phrases begin that are no words of a topic. `wording.py` says them in the reader's language.
+BY_AUTHOR: Final = "by "
+SIMILAR: Final = "similar to “"
+CLOSE: Final = "close in meaning"
 MAX_REASON_LENGTH: Final = 60
 
 
@@ -138,13 +142,13 @@ def _write_reasons(match: Match, titles: Mapping[str, str]) -> Iterator[str]:
             case ReasonKind.phrase:
                 yield reason.text
             case ReasonKind.author:
-                yield f"by {reason.text}"
+                yield BY_AUTHOR + reason.text
             case ReasonKind.paper if reason.text in titles:
                 yield _write_liked_paper(titles[reason.text])
             case ReasonKind.meaning:
-                yield "close in meaning"
+                yield CLOSE
 
 
 @lru_cache(maxsize=5000)
 def _write_liked_paper(title: str) -> str:
-    return f"similar to “{shorten(shorten_title(title), MAX_REASON_LENGTH)}”"
+    return f"{SIMILAR}{shorten(shorten_title(title), MAX_REASON_LENGTH)}”"

@@ -12,6 +12,7 @@ from paperround.digests.followed_matches import FOLLOWING, YOU_FOLLOW
 from paperround.digests.items import shorten
 from paperround.digests.overview import Overview
 from paperround.digests.tables import Cadence
+from paperround.digests.topic_matches import BY_AUTHOR, CLOSE, SIMILAR
 from paperround.i18n.formats import format_date, format_number
 from paperround.i18n.messages import find_message, mark_message, ngettext, pgettext
 from paperround.i18n.messages import gettext as _
@@ -98,8 +99,15 @@ def format_reason(why: Mapping[str, Any]) -> str:
 
 def _word_phrase(phrase: str) -> str:
     """Deliveries keep phrases as they are in English; most are words of papers or topics."""
-    names = phrase.removeprefix(YOU_FOLLOW)
-    return phrase if names == phrase else _("you follow %(names)s", names=names)
+    if phrase == CLOSE:
+        return _("close in meaning")
+    if phrase.startswith(YOU_FOLLOW):
+        return _("you follow %(names)s", names=phrase.removeprefix(YOU_FOLLOW))
+    if phrase.startswith(BY_AUTHOR):
+        return _("by %(author)s", author=phrase.removeprefix(BY_AUTHOR))
+    if phrase.startswith(SIMILAR):
+        return _("similar to “%(title)s”", title=phrase.removeprefix(SIMILAR).removesuffix("”"))
+    return phrase
 
 
 def _name_match(why: Mapping[str, Any]) -> str:
