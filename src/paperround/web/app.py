@@ -194,7 +194,6 @@ def templates() -> Environment:
     environment.filters.update(
         markup=render_html,
         reason=paper_cards.explain_trending,
-        plural=presenters.format_plural,
         ago=presenters.format_age,
         short_day=presenters.format_short_day,
         account_name=presenters.find_account_name,

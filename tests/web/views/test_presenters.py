@@ -64,15 +64,6 @@ def test_counts(number: int, words: str) -> None:
     assert formats.format_compact(number) == words
 
 
-def test_plurals() -> None:
-    assert [presenters.format_plural(number, "paper") for number in (0, 1, 2, 1234)] == [
-        "0 papers",
-        "1 paper",
-        "2 papers",
-        "1,234 papers",
-    ]
-
-
 @pytest.mark.parametrize(
     ("before", "words"),
     [

@@ -77,10 +77,6 @@ def write_extent(span: EditionPeriod) -> str:
     return format_days(span.first, span.last) if span.period is Period.week else ""
 
 
-def format_plural(number: int, one: str, many: str | None = None) -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
 def name_feed(feed: str) -> str:
     """Name a feed in a sentence."""
     match feed:
