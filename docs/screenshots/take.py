@@ -1,8 +1,9 @@
 """Take the screenshots in this folder again: python docs/screenshots/take.py [FOLDER]
 
 Starts a Paperround of its own whose feed can't be reached, and waits until it shows the sample edition
-(invented papers: pictures of real ones don't belong here). With FOLDER, every page and letter goes there too,
-on a phone and on a desk, by day and by night, to be looked at. It needs Chromium and the `dev` extra.
+(invented papers: pictures of real ones don't belong here). Samples are never mailed, so that of a digest
+stays as it is. With FOLDER, every page and letter goes there too, on a phone and on a desk, by day and by
+night, to be looked at. It needs Chromium and the `dev` extra.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ PORT = 8011
 ADDRESS = f"http://127.0.0.1:{PORT}"
 PATIENCE = 180  # seconds
 DESK = {"viewport": {"width": 1280, "height": 1000}}
-LETTER = {"viewport": {"width": 900, "height": 600}}
 PHONE = {"viewport": {"width": 390, "height": 844}}
 KEPT: list[tuple[str, str, dict[str, Any]]] = [
     ("edition-light", "/papers", {**DESK, "color_scheme": "light"}),
@@ -77,12 +77,10 @@ def main() -> None:
         for name, path, options in KEPT:
             own = {"storage_state": session} if path.startswith("/topics") else {}
             take(browser, path, HERE / f"{name}.png", {**options, **own})
-        digest_address = digest(settings)
-        take(browser, digest_address, HERE / "digest.png", {**LETTER, "color_scheme": "light"})
         if folder:
             take_all(browser, ALL, folder, {})
             take_all(browser, ALL, folder / "signed-in", {"storage_state": session})
-            take_all(browser, {"digest": digest_address, **letters(settings)}, folder / "letters", {})
+            take_all(browser, letters(settings), folder / "letters", {})
         browser.close()
 
 
@@ -138,21 +136,6 @@ def outbox_link(settings: dict[str, str]) -> str:
             return link[0]
         time.sleep(1)
     sys.exit("No mail came into the outbox.")
-
-
-def digest(settings: dict[str, str]) -> str:
-    """What the reader would get by mail, as a page, once their topic has been matched."""
-    folder = Path(settings["PAPERROUND_DATA_DIR"]).parent
-    command = [sys.executable, "-m", "paperround", "digest", "preview", READER]
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        told = subprocess.check_output(  # noqa: S603 - our own program
-            command, env=os.environ | settings, cwd=folder, stderr=subprocess.STDOUT, text=True
-        )
-        if " 0 papers" not in told:
-            return (folder / "digest.html").as_uri()
-        time.sleep(2)
-    sys.exit("No paper came into the digest.")
 
 
 @contextmanager

@@ -46,7 +46,7 @@ def test_nothing_is_used_that_a_mail_program_drops_or_breaks(html: str, rule: st
 def test_what_mail_programs_need_is_there(html: str) -> None:
     styles = re.findall(r"<style[^>]*>(.*?)</style>", html, re.DOTALL)
     assert html.lower().startswith("<!doctype html>")
-    assert '<html lang="en">' in html
+    assert '<html lang="en" dir="ltr">' in html
     assert sum(map(len, styles)) < 8192, "Gmail drops all styles when they are longer"
     assert "<body>" not in html, "Outlook and Gmail take the page's colours from its own style"
     assert 'name="color-scheme" content="light dark"' in html

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from paperround.database import Database
 from paperround.i18n import messages
 from paperround.i18n.languages import ENGLISH, find_locale
+from paperround.web.kept_parts import KeptParts
 
 from support.factories import utc
 from support.pages import TODAY, opened
@@ -108,6 +109,8 @@ class Texts(HTMLParser):
 @pytest.fixture
 def bracketed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(messages, "load_catalogue", lambda language: Bracketed())
+    # Parts that were kept before are in English without brackets.
+    monkeypatch.setattr(KeptParts, "find_or_make", lambda kept, key, make: make())
 
 
 async def fill_site(browser: httpx.AsyncClient, database: Database) -> Person:
