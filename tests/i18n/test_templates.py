@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from jinja2 import Environment, nodes
+
+from paperround.i18n.templates import install_messages
 
 from support.unmarked_texts import find_unmarked_texts
 
@@ -18,6 +21,23 @@ ALL: Final = sorted(
 @pytest.mark.parametrize("name", ALL)
 def test_no_text_of_a_template_is_unmarked(name: str) -> None:
     assert find_unmarked_texts(TEMPLATES / name) == []
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_what_a_template_translates_is_its_own_text(name: str) -> None:
+    """A message counts as HTML, so that a text from elsewhere would not be escaped; `translated` escapes it."""
+    environment = Environment()
+    install_messages(environment)
+    tree = environment.parse((TEMPLATES / name).read_text(encoding="utf-8"))
+    calls = [
+        call
+        for call in tree.find_all(nodes.Call)
+        if isinstance(call.node, nodes.Name) and call.node.name in ("_", "gettext", "pgettext", "ngettext")
+    ]
+    wanted = {"pgettext": 2, "ngettext": 2}
+    for call in calls:
+        told = call.args[: wanted.get(call.node.name, 1)]  # type: ignore[attr-defined]
+        assert all(isinstance(one, nodes.Const) for one in told), f"line {call.lineno}"
 
 
 @pytest.mark.parametrize(
