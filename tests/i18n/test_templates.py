@@ -25,7 +25,7 @@ def test_no_text_of_a_template_is_unmarked(name: str) -> None:
 
 @pytest.mark.parametrize("name", ALL)
 def test_what_a_template_translates_is_its_own_text(name: str) -> None:
-    """A message counts as HTML, so that a text from elsewhere would not be escaped; `translated` escapes it."""
+    """A message counts as HTML, so texts from elsewhere would not be escaped; `translated` escapes them."""
     environment = Environment()
     install_messages(environment)
     tree = environment.parse((TEMPLATES / name).read_text(encoding="utf-8"))

@@ -19,6 +19,7 @@ from paperround.digests.links import DigestLinks
 from paperround.digests.subscriptions import RUNNING_STATES
 from paperround.digests.tables import Delivery, DeliveryState, Subscription, SubscriptionState
 from paperround.i18n.languages import choose_stored
+from paperround.i18n.messages import mark_message
 from paperround.mail import Mailer
 from paperround.mail.transactional import TemplatedMessage, TransactionalMailer
 
@@ -84,7 +85,7 @@ async def _load_last_response(session: ReadSession, channel_id: int) -> str:
 
 
 def _have_told(channel: Channel, reason: str, *, now: datetime) -> None:
-    channel.stopped_because = reason or "It did not answer."
+    channel.stopped_because = reason or mark_message("It did not answer.")
     channel.notice_due_at = now if channel.subscription.reader_id is not None else None
     logger.warning("a channel takes no digests and gets none for now", channel=channel.id, reason=reason)
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
+from paperround.accounts.tables import Reader
 from paperround.channels.encryption import SecretBox
 from paperround.channels.errors import ChannelError, ChannelUnavailable, SecretUnreadable
 from paperround.channels.message import ChannelNotice
@@ -20,11 +21,23 @@ from paperround.channels.sender import ChannelSender
 from paperround.database import Database
 from paperround.digests.channel_tables import Channel
 from paperround.digests.channels import CODE_LIFETIME, generate_code, hash_code
+from paperround.digests.tables import Subscription
+from paperround.i18n.languages import choose_stored, using_language
+from paperround.i18n.messages import gettext as _
 
 MAX_TESTS_A_RUN: Final = 100
 MAX_CONCURRENT_TESTS: Final = 4
 MAX_ATTEMPTS: Final = 3
 LEASE: Final = timedelta(minutes=1)
+LANGUAGE: Final = (
+    select(func.coalesce(Reader.interface_language, Subscription.interface_language))
+    .select_from(Subscription)
+    .outerjoin(Reader, Reader.id == Subscription.reader_id)
+    .where(Subscription.id == Channel.id)
+    .correlate(Channel)
+    .scalar_subquery()
+    .label("language")
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +49,7 @@ class ClaimedTest:
     code: str
     attempt: int
     due_at: datetime
+    language: str
 
 
 @dataclass(frozen=True)
@@ -76,17 +90,22 @@ class ChannelTester:
                 code_expires_at=now + CODE_LIFETIME,
                 code_attempts=0,
             )
-            .returning(Channel.secrets, Channel.test_attempts)
+            .returning(Channel.secrets, Channel.test_attempts, LANGUAGE)
         )
         async with self.database.write_session() as session:
             row = (await session.execute(claim)).one_or_none()
-        return ClaimedTest(channel_id, row.secrets, code, row.test_attempts, leased_until) if row else None
+        if row is None:
+            return None
+        language = choose_stored(row.language)
+        return ClaimedTest(channel_id, row.secrets, code, row.test_attempts, leased_until, language)
 
     async def _send(self, claimed: ClaimedTest, now: datetime) -> None:
         next_due_at = None
         try:
             secrets = self.box.decrypt(claimed.secrets)
-            hand_over = self.sender.prepare(secrets, self._build_notice(claimed), now=now)
+            with using_language(claimed.language):
+                notice = self._build_notice(claimed)
+            hand_over = self.sender.prepare(secrets, notice, now=now)
             response = await hand_over()
         except ChannelUnavailable as error:
             response = error.response
@@ -107,9 +126,13 @@ class ChannelTester:
             id=f"test_{claimed.channel_id}_{int(claimed.due_at.timestamp())}",
             site_name=self.site_name,
             site_url=self.site,
-            title=f"Your code for {self.site_name} is {shown}",
-            text=f"Somebody wants to have papers sent here. If it was you, enter {shown} at {url} within an "
-            "hour. If it wasn't, do nothing: nothing more comes.",
+            title=_("Your code for %(site)s is %(code)s", site=self.site_name, code=shown),
+            text=_(
+                "Somebody wants to have papers sent here. If it was you, enter %(code)s at %(address)s "
+                "within an hour. If it wasn’t, do nothing: nothing more comes.",
+                code=shown,
+                address=url,
+            ),
             url=url,
             code=claimed.code,
         )

@@ -28,6 +28,7 @@ from paperround.digests.scheduler import SEND_CHANNELS_JOB
 from paperround.digests.subscriptions import SubscriptionPreferences, TransitionNotAllowed
 from paperround.digests.tables import Subscription, SubscriptionState
 from paperround.errors import PaperroundError
+from paperround.i18n.languages import get_language
 from paperround.i18n.messages import gettext as _
 from paperround.i18n.messages import mark_message
 from paperround.tokens import hash_token
@@ -121,6 +122,7 @@ async def _store(
         email=f"{PLACEHOLDER_PREFIX}{secrets.token_hex(16)}",
         by_channel=True,
         reader_id=reader_id,
+        interface_language=get_language(),
         state=SubscriptionState.pending,
         asked_at=now,
         changed_at=now,

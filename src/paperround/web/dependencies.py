@@ -132,8 +132,9 @@ async def load_visit(request: Request, now: Now) -> sessions.SignedInVisit | Non
     token = cookies.read_session_token(request, signer_of(request), settings_of(request))
     found = await sessions.load_visit(database_of(request), token, now=now) if token else None
     request.state.visit = found
-    if found is not None and found.reader.interface_language is not None:
-        set_language(found.reader.interface_language)
+    chosen = found.reader.interface_language if found else None
+    if chosen is not None and chosen in list_languages():
+        set_language(chosen)
     return found
 
 
