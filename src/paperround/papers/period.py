@@ -6,7 +6,7 @@ import enum
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Self
+from typing import Final, Self
 
 from paperround.errors import PaperroundError
 from paperround.i18n.messages import gettext as _
@@ -19,6 +19,14 @@ class Period(enum.StrEnum):
     day = "day"
     week = "week"
     month = "month"
+
+
+# How each is written, what makes a date of it, and what is told where it isn't written so.
+FORMS: Final = {
+    Period.day: (r"\d{4}-\d{2}-\d{2}", "", mark_message("“%(text)s” is not a date such as 2025-10-29.")),
+    Period.week: (r"\d{4}-W\d{2}", "-1", mark_message("“%(text)s” is not an ISO week such as 2025-W44.")),
+    Period.month: (r"\d{4}-\d{2}", "-01", mark_message("“%(text)s” is not a month such as 2025-10.")),
+}
 
 
 class PeriodInvalid(PaperroundError):
@@ -58,31 +66,13 @@ class EditionPeriod:
     @classmethod
     def parse(cls, period: Period, value: str) -> Self:
         """Parse `2025-10-29`, `2025-W44` or `2025-10`. Raises `PeriodInvalid`."""
-        text = value[:40]
-        forms = {
-            Period.day: (
-                r"\d{4}-\d{2}-\d{2}",
-                "",
-                _("“%(text)s” is not a date such as 2025-10-29.", text=text),
-            ),
-            Period.week: (
-                r"\d{4}-W\d{2}",
-                "-1",
-                _("“%(text)s” is not an ISO week such as 2025-W44.", text=text),
-            ),
-            Period.month: (
-                r"\d{4}-\d{2}",
-                "-01",
-                _("“%(text)s” is not a month such as 2025-10.", text=text),
-            ),
-        }
-        pattern, suffix, complaint = forms[period]
+        pattern, suffix, complaint = FORMS[period]
         try:
             if re.fullmatch(pattern, value, re.ASCII):
                 return cls.containing(period, date.fromisoformat(value + suffix))
         except (ValueError, PeriodInvalid):
             pass
-        raise PeriodInvalid(complaint)
+        raise PeriodInvalid(_(complaint, text=value[:40]))
 
     @property
     def key(self) -> str:
