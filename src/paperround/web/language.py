@@ -10,7 +10,6 @@ from functools import lru_cache
 from http.cookies import CookieError, SimpleCookie
 from typing import Final
 
-from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from paperround.i18n.languages import ENGLISH, choose_language, list_languages
@@ -22,13 +21,11 @@ COOKIE: Final = "language"
 COOKIE_LIFETIME: Final = timedelta(days=365)
 
 
-def find_language(path: str, headers: Headers) -> str:
-    """Find the language of an answer, as far as its request tells it."""
+def find_language(path: str, cookie: str, accept_language: str) -> str:
+    """Find the language of an answer, as far as its request tells it by these two headers."""
     if not is_for_people(path):
         return ENGLISH
-    return read_language_cookie(headers.get("cookie", "")) or choose_language(
-        headers.get("accept-language", "")
-    )
+    return read_language_cookie(cookie) or choose_language(accept_language)
 
 
 @lru_cache(maxsize=100)

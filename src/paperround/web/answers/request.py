@@ -12,9 +12,8 @@ from urllib.parse import quote, unquote_plus
 
 from starlette.types import Scope
 
-from paperround.i18n.languages import ENGLISH, choose_language
-from paperround.web.language import is_language_cookie
-from paperround.web.negotiation import accepts_gzip, is_for_people, prefers_markdown
+from paperround.web.language import find_language, is_language_cookie
+from paperround.web.negotiation import accepts_gzip, prefers_markdown
 
 # Papers and lists of them, in every form. A `key` or a token opens none of these.
 PATHS: Final = re.compile(
@@ -88,22 +87,11 @@ def read_request(scope: Scope) -> ClientRequest | None:
     accept = headers.get(b"accept", b"")
     if b"markdown" in accept and path.startswith("/papers/") and prefers_markdown(accept.decode("latin-1")):
         return None  # a redirect
-    cookie = headers.get(b"cookie")
-    if cookie is not None and not is_language_cookie(cookie.decode("latin-1")):
+    cookie = headers[b"cookie"].decode("latin-1") if b"cookie" in headers else None
+    if cookie is not None and not is_language_cookie(cookie):
         return None
-    return ClientRequest(
-        AnswerRequest(path, _keep_known(query) if query else b"", _find_language(path, headers)), headers
-    )
-
-
-def _find_language(path: str, headers: dict[bytes, bytes]) -> str:
-    if not is_for_people(path):
-        return ENGLISH
-    chosen = headers.get(b"cookie")
-    if chosen is not None:
-        return chosen.decode("latin-1").partition("=")[2]
-    preferred = headers.get(b"accept-language")
-    return choose_language(preferred.decode("latin-1")) if preferred is not None else ENGLISH
+    language = find_language(path, cookie or "", headers.get(b"accept-language", b"").decode("latin-1"))
+    return ClientRequest(AnswerRequest(path, _keep_known(query) if query else b"", language), headers)
 
 
 @lru_cache(maxsize=4096)

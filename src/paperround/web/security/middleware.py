@@ -72,7 +72,8 @@ class Gate:
         told = Request({**scope, "method": "GET"} if scope["method"] == "HEAD" else scope)
         request_id = choose_request_id(told)
         outgoing = Outgoing(told, send, request_id, has_body=scope["method"] != "HEAD")
-        language = find_language(scope["path"], told.headers)
+        cookie, preferred = (told.headers.get(name, "") for name in ("cookie", "accept-language"))
+        language = find_language(scope["path"], cookie, preferred)
         with (
             bound_contextvars(**{REQUEST_ID: request_id}),
             measured(told, scope["method"], outgoing),
