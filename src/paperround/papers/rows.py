@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Select, Text, cast, func, null, select
 from sqlalchemy.dialects.postgresql import JSON, aggregate_order_by
 
-from paperround.papers.tables import Author, Organization, Paper
+from paperround.papers.tables import INVENTED_PREFIX, Author, Organization, Paper
 
 
 class OrganizationRow(NamedTuple):
@@ -141,7 +141,7 @@ class PaperRow(NamedTuple):
     @property
     def invented(self) -> bool:
         """Whether the paper belongs to the sample edition. Its ids do not exist on arXiv."""
-        return self.id.startswith("0000.")
+        return self.id.startswith(INVENTED_PREFIX)
 
     @property
     def withdrawn(self) -> bool:

@@ -244,6 +244,8 @@ class Paper(Base):
 
 
 # What is indexed, embedded and compared, in SQL: the texts as they were read, and their hash.
+INVENTED_PREFIX: Final = "0000."  # of the ids of the sample edition's papers, which arXiv doesn't have
+IS_INVENTED: Final[ColumnElement[bool]] = Paper.id.startswith(INVENTED_PREFIX)
 IS_READ: Final[ColumnElement[bool]] = Paper.read_hash == Paper.text_hash
 TITLE_TEXT: Final[ColumnElement[str]] = case(
     (IS_READ, func.coalesce(Paper.read_title, Paper.title)), else_=Paper.title

@@ -32,7 +32,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from paperround.accounts.tables import Reader
 from paperround.database import ReadSession, WriteSession
-from paperround.papers.tables import ABSTRACT_TEXT, TEXT_HASH, TITLE_TEXT, Paper
+from paperround.papers.tables import ABSTRACT_TEXT, IS_INVENTED, TEXT_HASH, TITLE_TEXT, Paper
 from paperround.settings import Settings
 from paperround.summaries.checks import MAX_EXPLANATION_LENGTH, find_refusal
 from paperround.summaries.prompt import EXPLANATION_VERSION, build_explanation_prompt
@@ -84,8 +84,7 @@ class WantedExplanations:
             MatchExplanation.model == self.model,
             MatchExplanation.prompt_version == EXPLANATION_VERSION,
         )
-        is_real = ~Paper.id.startswith("0000.")  # the others are invented
-        return Topic.explain & ~Topic.paused & (Topic.words != "") & is_real & ~made.exists()
+        return Topic.explain & ~Topic.paused & (Topic.words != "") & ~IS_INVENTED & ~made.exists()
 
 
 def select_lacking(wanted: WantedExplanations) -> Subquery:

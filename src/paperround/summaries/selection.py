@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, func, or_, select, true
 
 from paperround.accounts.tables import Reader
 from paperround.database import ReadSession
-from paperround.papers.tables import ABSTRACT_TEXT, IS_READ, TEXT_HASH, TITLE_TEXT, Paper
+from paperround.papers.tables import ABSTRACT_TEXT, IS_INVENTED, IS_READ, TEXT_HASH, TITLE_TEXT, Paper
 from paperround.settings import Settings
 from paperround.summaries.prompt import PROMPT_VERSION
 from paperround.summaries.tables import PaperText
@@ -59,7 +59,7 @@ class Wanted:
             PaperText.model == self.model,
             PaperText.prompt_version == PROMPT_VERSION,
         )
-        lacking = ~made.exists() & ~Paper.id.startswith("0000.")  # which are invented
+        lacking = ~made.exists() & ~IS_INVENTED
         if self.is_for_all:
             lacking &= or_(Paper.ai_summary.is_(None), func.btrim(Paper.ai_summary) == "")
         if self.first_day:

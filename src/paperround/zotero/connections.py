@@ -13,6 +13,7 @@ from paperround.database import ReadSession, WriteSession
 from paperround.i18n.messages import gettext as _
 from paperround.i18n.messages import mark_message
 from paperround.library.tables import SavedPaper
+from paperround.papers.tables import INVENTED_PREFIX
 from paperround.tokens import Signer
 from paperround.topics.tables import Topic
 from paperround.zotero.client import COLLECTION_KEY, KEY, ZoteroClient, ZoteroRefused
@@ -21,7 +22,6 @@ from paperround.zotero.tables import ZoteroConnection, ZoteroItem
 PURPOSE: Final = "zotero key"
 FORGOTTEN_KEY: Final = mark_message("The site can no longer read the key. Connect again.")
 MAX_GROUP_DIGITS: Final = 12
-SAMPLE_PREFIX: Final = "0000."  # of the ids of invented papers
 
 
 class NewConnection(NamedTuple):
@@ -120,4 +120,4 @@ def select_unsent_conditions() -> tuple[ColumnElement[bool], ...]:
     is_item = select(ZoteroItem.paper_id).where(
         ZoteroItem.reader_id == SavedPaper.reader_id, ZoteroItem.paper_id == SavedPaper.paper_id
     )
-    return (~is_item.exists(), ~SavedPaper.paper_id.startswith(SAMPLE_PREFIX))
+    return (~is_item.exists(), ~SavedPaper.paper_id.startswith(INVENTED_PREFIX))
