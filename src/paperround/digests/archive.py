@@ -8,13 +8,12 @@ from typing import Final, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from paperround.accounts.tables import Reader
 from paperround.database import ReadSession
 from paperround.digests.digest import Digest
 from paperround.digests.items import DigestItem, DigestItemCache
 from paperround.digests.links import SealedId
 from paperround.digests.selection import Selection
-from paperround.digests.tables import Delivery, Subscription
+from paperround.digests.tables import Delivery, Subscription, select_mail_language
 from paperround.i18n.languages import choose_stored
 from paperround.topics.tables import Topic
 
@@ -34,8 +33,7 @@ async def load_digest(session: ReadSession, link: SealedId) -> Digest | None:
     one = found.subscription
     contents = Selection.restore(found.papers, found.reasons, found.overview)
     items = await DigestItemCache().get(session, contents.shown_papers)
-    chosen = await session.scalar(select(Reader.interface_language).where(Reader.id == one.reader_id))
-    language = choose_stored(chosen or one.interface_language)
+    language = choose_stored(await session.scalar(select_mail_language(one.id)))
     return Digest(one.link_target, one.email, one.cadence, found.period, contents, items, found.id, language)
 
 

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
-from paperround.accounts.tables import Reader
 from paperround.channels.encryption import SecretBox
 from paperround.channels.errors import ChannelError, ChannelUnavailable, SecretUnreadable
 from paperround.channels.message import ChannelNotice
@@ -21,7 +20,7 @@ from paperround.channels.sender import ChannelSender
 from paperround.database import Database
 from paperround.digests.channel_tables import Channel
 from paperround.digests.channels import CODE_LIFETIME, generate_code, hash_code
-from paperround.digests.tables import Subscription
+from paperround.digests.tables import select_mail_language
 from paperround.i18n.languages import choose_stored, using_language
 from paperround.i18n.messages import gettext as _
 
@@ -29,15 +28,7 @@ MAX_TESTS_A_RUN: Final = 100
 MAX_CONCURRENT_TESTS: Final = 4
 MAX_ATTEMPTS: Final = 3
 LEASE: Final = timedelta(minutes=1)
-LANGUAGE: Final = (
-    select(func.coalesce(Reader.interface_language, Subscription.interface_language))
-    .select_from(Subscription)
-    .outerjoin(Reader, Reader.id == Subscription.reader_id)
-    .where(Subscription.id == Channel.id)
-    .correlate(Channel)
-    .scalar_subquery()
-    .label("language")
-)
+LANGUAGE: Final = select_mail_language(Channel.id).correlate(Channel).scalar_subquery().label("language")
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from paperround.digests.delivery_states import (
 )
 from paperround.digests.selection import PendingDelivery, Selection
 from paperround.digests.tables import (
+    MAIL_LANGUAGE,
     Bounce,
     Delivery,
     Sender,
@@ -70,7 +71,7 @@ PENDING_COLUMNS: Final = (
     Subscription.min_band,
     Channel.secrets.label("channel_secrets"),
     Reader.language,
-    func.coalesce(Reader.interface_language, Subscription.interface_language).label("interface_language"),
+    MAIL_LANGUAGE.label("interface_language"),
 )
 
 # One statement for all rows: one at a time they took as long as sending them.

@@ -17,19 +17,23 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    Select,
     SmallInteger,
     Text,
     UniqueConstraint,
     and_,
     case,
     false,
+    func,
     literal,
+    select,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.hybrid import hybrid_property
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column, relationship
 
+from paperround.accounts.tables import Reader
 from paperround.database import Base
 from paperround.topics.model.bands import Band
 
@@ -251,6 +255,17 @@ class Delivery(Base):
         Index("deliveries_finished_at_idx", "finished_at"),
         CheckConstraint(f"state IN ({', '.join(repr(p.value) for p in DeliveryState)})", name="state"),
     )
+
+
+# Of a subscription's mail. A statement joins its reader, if it has one.
+MAIL_LANGUAGE: Final = func.coalesce(Reader.interface_language, Subscription.interface_language)
+
+
+def select_mail_language(subscription_id: InstrumentedAttribute[int] | int) -> Select[str | None]:
+    """Select the language of a subscription's mail: its reader's, or else its own."""
+    query = select(MAIL_LANGUAGE).select_from(Subscription)
+    query = query.outerjoin(Reader, Reader.id == Subscription.reader_id)
+    return query.where(Subscription.id == subscription_id)
 
 
 class Sender(Base):
