@@ -59,6 +59,8 @@ MAX_CELLS: Final = 400_000  # topics times papers that are matched at once
 MAX_CACHED_COSINES: Final = 8_000_000  # of liked papers with the day's, from batch to batch; 32 MB
 MATCH_RETENTION: Final = timedelta(days=60)
 NOTHING_ASKED: Final = TopicQuery()
+# Days with papers.
+NEWEST_DAYS: Final = select(Listing.day).where(FRESH_LISTING).distinct().order_by(Listing.day.desc())
 
 
 class EditionPapers(NamedTuple):
@@ -77,8 +79,7 @@ async def match_latest(database: Database, encoder: TextEncoder | None) -> int:
     Returns how many topics were matched.
     """
     async with database.read_session() as session:
-        newest = select(Listing.day).where(FRESH_LISTING).distinct().order_by(Listing.day.desc())
-        latest = (await session.scalars(newest.limit(MATCHED_EDITIONS))).all()
+        latest = (await session.scalars(NEWEST_DAYS.limit(MATCHED_EDITIONS))).all()
     matched = sum([await match_edition(database, day, encoder) for day in latest])
     if latest:
         async with database.write_session() as session:
@@ -123,11 +124,10 @@ async def match_past(database: Database, encoder: TextEncoder | None, *, now: da
 
 async def _list_past_days(session: ReadSession) -> Sequence[date]:
     """List the days with papers whose matches are kept and that are no more among the latest."""
-    days = select(Listing.day).where(FRESH_LISTING).distinct().order_by(Listing.day.desc())
-    latest = (await session.scalars(days.limit(MATCHED_EDITIONS))).all()
+    latest = (await session.scalars(NEWEST_DAYS.limit(MATCHED_EDITIONS))).all()
     if not latest:
         return []
-    kept = days.where(Listing.day < latest[-1], Listing.day >= latest[0] - MATCH_RETENTION)
+    kept = NEWEST_DAYS.where(Listing.day < latest[-1], Listing.day >= latest[0] - MATCH_RETENTION)
     return (await session.scalars(kept)).all()
 
 
