@@ -21,7 +21,7 @@ from support.factories import utc
 from support.pages import TODAY, opened
 from support.people import ADA, Person, sign_in_browser
 from support.topic_corpus import add_measured_subjects, paper_id
-from support.unmarked_texts import NAMES, NOT_SHOWN, SHOWN_ATTRIBUTES
+from support.unmarked_texts import NAMES, NOT_SHOWN, list_shown_attributes
 
 DAY: Final = "2026-03-10"
 PAPER: Final = paper_id(1)
@@ -84,16 +84,8 @@ class Texts(HTMLParser):
             or told.get("dir") == "auto"
             or ("lang" in told and tag != "html")
         )
-        for name, value in attrs:
-            is_meta = name == "content" and told.get("name") != "description"
-            if (
-                name in SHOWN_ATTRIBUTES
-                and value
-                and not is_meta
-                and not is_other
-                and told.get("class") != "Z3988"
-            ):
-                self.attributes.append(value)
+        if not is_other and told.get("class") != "Z3988":
+            self.attributes += list_shown_attributes(attrs)
         if tag not in ("meta", "link", "input", "br", "img", "source", "path", "rect", "circle"):
             self._open.append((tag, is_other))
 

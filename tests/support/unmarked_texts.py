@@ -29,6 +29,13 @@ NAMES: Final = re.compile(
 )
 
 
+def list_shown_attributes(attrs: list[tuple[str, str | None]]) -> list[str]:
+    """List what an element's attributes show or tell people."""
+    is_shown = dict(attrs).get("name") == "description"  # what a meta element holds
+    shown = SHOWN_ATTRIBUTES if is_shown else SHOWN_ATTRIBUTES - {"content"}
+    return [value for name, value in attrs if name in shown and value]
+
+
 class _Texts(HTMLParser):
     """Collects the texts that people see or hear."""
 
@@ -39,11 +46,7 @@ class _Texts(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._hidden += tag in NOT_SHOWN
-        told = dict(attrs)
-        for name, value in attrs:
-            is_meta = name == "content" and told.get("name") not in ("description",)
-            if name in SHOWN_ATTRIBUTES and value and not is_meta:
-                self.found.append(value)
+        self.found += list_shown_attributes(attrs)
 
     def handle_endtag(self, tag: str) -> None:
         self._hidden -= tag in NOT_SHOWN
