@@ -18,6 +18,7 @@ from paperround.i18n.messages import find_message, mark_message, ngettext, pgett
 from paperround.i18n.messages import gettext as _
 from paperround.papers.period import EditionPeriod, Period
 from paperround.summaries.shown_explanations import Explanation
+from paperround.topics.band_names import BAND_NAMES
 
 MAX_OVERVIEW_TITLE_LENGTH: Final = 100  # characters
 WHOLE_LIST: Final[Mapping[Period, str]] = {
@@ -26,11 +27,6 @@ WHOLE_LIST: Final[Mapping[Period, str]] = {
     Period.month: mark_message("See the whole month"),
 }
 MATCH: Final = mark_message("Match")
-OWN_MATCHES: Final = {
-    "strong": mark_message("Strong match"),
-    "good": mark_message("Good match"),
-    "possible": mark_message("Possible match"),
-}
 TOPIC_MATCHES: Final = {
     "strong": mark_message("For your topic “%(topic)s”, a strong match"),
     "good": mark_message("For your topic “%(topic)s”, a good match"),
@@ -113,7 +109,7 @@ def _word_phrase(phrase: str) -> str:
 def _name_match(why: Mapping[str, Any]) -> str:
     band, topic = why.get("band"), why["name"]
     if why["own"]:
-        return find_message(OWN_MATCHES.get(band or "", MATCH))
+        return find_message(BAND_NAMES.get(band or "", MATCH))
     if band in TOPIC_MATCHES:
         return find_message(TOPIC_MATCHES[band]) % {"topic": topic}
     return _("For your topic “%(topic)s”", topic=topic)

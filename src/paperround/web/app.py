@@ -27,6 +27,7 @@ from paperround.shared_counts import SharedCounts
 from paperround.text.links import list_public_links
 from paperround.text.markup import render_html
 from paperround.tokens import load_signer
+from paperround.topics.band_names import name_band
 from paperround.web import errors, metrics
 from paperround.web.answers.cache import open_cache
 from paperround.web.answers.layer import Answers
@@ -204,7 +205,7 @@ def templates() -> Environment:
         article=article_writer(environment),
         entry=entry_writer(environment),
         short_topic=shorten_topic,
-        band=presenters.name_band,
+        band=name_band,
         brief=paper_cards.is_brief,
         doi_address=doi.doi_url,
         public_links=list_public_links,

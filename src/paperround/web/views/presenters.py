@@ -11,7 +11,6 @@ from paperround.i18n.formats import Unit, format_date, format_days, format_durat
 from paperround.i18n.messages import gettext as _
 from paperround.papers.period import EditionPeriod, Period
 from paperround.papers.rows import OrganizationRow, PaperRow
-from paperround.topics.model.bands import Band
 
 MAX_REMEMBERED: Final = 2_000  # results of a function for the same argument
 UNITS: Final[tuple[tuple[Unit, int], ...]] = (("day", 86_400), ("hour", 3_600), ("minute", 60))  # seconds
@@ -90,17 +89,6 @@ def name_feed(feed: str) -> str:
             return _("this site")
         case _other:
             return feed
-
-
-def name_band(band: Band) -> str:
-    """Say how well a paper fits: `Strong match`."""
-    match band:
-        case Band.strong:
-            return _("Strong match")
-        case Band.good:
-            return _("Good match")
-        case Band.possible:
-            return _("Possible match")
 
 
 def choose_anchor_day(span: EditionPeriod, papers: Iterable[PaperRow], *, today: date) -> date:

@@ -13,8 +13,8 @@ from paperround.i18n.templates import gettext_html as _
 from paperround.summaries.shown_explanations import Explanation
 from paperround.text.markup import render_html
 from paperround.text.titles import shorten_title
+from paperround.topics.band_names import name_band
 from paperround.topics.model.match import Match, ReasonKind
-from paperround.web.views import presenters
 
 PHRASES: Final = 3
 
@@ -44,7 +44,7 @@ def write_reasons(match: Match, titles: Mapping[str, str]) -> Markup:
 def write_note(match: Match, titles: Mapping[str, str], explanation: Explanation | None = None) -> str:
     """Write `Strong match. Mentions rivers and tides. By MODEL: Looks at tides.` in plain text."""
     reasons = write_reasons(match, titles).striptags()
-    band = f"{presenters.name_band(match.band)}." if match.band else ""
+    band = f"{name_band(match.band)}." if match.band else ""
     return " ".join(filter(None, (band, reasons, explanation.labelled if explanation else "")))
 
 
