@@ -13,7 +13,7 @@ from paperround.digests.subscriptions import SubscriptionPreferences
 from paperround.library import reading_list
 from paperround.settings import Settings
 from paperround.topics import corpus, judging, ratings, reader_topics
-from paperround.topics.reader_topics import TopicDraft
+from paperround.topics.drafts import TopicDraft
 
 from support.browser import DESK, ODD, PHONE, SMALL, Opener, faults, faults_everywhere
 from support.channels import build_draft

@@ -12,8 +12,8 @@ from sqlalchemy import update
 from paperround.accounts.tables import Reader
 from paperround.database import Database, utc_now
 from paperround.topics import corpus, reader_topics
+from paperround.topics.drafts import TopicDraft
 from paperround.topics.edition_matches import match_latest
-from paperround.topics.reader_topics import TopicDraft
 
 from support.browser import DESK, PHONE, Opener, click_through, faults_everywhere, fits
 from support.factories import utc

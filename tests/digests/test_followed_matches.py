@@ -12,7 +12,7 @@ from paperround.digests.tables import DeliveryState
 from paperround.follows import reader_follows
 from paperround.follows.tables import FollowKind
 from paperround.topics import corpus, edition_matches, reader_topics
-from paperround.topics.reader_topics import TopicDraft
+from paperround.topics.drafts import TopicDraft
 
 from .conftest import Post
 from support.factories import store_listing, utc

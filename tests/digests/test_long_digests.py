@@ -12,7 +12,7 @@ from paperround.digests.renderer import DigestRenderer
 from paperround.digests.subscriptions import SubscriptionPreferences
 from paperround.digests.tables import Cadence, Delivery, DeliveryState, Subscription
 from paperround.topics import reader_topics
-from paperround.topics.reader_topics import TopicDraft
+from paperround.topics.drafts import TopicDraft
 
 from .conftest import Post
 from support.databases import run_sql

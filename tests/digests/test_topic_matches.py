@@ -14,8 +14,8 @@ from paperround.digests import batches
 from paperround.digests import topic_matches as digest_topics
 from paperround.digests.tables import Delivery, DeliveryState
 from paperround.topics import edition_matches, queries, reader_topics
+from paperround.topics.drafts import TopicDraft
 from paperround.topics.model.match import ReasonKind
-from paperround.topics.reader_topics import TopicDraft
 from paperround.topics.tables import Topic, TopicDay
 
 from .conftest import Post

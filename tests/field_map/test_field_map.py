@@ -19,7 +19,7 @@ from paperround.field_map.tables import FieldMap
 from paperround.papers import removal
 from paperround.papers.tables import Paper
 from paperround.topics import edition_matches, reader_topics
-from paperround.topics.reader_topics import TopicDraft
+from paperround.topics.drafts import TopicDraft
 
 from support.factories import add_reader, feed_record, store_listing, utc
 from support.pages import Page, opened

@@ -14,7 +14,7 @@ from paperround.accounts.tables import Scope
 from paperround.database import Database
 from paperround.settings import Settings
 from paperround.topics import reader_topics
-from paperround.topics.reader_topics import TopicDraft
+from paperround.topics.drafts import TopicDraft
 
 from fuzz.targets import Run, Target, require
 from support.databases import new_database

@@ -13,8 +13,8 @@ from paperround.summaries.client import TextServerClient
 from paperround.summaries.explanations import WantedExplanations
 from paperround.summaries.tables import MatchExplanation
 from paperround.topics import reader_topics
+from paperround.topics.drafts import TopicDraft
 from paperround.topics.edition_matches import match_latest
-from paperround.topics.reader_topics import TopicDraft
 
 from support.factories import utc
 

@@ -10,10 +10,10 @@ from sqlalchemy import func, select, update
 from paperround.accounts import sign_in
 from paperround.database import Database
 from paperround.topics import corpus, reader_topics
+from paperround.topics.drafts import TopicDraft
 from paperround.topics.edition_matches import match_latest, match_past
 from paperround.topics.history import count_weeks, list_past_days
 from paperround.topics.model.bands import Band
-from paperround.topics.reader_topics import TopicDraft
 from paperround.topics.tables import Topic, TopicDay
 
 from support.factories import store_listing, utc

@@ -18,11 +18,11 @@ from paperround.feeds.arxiv.feed import open_arxiv
 from paperround.settings import Settings
 from paperround.topics import library_entries, library_fetcher, queries, reader_topics
 from paperround.topics.bibliography import Reference
+from paperround.topics.drafts import TopicDraft, TopicInvalid
 from paperround.topics.edition_matches import match_edition
 from paperround.topics.library_entries import LibraryDraft, draft_entries, embed_entries
 from paperround.topics.matcher import match_papers
 from paperround.topics.model.match import ReasonKind
-from paperround.topics.reader_topics import TopicDraft, TopicInvalid
 from paperround.topics.tables import EntryState, LibraryEntry, Topic
 from paperround.worker.jobs import fetch_library_entries
 from paperround.worker.registry import WorkerContext

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from paperround.database import Database
 from paperround.topics import edition_matches, overview, ratings, reader_topics
+from paperround.topics.drafts import TopicDraft
 from paperround.topics.model.match import Match
 from paperround.topics.overview import TopicGroup, choose_outside_papers, place_each_once
-from paperround.topics.reader_topics import TopicDraft
 from paperround.topics.tables import Topic, TopicDay
 
 from support.factories import add_reader, utc

@@ -8,9 +8,9 @@ import pytest
 
 from paperround.database import Database
 from paperround.topics import corpus, ratings, reader_topics
+from paperround.topics.drafts import TopicDraft
 from paperround.topics.edition_matches import match_latest
 from paperround.topics.reader_matches import ReaderMatches, load_reader_matches
-from paperround.topics.reader_topics import TopicDraft
 
 from support.factories import utc
 from support.people import ADA, BEN, Person, add_person

@@ -17,8 +17,9 @@ from paperround.papers import removal
 from paperround.papers.tables import Paper
 from paperround.topics import queries, ratings, reader_topics, seeds
 from paperround.topics.bibliography import Reference
+from paperround.topics.drafts import TopicDraft, TopicInvalid, check_draft
 from paperround.topics.model.match import TopicQuery
-from paperround.topics.reader_topics import TopicDraft, TopicInvalid, TopicNotFound, check_draft
+from paperround.topics.reader_topics import TopicNotFound
 from paperround.topics.tables import Topic
 
 from support.factories import add_reader, feed_record, store_listing, utc

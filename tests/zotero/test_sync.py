@@ -15,7 +15,7 @@ from paperround.library import reading_list
 from paperround.settings import Settings
 from paperround.tokens import Signer, load_signer
 from paperround.topics import reader_topics
-from paperround.topics.reader_topics import TopicDraft
+from paperround.topics.drafts import TopicDraft
 from paperround.zotero import connections
 from paperround.zotero.client import open_http
 from paperround.zotero.items import build_item, build_item_key

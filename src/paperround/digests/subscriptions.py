@@ -37,8 +37,8 @@ from paperround.i18n.messages import gettext as _
 from paperround.i18n.messages import mark_message
 from paperround.reads import Asked, Read, RoundTrip, only
 from paperround.topics import reader_topics
+from paperround.topics.drafts import TopicDraft, TopicInvalid
 from paperround.topics.model.bands import Band
-from paperround.topics.reader_topics import TopicDraft, TopicInvalid
 
 logger = structlog.get_logger(__name__)
 

@@ -17,11 +17,12 @@ from paperround.embeddings.tables import EmbeddingModel
 from paperround.errors import PaperroundError
 from paperround.papers import arxiv_id
 from paperround.topics.corpus import StatisticsVersion, load_current_version
+from paperround.topics.drafts import MAX_WORDS_LENGTH
 from paperround.topics.model.calibration import JudgedPaper, JudgedTopic, Prediction, calibrate, predict
 from paperround.topics.model.fit_constants import WORDS_ALONE, FitConstants
 from paperround.topics.paper_features import load_views
 from paperround.topics.profiles import TextEncoder
-from paperround.topics.reader_topics import MAX_WORDS_LENGTH, load_titles
+from paperround.topics.reader_topics import load_titles
 
 MAX_JUDGMENTS: Final = 100_000
 MIN_JUDGMENTS: Final = 50  # of papers that the catalogue has

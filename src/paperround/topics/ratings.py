@@ -15,7 +15,7 @@ from paperround.i18n.messages import gettext as _
 from paperround.reads import Asked, Read, RoundTrip
 from paperround.topics import seeds
 from paperround.topics.changes import mark_changed, request_matching
-from paperround.topics.reader_topics import TopicInvalid
+from paperround.topics.drafts import TopicInvalid
 from paperround.topics.tables import Rating, Topic
 
 MAX_RATINGS: Final = 5000  # of a topic

@@ -10,14 +10,9 @@ from datetime import datetime
 from paperround.database import ReadSession, WriteSession
 from paperround.i18n.messages import gettext as _
 from paperround.topics.corpus import is_measured, load_current_version
+from paperround.topics.drafts import TopicInvalid, default_name
 from paperround.topics.model import interests
-from paperround.topics.reader_topics import (
-    TopicInvalid,
-    change_topic,
-    create_topic,
-    default_name,
-    draft_of,
-)
+from paperround.topics.reader_topics import change_topic, create_topic, draft_of
 from paperround.topics.tables import Topic
 
 

@@ -26,8 +26,9 @@ from paperround.papers.rows import PaperRow
 from paperround.tokens import BadToken, Signer
 from paperround.topics import reader_topics, seeds
 from paperround.topics.bibliography import BibliographyInvalid, parse_bibliography
+from paperround.topics.drafts import MAX_EXAMPLES, TopicInvalid
 from paperround.topics.library_entries import LibraryDraft, draft_entries
-from paperround.topics.reader_topics import MAX_EXAMPLES, TopicInvalid, TopicNotFound
+from paperround.topics.reader_topics import TopicNotFound
 from paperround.zotero.client import (
     MAX_ITEMS,
     ZoteroBusy,

@@ -16,7 +16,7 @@ from paperround.follows import reader_follows
 from paperround.follows.tables import FollowKind
 from paperround.library import reading_list
 from paperround.topics import reader_topics
-from paperround.topics.reader_topics import TopicDraft
+from paperround.topics.drafts import TopicDraft
 
 from support.api import bearer_header
 from support.citation_records import complete_feed_record

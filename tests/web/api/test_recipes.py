@@ -19,8 +19,8 @@ from paperround.accounts.tables import Scope
 from paperround.database import Database, utc_now
 from paperround.settings import Settings
 from paperround.topics import reader_topics
+from paperround.topics.drafts import TopicDraft
 from paperround.topics.model.bands import Band
-from paperround.topics.reader_topics import TopicDraft
 
 from support.databases import new_database
 from support.factories import add_reader

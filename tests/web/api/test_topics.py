@@ -19,8 +19,8 @@ from paperround.accounts.tables import Scope
 from paperround.database import Database
 from paperround.settings import Settings
 from paperround.topics import reader_topics
+from paperround.topics.drafts import TopicDraft
 from paperround.topics.edition_matches import match_latest
-from paperround.topics.reader_topics import TopicDraft
 from paperround.web.api import topics as topics_api
 
 from support.databases import new_database

@@ -8,9 +8,9 @@ import httpx
 
 from paperround.database import Database
 from paperround.topics import corpus, reader_topics
+from paperround.topics.drafts import TopicDraft
 from paperround.topics.edition_matches import match_latest, match_past
 from paperround.topics.model.bands import Band
-from paperround.topics.reader_topics import TopicDraft
 
 from support.factories import store_listing, utc
 from support.pages import TODAY, Page

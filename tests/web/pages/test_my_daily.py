@@ -13,8 +13,8 @@ from paperround.accounts.tables import Reader
 from paperround.database import Database
 from paperround.papers.tables import Listing
 from paperround.topics import reader_topics
+from paperround.topics.drafts import TopicDraft
 from paperround.topics.edition_matches import match_latest
-from paperround.topics.reader_topics import TopicDraft
 
 from support.factories import utc
 from support.pages import TODAY, Page, opened

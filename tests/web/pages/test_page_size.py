@@ -17,8 +17,8 @@ from paperround.papers.tables import Paper
 from paperround.text import mathml, reading
 from paperround.text.latex_pieces import Formula
 from paperround.topics import reader_topics
+from paperround.topics.drafts import TopicDraft
 from paperround.topics.model.match import ReasonKind
-from paperround.topics.reader_topics import TopicDraft
 from paperround.topics.tables import TopicDay
 
 from support.factories import feed_record, store_listing, utc

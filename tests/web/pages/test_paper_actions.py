@@ -13,7 +13,7 @@ from paperround.database import Database
 from paperround.papers import votes
 from paperround.papers.tables import Paper
 from paperround.topics import ratings, reader_topics
-from paperround.topics.reader_topics import TopicDraft
+from paperround.topics.drafts import TopicDraft
 
 from support.factories import feed_record, store_listing, utc
 from support.pages import TODAY, Page, opened

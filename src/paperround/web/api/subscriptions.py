@@ -11,7 +11,7 @@ from paperround.digests import subscriptions
 from paperround.digests.subscriptions import SubscriptionPreferences
 from paperround.digests.tables import Cadence
 from paperround.mail.recipients import normalise_recipient
-from paperround.topics.reader_topics import MAX_WORDS_LENGTH
+from paperround.topics.drafts import MAX_WORDS_LENGTH
 from paperround.web.api.schemas import RequestBody
 from paperround.web.confirmation_limits import may_send_letter
 from paperround.web.dependencies import Now, Write, settings_of

@@ -9,9 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from paperround.papers.rows import PaperRow
 from paperround.summaries.shown_explanations import Explanation
-from paperround.topics.model.bands import DEFAULT_MIN_BAND, Band
-from paperround.topics.model.match import Match, ReasonKind
-from paperround.topics.reader_topics import (
+from paperround.topics.drafts import (
     MAX_DAILY,
     MAX_EXAMPLES,
     MAX_NAME_LENGTH,
@@ -19,8 +17,10 @@ from paperround.topics.reader_topics import (
     MAX_RULES,
     MAX_WORDS_LENGTH,
     TopicDraft,
-    draft_of,
 )
+from paperround.topics.model.bands import DEFAULT_MIN_BAND, Band
+from paperround.topics.model.match import Match, ReasonKind
+from paperround.topics.reader_topics import draft_of
 from paperround.topics.tables import Rating, Topic
 from paperround.web.api.schemas import IsoDay, PaperOut, RequestBody
 

@@ -18,9 +18,7 @@ from paperround.papers import editions
 from paperround.search.query_vectors import QueryVector
 from paperround.summaries.shown_explanations import load_explanations_of
 from paperround.topics import corpus, queries, ratings, reader_topics
-from paperround.topics.matcher import match_papers
-from paperround.topics.model.bands import DEFAULT_MIN_BAND, Band
-from paperround.topics.reader_topics import (
+from paperround.topics.drafts import (
     MAX_EXAMPLES,
     MAX_NAME_LENGTH,
     MAX_RULE_LENGTH,
@@ -28,8 +26,10 @@ from paperround.topics.reader_topics import (
     MAX_WORDS_LENGTH,
     TopicDraft,
     TopicInvalid,
-    TopicNotFound,
 )
+from paperround.topics.matcher import match_papers
+from paperround.topics.model.bands import DEFAULT_MIN_BAND, Band
+from paperround.topics.reader_topics import TopicNotFound
 from paperround.topics.tables import Topic
 from paperround.web import cursor as cursors
 from paperround.web.api.topic_schemas import Daily, ExplanationOut, ReasonOut, TopicOut

@@ -27,7 +27,7 @@ from paperround.i18n.messages import find_message
 from paperround.mail.recipients import normalise_recipient
 from paperround.reads import Asked, RoundTrip, answer
 from paperround.text.email_address import EmailAddressInvalid
-from paperround.topics import reader_topics
+from paperround.topics import drafts
 from paperround.web.confirmation_limits import may_send_letter
 from paperround.web.dependencies import (
     Config,
@@ -45,7 +45,7 @@ from paperround.web.views.subscription import describe_subscription
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 Email = Annotated[str, Form(max_length=MAX_EMAIL_LENGTH)]
 DEFAULT_PREFERENCES: Final = SubscriptionPreferences()
-Words = Annotated[str, Form(max_length=reader_topics.MAX_WORDS_LENGTH)]
+Words = Annotated[str, Form(max_length=drafts.MAX_WORDS_LENGTH)]
 
 
 async def parse_preferences(

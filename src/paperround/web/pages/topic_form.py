@@ -20,12 +20,12 @@ from paperround.i18n.messages import mark_message
 from paperround.papers import editions
 from paperround.search.query_vectors import QueryVector
 from paperround.settings import Settings
-from paperround.topics import bibliography, corpus, reader_topics, seeds
+from paperround.topics import bibliography, corpus, drafts, reader_topics, seeds
 from paperround.topics.bibliography import BibliographyInvalid, Reference
+from paperround.topics.drafts import MAX_EXAMPLES, TopicDraft, TopicInvalid
 from paperround.topics.library_entries import LibraryDraft, draft_entries
 from paperround.topics.matcher import match_papers
 from paperround.topics.model.bands import DEFAULT_MIN_BAND, Band
-from paperround.topics.reader_topics import MAX_EXAMPLES, TopicDraft, TopicInvalid
 from paperround.web.dependencies import Now, SignedIn, database_of, render_page, settings_of
 from paperround.web.errors import write_detail
 from paperround.web.pages.topics import MatchCards
@@ -166,7 +166,7 @@ async def show_new_form(
         return await _show_form(
             request,
             session,
-            TopicForm(words=words[: reader_topics.MAX_WORDS_LENGTH], papers=papers),
+            TopicForm(words=words[: drafts.MAX_WORDS_LENGTH], papers=papers),
             NEW_TOPIC,
         )
 
@@ -244,14 +244,14 @@ async def _preview_form(
     request: Request, reader: Reader, form: TopicForm, now: datetime, library_of: int = 0
 ) -> dict[str, Any]:
     """Preview a form: its matches of the last days, or what is wrong with it."""
-    vector = await encode_text(request, form.words[: reader_topics.MAX_WORDS_LENGTH])
+    vector = await encode_text(request, form.words[: drafts.MAX_WORDS_LENGTH])
     try:
         if form.library:  # it may take seconds, so no database connection waits for it
             references = await asyncio.to_thread(bibliography.parse_bibliography, form.library)
             form = replace(form, references=references)
         async with database_of(request).read_session() as session:
             parsed = await parse_form(session, form, library_of)
-            draft = reader_topics.check_draft(parsed.draft)
+            draft = drafts.check_draft(parsed.draft)
             matches = await _match_draft(session, reader, draft, vector, now)
     except (TopicInvalid, BibliographyInvalid) as error:
         return {**EMPTY_PREVIEW, "error": write_detail(error)}
@@ -325,7 +325,7 @@ async def _show_form(
         status=status,
         form=form,
         topic_id=topic_id,
-        bounds=reader_topics,
+        bounds=drafts,
         strictness={band: _(words) for band, words in STRICTNESS.items()},
         text_server=_name_text_server(settings_of(request)),
         **{**EMPTY_PREVIEW, **preview},

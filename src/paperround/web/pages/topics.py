@@ -24,7 +24,7 @@ from paperround.papers.editions import Sort
 from paperround.papers.rows import PaperRow
 from paperround.search.query_vectors import QueryVector
 from paperround.summaries.shown_explanations import NO_EXPLANATIONS, Explanation, Explanations
-from paperround.topics import corpus, overview, queries, reader_topics, splits
+from paperround.topics import corpus, drafts, overview, queries, reader_topics, splits
 from paperround.topics.history import count_weeks
 from paperround.topics.library_entries import list_entries
 from paperround.topics.model.bands import Band
@@ -209,7 +209,7 @@ async def render_topic(
         interests=await splits.find_interests(session, topic.words),
         weeks=build_week_chart(await count_weeks(session, topic.id, day, weeks=WEEKS)) if day else None,
         library=await list_entries(session, topic.id) if topic.library_report else (),
-        max_examples=reader_topics.MAX_EXAMPLES,
+        max_examples=drafts.MAX_EXAMPLES,
         matches=[cards.build_match_card(match, topic.id) for match in matches],
         marks=keep_ratings_of_topic(state, topic.id),
         examples=[(key, titles[key]) for key in examples if key in titles],

@@ -18,7 +18,7 @@ from paperround.rate_limits import RateLimit
 from paperround.settings import Settings
 from paperround.tokens import BadToken
 from paperround.topics import reader_topics
-from paperround.topics.reader_topics import MAX_NAME_LENGTH, TopicDraft
+from paperround.topics.drafts import MAX_NAME_LENGTH, TopicDraft
 from paperround.web.dependencies import (
     Config,
     FreshVisit,
