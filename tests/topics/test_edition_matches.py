@@ -240,6 +240,34 @@ async def test_a_worker_that_dies_in_the_middle_leaves_whole_blocks(
     assert await match_edition(catalogue, DAY, InventedEncoder()) == len(made) - done
 
 
+async def test_after_a_failure_what_is_under_way_is_finished_and_nothing_else_begun(
+    catalogue: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edition_matches, "BATCH_SIZE", 2)
+    made = await topics(catalogue, *({"words": f"bees {n}"} for n in range(12)))
+    both, failed = asyncio.Event(), asyncio.Event()
+
+    class Failing(InventedEncoder):
+        async def encode(self, texts: Any) -> Any:
+            self.asked += texts
+            if not both.is_set():
+                both.set()
+                await failed.wait()
+                return np.stack([subject_vector("honey bees") for _ in texts])
+            failed.set()
+            raise RuntimeError("gone")
+
+    encoder = Failing()
+    async with asyncio.timeout(60):
+        with pytest.raises(RuntimeError, match="gone"):
+            await match_edition(catalogue, DAY, encoder)
+    async with catalogue.read_session() as session:
+        done = (await session.scalars(select(TopicDay.topic_id).order_by(TopicDay.topic_id))).all()
+    assert 0 < len(done) <= 2, "the batch that another was computed beside"
+    assert len(encoder.asked) <= 4
+    assert await match_edition(catalogue, DAY, InventedEncoder()) == len(made) - len(done)
+
+
 async def test_a_worker_killed_within_a_block_lets_go_of_it(catalogue: Database, database_url: str) -> None:
     made = await topics(catalogue, {"words": "honey bees"}, {"words": "clocks"})
     child = Path(__file__).parents[1] / "support" / "matching_child.py"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import deque
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
@@ -42,7 +43,7 @@ from paperround.topics.model.codec import decode_directions, decode_fits
 from paperround.topics.model.fit_constants import FitConstants
 from paperround.topics.model.fit_matrix import FitMatrix, compute_fits
 from paperround.topics.model.match import Match, TopicQuery
-from paperround.topics.model.reasons import compute_cosines
+from paperround.topics.model.reasons import Cosines, compute_cosines
 from paperround.topics.model.rules import TopicRules
 from paperround.topics.model.sparse import Matrix, Places, Rows
 from paperround.topics.paper_features import load_candidates, load_vectors
@@ -53,6 +54,7 @@ from paperround.topics.tables import Topic, TopicDay
 logger = structlog.get_logger(__name__)
 
 BATCH_SIZE: Final = 1000  # topics in one transaction
+LANES: Final = 2  # batches at once: PostgreSQL works on one while we compute the other
 MATCHED_EDITIONS: Final = 7  # the latest editions that are matched
 MAX_PAST_TOPICS: Final = 5_000  # that are matched with past weeks in one run
 MAX_CELLS: Final = 400_000  # topics times papers that are matched at once
@@ -134,10 +136,24 @@ async def _list_past_days(session: ReadSession) -> Sequence[date]:
 async def _match_batches(database: Database, edition: EditionPapers, encoder: TextEncoder | None) -> int:
     async with database.read_session() as session:
         batches = await list_due_batches(session, edition.matched, BATCH_SIZE)
-    done = 0
-    for batch in batches:
-        async with database.write_session() as session:
-            done += await _match_batch(session, edition, batch, encoder)
+    waiting = deque(batches)
+
+    async def match_waiting() -> int:
+        done = 0
+        try:
+            while waiting:
+                batch = waiting.popleft()
+                async with database.write_session() as session:
+                    done += await _match_batch(session, edition, batch, encoder)
+        finally:
+            waiting.clear()  # after a failure, the other lane ends with its batch
+        return done
+
+    outcomes = await asyncio.gather(*(match_waiting() for _ in range(LANES)), return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+    done = sum(outcome for outcome in outcomes if not isinstance(outcome, BaseException))
     if done:
         logger.info("matched topics", day=str(edition.matched.day), topics=done)
     return done
@@ -224,12 +240,7 @@ async def _load_batch(
     queries = await load_topic_queries(session, ids)
     asked = [queries.get(topic_id, NOTHING_ASKED) for topic_id in ids]
     liked = [list_liked(query) for query in asked]
-    new = {key for keys in liked for key in keys} - edition.cosines.keys()
-    vectors = await load_vectors(session, edition.version, new)
-    if len(edition.cosines) * len(edition.papers) > MAX_CACHED_COSINES:
-        edition.cosines.clear()
-        vectors = await load_vectors(session, edition.version, {key for keys in liked for key in keys})
-    edition.cosines.update(compute_cosines(vectors, edition.matrix.papers))
+    cosines = await _load_cosines(session, edition, {key for keys in liked for key in keys})
     directions = await load_packed_models(session, ids)
     return TopicBatch(
         [
@@ -238,5 +249,16 @@ async def _load_batch(
         ],
         decode_directions([directions.get(topic_id, b"") for topic_id in ids], len(statistics.mean_vector)),
         reasons,
-        edition.cosines,
+        cosines,
     )
+
+
+async def _load_cosines(session: WriteSession, edition: EditionPapers, keys: set[str]) -> Cosines:
+    """Load the cosines of papers with the day's. Those that batches have met are kept."""
+    found = {key: edition.cosines[key] for key in keys & edition.cosines.keys()}
+    vectors = await load_vectors(session, edition.version, keys - found.keys())
+    new = compute_cosines(vectors, edition.matrix.papers)
+    if (len(edition.cosines) + len(new)) * len(edition.papers) > MAX_CACHED_COSINES:
+        edition.cosines.clear()
+    edition.cosines.update(new)
+    return found | new

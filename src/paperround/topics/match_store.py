@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 from functools import cache
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from psycopg.types.json import Jsonb
 from sqlalchemy import (
     ColumnElement,
     Date,
@@ -27,24 +26,10 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from paperround.database import ReadSession, WriteSession
 from paperround.reads import Read, driver_connection, read_rows
+from paperround.topics.match_rows import COPY, END, HEAD, RowEncoder
 from paperround.topics.model.codec import DIRECTION_HEAD, HALF, NUMBER
 from paperround.topics.model.match import Match
-from paperround.topics.queries import encode_matches
 from paperround.topics.tables import Topic, TopicDay, TopicDirection
-
-STORED_TYPES: Final = {
-    TopicDay.topic_id: "int4",
-    TopicDay.day: "date",
-    TopicDay.measured_id: "int4",
-    TopicDay.changed_at: "timestamptz",
-    TopicDay.papers_hash: "text",
-    TopicDay.matches: "jsonb",
-    TopicDay.fits: "float4[]",
-    TopicDay.fits_hash: "text",
-}
-COPY_MATCHES: Final = "COPY topic_days ({}) FROM STDIN (FORMAT BINARY)".format(
-    ", ".join(column.key for column in STORED_TYPES)
-)
 
 
 class MatchedDay(NamedTuple):
@@ -112,13 +97,14 @@ async def store_matches(
     own = TopicDay.topic_id == any_(literal([topic.id for topic in topics], ARRAY(Integer)))
     await session.execute(delete(TopicDay).where(own, TopicDay.day == matched.day))
     connection = await driver_connection(session)
-    async with connection.cursor().copy(COPY_MATCHES) as copy:
-        copy.set_types(list(STORED_TYPES.values()))
-        for topic, found in zip(topics, matches, strict=True):
-            encoded, fits = encode_matches(found)
-            papers_hash = "" if topic.id in incomplete else matched.papers_hash
-            made_for = (topic.id, matched.day, matched.measured_id, topic.changed_at, papers_hash)
-            await copy.write_row((*made_for, Jsonb(encoded), fits, papers_hash))
+    encoder = RowEncoder(matched.day, matched.measured_id)
+    hashes = ["" if topic.id in incomplete else matched.papers_hash for topic in topics]
+    rows = [
+        encoder.encode(topic.id, topic.changed_at, papers_hash, found)
+        for topic, papers_hash, found in zip(topics, hashes, matches, strict=True)
+    ]
+    async with connection.cursor().copy(COPY) as copy:
+        await copy.write(b"".join([HEAD, *rows, END]))
 
 
 @cache

@@ -104,7 +104,7 @@ def compute_logits(topics: FitDirections, papers: FitMatrix) -> Matrix:
     logits: Matrix = topics.vectors @ papers.papers.vectors
     logits[~topics.is_centred] *= papers.lengths
     logits += topics.biases[:, None]
-    logits += papers.papers.rows.product(topics.words)
+    logits += papers.papers.words.product(topics.words)
     logits += papers.terms.product(topics.terms)
     for topic, phrase in enumerate(topics.phrases):
         if phrase:

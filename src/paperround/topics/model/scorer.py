@@ -19,10 +19,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final, Self
 
 import numpy as np
 
+from paperround.topics.model.hybrid_rows import HybridRows
 from paperround.topics.model.sparse import EMPTY, Flags, Floats, Matrix, Places, Row, Rows, weighted_sum
 from paperround.topics.model.statistics import PaperViews, Statistics
 
@@ -261,10 +263,15 @@ class PaperMatrix:
         vectors = stack_vectors([paper.vector for paper in papers], len(statistics.mean_vector))
         return cls(rows, rows.dot(statistics.mean_words), np.ascontiguousarray(vectors.T))
 
+    @cached_property
+    def words(self) -> HybridRows:
+        """The rows, ready for products with those of many topics."""
+        return HybridRows.of(self.rows)
+
 
 def score_papers(topics: Directions, papers: PaperMatrix) -> Matrix:
     """Score every paper for every topic, with one matrix product in each view. Shape (topics, papers)."""
-    scores = papers.rows.product(topics.words)
+    scores = papers.words.product(topics.words)
     scores -= np.outer(topics.mean_weights, papers.mean_products)
     scores -= topics.word_offsets[:, None]
     scores[topics.log_compressed] = compress_logarithmically(scores[topics.log_compressed])
