@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import httpx
+import pytest
 
+from paperround import metrics
 from paperround.database import Database
+from paperround.web import metrics as web_metrics
 
 from support.factories import feed_record, store_listing
 from support.pages import opened
@@ -29,3 +32,24 @@ async def test_numbers_are_served_at_their_own_address_alone(database: Database,
         "paperround_deliveries_planned 0.0",
     ):
         assert line in answer.text
+
+
+async def test_what_was_noted_is_added_up_for_other_processes_while_the_site_runs_and_when_it_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    histogram, added = metrics.DurationHistogram("a", "Some.", ["label"], registry=None), asyncio.Event()
+    bucket = histogram.labels("x")._buckets[0]  # what stands in the folder that processes share
+    monkeypatch.setattr(metrics, "HTTP_DURATION", histogram)
+    monkeypatch.setattr(web_metrics, "NOTED_FOR", 0.01)
+
+    def increase(number: float) -> None:
+        type(bucket).inc(bucket, number)
+        added.set()
+
+    monkeypatch.setattr(bucket, "inc", increase)
+    async with web_metrics.adding_durations():
+        histogram.labels("x").note(0.001)
+        await asyncio.wait_for(added.wait(), 60)
+        assert bucket.get() == 1
+        histogram.labels("x").note(0.001)
+    assert bucket.get() == 2

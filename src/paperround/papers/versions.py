@@ -28,6 +28,7 @@ LOOK_TIMEOUT: Final = 1.0  # seconds
 # on its pages are made anew. So changes that come at once are shown together, and nobody waits for them.
 SHOWN_FOR: Final = 1.8
 RENEWED_AFTER: Final = 0.2
+NEVER: Final = float("-inf")
 RECONNECT_DELAYS: Final = (0.1, 0.5, 1.0, 2.0, 5.0)  # seconds; the last one repeats
 LISTEN: Final[LiteralString] = "LISTEN catalogue"
 LOOK: Final[LiteralString] = "SELECT papers, vectors FROM public.catalogue_version"
@@ -45,10 +46,11 @@ class VersionWatch:
 
     def __init__(self, *, max_age: timedelta = MAX_AGE, clock: Callable[[], float] = time.monotonic) -> None:
         self._max_age = max_age.total_seconds()
+        self._shown_for, self._renewed_after = SHOWN_FOR * self._max_age, RENEWED_AFTER * self._max_age
         self._clock = clock
         self._version: Version | None = None
         self._seen_at: dict[Version, float] = {}  # when the last look began that gave one, of a moment ago
-        self._looked_at = float("-inf")  # when the look began that gave the version
+        self._looked_at = NEVER  # when the look began that gave the version
         self._wake = asyncio.Event()
         self._ended_look: asyncio.Future[None] | None = None  # while somebody waits for the next look
 
@@ -64,12 +66,13 @@ class VersionWatch:
         now = self._clock()
         if now - self._looked_at > self._max_age:
             self._wake.set()
-        return now - self._seen_at.get(version, float("-inf")) < SHOWN_FOR * self._max_age
+        return now - self._seen_at.get(version, NEVER) < self._shown_for
 
     def is_replaced(self, version: Version) -> bool:
         """Tell whether another version came for long enough that what shows this one is to be made anew."""
-        waited = self._clock() - self._seen_at.get(version, float("-inf"))
-        return self._version not in (version, None) and waited >= RENEWED_AFTER * self._max_age
+        if self._version == version or self._version is None:
+            return False
+        return self._clock() - self._seen_at.get(version, NEVER) >= self._renewed_after
 
     async def confirm(self) -> Version | None:
         """Return the version after looking again if need be. None: the database can't be asked now."""
@@ -114,7 +117,7 @@ class VersionWatch:
         row = await (await connection.execute(LOOK)).fetchone()
         self._version, self._looked_at = (Version(*row) if row else None), began
         if self._version is not None:
-            shown_since = began - SHOWN_FOR * self._max_age
+            shown_since = began - self._shown_for
             self._seen_at = {known: at for known, at in self._seen_at.items() if at > shown_since}
             self._seen_at[self._version] = began
         self._end_look()
@@ -129,7 +132,7 @@ class VersionWatch:
             loop.remove_reader(socket)
 
     def _forget(self) -> None:
-        self._version, self._looked_at = None, float("-inf")
+        self._version, self._looked_at = None, NEVER
         self._end_look()
 
     def _end_look(self) -> None:

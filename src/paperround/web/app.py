@@ -98,7 +98,7 @@ PAGES: Final = (
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def lifespan(app: Site) -> AsyncIterator[None]:
     settings, encoder_socket = app.state.settings, app.state.encoder_socket
     use_one_thread_for_products()
     async with AsyncExitStack() as stack:
@@ -111,7 +111,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.index_counter = IndexCounter()
         app.state.costly_work = CostlyWork()
         app.state.costly_requests = CostlyRequests(app.state.cost_counts or shared_counts.open_alone())
-        app.state.answers = await stack.enter_async_context(
+        app.answers.cache = await stack.enter_async_context(
             open_cache(settings, app.state.database_url, max_age=app.state.max_version_age)
         )
         async with database.read_session() as session:
@@ -123,6 +123,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             await stack.enter_async_context(encoder)
         app.state.query_vectors = QueryEncoder(encoder, load_prefix=partial(load_query_prefix, database))
         stack.enter_context(metrics.serve_metrics(database, settings))
+        await stack.enter_async_context(metrics.adding_durations())
         stack.enter_context(traces.exported("web"))
         app.state.mcp = await stack.enter_async_context(mcp_endpoint.serving(app))
         yield
@@ -133,11 +134,11 @@ class Site(FastAPI):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._answers = Answers(super().__call__)
+        self.answers = Answers(super().__call__)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self
-        await self._answers(scope, receive, send)
+        await self.answers(scope, receive, send)
 
 
 def create_app(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from paperround.settings import FeedName, Settings
 from paperround.summaries.state import load_summary_state
 
 COLLECTION_TIMEOUT: Final = 10  # seconds for the database queries
+NOTED_FOR: Final = 1.0  # seconds at most until the duration of a kept answer is added up
 
 
 def gauge_by_label(name: str, words: str, label: str, values: Mapping[Any, float]) -> GaugeMetricFamily:
@@ -129,6 +130,23 @@ class MetricsCollector(Collector):
     def describe(self) -> Iterable[GaugeMetricFamily]:
         """Return nothing, so that registering the collector does not query the database."""
         return []
+
+
+@asynccontextmanager
+async def adding_durations() -> AsyncIterator[None]:
+    """Add up each second, and at the end, what was noted of requests, for whichever process tells of it."""
+
+    async def add_each_second() -> None:
+        while True:
+            await asyncio.sleep(NOTED_FOR)
+            metrics.HTTP_DURATION.add_noted()
+
+    task = asyncio.create_task(add_each_second(), name="durations of requests")
+    try:
+        yield
+    finally:
+        task.cancel()
+        metrics.HTTP_DURATION.add_noted()
 
 
 @contextmanager

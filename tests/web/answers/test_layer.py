@@ -9,7 +9,6 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 
 from paperround.database import Database, utc_now
@@ -18,6 +17,7 @@ from paperround.settings import Settings
 from paperround.web.answers.cache import AnswerCache
 from paperround.web.answers.layer import LIFE, Answers
 from paperround.web.answers.request import PARAMETERS, PATHS
+from paperround.web.app import Site as Application
 from paperround.web.security.costs import COSTLY
 
 from support.factories import feed_record, store_listing
@@ -52,10 +52,11 @@ async def kept(database: Database, database_url: str) -> AsyncIterator[httpx.Asy
         yield client
 
 
-def app_of(client: httpx.AsyncClient) -> FastAPI:
+def cache_of(client: httpx.AsyncClient) -> AnswerCache:
     app = client._transport.app  # type: ignore[attr-defined]
-    assert isinstance(app, FastAPI)
-    return app
+    assert isinstance(app, Application)
+    assert app.answers.cache is not None
+    return app.answers.cache
 
 
 async def test_kept_or_not_an_answer_is_the_same_to_the_byte(
@@ -110,7 +111,7 @@ async def test_nothing_but_the_address_changes_what_others_get(
     async with opened(database_url, cache_megabytes=0) as bare:
         for address in ["/papers", "/papers/2603.00001", "/papers?q=gradients", "/feeds/search.atom?q=or"]:
             expected = told(await bare.get(address))
-            cache: AnswerCache = app_of(kept).state.answers
+            cache = cache_of(kept)
             for headers in odd:
                 for request in (address, f"{address}{'&' if '?' in address else '?'}{junk}"):
                     cache.clear()
@@ -125,7 +126,7 @@ async def test_a_reader_gets_their_own_page_and_nobody_else_gets_it(
     async with opened(database_url) as browser:
         await sign_in_browser(browser, database, ADA, now=utc_now())
         for address in ("/papers", "/papers/trending", "/papers/2603.00001", "/papers?q=gradients"):
-            cache: AnswerCache = app_of(browser).state.answers
+            cache = cache_of(browser)
             hers = await browser.get(address)
             assert "/saved" in hers.text
             assert "private" in hers.headers["Cache-Control"]
@@ -140,7 +141,7 @@ async def test_another_host_is_refused_also_for_what_is_kept(kept: httpx.AsyncCl
 
 
 async def test_errors_and_redirects_are_kept_for_nobody(kept: httpx.AsyncClient) -> None:
-    cache: AnswerCache = app_of(kept).state.answers
+    cache = cache_of(kept)
     await kept.get("/about")
     cache.clear()
     addresses = ["/papers/2603.77777", "/papers/date/never", "/papers?after=x", "/papers/2603.00001v2",
@@ -216,12 +217,14 @@ class Site:
         settings = Settings(_env_file=None, cache_megabytes=1)
         self.cache = AnswerCache(settings, self.watch)  # type: ignore[arg-type]
         self.cache.learn_host(b"localhost")
-        self._state = SimpleNamespace(answers=self.cache, settings=settings)
+        self._state = SimpleNamespace(settings=settings)
+        self._layer = Answers(self._answer)
+        self._layer.cache = self.cache
         transport = httpx.ASGITransport(self._with_state)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://localhost")
 
     async def _with_state(self, scope: Any, receive: Any, send: Any) -> None:
-        await Answers(self._answer)({**scope, "app": SimpleNamespace(state=self._state)}, receive, send)
+        await self._layer({**scope, "app": SimpleNamespace(state=self._state)}, receive, send)
 
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
         self.asked += 1

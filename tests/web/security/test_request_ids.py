@@ -67,3 +67,26 @@ async def test_the_jobs_of_a_request_know_its_id(database: Database, database_ur
     async with database.read_session() as session:
         origins = await session.execute(text("SELECT request_id, trace_parent FROM jobs.job_origins"))
     assert [tuple(row) for row in origins] == [(answer.headers["X-Request-ID"], None)]
+
+
+async def test_each_time_a_kept_answer_is_given_it_has_another_id(database_url: str) -> None:
+    async with opened(database_url) as client:
+        answers = [await client.get("/about") for _ in range(20)]
+        known = [await client.head("/about", headers={"If-None-Match": answers[0].headers["ETag"]})]
+    ids = [answer.headers.get_list("X-Request-ID") for answer in answers + known]
+    assert all(len(told) == 1 and OWN.fullmatch(told[0]) for told in ids)
+    assert len({told[0] for told in ids}) == len(ids)
+
+
+async def test_a_kept_answer_has_the_id_that_its_request_came_with_by_a_trusted_proxy(
+    database_url: str,
+) -> None:
+    for settings, is_taken in ((PROXY, True), ({}, False)):
+        async with opened(database_url, **settings) as client:
+            await client.get("/about")
+            for told in ("first", "second", "first"):
+                answer = await client.get("/about", headers={"X-Request-ID": told})
+                assert (answer.headers["X-Request-ID"] == told) is is_taken
+            for malformed in ("<script>", "x" * 65, ""):
+                answer = await client.get("/about", headers={"X-Request-ID": malformed})
+                assert OWN.fullmatch(answer.headers["X-Request-ID"])

@@ -7,10 +7,10 @@ import hashlib
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from prometheus_client import Histogram
 from starlette.types import Message
 
 from paperround import metrics
+from paperround.metrics import DurationHistogram
 from paperround.papers.versions import Version
 from paperround.text.http_date import parse_http_date
 from paperround.web.answers.request import ClientRequest
@@ -55,47 +55,41 @@ class Answer:
         shared += [(b"etag", etag), (b"vary", _add_to_list(given.get(b"vary", b""), b"Accept-Encoding"))]
         if b"cache-control" not in given:
             shared.append((b"cache-control", ASK_AGAIN))
-        self._etag = etag
+        self._etag = etag.decode("latin-1")
         self._modified = _parse_time(given.get(b"last-modified", b""))
         self._known = Reply(304, [pair for pair in shared if pair[0] not in OF_THE_BODY], b"")
         self._shared = shared
         self._plain = Reply(200, [*shared, _length(body)], body)
         self._packed: Reply | None = None
-        self._durations: dict[tuple[str, int], Histogram] = {}
+        self._is_packable = len(body) >= MIN_COMPRESSED_SIZE
+        self._durations: dict[tuple[str, int], DurationHistogram] = {}
 
     def __len__(self) -> int:
         """The bytes that it takes, with the compressed body whether it is made yet or not."""
         return HEAD_SIZE + len(self._plain.body) * 3 // 2
 
     def reply_to(self, client: ClientRequest) -> Reply:
-        headers = client.headers
-        known, since = headers.get(b"if-none-match"), headers.get(b"if-modified-since")
-        if known == self._etag or ((known or since) and self._is_known(known, since)):
+        etags, since = client.etags, client.since
+        if etags == self._etag or ((etags or since) and self._is_known(etags, since)):
             return self._known
-        if b"accept-encoding" in headers and len(self._plain.body) >= MIN_COMPRESSED_SIZE:
-            return self._pack() if client.accepts_gzip else self._plain
+        if client.accepts_gzip and self._is_packable:
+            return self._packed or self._pack()
         return self._plain
 
-    def measure(self, method: str, status: int) -> Histogram:
-        """Return the metric of its durations, without looking for it each time."""
-        known = self._durations.get((method, status))
-        if known is None:
-            known = metrics.HTTP_DURATION.labels(method, self.route, str(status))
-            self._durations[method, status] = known
-        return known
+    def note_duration(self, method: str, status: int, seconds: float) -> None:
+        """Measure that it was given, without looking for the metric each time."""
+        durations = self._durations.get((method, status))
+        if durations is None:
+            durations = metrics.HTTP_DURATION.labels(method, self.route, str(status))
+            self._durations[method, status] = durations
+        durations.note(seconds)
 
-    def _is_known(self, etags: bytes | None, since: bytes | None) -> bool:
-        return is_known(
-            self._etag.decode("latin-1"),
-            self._modified,
-            if_none_match=None if etags is None else etags.decode("latin-1"),
-            if_modified_since=None if since is None else since.decode("latin-1"),
-        )
+    def _is_known(self, etags: str | None, since: str | None) -> bool:
+        return is_known(self._etag, self._modified, if_none_match=etags, if_modified_since=since)
 
     def _pack(self) -> Reply:
-        if self._packed is None:
-            body = gzip.compress(self._plain.body, COMPRESSION_LEVEL, mtime=0)
-            self._packed = Reply(200, [*self._shared, (b"content-encoding", b"gzip"), _length(body)], body)
+        body = gzip.compress(self._plain.body, COMPRESSION_LEVEL, mtime=0)
+        self._packed = Reply(200, [*self._shared, (b"content-encoding", b"gzip"), _length(body)], body)
         return self._packed
 
 

@@ -29,41 +29,45 @@ from paperround.database import utc_now
 from paperround.papers.versions import Version
 from paperround.web.answers.answer import Answer, Recording, Reply
 from paperround.web.answers.cache import AnswerCache
-from paperround.web.answers.request import ClientRequest, build_scope, read_request
+from paperround.web.answers.request import REQUEST_ID, ClientRequest, build_scope, read_request
 from paperround.web.dependencies import TooMany
 from paperround.web.instrumentation import find_route
 from paperround.web.security.costs import COSTLY, count_costly_request
-from paperround.web.security.request_ids import HEADER, make_request_id
+from paperround.web.security.request_ids import choose_request_id, make_request_id
 
 LIFE: Final = 60.0  # seconds
 LIVES: Final = {"/status": 1.0}  # it also shows what no version counts: jobs, digests, subscriptions
 MAX_WAITS: Final = 2  # for others' renderings; then a request is rendered by itself
-REQUEST_ID: Final = HEADER.lower().encode()
 PROVISIONAL: Final = "is_provisional"  # set in a request's state: the answer would be better in a moment
 
 
 class Answers:
-    """A middleware that gives answers from `app.state.answers`, and keeps what it has rendered there."""
+    """A middleware that gives answers from `cache`, and keeps what it has rendered there. None: not yet."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
+        self.cache: AnswerCache | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        client = read_request(scope) if scope["type"] == "http" else None
-        cache: AnswerCache | None = scope["app"].state.answers if client else None
-        if client is None or cache is None:
+        """Give a kept answer, or have one made. Most requests take the first of these ways."""
+        began, cache = time.perf_counter(), self.cache
+        client = read_request(scope) if cache is not None and scope["type"] == "http" else None
+        if cache is None or client is None:
             await self.app(scope, receive, send)
-            return
-        began = time.perf_counter()
-        if not cache.knows_host(client.host):
+        elif not cache.knows_host(client.host):
             await self._introduce_host(client, scope, receive, send, cache)
-            return
-        answer = cache.find_recent(client.request)
-        if answer is not None:
+        elif (answer := cache.find_recent(client.request)) is not None:
             if cache.is_replaced(answer):
                 cache.renewals.add(client.request, partial(self._renew, client, scope, cache))
             await _give(answer, client, scope, send, began)
-            return
+        else:
+            await self._answer_present_version(client, scope, receive, send, cache)
+
+    async def _answer_present_version(
+        self, client: ClientRequest, scope: Scope, receive: Receive, send: Send, cache: AnswerCache
+    ) -> None:
+        """Give what is kept under the version of now, or render it, or wait until somebody has."""
+        began = time.perf_counter()
         for _ in range(MAX_WAITS):
             version = cache.recall_version() or await cache.confirm_version()
             if version is None:
@@ -146,9 +150,12 @@ class Answers:
 
 
 async def _give(answer: Answer, client: ClientRequest, scope: Scope, send: Send, began: float) -> None:
-    reply = answer.reply_to(client)
-    await _send(scope, send, reply, make_request_id(scope))
-    answer.measure(scope["method"], reply.status).observe(time.perf_counter() - began)
+    reply, method = answer.reply_to(client), scope["method"]
+    request_id = choose_request_id(Request(scope)).encode() if client.has_id else make_request_id()
+    headers = [*reply.headers, (REQUEST_ID, request_id)]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body if method == "GET" else b""})
+    answer.note_duration(method, reply.status, time.perf_counter() - began)
 
 
 async def _may_search(scope: Scope) -> bool:

@@ -14,6 +14,7 @@ from starlette.types import Scope
 
 from paperround.web.language import find_language, is_language_cookie
 from paperround.web.negotiation import accepts_gzip, prefers_markdown
+from paperround.web.security.request_ids import HEADER
 
 # Papers and lists of them, in every form. A `key` or a token opens none of these.
 PATHS: Final = re.compile(
@@ -32,9 +33,11 @@ PARAMETERS: Final = frozenset(
 )  # fmt: skip
 MAX_PATH_LENGTH: Final = 300  # characters
 MAX_QUERY_LENGTH: Final = 2_000  # bytes
+REQUEST_ID: Final = HEADER.lower().encode()
+ANY_ID: Final = (REQUEST_ID, b"")
 # Who sends one of these may get an answer of their own, or sends more than an address.
 PERSONAL: Final = frozenset({b"authorization", b"content-length", b"transfer-encoding"})
-SINGLE: Final = frozenset(
+TOLD: Final = frozenset(
     {
         b"host",
         b"accept",
@@ -43,10 +46,14 @@ SINGLE: Final = frozenset(
         b"cookie",
         b"if-none-match",
         b"if-modified-since",
+        REQUEST_ID,
     }
 )
+HEARD: Final = PERSONAL | TOLD
+MAX_VALUE_LENGTH: Final = 500  # bytes of one of them
+REMEMBERED: Final = 1024  # requests, of which each takes some hundred bytes
 # Told to what counts, limits and logs requests; no page shows them.
-TRACED: Final = frozenset({b"x-forwarded-for", b"forwarded", b"x-request-id", b"traceparent"})
+TRACED: Final = frozenset({b"x-forwarded-for", b"forwarded", REQUEST_ID, b"traceparent"})
 
 
 class AnswerRequest(NamedTuple):
@@ -58,48 +65,62 @@ class AnswerRequest(NamedTuple):
 
 
 class ClientRequest(NamedTuple):
-    """A request that anybody's answer fits, with the form in which the client wants it."""
+    """A request that anybody's answer fits, with the form in which the client wants it.
+
+    `etags` is what it says of the versions that it has (`If-None-Match`), `since` of their time. `has_id`
+    tells that it came with an id, which may count.
+    """
 
     request: AnswerRequest
-    headers: dict[bytes, bytes]
-
-    @property
-    def host(self) -> bytes:
-        return self.headers.get(b"host", b"")
-
-    @property
-    def accepts_gzip(self) -> bool:
-        return accepts_gzip(self.headers.get(b"accept-encoding", b"").decode("latin-1"))
+    host: bytes
+    accepts_gzip: bool
+    etags: str | None
+    since: str | None
+    has_id: bool
 
 
 def read_request(scope: Scope) -> ClientRequest | None:
-    """Read a request, or return None if it must go its own way."""
-    if scope["method"] not in ("GET", "HEAD"):
-        return None
-    headers: dict[bytes, bytes] = {}
-    for name, value in scope["headers"]:
-        if name in PERSONAL or (name in SINGLE and name in headers):
-            return None
-        headers[name] = value
+    """Read a request, or return None if it must go its own way.
+
+    Clients say the same again and again, so what was made of it is remembered, by the headers that matter.
+    """
+    told = []
+    for header in scope["headers"]:
+        name, value = header
+        if name in HEARD:
+            if name in PERSONAL or len(value) > MAX_VALUE_LENGTH:
+                return None
+            if name == b"cookie" and not is_language_cookie(value.decode("latin-1")):
+                return None
+            told.append(header if name != REQUEST_ID else ANY_ID)
     path, query = scope["path"], scope["query_string"]
-    if len(query) > MAX_QUERY_LENGTH or b"%00" in query or not _is_public(path):
+    is_long = len(path) > MAX_PATH_LENGTH or len(query) > MAX_QUERY_LENGTH or len(told) > len(TOLD)
+    if is_long or scope["method"] not in ("GET", "HEAD"):
         return None
-    accept = headers.get(b"accept", b"")
-    if b"markdown" in accept and path.startswith("/papers/") and prefers_markdown(accept.decode("latin-1")):
+    return _understand(path, query, tuple(told))
+
+
+@lru_cache(REMEMBERED)
+def _understand(path: str, query: bytes, told: tuple[tuple[bytes, bytes], ...]) -> ClientRequest | None:
+    if b"%00" in query or path.endswith("/") or not PATHS.fullmatch(path):
+        return None
+    headers = {name: value.decode("latin-1") for name, value in told}
+    if len(headers) < len(told):
+        return None  # one of them twice
+    accept = headers.get(b"accept", "")
+    if "markdown" in accept and path.startswith("/papers/") and prefers_markdown(accept):
         return None  # a redirect
-    cookie = headers[b"cookie"].decode("latin-1") if b"cookie" in headers else None
-    if cookie is not None and not is_language_cookie(cookie):
-        return None
-    language = find_language(path, cookie or "", headers.get(b"accept-language", b"").decode("latin-1"))
-    return ClientRequest(AnswerRequest(path, _keep_known(query) if query else b"", language), headers)
+    language = find_language(path, headers.get(b"cookie", ""), headers.get(b"accept-language", ""))
+    return ClientRequest(
+        AnswerRequest(path, _keep_known(query), language),
+        host=headers.get(b"host", "").encode("latin-1"),
+        accepts_gzip=accepts_gzip(headers.get(b"accept-encoding", "")),
+        etags=headers.get(b"if-none-match"),
+        since=headers.get(b"if-modified-since"),
+        has_id=REQUEST_ID in headers,
+    )
 
 
-@lru_cache(maxsize=4096)
-def _is_public(path: str) -> bool:
-    return len(path) <= MAX_PATH_LENGTH and not path.endswith("/") and PATHS.fullmatch(path) is not None
-
-
-@lru_cache(maxsize=1024)
 def _keep_known(query: bytes) -> bytes:
     """Leave out the parameters that no route knows. The others stay as they were sent, in their order."""
     pieces = query.split(b"&")

@@ -8,7 +8,6 @@ import uuid
 from typing import Final
 
 from fastapi import Request
-from starlette.types import Scope
 
 from paperround.web.dependencies import settings_of
 from paperround.web.security.client_ip import is_trusted_proxy
@@ -27,11 +26,8 @@ def choose_request_id(request: Request) -> str:
     return uuid.uuid4().hex
 
 
-def make_request_id(scope: Scope) -> bytes:
+def make_request_id() -> bytes:
     """Make the id of a request that no route is asked for."""
-    for name, _ in scope["headers"]:
-        if name == b"x-request-id":
-            return choose_request_id(Request(scope)).encode()
     return b"%032x" % random.getrandbits(128)
 
 
