@@ -8,6 +8,7 @@ from paperround.database import Database
 from paperround.embeddings import backfill
 from paperround.papers import readings
 from paperround.papers.editions import find_paper
+from paperround.papers.paper_values import hash_text
 from paperround.papers.rows import PaperRow
 from paperround.papers.tables import ABSTRACT_TEXT, TEXT_HASH, TITLE_TEXT, Paper
 
@@ -111,7 +112,7 @@ async def test_only_papers_whose_text_comes_out_otherwise_need_another_vector(da
             for row in await session.execute(select(Paper.id, TEXT_HASH.label("now"), Paper.text_hash))
         }
     assert hashes["2603.00002"][0] == hashes["2603.00002"][1]
-    assert hashes["2603.00001"][0] == readings.hash_text(READ_TITLE, "It costs $5.")
+    assert hashes["2603.00001"][0] == hash_text(READ_TITLE, "It costs $5.")
     assert backfill.embedding_text(READ_TITLE, "It") == f"{READ_TITLE}. It"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from paperround.papers.readings import hash_text
+from paperround.papers.paper_values import hash_text
 from paperround.papers.rows import ListingRow, PaperRow
 from paperround.web.api.schemas import PaperList, PaperOut, write_paper_list
 from paperround.web.hub.items import item, write_item

@@ -5,13 +5,14 @@ docs/decisions/0005-two-feeds-one-paper.md explains the rules. This module uses 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
 from paperround.papers.heat import listing_time
+from paperround.papers.paper_values import PaperValues
 from paperround.papers.record import FeedAuthor, FeedPaper
-from paperround.papers.tables import Author, Paper
+from paperround.papers.rows import AuthorRow
 from paperround.text.accents import fold_accents
 
 ARXIV_FEED: Final = "arxiv"
@@ -30,8 +31,6 @@ HUB_FIELDS: Final = (
 )  # fmt: skip
 # Only arXiv has these fields, beside those of a version.
 ARXIV_FIELDS: Final = ("categories", "doi", "venue")
-# The fields of an author that only the hub has.
-HUB_AUTHOR_FIELDS: Final = ("hidden", "hub_id", "account", "status", "status_changed_at")
 
 
 class PaperChange(NamedTuple):
@@ -43,26 +42,23 @@ class PaperChange(NamedTuple):
     numbers: bool
 
 
-def build_paper(record: FeedPaper, *, feed: str, day: date, seen_at: datetime) -> Paper:
+def build_paper(record: FeedPaper, *, feed: str, day: date, seen_at: datetime) -> PaperValues:
     """Build a new paper from the record of a feed's list."""
-    paper = Paper(
+    paper = PaperValues(
         id=record.id,
         title=record.title,
         abstract="",
         published_at=listing_time(day),
         sources={"published_at": LISTING_SOURCE},
-        upvotes=0,
         listed_on=day,
         seen_at=seen_at,
-        heat=0.0,
-        authors=[],
     )
     apply_record(paper, record, feed=feed, seen_at=seen_at)
     return paper
 
 
 def apply_record(
-    paper: Paper, record: FeedPaper, *, feed: str, seen_at: datetime, listed_later: bool = False
+    paper: PaperValues, record: FeedPaper, *, feed: str, seen_at: datetime, listed_later: bool = False
 ) -> PaperChange:
     """Update a paper from one record of a reading.
 
@@ -83,7 +79,7 @@ def apply_record(
     return PaperChange(numbers=first or [getattr(paper, name) for name in SIGNAL_FIELDS] != before)
 
 
-def set_listing_day(paper: Paper, day: date) -> None:
+def set_listing_day(paper: PaperValues, day: date) -> None:
     """Set the day of the earliest listing. It is also the publication date if no feed has one."""
     if paper.listed_on != day:
         paper.listed_on = day
@@ -91,7 +87,7 @@ def set_listing_day(paper: Paper, day: date) -> None:
         paper.published_at = listing_time(day)
 
 
-def _apply_hub(paper: Paper, record: FeedPaper, *, only_gaps: bool = False) -> None:
+def _apply_hub(paper: PaperValues, record: FeedPaper, *, only_gaps: bool = False) -> None:
     for name in SHARED_FIELDS:
         if paper.sources.get(name) != ARXIV_FEED:
             _take(paper, name, getattr(record, name), only_gaps=only_gaps and name not in paper.sources)
@@ -104,12 +100,12 @@ def _apply_hub(paper: Paper, record: FeedPaper, *, only_gaps: bool = False) -> N
     if not record.authors:
         return
     if paper.sources.get("authors") == ARXIV_FEED:
-        _add_hub_details(paper.authors, record.authors)
+        paper.authors = _add_hub_details(paper.authors, record.authors)
     elif not (only_gaps and paper.authors):
-        _set_authors(paper, [dict(author) for author in record.authors])
+        paper.authors = [_to_row(author) for author in record.authors]
 
 
-def _apply_arxiv(paper: Paper, record: FeedPaper, seen_at: datetime) -> None:
+def _apply_arxiv(paper: PaperValues, record: FeedPaper, seen_at: datetime) -> None:
     stored_version, version = paper.version or 0, record.version or 0
     older = version < stored_version or (
         version == stored_version and paper.arxiv_seen_at is not None and seen_at < paper.arxiv_seen_at
@@ -122,7 +118,7 @@ def _apply_arxiv(paper: Paper, record: FeedPaper, seen_at: datetime) -> None:
     for name in ARXIV_FIELDS:
         _take(paper, name, getattr(record, name), only_gaps=older)
     if record.authors and not (older and paper.sources.get("authors") == ARXIV_FEED):
-        _set_authors(paper, _with_hub_details(record.authors, paper.authors))
+        paper.authors = _with_hub_details(record.authors, paper.authors)
         _credit(paper, "authors", ARXIV_FEED)
     if not older:
         _take_version(paper, record, newer=version > stored_version)
@@ -130,7 +126,7 @@ def _apply_arxiv(paper: Paper, record: FeedPaper, seen_at: datetime) -> None:
         paper.seen_at = max(paper.seen_at, seen_at)
 
 
-def _take_version(paper: Paper, record: FeedPaper, *, newer: bool) -> None:
+def _take_version(paper: PaperValues, record: FeedPaper, *, newer: bool) -> None:
     """Store the version. An announcement has only its day and a query its exact time, which is earlier."""
     if newer:
         paper.version, paper.revised_at = record.version, record.revised_at
@@ -141,7 +137,7 @@ def _take_version(paper: Paper, record: FeedPaper, *, newer: bool) -> None:
     _take(paper, "withdrawn_on_arxiv", record.withdrawn)
 
 
-def _take(paper: Paper, name: str, value: Any, *, only_gaps: bool = False) -> None:
+def _take(paper: PaperValues, name: str, value: Any, *, only_gaps: bool = False) -> None:
     """Set a field to a value unless that is None. With `only_gaps`, set it only if the field is empty."""
     stored_value = getattr(paper, name)
     value = list(value) if isinstance(value, tuple) else value
@@ -150,7 +146,7 @@ def _take(paper: Paper, name: str, value: Any, *, only_gaps: bool = False) -> No
         setattr(paper, name, value)
 
 
-def _credit(paper: Paper, name: str, feed: str | None) -> None:
+def _credit(paper: PaperValues, name: str, feed: str | None) -> None:
     """Record which feed a field comes from. None means the hub, which is not stored."""
     sources = {field: source for field, source in paper.sources.items() if field != name}
     if feed:
@@ -159,52 +155,42 @@ def _credit(paper: Paper, name: str, feed: str | None) -> None:
         paper.sources = sources
 
 
-def _set_authors(paper: Paper, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Update the authors one by one, so that one changed status among hundreds writes one row."""
-    for position, row in enumerate(rows):
-        if position == len(paper.authors):
-            paper.authors.append(Author(paper_id=paper.id, position=position))
-        _set(paper.authors[position], row)
-    del paper.authors[len(rows) :]
-
-
-def _set(author: Author, values: Mapping[str, Any]) -> None:
-    for name, value in values.items():
-        value = dict(value) if isinstance(value, Mapping) else value
-        if value != getattr(author, name):
-            setattr(author, name, value)
+def _to_row(author: FeedAuthor) -> AuthorRow:
+    account = None if author.account is None else dict(author.account)
+    return AuthorRow(
+        author.name, author.hidden, author.hub_id, account, author.status, author.status_changed_at
+    )
 
 
 def _with_hub_details(
-    arxiv_authors: Sequence[FeedAuthor], stored_authors: Sequence[Author]
-) -> list[dict[str, Any]]:
-    """Build rows of arXiv's authors in arXiv's order, each with the hub's details of that author."""
-    details = _by_name([(author.name, _details(author)) for author in stored_authors])
-    no_details = {name: FeedAuthor.model_fields[name].default for name in HUB_AUTHOR_FIELDS}
+    arxiv_authors: Sequence[FeedAuthor], stored_authors: Sequence[AuthorRow]
+) -> list[AuthorRow]:
+    """Build arXiv's authors in arXiv's order, each with the hub's details of that author."""
+    stored = _by_name(stored_authors)
     rows = []
     for author in arxiv_authors:
-        namesakes = details.get(normalise_name(author.name))
-        rows.append({"name": author.name} | (namesakes.pop(0) if namesakes else no_details))
+        namesakes = stored.get(normalise_name(author.name))
+        details = namesakes.pop(0) if namesakes else AuthorRow(author.name)
+        rows.append(details._replace(name=author.name))
     return rows
 
 
-def _add_hub_details(authors: Sequence[Author], hub_authors: Sequence[FeedAuthor]) -> None:
-    details = _by_name([(author.name, _details(author)) for author in hub_authors])
+def _add_hub_details(authors: Sequence[AuthorRow], hub_authors: Sequence[FeedAuthor]) -> list[AuthorRow]:
+    """Give authors the hub's details. Their names stay as they are."""
+    details = _by_name([_to_row(author) for author in hub_authors])
+    rows = []
     for author in authors:
-        if namesakes := details.get(normalise_name(author.name)):
-            _set(author, namesakes.pop(0))
+        namesakes = details.get(normalise_name(author.name))
+        rows.append(namesakes.pop(0)._replace(name=author.name) if namesakes else author)
+    return rows
 
 
-def _details(author: Author | FeedAuthor) -> dict[str, Any]:
-    return {name: getattr(author, name) for name in HUB_AUTHOR_FIELDS}
-
-
-def _by_name(rows: Sequence[tuple[str, dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
-    """Group details by name. Authors of the same name keep their order."""
-    details_by_name: dict[str, list[dict[str, Any]]] = {}
-    for name, details in rows:
-        details_by_name.setdefault(normalise_name(name), []).append(details)
-    return details_by_name
+def _by_name(authors: Sequence[AuthorRow]) -> dict[str, list[AuthorRow]]:
+    """Group authors by name. Those of the same name keep their order."""
+    by_name: dict[str, list[AuthorRow]] = {}
+    for author in authors:
+        by_name.setdefault(normalise_name(author.name), []).append(author)
+    return by_name
 
 
 def normalise_name(name: str) -> str:

@@ -8,17 +8,17 @@ was read, so a paper that the release before has changed counts as unread, and i
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from copy import copy
 from typing import Final, Literal
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import selectinload
 
 from paperround.database import Database, ReadSession, WriteSession
+from paperround.papers.paper_values import SELECTED, PaperValues, hash_text, load_values
+from paperround.papers.paper_writer import update_papers
 from paperround.papers.rows import PaperRow
-from paperround.papers.search_column import SearchableText, fill_search_column
-from paperround.papers.tables import Author, Paper
+from paperround.papers.tables import Paper
 from paperround.text.reading import FormulaBudget, PlacedFormula, Reading, read_latex
 
 READER_VERSION: Final = 2  # of how LaTeX is read; whoever changes that makes it one more
@@ -46,7 +46,7 @@ def _reading(paper: PaperRow, part: Part, page: FormulaBudget | None) -> Reading
     return Reading(source if text is None else text, tuple(PlacedFormula(*formula) for formula in placed))
 
 
-async def store_readings(papers: Iterable[Paper]) -> None:
+async def set_readings(papers: Iterable[PaperValues]) -> None:
     """Read the papers that are new or changed, in a thread, and set what was read. The caller writes it."""
     unread = [paper for paper in papers if not paper.is_read or paper.reader_version != READER_VERSION]
     sources = [(paper.title, paper.abstract) for paper in unread]
@@ -55,7 +55,7 @@ async def store_readings(papers: Iterable[Paper]) -> None:
         _set_reading(paper, title, abstract)
 
 
-def _set_reading(paper: Paper, title: Reading, abstract: Reading) -> None:
+def _set_reading(paper: PaperValues, title: Reading, abstract: Reading) -> None:
     formulas = {"title": title.formulas, "abstract": abstract.formulas}
     paper.read_title = title.text if title.text != paper.title else None
     paper.read_abstract = abstract.text if abstract.text != paper.abstract else None
@@ -76,13 +76,9 @@ async def reread_papers(database: Database, *, on_progress: Callable[[int], None
     while True:
         async with database.write_session() as session:
             papers = await _lock_unread(session)
-            before = {paper.id: SearchableText.from_paper(paper) for paper in papers}
-            await store_readings(papers)
-            await session.flush()
-            after = {paper.id: SearchableText.from_paper(paper) for paper in papers}
-            await fill_search_column(
-                session, [(key, texts) for key, texts in after.items() if texts != before[key]]
-            )
+            before = {paper_id: copy(paper) for paper_id, paper in papers.items()}
+            await set_readings(papers.values())
+            await update_papers(session, before, papers)
         if not papers:
             return done
         done += len(papers)
@@ -90,18 +86,16 @@ async def reread_papers(database: Database, *, on_progress: Callable[[int], None
             on_progress(done)
 
 
-async def _lock_unread(session: WriteSession) -> Sequence[Paper]:
+async def _lock_unread(session: WriteSession) -> dict[str, PaperValues]:
     """Lock a batch of papers to read. An index has each kind, so each is asked for by itself."""
     for condition in (
         Paper.reader_version < READER_VERSION,
         Paper.read_hash.is_distinct_from(Paper.text_hash),
     ):
-        query = select(Paper).where(condition).order_by(Paper.id).limit(BATCH_SIZE)
-        query = query.options(selectinload(Paper.authors).load_only(Author.name, Author.hidden))
-        papers = (await session.scalars(query.with_for_update(skip_locked=True, of=Paper))).all()
-        if papers:
+        query = SELECTED.where(condition).order_by(Paper.id).limit(BATCH_SIZE)
+        if papers := await load_values(session, query.with_for_update(skip_locked=True)):
             return papers
-    return ()
+    return {}
 
 
 async def count_unread(session: ReadSession) -> int:
@@ -113,8 +107,3 @@ async def count_unread(session: ReadSession) -> int:
     query = select(earlier.scalar_subquery() + changed.scalar_subquery())
     unread: int = (await session.execute(query)).scalar_one()
     return unread
-
-
-def hash_text(title: str, abstract: str) -> str:
-    """Hash a title and an abstract as the database does for `papers.text_hash`."""
-    return hashlib.md5(f"{title}\n{abstract}".encode(), usedforsecurity=False).hexdigest()

@@ -1,4 +1,4 @@
-"""Papers as plain rows: what lists, pages and feeds read. Objects of `tables.Paper` are for writing."""
+"""Papers as plain rows: what lists, pages and feeds read. `paper_values.py` has those for writing."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class AuthorRow(NamedTuple):
     """An author of one paper, with their account on the hub."""
 
     name: str
-    hidden: bool
-    hub_id: str | None
-    account: dict[str, Any] | None
-    status: str | None
-    status_changed_at: datetime | None
+    hidden: bool = False
+    hub_id: str | None = None
+    account: dict[str, Any] | None = None
+    status: str | None = None
+    status_changed_at: datetime | None = None
 
 
 class PaperRow(NamedTuple):

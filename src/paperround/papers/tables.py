@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -161,9 +160,6 @@ class Paper(Base):
     # No code needs text_hash after a write.
     __mapper_args__ = {"eager_defaults": False}  # noqa: RUF012 (SQLAlchemy declares it so)
 
-    authors: Mapped[list[Author]] = relationship(
-        order_by="Author.position", lazy="raise", cascade="all, delete-orphan", passive_deletes=True
-    )
     # The names of the authors who are not hidden, in order. Most pages need no more of them.
     author_names: Mapped[list[str]] = column_property(
         func.array(
@@ -183,22 +179,6 @@ class Paper(Base):
     def votes(self) -> int:
         """The votes of the feed and of readers here. Lists show them and are ordered by them."""
         return self.upvotes + self.local_upvotes
-
-    @property
-    def is_read(self) -> bool:
-        """Whether the stored reading is of the title and the abstract that are stored."""
-        source = f"{self.title}\n{self.abstract}".encode()
-        return self.read_hash == hashlib.md5(source, usedforsecurity=False).hexdigest()
-
-    @property
-    def title_text(self) -> str:
-        """The title as text, as far as it was read: what is indexed, embedded and compared."""
-        return self.read_title if self.read_title is not None and self.is_read else self.title
-
-    @property
-    def abstract_text(self) -> str:
-        """The abstract as text, as far as it was read."""
-        return self.read_abstract if self.read_abstract is not None and self.is_read else self.abstract
 
     @hybrid_property
     def withdrawn(self) -> bool:

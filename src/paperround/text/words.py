@@ -115,15 +115,26 @@ def normalise_words(text: str) -> str:
     return " ".join(split_words(text))
 
 
+def list_indexed_words(text: str) -> list[str]:
+    """List the words of a text, then the other spellings under which they are looked for."""
+    text = text[:MAX_TEXT_LENGTH]
+    folded = fold_text(text)
+    return [*WORD.findall(folded), *_list_variants(text, folded)]
+
+
 def list_spelling_variants(text: str) -> list[str]:
     """List other spellings under which words of a text are looked for, folded, each once.
 
     `k-NN` is `knn` too, `A/B` is `ab`, `i.i.d.` is `iid`, and `Müller` is `mueller`.
     """
-    text = unify_characters(text[:MAX_TEXT_LENGTH])
-    variants = list(_join_parts(fold_text(text)))
+    text = text[:MAX_TEXT_LENGTH]
+    return _list_variants(text, fold_text(text))
+
+
+def _list_variants(text: str, folded: str) -> list[str]:
+    variants = list(_join_parts(folded))
     if not text.isascii():
-        composed = unicodedata.normalize("NFC", text)
+        composed = unicodedata.normalize("NFC", unify_characters(text))
         variants += [
             fold_accents(word.translate(UMLAUT_SPELLING))
             for word in WORD.findall(composed)
@@ -133,11 +144,13 @@ def list_spelling_variants(text: str) -> list[str]:
 
 
 def _join_parts(folded: str) -> Iterable[str]:
-    for joined in JOINED.findall(folded):
+    # Most words have no sign within them, and need not be looked through for one.
+    signed = " ".join(word for word in folded.split() if not word.isalnum())
+    for joined in JOINED.findall(signed):
         parts = re.split(r"[-'/&]", joined)
         is_abbreviation = max(map(len, parts)) <= MAX_ABBREVIATION_PART
         is_word = "/" not in joined and "&" not in joined
         if parts[-1] != "s" and len(parts) <= MAX_JOINED_PARTS and (is_word or is_abbreviation):
             yield "".join(parts)
-    for initialism in INITIALISM.findall(folded):
+    for initialism in INITIALISM.findall(signed):
         yield initialism.replace(".", "")

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paperround.database import Database
-from paperround.papers.readings import hash_text
+from paperround.papers.paper_values import hash_text
 from paperround.text.reading import page_budget
 from paperround.web.syndication import atom, document, formats
 from paperround.web.syndication.document import FeedDocument

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from paperround.i18n.languages import using_language
-from paperround.papers.readings import hash_text
+from paperround.papers.paper_values import hash_text
 from paperround.papers.rows import PaperRow
 from paperround.papers.vote_history import VoteHistory
 from paperround.text.reading import page_budget
