@@ -73,7 +73,9 @@ COPIES = """
     JOIN ratings ON topic_id = original;
     INSERT INTO topic_directions
     SELECT copied.id, measured_id, changed_at, packed, text_hash, text_vector
-    FROM copied JOIN topic_directions ON topic_id = original
+    FROM copied JOIN topic_directions ON topic_id = original;
+    INSERT INTO topic_fits SELECT copied.id, measured_id, changed_at, packed
+    FROM copied JOIN topic_fits ON topic_id = original
 """
 DAY = """
     INSERT INTO listings (day, feed, paper_id, first_seen_at)

@@ -24,7 +24,8 @@ NOT_SHOWN = frozenset(
         "ratings", "readers", "records", "removed_papers", "request_rates", "row_counts",
         "saved_papers", "sender_progress", "senders", "sessions", "sign_in_links", "signing_keys",
         "submissions", "subscriptions", "text_days", "thumbnails", "topic_days", "topic_directions",
-        "topic_examples", "topic_library_entries", "topics", "zotero_connections", "zotero_items",
+        "topic_examples", "topic_fits", "topic_library_entries", "topics", "zotero_connections",
+        "zotero_items",
     }
 )  # fmt: skip
 

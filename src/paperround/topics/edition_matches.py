@@ -21,16 +21,16 @@ from sqlalchemy import delete, func, select, text, update
 from paperround.database import Database, ReadSession, WriteSession
 from paperround.papers.tables import FRESH_LISTING, Listing
 from paperround.topics.corpus import StatisticsVersion, load_current_version
+from paperround.topics.match_rows import MatchedDay
 from paperround.topics.match_store import (
-    DueTopic,
-    MatchedDay,
+    DueTopics,
     list_due_batches,
     load_packed_models,
     lock_due_topics,
     store_matches,
 )
 from paperround.topics.matcher import list_liked
-from paperround.topics.model.bands import Band
+from paperround.topics.model.bands import BAND_FLOORS, Band
 from paperround.topics.model.batch import (
     BatchTopic,
     CandidatePaper,
@@ -39,7 +39,8 @@ from paperround.topics.model.batch import (
     find_fitting,
     match_topics,
 )
-from paperround.topics.model.codec import decode_directions, decode_fits
+from paperround.topics.model.codec import decode_directions
+from paperround.topics.model.fit_codec import PackedFits
 from paperround.topics.model.fit_constants import FitConstants
 from paperround.topics.model.fit_matrix import FitMatrix, compute_fits
 from paperround.topics.model.match import Match, TopicQuery
@@ -61,6 +62,8 @@ MAX_CELLS: Final = 400_000  # topics times papers that are matched at once
 MAX_CACHED_COSINES: Final = 8_000_000  # of liked papers with the day's, from batch to batch; 32 MB
 MATCH_RETENTION: Final = timedelta(days=60)
 NOTHING_ASKED: Final = TopicQuery()
+BANDS: Final = tuple(Band)
+FLOORS: Final = np.array([BAND_FLOORS[band] for band in BANDS], np.float32)
 # Days with papers.
 NEWEST_DAYS: Final = select(Listing.day).where(FRESH_LISTING).distinct().order_by(Listing.day.desc())
 
@@ -189,52 +192,48 @@ async def _match_batch(
     if not await session.scalar(text("SELECT pg_try_advisory_xact_lock(:day, :batch)"), key):
         return 0
     first = batch * BATCH_SIZE
-    topics = await lock_due_topics(session, edition.matched, first, first + BATCH_SIZE - 1)
-    if not topics:
+    topics = await lock_due_topics(session, edition.matched, edition.version, first, first + BATCH_SIZE - 1)
+    if not len(topics):
         return 0
     fits = await update_models(session, edition.version, topics, encoder)
-    matches: list[Sequence[Match]] = []
+    matches: dict[int, Sequence[Match]] = {}
     size = max(1, MAX_CELLS // len(edition.papers))
     for start in range(0, len(topics), size):
-        block = slice(start, start + size)
-        matches += await _match_block(session, edition, topics[block], fits.packed[block])
+        matches |= await _match_block(session, edition, topics, fits.packed, slice(start, start + size))
     await store_matches(session, edition.matched, topics, fits.incomplete, matches)
     return len(topics)
 
 
 async def _match_block(
-    session: WriteSession, edition: EditionPapers, topics: Sequence[DueTopic], packed_fits: Sequence[bytes]
-) -> list[Sequence[Match]]:
-    """Match topics: first the fits of all, then the rest for those alone that a paper fits or may be by
-    somebody they follow.
+    session: WriteSession, edition: EditionPapers, topics: DueTopics, packed_fits: PackedFits, block: slice
+) -> dict[int, Sequence[Match]]:
+    """Match a block of topics: first the fits of all, then the rest for those alone that a paper fits or may
+    be by somebody they follow. Returns the matches of those that have any, by place.
     """
-    min_bands = [Band(topic.min_band) for topic in topics]
+    packed = packed_fits[block]
 
     def find_promising() -> tuple[Places, Matrix, Rows]:
-        directions = decode_fits(packed_fits, len(edition.version.statistics.mean_vector))
-        fits = compute_fits(directions, edition.matrix)
-        has_authors = np.array([topic.has_authors for topic in topics])
-        places = np.flatnonzero(find_fitting(fits, min_bands).any(axis=1) | has_authors)
-        return places, fits[places], directions.reasons.take(places)
+        fits = compute_fits(packed.decode(len(edition.version.statistics.mean_vector)), edition.matrix)
+        fitting = find_fitting(fits, FLOORS[topics.min_bands[block]]).any(axis=1)
+        places = np.flatnonzero(fitting | topics.has_authors[block])
+        return places, fits[places], packed.decode_reasons(places)
 
     places, fits, reasons = await asyncio.to_thread(find_promising)
-    matches: list[Sequence[Match]] = [()] * len(topics)
-    if len(places):
-        promising = [topics[place] for place in places.tolist()]
-        batch = await _load_batch(session, edition, promising, reasons)
-        found = await asyncio.to_thread(
-            match_topics, edition.version.statistics, edition.papers, edition.matrix, batch, fits
-        )
-        for place, of_topic in zip(places.tolist(), found, strict=True):
-            matches[place] = of_topic
-    return matches
+    if not len(places):
+        return {}
+    places += block.start
+    batch = await _load_batch(session, edition, topics, places, reasons)
+    found = await asyncio.to_thread(
+        match_topics, edition.version.statistics, edition.papers, edition.matrix, batch, fits
+    )
+    return {place: of_topic for place, of_topic in zip(places.tolist(), found, strict=True) if of_topic}
 
 
 async def _load_batch(
-    session: WriteSession, edition: EditionPapers, topics: Sequence[DueTopic], reasons: Rows
+    session: WriteSession, edition: EditionPapers, topics: DueTopics, places: Places, reasons: Rows
 ) -> TopicBatch:
-    """Load what matching needs of topics beside their fits."""
-    statistics, ids = edition.version.statistics, [topic.id for topic in topics]
+    """Load what matching needs of the topics at some places, beside their fits."""
+    statistics, ids = edition.version.statistics, topics.ids[places].tolist()
     # Loaded after the topics: a rating made now is in it, or changes `changed_at` and makes the topic due
     # again.
     queries = await load_topic_queries(session, ids)
@@ -242,10 +241,11 @@ async def _load_batch(
     liked = [list_liked(query) for query in asked]
     cosines = await _load_cosines(session, edition, {key for keys in liked for key in keys})
     directions = await load_packed_models(session, ids)
+    numbers = topics.daily[places].tolist(), topics.min_bands[places].tolist()
     return TopicBatch(
         [
-            BatchTopic(TopicRules.from_query(query), topic.daily, Band(topic.min_band), keys)
-            for topic, query, keys in zip(topics, asked, liked, strict=True)
+            BatchTopic(TopicRules.from_query(query), daily, BANDS[band], keys)
+            for query, daily, band, keys in zip(asked, *numbers, liked, strict=True)
         ],
         decode_directions([directions.get(topic_id, b"") for topic_id in ids], len(statistics.mean_vector)),
         reasons,

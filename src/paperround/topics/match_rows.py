@@ -7,13 +7,17 @@ a row would cost as much as matching its topic.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
-from struct import Struct, pack
-from typing import Final
+from collections.abc import Mapping, Sequence
+from datetime import date
+from struct import pack
+from typing import Any, Final, NamedTuple
+
+import numpy as np
 
 from paperround.topics.model.match import Match
+from paperround.topics.model.sparse import Places
 from paperround.topics.queries import encode_matches
+from paperround.topics.sent_arrays import EPOCH
 from paperround.topics.tables import TopicDay
 
 COLUMNS: Final = (
@@ -29,30 +33,70 @@ COLUMNS: Final = (
 COPY: Final = f"COPY topic_days ({', '.join(column.key for column in COLUMNS)}) FROM STDIN (FORMAT BINARY)"
 HEAD: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 END: Final = b"\xff\xff"
-# The number of columns, then each value behind its size: numbers of four bytes, and a time of eight.
-NUMBERS: Final = Struct("!h ii ii ii iq")
-EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)  # PostgreSQL counts days and microseconds from here
-MICROSECOND: Final = timedelta(microseconds=1)
+# The number of columns, then each value behind its size.
+NUMBERS: Final = np.dtype(
+    [
+        ("columns", ">i2"),
+        *((name, ">i4") for name in ("4", "topic_id", "4 ", "day", "4  ", "measured_id", "8")),
+        ("changed_at", ">i8"),
+    ]
+)
 JSONB_VERSION: Final = b"\x01"
 REAL_TYPE: Final = 700
 
 
-class RowEncoder:
-    """What makes rows of a day's matches under one version of the statistics."""
+class MatchedDay(NamedTuple):
+    """What matches of a day belong to: a topic is due where those that it has belong to anything else.
 
-    def __init__(self, day: date, measured_id: int) -> None:
-        self._day = (day - EPOCH.date()).days
-        self._measured_id = measured_id
-        self._no_matches = _encode_matches(())
+    `is_past` tells that topics are matched with it once, and not again when they change.
+    """
 
-    def encode(
-        self, topic_id: int, changed_at: datetime, papers_hash: str, matches: Sequence[Match]
-    ) -> bytes:
-        """Encode a row. `papers_hash` is that of the matches and of their fits alike."""
-        changed = (changed_at - EPOCH) // MICROSECOND
-        numbers = NUMBERS.pack(len(COLUMNS), 4, topic_id, 4, self._day, 4, self._measured_id, 8, changed)
-        hashes = 2 * _with_size(papers_hash.encode())
-        return numbers + hashes + (_encode_matches(matches) if matches else self._no_matches)
+    day: date
+    measured_id: int
+    papers_hash: str
+    is_past: bool
+
+
+def encode_rows(
+    matched: MatchedDay,
+    topic_ids: Places,
+    changed_at: Places,
+    incomplete: set[int],
+    matches: Mapping[int, Sequence[Match]],
+) -> bytes:
+    """Encode the rows of topics, with the matches of those at some places. The others have none.
+
+    Times are microseconds, as PostgreSQL counts them. `incomplete` are the places of topics that stay due.
+    """
+    heads = _encode_numbers(matched, topic_ids, changed_at)
+    size, sent = heads.shape[1], heads.tobytes()
+    special = matches.keys() | incomplete
+    usual = np.ones(len(topic_ids), np.bool_)
+    usual[list(special)] = False
+    hashes = 2 * _with_size(matched.papers_hash.encode())
+    tail = np.frombuffer(hashes + _encode_matches(()), np.uint8)
+    usual_rows = np.empty((int(usual.sum()), size + len(tail)), np.uint8)
+    usual_rows[:, :size], usual_rows[:, size:] = heads[usual], tail
+    rows = [
+        sent[place * size : (place + 1) * size]
+        + (2 * _with_size(b"") if place in incomplete else hashes)
+        + _encode_matches(matches.get(place, ()))
+        for place in sorted(special)
+    ]
+    return b"".join([HEAD, usual_rows.tobytes(), *rows, END])
+
+
+def _encode_numbers(
+    matched: MatchedDay, topic_ids: Places, changed_at: Places
+) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
+    """Encode what comes before the hashes: the same number of bytes for each topic."""
+    rows: np.ndarray[Any, Any] = np.empty(len(topic_ids), NUMBERS)
+    rows["columns"] = len(COLUMNS)
+    for size in ("4", "4 ", "4  ", "8"):
+        rows[size] = int(size)
+    rows["topic_id"], rows["changed_at"] = topic_ids, changed_at
+    rows["day"], rows["measured_id"] = (matched.day - EPOCH.date()).days, matched.measured_id
+    return rows.view(np.uint8).reshape(len(rows), NUMBERS.itemsize)
 
 
 def _encode_matches(matches: Sequence[Match]) -> bytes:

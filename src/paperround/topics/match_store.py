@@ -2,63 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
+from typing import Any, Final, Self
 
+import numpy as np
 from sqlalchemy import (
+    Boolean,
     ColumnElement,
     Date,
     Integer,
+    LargeBinary,
     Text,
     and_,
     any_,
     bindparam,
+    case,
     delete,
     func,
     literal,
     or_,
     select,
-    true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from paperround.database import ReadSession, WriteSession
 from paperround.reads import Read, driver_connection, read_rows
-from paperround.topics.match_rows import COPY, END, HEAD, RowEncoder
-from paperround.topics.model.codec import DIRECTION_HEAD, HALF, NUMBER
+from paperround.topics.corpus import StatisticsVersion
+from paperround.topics.match_rows import COPY, MatchedDay, encode_rows
+from paperround.topics.model.bands import Band
+from paperround.topics.model.fit_codec import DIGEST, PackedFits, encode_digest
 from paperround.topics.model.match import Match
-from paperround.topics.tables import Topic, TopicDay, TopicDirection
+from paperround.topics.model.sparse import Flags, Places
+from paperround.topics.sent_arrays import FLAGS, INTEGERS, SMALL_INTEGERS, TIMES, decode_arrays, send_array
+from paperround.topics.tables import Topic, TopicDay, TopicDirection, TopicFit
+
+GROUP_SIZE: Final = 250  # neighbouring ids
+# What `DueTopics.of_groups` decodes: its arrays, then the sizes of the fits.
+SENT: Final[tuple[np.dtype[Any], ...]] = (
+    INTEGERS,
+    TIMES,
+    SMALL_INTEGERS,
+    INTEGERS,
+    FLAGS,
+    FLAGS,
+    FLAGS,
+    INTEGERS,
+)
 
 
-class MatchedDay(NamedTuple):
-    """What matches of a day belong to: a topic is due where those that it has belong to anything else.
+@dataclass(frozen=True)
+class DueTopics:
+    """Topics that are due, side by side in the order of their ids. All arrays have the shape (topics,)."""
 
-    `is_past` tells that topics are matched with it once, and not again when they change.
-    """
+    ids: Places
+    changed_at: Places  # microseconds, as PostgreSQL counts them
+    daily: Places
+    min_bands: Places  # their places among the bands
+    has_authors: Flags
+    is_fresh: Flags  # whether the stored model is of the topic as it is now
+    has_matches: Flags  # whether there is a row of the day, of before
+    fits: PackedFits  # of those that are fresh
 
-    day: date
-    measured_id: int
-    papers_hash: str
-    is_past: bool
+    @classmethod
+    def of_groups(cls, groups: Sequence[Sequence[bytes]]) -> Self:
+        """Decode the groups that `_due_topics` selects, one after the other."""
+        *sent, packed = zip(*groups, strict=True) if groups else [()] * (len(SENT) + 1)
+        decoded = [decode_arrays(arrays, kind) for arrays, kind in zip(sent, SENT, strict=True)]
+        ids, changed_at, daily, min_bands, has_authors, is_fresh, has_matches, sizes = decoded
+        fits = PackedFits(b"".join(packed), sizes)
+        return cls(ids, changed_at, daily, min_bands, has_authors, is_fresh, has_matches, fits)
 
-
-class DueTopic(NamedTuple):
-    """A topic that is due. `is_directed` tells whether its stored model is of the topic as it is now.
-
-    `packed_fit` is that part of the model which fits need, None where nothing is known of what it likes.
-    """
-
-    id: int
-    changed_at: datetime
-    words: str
-    daily: int
-    min_band: str
-    has_authors: bool
-    is_directed: bool
-    has_text_vector: bool
-    packed_fit: bytes | None
+    def __len__(self) -> int:
+        return len(self.ids)
 
 
 async def list_due_batches(session: ReadSession, matched: MatchedDay, size: int) -> list[int]:
@@ -68,14 +85,17 @@ async def list_due_batches(session: ReadSession, matched: MatchedDay, size: int)
 
 
 async def lock_due_topics(
-    session: WriteSession, matched: MatchedDay, first: int, last: int
-) -> list[DueTopic]:
+    session: WriteSession, matched: MatchedDay, version: StatisticsVersion, first: int, last: int
+) -> DueTopics:
     """Lock the topics that are due, so that none is deleted meanwhile. Changes of them need not wait.
 
     Only what fits need is read of their models: most topics have no match, and need nothing else.
     """
     read = _due_topics(is_past=matched.is_past)
-    return await read_rows(session, read, **matched._asdict(), first=first, last=last)
+    has_model = version.statistics.model_id is not None
+    digest = encode_digest(version.constants.digest)
+    given = {"first": first, "last": last, "has_model": has_model, "digest": digest}
+    return DueTopics.of_groups(await read_rows(session, read, **matched._asdict(), **given))
 
 
 async def load_packed_models(session: ReadSession, topic_ids: Sequence[int]) -> dict[int, bytes]:
@@ -86,25 +106,23 @@ async def load_packed_models(session: ReadSession, topic_ids: Sequence[int]) -> 
 async def store_matches(
     session: WriteSession,
     matched: MatchedDay,
-    topics: Sequence[DueTopic],
+    topics: DueTopics,
     incomplete: set[int],
-    matches: Sequence[Sequence[Match]],
+    matches: Mapping[int, Sequence[Match]],
 ) -> None:
     """Store the matches of locked topics by COPY, in place of those that they had.
 
-    An `incomplete` topic, whose words' vector is missing, gets no hash, and so stays due.
+    `matches` are of the topics at some places; the others have none. An `incomplete` topic, whose words'
+    vector is missing, gets no hash, and so stays due.
     """
-    own = TopicDay.topic_id == any_(literal([topic.id for topic in topics], ARRAY(Integer)))
-    await session.execute(delete(TopicDay).where(own, TopicDay.day == matched.day))
+    again = topics.ids[topics.has_matches].tolist()
+    if again:
+        own = TopicDay.topic_id == any_(literal(again, ARRAY(Integer)))
+        await session.execute(delete(TopicDay).where(own, TopicDay.day == matched.day))
+    rows = encode_rows(matched, topics.ids, topics.changed_at, incomplete, matches)
     connection = await driver_connection(session)
-    encoder = RowEncoder(matched.day, matched.measured_id)
-    hashes = ["" if topic.id in incomplete else matched.papers_hash for topic in topics]
-    rows = [
-        encoder.encode(topic.id, topic.changed_at, papers_hash, found)
-        for topic, papers_hash, found in zip(topics, hashes, matches, strict=True)
-    ]
     async with connection.cursor().copy(COPY) as copy:
-        await copy.write(b"".join([HEAD, *rows, END]))
+        await copy.write(rows)
 
 
 @cache
@@ -123,46 +141,57 @@ def _due_batches(*, is_past: bool) -> Read[int]:
 
 
 @cache
-def _due_topics(*, is_past: bool) -> Read[DueTopic]:
+def _due_topics(*, is_past: bool) -> Read[Sequence[bytes]]:
+    """Select topics that are due, as arrays of groups of them.
+
+    PostgreSQL takes twice as long for one value of some megabytes, and psycopg for a row of each.
+    """
     first, last = bindparam("first", type_=Integer), bindparam("last", type_=Integer)
 
-    def of_topic(table: type[TopicDay | TopicDirection]) -> ColumnElement[bool]:
+    def of_topic(table: type[TopicDay | TopicDirection | TopicFit]) -> ColumnElement[bool]:
         """Join a table by topic. Without bounds of its own all its rows would be read for each batch."""
         return (table.topic_id == Topic.id) & table.topic_id.between(first, last)
 
-    measured = TopicDirection.measured_id == bindparam("measured_id", type_=Integer)
-    directed = measured & (TopicDirection.changed_at == Topic.changed_at)
-    # OFFSET 0 keeps PostgreSQL from reading the head anew for each of its bytes.
-    first_bytes = select(func.substr(TopicDirection.packed, 1, 4).label("bytes"))
-    head = first_bytes.correlate(TopicDirection).offset(0).lateral("head")
     query = (
         select(
             Topic.id,
             Topic.changed_at,
-            Topic.words,
             Topic.daily,
-            Topic.min_band,
-            func.cardinality(Topic.authors) > 0,
-            func.coalesce(directed, False),
-            TopicDirection.text_hash.is_not(None),
-            func.substr(TopicDirection.packed, 1 + _direction_size(head.c.bytes)),
+            (func.array_position([*Band], Topic.min_band) - 1).label("min_band"),
+            (func.cardinality(Topic.authors) > 0).label("has_authors"),
+            func.coalesce(_freshness(), False).label("is_fresh"),
+            TopicDay.topic_id.is_not(None).label("has_matches"),
+            TopicFit.packed,
         )
         .outerjoin(TopicDirection, of_topic(TopicDirection))
+        .outerjoin(TopicFit, of_topic(TopicFit))
         .outerjoin(TopicDay, of_topic(TopicDay) & (TopicDay.day == bindparam("day", type_=Date)))
-        .outerjoin(head, true())
     )
-    due = query.where(_due_condition(is_past=is_past), Topic.id.between(first, last)).order_by(Topic.id)
-    held = due.with_for_update(of=Topic, key_share=True, read=True, skip_locked=True)
-    return Read(held, DueTopic, binary=True)
+    wanted = query.where(_due_condition(is_past=is_past), Topic.id.between(first, last)).order_by(Topic.id)
+    due = wanted.with_for_update(of=Topic, key_share=True, read=True, skip_locked=True).subquery("due").c
+    packed = case((due.is_fresh, due.packed), else_=b"")
+    columns = due.id, due.changed_at, due.daily, due.min_band, due.has_authors, due.is_fresh, due.has_matches
+    sent = [send_array(column) for column in (*columns, func.length(packed))]
+    group = due.id // GROUP_SIZE
+    groups = select(*sent, func.string_agg(packed, b"")).group_by(group).order_by(group)
+    return Read(groups, lambda *row: row, binary=True)
 
 
-def _direction_size(head: ColumnElement[bytes]) -> ColumnElement[int]:
-    """Compute how many bytes of a model are its direction, from its first four, as `split_model` does."""
-    words, dimensions = (
-        func.get_byte(head, low, type_=Integer) + 256 * func.get_byte(head, low + 1, type_=Integer)
-        for low in (0, 2)
+def _freshness() -> ColumnElement[bool]:
+    """Tell whether a topic's stored direction and fit are of the topic, the version and the constants."""
+    measured_id = bindparam("measured_id", type_=Integer)
+    return and_(
+        *(
+            (table.measured_id == measured_id) & (table.changed_at == Topic.changed_at)
+            for table in (TopicDirection, TopicFit)
+        ),
+        func.substr(TopicFit.packed, 1, DIGEST.itemsize) == bindparam("digest", type_=LargeBinary),
+        or_(
+            TopicDirection.text_hash.is_not(None),
+            ~bindparam("has_model", type_=Boolean),
+            Topic.words.op("!~")(r"\S"),
+        ),
     )
-    return DIRECTION_HEAD.itemsize + 2 * NUMBER.itemsize * words + HALF.itemsize * dimensions
 
 
 def _due_condition(*, is_past: bool) -> ColumnElement[bool]:

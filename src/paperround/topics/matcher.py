@@ -27,7 +27,7 @@ from paperround.topics.model.match import Match, TextVector, TopicQuery
 from paperround.topics.model.reasons import compute_cosines
 from paperround.topics.model.rules import TopicRules
 from paperround.topics.model.scorer import Directions, TopicProfile
-from paperround.topics.model.sparse import Floats
+from paperround.topics.model.sparse import Floats, Rows
 from paperround.topics.model.statistics import PaperViews, Statistics
 from paperround.topics.model.topic_model import build_model
 from paperround.topics.paper_features import build_text_views, load_candidates, load_views
@@ -80,7 +80,7 @@ def _match(
     batch = TopicBatch(
         [BatchTopic(rules, daily, min_band, list(vectors))],
         Directions.of([model.direction], dimensions),
-        fit.reasons,
+        Rows.of([model.fit.reasons]),
         compute_cosines(vectors, matrix.papers),
     )
     return match_topics(statistics, papers, matrix, batch, compute_fits(fit, matrix))[0]

@@ -13,12 +13,12 @@ from paperround.database import ReadSession
 from paperround.papers.tables import TITLE_TEXT, Paper
 from paperround.topics.corpus import StatisticsVersion, load_current_version
 from paperround.topics.model.bands import Band, find_band
-from paperround.topics.model.codec import decode_fits, is_fit_of, split_model
+from paperround.topics.model.fit_codec import PackedFits, is_fit_of
 from paperround.topics.model.fit_matrix import FitMatrix, compute_logits
 from paperround.topics.model.scorer import PaperMatrix
 from paperround.topics.model.statistics import PaperViews
 from paperround.topics.paper_features import load_views
-from paperround.topics.tables import Topic, TopicDirection
+from paperround.topics.tables import Topic, TopicFit
 
 UNKNOWN: Final = float("-inf")  # the logit of a topic that has not been matched yet
 
@@ -55,9 +55,9 @@ def _find_band(logit: float) -> Band | None:
 async def _load_topics(
     session: ReadSession, version: StatisticsVersion, reader_id: int
 ) -> Sequence[Row[int, str, bytes | None]]:
-    """Load a reader's topics in their order, each with its direction under this version if there is one."""
-    directed = (TopicDirection.topic_id == Topic.id) & (TopicDirection.measured_id == version.id)
-    query = select(Topic.id, Topic.name, TopicDirection.packed).outerjoin(TopicDirection, directed)
+    """Load a reader's topics in their order, each with what its fit needs under this version, if stored."""
+    fitted = (TopicFit.topic_id == Topic.id) & (TopicFit.measured_id == version.id)
+    query = select(Topic.id, Topic.name, TopicFit.packed).outerjoin(TopicFit, fitted)
     rows = await session.execute(query.where(Topic.reader_id == reader_id).order_by(Topic.position, Topic.id))
     return rows.all()
 
@@ -68,9 +68,9 @@ def _compute_logits(
     views: Mapping[str, PaperViews],
     titles: Mapping[str, str],
 ) -> dict[tuple[int, str], float]:
-    """Compute the logits of the fits of papers in topics that have a direction, by topic and paper."""
-    packed = {topic.id: split_model(topic.packed)[1] for topic in topics if topic.packed}
-    known = {topic_id: fit for topic_id, fit in packed.items() if is_fit_of(fit, version.constants.digest)}
+    """Compute the logits of the fits of papers in topics that were matched, by topic and paper."""
+    digest = version.constants.digest
+    known = {topic.id: topic.packed for topic in topics if topic.packed and is_fit_of(topic.packed, digest)}
     if not known or not views:
         return {}
     matrix = FitMatrix.build(
@@ -78,7 +78,8 @@ def _compute_logits(
         PaperMatrix.build(version.statistics, list(views.values())),
         [titles[paper_id] for paper_id in views],
     )
-    logits = compute_logits(decode_fits(list(known.values()), len(version.statistics.mean_vector)), matrix)
+    fits = PackedFits.of(list(known.values()))
+    logits = compute_logits(fits.decode(len(version.statistics.mean_vector)), matrix)
     return {
         (topic_id, paper_id): float(logits[row, column])
         for row, topic_id in enumerate(known)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Final, NamedTuple, Protocol
 
 import numpy as np
@@ -16,15 +17,17 @@ from paperround.database import WriteSession
 from paperround.embeddings.client import EncoderError, Vectors
 from paperround.embeddings.tables import EmbeddingModel
 from paperround.topics.corpus import StatisticsVersion
-from paperround.topics.match_store import DueTopic
+from paperround.topics.match_store import DueTopics
 from paperround.topics.matcher import MAX_LIKED, build_profile, list_disliked, list_liked
-from paperround.topics.model.codec import HALF, encode_model, is_fit_of, split_model
+from paperround.topics.model.codec import HALF, encode_direction
+from paperround.topics.model.fit_codec import PackedFits, encode_fit
 from paperround.topics.model.match import TopicQuery
 from paperround.topics.model.sparse import Floats
 from paperround.topics.model.statistics import PaperViews
 from paperround.topics.model.topic_model import build_model
 from paperround.topics.paper_features import build_text_views, load_views
 from paperround.topics.queries import list_topics_with_texts, load_example_texts, load_topic_queries
+from paperround.topics.sent_arrays import EPOCH, MICROSECOND
 from paperround.topics.tables import TopicDirection
 
 logger = structlog.get_logger(__name__)
@@ -40,6 +43,16 @@ STORE_DIRECTIONS: Final = text("""
 """)
 
 
+STORE_FITS: Final = text("""
+    INSERT INTO topic_fits (topic_id, measured_id, changed_at, packed)
+    SELECT topic, CAST(:measured AS int), changed, packed
+    FROM unnest(CAST(:topics AS int[]), CAST(:changed AS timestamptz[]), CAST(:fits AS bytea[]))
+        AS given (topic, changed, packed)
+    ON CONFLICT (topic_id) DO UPDATE SET measured_id = excluded.measured_id,
+        changed_at = excluded.changed_at, packed = excluded.packed
+""")
+
+
 class TextEncoder(Protocol):
     """The interface of an encoder of topics' words: `embeddings.client.EncoderClient` or a stand-in."""
 
@@ -51,11 +64,18 @@ class TextEncoder(Protocol):
 class FitParts(NamedTuple):
     """What fits need of topics, packed, in the topics' order.
 
-    `incomplete` are the ids of those whose words' vector is missing although the version has a model.
+    `incomplete` are the places of those whose words' vector is missing although the version has a model.
     """
 
-    packed: Sequence[bytes]
+    packed: PackedFits
     incomplete: set[int]
+
+
+class PackedModel(NamedTuple):
+    """A topic's direction, and what its fit needs, as they are stored."""
+
+    direction: bytes
+    fit: bytes
 
 
 class StoredTextVector(NamedTuple):
@@ -68,7 +88,7 @@ class StoredTextVector(NamedTuple):
 async def update_models(
     session: WriteSession,
     version: StatisticsVersion,
-    topics: Sequence[DueTopic],
+    topics: DueTopics,
     encoder: TextEncoder | None,
 ) -> FitParts:
     """Give what fits need of the topics under this version and its constants.
@@ -76,24 +96,26 @@ async def update_models(
     Models that are older are built anew and stored. While the encoder does not answer, words count by the
     letter, until the next time.
     """
-    model, prefix = await _load_model(session, version)
-    old = [topic for topic in topics if not _is_fresh(topic, version, model)]
-    if not old:
-        return FitParts([topic.packed_fit or b"" for topic in topics], set())
+    if topics.is_fresh.all():
+        return FitParts(topics.fits, set())
+    old = {int(topics.ids[place]): place for place in np.flatnonzero(~topics.is_fresh).tolist()}
     # Loaded after the topics: a rating made now is in it, or changes `changed_at` and makes the topic due
     # again.
-    queries = await load_topic_queries(session, [topic.id for topic in old])
-    old = [topic for topic in old if topic.id in queries]
+    queries = await load_topic_queries(session, old)
+    model, prefix = await _load_model(session, version)
     spell_out = version.statistics.abbreviations.spell_out
-    words = {topic.id: spell_out(queries[topic.id].words) for topic in old}
+    words = {topic_id: spell_out(query.words) for topic_id, query in queries.items()}
     vectors = await _load_or_encode(session, words, model, prefix, encoder)
-    built = await _build_models(session, version, old, queries, vectors)
-    await _store_models(session, version, old, built, vectors)
+    built = await _build_models(session, version, queries, vectors)
+    changed_at = {key: EPOCH + int(topics.changed_at[place]) * MICROSECOND for key, place in old.items()}
+    await _store_models(session, version, changed_at, built, vectors)
     incomplete = {
-        topic.id for topic in old if topic.id not in vectors and _has_vector(queries[topic.id].words, model)
+        old[topic_id]
+        for topic_id, query in queries.items()
+        if topic_id not in vectors and _has_vector(query.words, model)
     }
-    fits = {topic_id: split_model(packed)[1] for topic_id, packed in built.items()}
-    return FitParts([fits.get(topic.id, topic.packed_fit) or b"" for topic in topics], incomplete)
+    fits = {old[topic_id]: built_model.fit for topic_id, built_model in built.items()}
+    return FitParts(topics.fits.replace(fits), incomplete)
 
 
 async def _load_model(session: WriteSession, version: StatisticsVersion) -> tuple[str | None, str]:
@@ -110,12 +132,6 @@ def _has_vector(words: str, model: str | None) -> bool:
 
 def _hash_text(words: str, model: str | None) -> str:
     return hashlib.md5(f"{model}\n{words}".encode(), usedforsecurity=False).hexdigest()
-
-
-def _is_fresh(topic: DueTopic, version: StatisticsVersion, model: str | None) -> bool:
-    if not topic.is_directed or not (topic.has_text_vector or not _has_vector(topic.words, model)):
-        return False
-    return topic.packed_fit is None or is_fit_of(topic.packed_fit, version.constants.digest)
 
 
 async def _load_or_encode(
@@ -152,27 +168,25 @@ async def _load_or_encode(
 async def _build_models(
     session: WriteSession,
     version: StatisticsVersion,
-    topics: Sequence[DueTopic],
     queries: Mapping[int, TopicQuery],
     vectors: Mapping[int, StoredTextVector],
-) -> dict[int, bytes]:
+) -> dict[int, PackedModel]:
     """Build the topics' models, packed, by id."""
-    ids = {
-        key for topic in topics for key in (*list_liked(queries[topic.id]), *list_disliked(queries[topic.id]))
-    }
+    ids = {key for query in queries.values() for key in (*list_liked(query), *list_disliked(query))}
     views = await load_views(session, version, ids)
-    texts = await _load_text_views(session, version, [topic.id for topic in topics])
+    texts = await _load_text_views(session, version, list(queries))
 
-    def build(topic_id: int) -> bytes:
+    def build(topic_id: int) -> PackedModel:
         query = queries[topic_id]
         vector = vectors[topic_id].numbers if topic_id in vectors else None
         own = texts.get(topic_id, {})
         liked, disliked = [*list_liked(query), *own][:MAX_LIKED], list_disliked(query)
         known = {**views, **own} if own else views
         profile = build_profile(version.statistics, query.words, vector, liked, disliked, known)
-        return encode_model(build_model(version.statistics, profile, version.constants))
+        model = build_model(version.statistics, profile, version.constants)
+        return PackedModel(encode_direction(model.direction), encode_fit(model.fit, model.constants_digest))
 
-    return await asyncio.to_thread(lambda: {topic.id: build(topic.id) for topic in topics})
+    return await asyncio.to_thread(lambda: {topic_id: build(topic_id) for topic_id in queries})
 
 
 async def _load_text_views(
@@ -188,17 +202,20 @@ async def _load_text_views(
 async def _store_models(
     session: WriteSession,
     version: StatisticsVersion,
-    topics: Sequence[DueTopic],
-    built: Mapping[int, bytes],
+    changed_at: Mapping[int, datetime],
+    built: Mapping[int, PackedModel],
     vectors: Mapping[int, StoredTextVector],
 ) -> None:
-    stored_vectors = [vectors.get(topic.id) for topic in topics]
+    stored_vectors = [vectors.get(topic_id) for topic_id in built]
     parameters = {
         "measured": version.id,
-        "topics": [topic.id for topic in topics],
-        "changed": [topic.changed_at for topic in topics],
-        "packed": [built[topic.id] or None for topic in topics],
+        "topics": list(built),
+        "changed": [changed_at[topic_id] for topic_id in built],
+    }
+    directions = {
+        "packed": [model.direction or None for model in built.values()],
         "hashes": [vector.hash if vector else None for vector in stored_vectors],
         "vectors": [vector.numbers.astype(HALF).tobytes() if vector else None for vector in stored_vectors],
     }
-    await session.execute(STORE_DIRECTIONS, parameters)
+    await session.execute(STORE_DIRECTIONS, parameters | directions)
+    await session.execute(STORE_FITS, parameters | {"fits": [model.fit for model in built.values()]})

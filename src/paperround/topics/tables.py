@@ -199,7 +199,7 @@ class MeasuredCatalogue(Base):
 
 
 class TopicDirection(Base):
-    """A topic as directions under one version, with what its fit needs: some hundred numbers.
+    """A topic as a direction under one version: some hundred numbers.
 
     It belongs to the topic as it was at `changed_at`; one that is missing or older is made again.
     """
@@ -214,6 +214,20 @@ class TopicDirection(Base):
     )
     text_hash: Mapped[str | None] = mapped_column(String(32), comment="of the reader's words, if embedded")
     text_vector: Mapped[bytes | None] = mapped_column(LargeBinary, comment="half precision")
+
+
+class TopicFit(Base):
+    """What a topic's fit needs under one version and one set of constants, as the topic was at `changed_at`.
+
+    It is read of every topic for every edition, so it has a table of its own whose rows hold it themselves.
+    """
+
+    __tablename__ = "topic_fits"
+
+    topic_id: Mapped[int] = mapped_column(ForeignKey("topics.id", ondelete="CASCADE"), primary_key=True)
+    measured_id: Mapped[int] = mapped_column(Integer, comment="the version that it is of")
+    changed_at: Mapped[datetime]
+    packed: Mapped[bytes] = mapped_column(LargeBinary, comment="begins with the digest of its constants")
 
 
 class TopicDay(Base):

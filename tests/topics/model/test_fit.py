@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from paperround.topics.model import fit, fit_matrix, scorer
 from paperround.topics.model.bands import BAND_FLOORS, Band, find_band, rank_band
-from paperround.topics.model.codec import decode_directions, decode_fits, encode_model, is_fit_of, split_model
+from paperround.topics.model.codec import decode_directions, encode_direction
 from paperround.topics.model.expansion import sign_row
 from paperround.topics.model.fit import EMPTY_FIT, FitDirection
+from paperround.topics.model.fit_codec import PackedFits, encode_fit, is_fit_of
 from paperround.topics.model.fit_constants import (
     SHIPPED_CONSTANTS,
     WORDS_ALONE,
@@ -75,12 +76,18 @@ def test_fits_are_probabilities_and_many_topics_at_once_fit_as_each_alone(profil
 @example(profile_of("rivers", set(), vector=False))  # only its singular is a phrase of the catalogue
 def test_a_stored_model_fits_and_scores_the_same(profile: TopicProfile) -> None:
     model = build_model(CATALOGUE, profile, CONSTANTS)
-    direction, packed_fit = split_model(encode_model(model))
+    direction = encode_direction(model.direction)
+    packed_fit = encode_fit(model.fit, model.constants_digest)
     [fits] = fit_matrix.compute_fits(side_by_side(model.fit), PAPERS)
-    again = decode_fits([b"", packed_fit, packed_fit], DIMENSIONS)
-    for stored in fit_matrix.compute_fits(again, PAPERS)[1:]:
+    others = PackedFits.of([b"", encode_fit(EMPTY_FIT, 0), packed_fit, encode_fit(EMPTY_FIT, 0)])
+    packed = others.replace({1: packed_fit})[:3]
+    again = fit_matrix.compute_fits(packed.decode(DIMENSIONS), PAPERS)
+    assert again[0].max() < 1e-6
+    for stored in again[1:]:
         assert stored == pytest.approx(fits, abs=0.02)
-    assert np.array_equal(again.reasons[2].columns, model.fit.reasons.columns if packed_fit else [])
+    reasons = packed.decode_reasons(np.array([0, 2]))
+    assert [len(reasons[0].columns), *reasons[1].columns] == [0, *model.fit.reasons.columns]
+    assert np.array_equal(reasons[1].weights, model.fit.reasons.weights)
     [scores] = scorer.score_papers(Directions.of([model.direction], DIMENSIONS), PAPERS.papers)
     again_directed = decode_directions([b"", direction, direction], DIMENSIONS)
     for stored in scorer.score_papers(again_directed, PAPERS.papers)[1:]:
@@ -88,16 +95,12 @@ def test_a_stored_model_fits_and_scores_the_same(profile: TopicProfile) -> None:
 
 
 @given(profiles)
-def test_a_stored_model_of_other_constants_or_of_the_release_before_is_made_again(
-    profile: TopicProfile,
-) -> None:
-    stored = encode_model(build_model(CATALOGUE, profile, CONSTANTS))
-    if stored:
-        direction, packed_fit = split_model(stored)
-        assert is_fit_of(packed_fit, CONSTANTS.digest)
-        assert not is_fit_of(packed_fit, CONSTANTS.digest + 1)
-        assert split_model(direction) == (direction, b"")
-        assert not is_fit_of(b"", CONSTANTS.digest)
+def test_a_stored_fit_is_known_to_be_of_its_constants_alone(profile: TopicProfile) -> None:
+    model = build_model(CATALOGUE, profile, CONSTANTS)
+    packed_fit = encode_fit(model.fit, model.constants_digest)
+    assert is_fit_of(packed_fit, CONSTANTS.digest)
+    assert not is_fit_of(packed_fit, CONSTANTS.digest + 1)
+    assert not is_fit_of(b"", CONSTANTS.digest)
 
 
 @given(places)

@@ -20,7 +20,7 @@ from paperround.topics.model.reasons import (
 )
 from paperround.topics.model.rules import PaperPhrases, TopicRules
 from paperround.topics.model.scorer import Directions, PaperMatrix, score_papers
-from paperround.topics.model.sparse import Matrix, Places, Rows
+from paperround.topics.model.sparse import Floats, Matrix, Places, Rows
 from paperround.topics.model.statistics import PaperViews, Statistics
 
 MAX_FOLLOWED_PAPERS: Final = 20  # papers of followed authors in a day
@@ -99,9 +99,11 @@ def build_matrix(statistics: Statistics, papers: Sequence[CandidatePaper]) -> Fi
     return FitMatrix.build(statistics, views, [paper.phrases.title for paper in papers])
 
 
-def find_fitting(fits: Matrix, min_bands: Sequence[Band]) -> Cells:
-    """Tell which papers fit well enough to be shown, shape (topics, papers), before any rule."""
-    floors = np.array([BAND_FLOORS[band] for band in min_bands], np.float32)
+def find_fitting(fits: Matrix, floors: Floats) -> Cells:
+    """Tell which papers fit well enough to be shown, shape (topics, papers), before any rule.
+
+    `floors` are of the lowest bands that the topics show.
+    """
     fitting: Cells = fits >= floors[:, None]
     return fitting
 
@@ -110,7 +112,8 @@ def choose_pairs(
     topics: Sequence[BatchTopic], papers: Sequence[CandidatePaper], fits: Matrix, ranks: Matrix
 ) -> tuple[Places, Places]:
     """Choose the papers that match: pairs of places, topic by topic, the best band and rank first."""
-    candidates = find_fitting(fits, [topic.min_band for topic in topics])
+    floors = np.array([BAND_FLOORS[topic.min_band] for topic in topics], np.float32)
+    candidates = find_fitting(fits, floors)
     followed = [_choose_followed(topic.rules, papers) for topic in topics]
     for of_topic, of_followed in zip(candidates, followed, strict=True):
         of_topic[of_followed] = True

@@ -33,7 +33,6 @@ class FitDirections:
     part_owners: Places  # shape (own parts,): the topic of each
     part_signatures: Signatures  # shape (own parts,)
     parts: Floats  # shape (own parts,)
-    reasons: Rows
     ceilings: Floats
 
     @classmethod
@@ -50,7 +49,6 @@ class FitDirections:
             part_owners=np.repeat(np.arange(len(directions)), counts),
             part_signatures=np.concatenate([each.own_parts.signatures for each in directions]),
             parts=np.concatenate([each.own_parts.parts for each in directions]),
-            reasons=Rows.of([each.reasons for each in directions]),
             ceilings=np.array([each.ceiling for each in directions], np.float32),
         )
 
