@@ -4,30 +4,24 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from fastapi import Depends, FastAPI
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.types import Receive, Scope, Send
 
 from paperround import __version__, schema, shared_counts, traces
 from paperround.database import Database
 from paperround.embeddings.client import EncoderClient
 from paperround.embeddings.index_progress import IndexCounter
-from paperround.i18n.templates import install_messages
-from paperround.papers import doi
 from paperround.papers.versions import MAX_AGE
 from paperround.resources import use_one_thread_for_products
 from paperround.search.query_vectors import QUERY_ENCODING_TIMEOUT, QueryEncoder, load_query_prefix
 from paperround.settings import Settings
 from paperround.shared_counts import SharedCounts
-from paperround.text.links import list_public_links
-from paperround.text.markup import render_html
 from paperround.tokens import load_signer
-from paperround.topics.band_names import name_band
 from paperround.web import errors, metrics
 from paperround.web.answers.cache import open_cache
 from paperround.web.answers.layer import Answers
@@ -36,7 +30,7 @@ from paperround.web.api import follows as follows_api
 from paperround.web.api import preferences as preferences_api
 from paperround.web.api import saved as saved_api
 from paperround.web.api import topics as topics_api
-from paperround.web.assets import Assets, fingerprint
+from paperround.web.assets import Assets
 from paperround.web.hub import routes
 from paperround.web.mcp import endpoint as mcp_endpoint
 from paperround.web.pages import (
@@ -77,9 +71,7 @@ from paperround.web.security.csrf import require_form_token
 from paperround.web.security.middleware import Gate
 from paperround.web.syndication import citations, lists, sitemap
 from paperround.web.syndication import topics as syndication_topics
-from paperround.web.views import paper_cards, presenters
-from paperround.web.views.article_writer import article_writer, entry_writer
-from paperround.web.views.for_you import shorten_topic
+from paperround.web.templates import load_templates
 
 # A page takes milliseconds. What takes longer than this is refused, so that it keeps nobody else waiting.
 STATEMENT_TIMEOUT: Final = timedelta(seconds=10)
@@ -171,7 +163,7 @@ def create_app(
     app.state.encoder_socket = encoder_socket
     app.state.max_version_age = max_version_age
     app.state.cost_counts = cost_counts
-    app.state.templates = templates()
+    app.state.templates = load_templates()
     app.include_router(editions.latest, dependencies=[Depends(require_form_token)])
     for api in APIS:
         app.include_router(api.router)
@@ -181,35 +173,3 @@ def create_app(
     errors.install_handlers(app)
     app.add_middleware(Gate)
     return app
-
-
-def templates() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(schema.project_file("templates")),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    install_messages(environment)
-    environment.globals["version"] = fingerprint()
-    environment.filters.update(
-        markup=render_html,
-        reason=paper_cards.explain_trending,
-        ago=presenters.format_age,
-        short_day=presenters.format_short_day,
-        account_name=presenters.find_account_name,
-        feed_name=presenters.name_feed,
-        search_address=presenters.search_address,
-        author_address=presenters.author_address,
-        venue_address=presenters.venue_address,
-        article=article_writer(environment),
-        entry=entry_writer(environment),
-        short_topic=shorten_topic,
-        band=name_band,
-        brief=paper_cards.is_brief,
-        doi_address=doi.doi_url,
-        public_links=list_public_links,
-        utc=lambda moment: f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
-    )
-    return environment

@@ -26,6 +26,7 @@ from paperround.settings import Settings
 from paperround.tokens import Signer
 from paperround.web.security import cookies
 from paperround.web.security.key_limits import count_key_request
+from paperround.web.views.navigation import find_section
 
 
 class NotFound(PaperroundError):
@@ -238,6 +239,7 @@ async def render_page(
         shown["sample"] = await sample.is_shown(session)
     body = environment.get_template(template).render(
         request=request,
+        section=find_section(request.url.path, is_search="q" in request.query_params),
         site_name=settings.site_name,
         site_byline=settings.site_byline,
         public_url=settings.address,
@@ -245,7 +247,7 @@ async def render_page(
         csrf=csrf_of(request),
         language=language,
         direction=find_direction(language),
-        interface_languages=list_languages(),
+        interface_languages=tuple(list_languages().items()),
         reads_english_only=language != ENGLISH and not settings.embedding_model,
         **{"sample": False, **shown},
     )

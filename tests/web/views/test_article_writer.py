@@ -12,7 +12,7 @@ from markupsafe import Markup
 from paperround.i18n.languages import using_language
 from paperround.summaries.translations import Translation
 from paperround.topics.model.bands import Band
-from paperround.web.app import templates
+from paperround.web.templates import load_templates
 from paperround.web.views.paper_card import PaperCard
 from paperround.web.views.paper_cards import build_paper_card
 from paperround.web.views.viewer_state import GivenRating, PaperState, TopicFit
@@ -31,7 +31,7 @@ DIFFERENT: dict[type, Any] = {
 
 @pytest.mark.parametrize("name", sorted({field.name for field in fields(PaperCard)} - AROUND))
 def test_a_card_that_differs_in_anything_is_written_anew(name: str) -> None:
-    write = templates().filters["article"]
+    write = load_templates().filters["article"]
     full = replace(
         build_paper_card(build_paper(), today=date(2026, 11, 24)),
         paragraphs=[Markup("word " * 40), Markup("more")], keywords=["one"], comments="2 comments",
@@ -66,7 +66,7 @@ STATES: dict[str, Any] = {
 
 
 def test_an_entry_is_kept_for_all_who_did_the_same_and_written_anew_for_others() -> None:
-    write = templates().filters["entry"]
+    write = load_templates().filters["entry"]
     card = replace(build_paper_card(build_paper(), today=date(2026, 11, 24)), seen=1_800_000_000)
     bases = (PaperState(), PaperState(token="t0", rateable=True))
     assert {field.name for field in fields(PaperState)} == set(STATES)
@@ -86,7 +86,7 @@ def test_an_entry_is_kept_for_all_who_did_the_same_and_written_anew_for_others()
 
 
 def test_a_german_and_an_english_reader_never_get_each_other_s_article_or_entry() -> None:
-    environment = templates()
+    environment = load_templates()
     card = build_paper_card(build_paper(comments=2, ai_summary="They came."), today=date(2026, 11, 24))
     for name, around in (("article", ("",)), ("entry", ("", "", PaperState(token="t"), None))):
         write: Any = environment.filters[name]
@@ -99,7 +99,7 @@ def test_a_german_and_an_english_reader_never_get_each_other_s_article_or_entry(
 
 
 def test_readers_who_did_the_same_share_an_entry_and_never_a_token_or_a_time() -> None:
-    write = templates().filters["entry"]
+    write = load_templates().filters["entry"]
     card = replace(build_paper_card(build_paper(), today=date(2026, 11, 24)), seen=1_800_000_000)
     ada = PaperState(token="secret-of-ada", saved=True, visited_at=1_700_000_000)
     cyn = PaperState(token="secret-of-cyn", saved=True, visited_at=1_700_000_001)

@@ -6,7 +6,7 @@ from datetime import date
 
 from jinja2 import Environment
 
-from paperround.web.app import templates
+from paperround.web.templates import load_templates
 from paperround.web.views import paper_cards
 from paperround.web.views.paper_card import PaperCard
 from paperround.web.views.viewer_state import PaperState, ViewerState
@@ -15,7 +15,7 @@ from support.factories import build_paper
 
 
 def rendered(source: str, **context: object) -> str:
-    environment: Environment = templates()
+    environment: Environment = load_templates()
     return environment.from_string(source).render(**context)
 
 

@@ -42,7 +42,7 @@ from paperround.web.viewer import ask_viewer_state, load_follow_state
 from paperround.web.views import card_fitting, charts, paper_cards, presenters
 from paperround.web.views.for_you import FOR_YOU_ROOM
 from paperround.web.views.linked_data import build_scholarly_article
-from paperround.web.views.month import build_month
+from paperround.web.views.month import MonthOutline
 from paperround.web.views.page_size import shorten_html
 from paperround.web.views.reading_places import build_sharing, list_reading_places
 from paperround.web.views.translation import write_translation
@@ -218,7 +218,7 @@ def _describe_surroundings(
     anchor = presenters.choose_anchor_day(period, papers, today=today)
     month = EditionPeriod.containing(Period.month, anchor)
     return {
-        "month": build_month(month, counts, period, category, today=today),
+        "month": MonthOutline(month, tuple(sorted(counts.items())), period, category, today),
         "heading": presenters.write_heading(period, today=today),
         "extent": presenters.write_extent(period),
         "previous": _link_to_edition(period, facts.previous_day, today, category),
@@ -241,17 +241,17 @@ def _link_to_edition(
     return presenters.edition_address(other, category), presenters.write_neighbour_label(other, today=today)
 
 
-def _link_to_periods(current: EditionPeriod, day: date, category: str | None) -> list[tuple[str, str, bool]]:
+def _link_to_periods(current: EditionPeriod, day: date, category: str | None) -> tuple[tuple[str, str, bool], ...]:
     """Give the same time as a day, a week and a month: name, address, and whether it is the current one."""
     names = {Period.day: _("Day"), Period.week: _("Week"), Period.month: _("Month")}
-    return [
+    return tuple(
         (
             names[period],
             presenters.edition_address(EditionPeriod.containing(period, day), category),
             period is current.period,
         )
         for period in Period
-    ]
+    )
 
 
 @router.get("/papers/{paper_id:path}")

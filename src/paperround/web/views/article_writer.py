@@ -8,7 +8,7 @@ and an entry, which is an article with its marks, for all who did the same with 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from jinja2 import Environment
 from markupsafe import Markup
@@ -33,12 +33,24 @@ def article_writer(environment: Environment) -> Callable[[PaperCard, str], Marku
 
 
 def entry_writer(environment: Environment) -> Callable[..., Markup]:
-    """Make the filter `entry`. It writes an article with the viewer's marks by the macro `whole_entry`."""
+    """Make the filter `entry`. It writes an article with the viewer's marks by the macro `whole_entry`.
+
+    What was rated just now is one line, and what has `more` to show besides isn't kept.
+    """
     kept: KeptParts[Markup] = KeptParts(MAX_KEPT)
 
     def write_entry(
-        card: PaperCard, note: str, why: str, mark: PaperState | None, topic: tuple[int, str] | None
+        card: PaperCard,
+        note: str = "",
+        why: str = "",
+        mark: PaperState | None = None,
+        topic: tuple[int, str] | None = None,
+        more: str = "",
     ) -> Markup:
+        if mark and mark.folded and not (topic and mark.folded.topic_id != topic[0]):
+            return cast(Markup, _macros(environment).folded(card.id, card.title, mark.folded, mark.moved))
+        if more:
+            return cast(Markup, _macros(environment).whole_entry(card, note, why, mark, topic, more))
         shown = mark.key(card.seen) if mark else None
         key = (get_language(), note, why, shown, topic, *card.entry_key)
         return kept.find_or_make(key, lambda: _macros(environment).whole_entry(card, note, why, mark, topic))

@@ -49,45 +49,50 @@ class Month:
     following: tuple[str, str] | None
 
 
-def build_month(
-    month: EditionPeriod,
-    counts: Mapping[date, int],
-    current: EditionPeriod,
-    category: str | None,
-    *,
-    today: date,
-) -> Month:
-    """Build the grid of a month. The days of the edition `current` are marked if it is a day or a week."""
+@dataclass(frozen=True)
+class MonthOutline:
+    """All that the grid of a month depends on: how many papers its days have, and which edition is shown.
 
-    def build_day(day: date) -> MonthDay | None:
-        if not month.first <= day <= month.last:
+    The days of the edition `current` are marked if it is a day or a week.
+    """
+
+    month: EditionPeriod
+    counts: Sequence[tuple[date, int]]
+    current: EditionPeriod
+    category: str | None
+    today: date
+
+    def build(self) -> Month:
+        """Build the grid."""
+        weeks, counts, category = [], dict(self.counts), self.category
+        first = self.month.first - timedelta(days=self.month.first.weekday())
+        while first <= self.month.last:
+            week = EditionPeriod.containing(Period.week, first)
+            days = [self._build_day(first + timedelta(days=n), counts) for n in range(7)]
+            weeks.append(MonthWeek(first.isocalendar().week, edition_address(week, category), days))
+            first += timedelta(days=7)
+        return Month(
+            name=write_heading(self.month, today=self.today),
+            address=edition_address(self.month, category),
+            trending_address=trending_address(self.month),
+            days_of_week=list_days_of_week(),
+            weeks=weeks,
+            previous=_link_to_month(self.month, -1, category),
+            following=_link_to_month(self.month, 1, category),
+        )
+
+    def _build_day(self, day: date, counts: Mapping[date, int]) -> MonthDay | None:
+        if not self.month.first <= day <= self.month.last:
             return None
-        papers = counts.get(day, 0)
+        papers, current = counts.get(day, 0), self.current
         one = EditionPeriod.containing(Period.day, day)
         return MonthDay(
             number=day.day,
             papers=papers,
-            address=edition_address(one, category) if papers else "",
+            address=edition_address(one, self.category) if papers else "",
             label=_label_day(day, papers),
             is_current=current.period is not Period.month and current.first <= day <= current.last,
         )
-
-    weeks = []
-    first = month.first - timedelta(days=month.first.weekday())
-    while first <= month.last:
-        week = EditionPeriod.containing(Period.week, first)
-        days = [build_day(first + timedelta(days=n)) for n in range(7)]
-        weeks.append(MonthWeek(first.isocalendar().week, edition_address(week, category), days))
-        first += timedelta(days=7)
-    return Month(
-        name=write_heading(month, today=today),
-        address=edition_address(month, category),
-        trending_address=trending_address(month),
-        days_of_week=list_days_of_week(),
-        weeks=weeks,
-        previous=_link_to_month(month, -1, category),
-        following=_link_to_month(month, 1, category),
-    )
 
 
 def _label_day(day: date, papers: int) -> str:

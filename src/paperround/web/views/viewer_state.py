@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Final, NamedTuple
 
 from markupsafe import Markup
@@ -60,7 +61,12 @@ class PaperState:
 
         Readers who did the same have the same, whatever their token and the time of their last visit.
         """
-        shown = vars(self) | {"token": bool(self.token), "visited_at": bool(seen and seen <= self.visited_at)}
+        return bool(seen and seen <= self.visited_at), self._shown
+
+    @cached_property
+    def _shown(self) -> tuple[object, ...]:
+        shown = {field.name: getattr(self, field.name) for field in fields(self)}
+        shown |= {"token": bool(self.token), "visited_at": None}
         return tuple(tuple(value) if isinstance(value, list) else value for value in shown.values())
 
     @property

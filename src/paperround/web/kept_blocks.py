@@ -1,0 +1,85 @@
+"""Blocks of templates that are kept as they were rendered: `{% keep name=value, … %} … {% endkeep %}`.
+
+Most of a page's frame is the same on the next page. Such a block is rendered once for each language and each
+value of its names, and it knows nothing else: a template whose block reads another name is refused when it is
+compiled, so what is kept is always what would be rendered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+from jinja2 import Environment, TemplateAssertionError, nodes
+from jinja2.ext import Extension
+from jinja2.parser import Parser
+from markupsafe import Markup
+
+from paperround.i18n.languages import get_language
+from paperround.web.kept_parts import KeptParts
+
+MAX_KEPT: Final = 2_000_000  # characters
+FOREIGN: Final = (nodes.Block, nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)
+
+
+class KeepBlocks(Extension):
+    """The tag `keep`. Macros that are called within must not be imported `with context`."""
+
+    tags: set[str] = {"keep"}  # noqa: RUF012 (as Jinja declares it)
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        self._kept: KeptParts[Markup] = KeptParts(MAX_KEPT)
+
+    def parse(self, parser: Parser) -> nodes.Node:
+        line = next(parser.stream).lineno
+        names: list[nodes.Expr] = []
+        values: list[nodes.Expr] = []
+        while parser.stream.current.type != "block_end":
+            if names:
+                parser.stream.expect("comma")
+            names.append(parser.parse_assign_target(name_only=True))
+            parser.stream.expect("assign")
+            values.append(parser.parse_expression())
+        body = parser.parse_statements(("name:endkeep",), drop_needle=True)
+        self._refuse_others(body, {name.name for name in names if isinstance(name, nodes.Name)}, parser)
+        own = [nodes.Name(name.name, "load") for name in names if isinstance(name, nodes.Name)]
+        place = nodes.Const(f"{parser.name}:{line}")
+        call = self.call_method("_find_or_render", [place, nodes.Tuple(own, "load")])
+        block = nodes.CallBlock(call, [], [], body).set_lineno(line)
+        for name in names:
+            name.set_ctx("param")
+        return nodes.With(names, values, [block], lineno=line)
+
+    def _refuse_others(self, body: Iterable[nodes.Node], own: set[str], parser: Parser) -> None:
+        """Raise `TemplateAssertionError` where a block reads what it isn't kept under."""
+        for node in body:
+            others = set(_list_read_names(node)) - own - self.environment.globals.keys()
+            if isinstance(node, FOREIGN) or node.find(FOREIGN) or others:
+                told = f"It reads {', '.join(sorted(others))}." if others else "It holds another block."
+                raise TemplateAssertionError(
+                    f"A kept block may only read the names that it begins with. {told}",
+                    node.lineno,
+                    parser.name,
+                    parser.filename,
+                )
+
+    def _find_or_render(self, place: str, values: tuple[Any, ...], caller: Callable[[], Markup]) -> Markup:
+        key = (place, get_language(), values, *map(type, values))  # 1 == True, and a text equals its markup
+        return self._kept.find_or_make(key, caller)
+
+
+def _list_read_names(node: nodes.Node) -> Iterator[str]:
+    """List the names that a part of a block reads, but for those that it sets and macros that it calls."""
+    set_here = {one.name for one in _find_names(node) if one.ctx in ("store", "param")}
+    called = {id(call.node) for call in node.find_all(nodes.Call)}
+    called |= {id(node.node)} if isinstance(node, nodes.Call) else set()
+    for one in _find_names(node):
+        if one.ctx == "load" and one.name not in set_here and id(one) not in called:
+            yield one.name
+
+
+def _find_names(node: nodes.Node) -> Iterator[nodes.Name]:
+    if isinstance(node, nodes.Name):
+        yield node
+    yield from node.find_all(nodes.Name)
