@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import select
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,9 +18,12 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from paperround.conninfo import CONNECTION_OPTIONS, LIVENESS, DatabaseUnavailable, build_conninfo
+from paperround.read_connections import ReadConnections, has_ended
 
 SESSION_STATE: Final = "SELECT pg_backend_pid(), replace(current_setting('search_path'), ' ', '')"
 SESSION_TRIAL_TIMEOUT: Final = 20.0  # seconds
+MAX_READ_CONNECTIONS: Final = 3
+READ_CONNECTIONS: Final = "read_connections"  # in the `info` of a session that only reads
 
 ReadSession = NewType("ReadSession", AsyncSession)
 WriteSession = NewType("WriteSession", ReadSession)  # also usable wherever reading is enough
@@ -129,18 +131,10 @@ async def _keeps_state(conninfo: str) -> bool:
 def _refuse_ended_connection(connection: DBAPIConnection, *_: object) -> None:
     """Have the pool make another connection in place of one that the server has ended.
 
-    Nothing is due on a connection that rests, so one with something to read has been ended. Asking the system
-    takes microseconds, where asking the server before each use, as `pool_pre_ping` does, is a round trip.
+    `pool_pre_ping` would ask the server before each use.
     """
-    driver = cast("psycopg.AsyncConnection[Any]", getattr(connection, "driver_connection", None))
-    if driver.closed or _has_input(driver.fileno()):
+    if has_ended(cast("psycopg.AsyncConnection[Any]", getattr(connection, "driver_connection", None))):
         raise DisconnectionError("The server has ended the connection.")
-
-
-def _has_input(file: int) -> bool:
-    poll = select.poll()
-    poll.register(file, select.POLLIN)
-    return bool(poll.poll(0))
 
 
 class Database:
@@ -173,28 +167,39 @@ class Database:
             options += f" -cstatement_timeout={milliseconds}"
             options += f" -cidle_in_transaction_session_timeout={3 * milliseconds}"
         address = to_psycopg_url(url)
+        arguments = {
+            **{name: value for name, value in LIVENESS.items() if name not in address.query},
+            "options": options,
+            "application_name": application,
+            "connect_timeout": 10,
+        }
         self.engine = create_async_engine(
             address,
             pool_size=pool_size,
-            max_overflow=pool_size,
+            max_overflow=pool_size - min(pool_size, MAX_READ_CONNECTIONS),
             hide_parameters=True,  # they are what people sent: addresses, tokens, searches
-            connect_args={
-                **{name: value for name, value in LIVENESS.items() if name not in address.query},
-                "options": options,
-                "application_name": application,
-                "connect_timeout": 10,
-            },
+            connect_args=arguments,
+        )
+        self.read_connections = ReadConnections(
+            {"conninfo": build_conninfo(url), **arguments}, min(pool_size, MAX_READ_CONNECTIONS)
         )
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._read_sessions = async_sessionmaker(
+            self.engine.execution_options(postgresql_readonly=True),
+            expire_on_commit=False,
+            info={READ_CONNECTIONS: self.read_connections},
+        )
         self._is_closed = False
         event.listen(self.engine.sync_engine, "checkin", self._close_late_connection)
         event.listen(self.engine.sync_engine, "checkout", _refuse_ended_connection)
 
     @asynccontextmanager
     async def read_session(self) -> AsyncIterator[ReadSession]:
-        """Open a session in a transaction in which PostgreSQL itself refuses to write."""
-        async with self._sessions() as session, session.begin():
-            await session.connection(execution_options={"postgresql_readonly": True})
+        """Open a session in whose transactions PostgreSQL itself refuses to write.
+
+        It takes a connection when it is first asked for something. Round trips have connections of their own.
+        """
+        async with self._read_sessions() as session:
             yield ReadSession(session)
 
     @asynccontextmanager
@@ -206,6 +211,7 @@ class Database:
     async def close(self) -> None:
         """Close all connections. One that a session still uses is closed at the session's end."""
         self._is_closed = True
+        await self.read_connections.close()
         await self.engine.dispose()
 
     def _close_late_connection(self, _connection: object, record: ConnectionPoolEntry) -> None:

@@ -18,7 +18,8 @@ from sqlalchemy import BindParameter, Select
 from sqlalchemy.dialects.postgresql.psycopg import PGDialectAsync_psycopg
 from sqlalchemy.exc import DBAPIError
 
-from paperround.database import ReadSession
+from paperround.database import READ_CONNECTIONS, ReadSession
+from paperround.read_connections import ReadConnections
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")
@@ -91,12 +92,17 @@ class RoundTrip:
     async def run(self, session: ReadSession) -> None:
         """Send all statements and wait for their rows.
 
-        In a read-only transaction, they are its end too: what follows begins another.
+        In a session that only reads, they are a transaction of their own.
         """
         if not self._wanted:
             return
+        connections: ReadConnections | None = session.info.get(READ_CONNECTIONS)
         try:
-            self._answers = await self._send(await driver_connection(session))
+            if connections is None:
+                self._answers = await self._send(await driver_connection(session))
+                return
+            async with connections.borrow() as connection:
+                self._answers = await self._send(connection)
         except psycopg.Error as error:  # as SQLAlchemy tells of it everywhere else
             raise DBAPIError.instance(
                 None, None, error, psycopg.Error, hide_parameters=True, dialect=DIALECT
@@ -109,8 +115,6 @@ class RoundTrip:
                 sql, fixed = read.compiled
                 cursor = connection.cursor(binary=read.binary, row_factory=args_row(read.make))
                 cursors.append(await cursor.execute(sql, fixed | parameters))
-            if connection.read_only:
-                await connection.commit()
         return [await cursor.fetchall() for cursor in cursors]
 
 
