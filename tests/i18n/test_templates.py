@@ -9,6 +9,7 @@ import pytest
 from jinja2 import Environment, nodes
 
 from paperround.i18n.templates import install_messages
+from paperround.web.kept_blocks import KeepBlocks
 
 from support.unmarked_texts import find_unmarked_texts
 
@@ -26,7 +27,7 @@ def test_no_text_of_a_template_is_unmarked(name: str) -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_what_a_template_translates_is_its_own_text(name: str) -> None:
     """A message counts as HTML, so texts from elsewhere would not be escaped; `translated` escapes them."""
-    environment = Environment()
+    environment = Environment(extensions=[KeepBlocks])
     install_messages(environment)
     tree = environment.parse((TEMPLATES / name).read_text(encoding="utf-8"))
     calls = [

@@ -11,6 +11,7 @@ from typing import Final
 from jinja2 import Environment, nodes
 
 from paperround.i18n.templates import install_messages
+from paperround.web.kept_blocks import KeepBlocks
 
 SHOWN_ATTRIBUTES: Final = frozenset(
     {"alt", "aria-label", "content", "label", "placeholder", "summary", "title"}
@@ -58,7 +59,7 @@ class _Texts(HTMLParser):
 
 def find_unmarked_texts(template: Path) -> list[str]:
     """Find the texts of a template that are shown as they stand in it."""
-    environment = Environment(trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(trim_blocks=True, lstrip_blocks=True, extensions=[KeepBlocks])
     install_messages(environment)
     source = "".join(_write_outputs(environment.parse(template.read_text(encoding="utf-8"))))
     if template.suffix == ".html":

@@ -24,7 +24,14 @@ METHODS: Final = [
     ("templates/**.txt", "jinja2"),
 ]
 # As the environments of templates have it.
-JINJA: Final = {"trimmed": "true", "trim_blocks": "true", "lstrip_blocks": "true", "newstyle_gettext": "true"}
+JINJA: Final = {
+    "trimmed": "true",
+    "trim_blocks": "true",
+    "lstrip_blocks": "true",
+    "newstyle_gettext": "true",
+    "extensions": "paperround.web.kept_blocks.KeepBlocks",
+    "silent": "false",  # a template that isn't understood is an error
+}
 KEYWORDS: Final = {
     "_": None,
     "gettext": None,

@@ -7,8 +7,9 @@ compiled, so what is kept is always what would be rendered.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NoReturn
 
 from jinja2 import Environment, TemplateAssertionError, nodes
 from jinja2.ext import Extension
@@ -19,7 +20,13 @@ from paperround.i18n.languages import get_language
 from paperround.web.kept_parts import KeptParts
 
 MAX_KEPT: Final = 2_000_000  # characters
-FOREIGN: Final = (nodes.Block, nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)
+FOREIGN: Final[tuple[type[nodes.Node], ...]] = (
+    nodes.Block,
+    nodes.Extends,
+    nodes.Include,
+    nodes.Import,
+    nodes.FromImport,
+)
 
 
 class KeepBlocks(Extension):
@@ -44,42 +51,35 @@ class KeepBlocks(Extension):
         body = parser.parse_statements(("name:endkeep",), drop_needle=True)
         self._refuse_others(body, {name.name for name in names if isinstance(name, nodes.Name)}, parser)
         own = [nodes.Name(name.name, "load") for name in names if isinstance(name, nodes.Name)]
-        place = nodes.Const(f"{parser.name}:{line}")
+        place = nodes.Const(f"{parser.name} {hashlib.sha256(repr(body).encode()).hexdigest()}")
         call = self.call_method("_find_or_render", [place, nodes.Tuple(own, "load")])
         block = nodes.CallBlock(call, [], [], body).set_lineno(line)
         for name in names:
             name.set_ctx("param")
         return nodes.With(names, values, [block], lineno=line)
 
-    def _refuse_others(self, body: Iterable[nodes.Node], own: set[str], parser: Parser) -> None:
+    def _refuse_others(self, body: Sequence[nodes.Node], own: set[str], parser: Parser) -> None:
         """Raise `TemplateAssertionError` where a block reads what it isn't kept under."""
+        others = _list_read_names(body) - own
+        if others:
+            self._refuse(f"It reads {', '.join(sorted(others))}.", body[0].lineno, parser)
         for node in body:
-            others = set(_list_read_names(node)) - own - self.environment.globals.keys()
-            if isinstance(node, FOREIGN) or node.find(FOREIGN) or others:
-                told = f"It reads {', '.join(sorted(others))}." if others else "It holds another block."
-                raise TemplateAssertionError(
-                    f"A kept block may only read the names that it begins with. {told}",
-                    node.lineno,
-                    parser.name,
-                    parser.filename,
-                )
+            if isinstance(node, FOREIGN) or any(map(node.find, FOREIGN)):
+                self._refuse("It holds another block.", node.lineno, parser)
+
+    def _refuse(self, why: str, line: int, parser: Parser) -> NoReturn:
+        told = f"A kept block may only read the names that it begins with. {why}"
+        raise TemplateAssertionError(told, line, parser.name, parser.filename)
 
     def _find_or_render(self, place: str, values: tuple[Any, ...], caller: Callable[[], Markup]) -> Markup:
         key = (place, get_language(), values, *map(type, values))  # 1 == True, and a text equals its markup
         return self._kept.find_or_make(key, caller)
 
 
-def _list_read_names(node: nodes.Node) -> Iterator[str]:
-    """List the names that a part of a block reads, but for those that it sets and macros that it calls."""
-    set_here = {one.name for one in _find_names(node) if one.ctx in ("store", "param")}
-    called = {id(call.node) for call in node.find_all(nodes.Call)}
-    called |= {id(node.node)} if isinstance(node, nodes.Call) else set()
-    for one in _find_names(node):
-        if one.ctx == "load" and one.name not in set_here and id(one) not in called:
-            yield one.name
-
-
-def _find_names(node: nodes.Node) -> Iterator[nodes.Name]:
-    if isinstance(node, nodes.Name):
-        yield node
-    yield from node.find_all(nodes.Name)
+def _list_read_names(body: Sequence[nodes.Node]) -> set[str]:
+    """List the names that a block reads, but for those that it sets and macros that it calls."""
+    whole = nodes.Output(list(body))
+    names = list(whole.find_all(nodes.Name))
+    called = {id(call.node) for call in whole.find_all(nodes.Call)}
+    set_here = {name.name for name in names if name.ctx in ("store", "param")}
+    return {name.name for name in names if name.ctx == "load" and id(name) not in called} - set_here

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Final, Self
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from paperround.database import WriteSession
@@ -15,11 +14,12 @@ from paperround.papers import votes
 from paperround.web.api.schemas import RequestBody
 from paperround.web.dependencies import Config, KeyReader, KeyWriter, Now, Read, Write
 from paperround.web.params import PaperId, get_paper_or_404
+from paperround.web.router import Router
 
 MAX_SUBMISSIONS: Final = 50  # that are listed
 MAX_ADDRESS_LENGTH: Final = 300
 
-router = APIRouter(prefix="/api/v1")
+router = Router(prefix="/api/v1")
 
 
 class VoteOut(BaseModel):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from paperround.feeds import status
 from paperround.web.api.schemas import FeedList, FeedOut
 from paperround.web.dependencies import Config, Now, Read
+from paperround.web.router import Router
 
-router = APIRouter(prefix="/api/v1/feeds", tags=["feeds"])
+router = Router(prefix="/api/v1/feeds", tags=["feeds"])
 
 
 @router.get("", summary="The state of ingestion, feed by feed")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from paperround.follows import reader_follows
@@ -18,9 +18,10 @@ from paperround.web.api.match import resolve_days
 from paperround.web.api.schemas import PaperOut, RequestBody
 from paperround.web.dependencies import Config, KeyReader, KeyWriter, NotFound, Now, Read, Write
 from paperround.web.params import Limit
+from paperround.web.router import Router
 from paperround.web.views.follow_state import follow_address
 
-router = APIRouter(prefix="/api/v1/follows", tags=["follows"])
+router = Router(prefix="/api/v1/follows", tags=["follows"])
 
 
 class FollowIn(RequestBody):

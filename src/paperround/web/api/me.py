@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from pydantic import BaseModel
 
 from paperround.accounts.tables import Scope
 from paperround.web.dependencies import KeyHolder
+from paperround.web.router import Router
 
-router = APIRouter(prefix="/api/v1/me", tags=["account"])
+router = Router(prefix="/api/v1/me", tags=["account"])
 
 
 class Me(BaseModel):

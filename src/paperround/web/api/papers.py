@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import Depends, Query, Response
 
 from paperround.papers import editions
 from paperround.papers.edition_query import EditionQuery
@@ -27,9 +27,10 @@ from paperround.web.api.schemas import (
 )
 from paperround.web.dependencies import BadRequest, Config, Read
 from paperround.web.params import MAX_SIGNALS, Category, Day, Limit, PaperId, get_paper_or_404
+from paperround.web.router import Router
 from paperround.web.security.costs import begin_costly_request
 
-router = APIRouter(prefix="/api/v1/papers", tags=["papers"])
+router = Router(prefix="/api/v1/papers", tags=["papers"])
 
 
 @router.get("", response_model=PaperList, summary="Papers of a day, week, month or any days")

@@ -6,7 +6,6 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Annotated, Self
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from paperround.accounts.tables import Reader
@@ -18,8 +17,9 @@ from paperround.digests.tables import Cadence, Subscription, SubscriptionState, 
 from paperround.topics.model.bands import Band
 from paperround.web.api.schemas import IsoDay, RequestBody
 from paperround.web.dependencies import BadRequest, KeyReader, KeyWriter, NotFound, Now, Read, Write
+from paperround.web.router import Router
 
-router = APIRouter(prefix="/api/v1/me/subscription", tags=["subscriptions"])
+router = Router(prefix="/api/v1/me/subscription", tags=["subscriptions"])
 
 
 class SubscriptionOut(BaseModel):

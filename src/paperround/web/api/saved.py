@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from paperround.database import ReadSession
@@ -15,8 +15,9 @@ from paperround.web import cursor as cursors
 from paperround.web.api.schemas import PaperOut, RequestBody
 from paperround.web.dependencies import Config, KeyReader, KeyWriter, NotFound, Now, Read, Write
 from paperround.web.params import Limit, PaperId, get_paper_or_404
+from paperround.web.router import Router
 
-router = APIRouter(prefix="/api/v1/saved", tags=["reading list"])
+router = Router(prefix="/api/v1/saved", tags=["reading list"])
 
 
 class SavedOut(BaseModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, Field
 
 from paperround.papers import editions
@@ -14,9 +14,10 @@ from paperround.search.relevance import MatchKind
 from paperround.search.results import load_result_papers
 from paperround.web.api.schemas import PaperOut
 from paperround.web.dependencies import BadRequest, Config, Read
+from paperround.web.router import Router
 from paperround.web.search_params import Filters, PreparedSearch
 
-router = APIRouter(prefix="/api/v1/search", tags=["search"])
+router = Router(prefix="/api/v1/search", tags=["search"])
 
 
 class SearchHit(BaseModel):

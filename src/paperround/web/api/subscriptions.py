@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from pydantic import BaseModel, Field
 
 from paperround.digests import subscriptions
@@ -16,8 +16,9 @@ from paperround.web.api.schemas import RequestBody
 from paperround.web.confirmation_limits import may_send_letter
 from paperround.web.dependencies import Now, Write, settings_of
 from paperround.web.params import MAX_EMAIL_LENGTH
+from paperround.web.router import Router
 
-router = APIRouter(prefix="/api/v1/subscriptions", tags=["subscriptions"])
+router = Router(prefix="/api/v1/subscriptions", tags=["subscriptions"])
 
 
 class SubscriptionIn(RequestBody):

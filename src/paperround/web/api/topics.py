@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from paperround import rate_limits
 from paperround.database import WriteSession
@@ -43,6 +43,7 @@ from paperround.web.dependencies import (
     database_of,
 )
 from paperround.web.params import TopicId, get_paper_or_404
+from paperround.web.router import Router
 from paperround.web.security.client_ip import find_source_network
 from paperround.web.topic_matches import encode_text
 
@@ -56,7 +57,7 @@ LastDay = Annotated[
     date | None, Query(description="Default: the latest day with papers.", examples=["2025-11-02"])
 ]
 
-router = APIRouter(prefix="/api/v1", tags=["topics"])
+router = Router(prefix="/api/v1", tags=["topics"])
 
 
 @router.get("/topics", summary="Your topics")

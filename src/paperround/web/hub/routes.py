@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Annotated, Final
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from paperround.database import ReadSession
@@ -28,6 +28,7 @@ from paperround.web import cursor as cursors
 from paperround.web.dependencies import Config, NotFound, Read, database_of
 from paperround.web.hub.items import Json, item, paper_object, write_item
 from paperround.web.params import PaperId, get_paper_or_404
+from paperround.web.router import Router
 from paperround.web.search_params import encode_search
 
 FEEDS: Final = ("huggingface", READERS_FEED)
@@ -38,7 +39,7 @@ LAST_PAGE: Final = 100_000
 SORTS: Final = {"publishedAt": Sort.published, "trending": Sort.trending}
 PERIODS: Final = {"date": Period.day, "week": Period.week, "month": Period.month}
 
-router = APIRouter(tags=["hub-compatible"])
+router = Router(tags=["hub-compatible"])
 
 
 @router.get("/api/daily_papers", response_model=list[Json], summary="Daily papers, as the hub lists them")

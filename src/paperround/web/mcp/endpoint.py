@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.responses import Response
@@ -34,6 +34,7 @@ from paperround.web.dependencies import (
     settings_of,
 )
 from paperround.web.mcp.callers import STATE, Caller, require_scope
+from paperround.web.router import Router
 from paperround.web.security.bodies import require_plain_text
 from paperround.web.security.costs import costly_turn
 from paperround.web.security.csrf import CROSS_SITE, is_own_origin
@@ -56,7 +57,7 @@ REFUSED: Final = -32001
 BAD_KEY: Final = "This key is not valid. Create another one at {}/settings, or send none."
 OFF: Final = "This site has no server for agents. Its operator switches it on with PAPERROUND_MCP=true."
 
-router = APIRouter(tags=["agents"])
+router = Router(tags=["agents"])
 
 
 class ProtectedResource(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
@@ -30,13 +30,14 @@ from paperround.web.dependencies import (
     settings_of,
 )
 from paperround.web.pages.sign_in import EmailField, check_link_limits, show_link_sent, sign_out_response
+from paperround.web.router import Router
 from paperround.web.security.events import record_event
 from paperround.web.security.safe_redirect import keep_local
 
 HOUR: Final = timedelta(hours=1)
 MAX_OWN_LINKS: Final = 10  # an hour; strangers can't use them up, unlike those by the form to sign in
 
-router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+router = Router(include_in_schema=False, default_response_class=HTMLResponse)
 Next = Annotated[str, Query(alias="next", max_length=500)]
 NextField = Annotated[str, Form(alias="next", max_length=500)]
 KeysField = Annotated[bool, Form(alias="keys")]

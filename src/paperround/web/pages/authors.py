@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import Path, Request
 from fastapi.responses import HTMLResponse
 
 from paperround.i18n.messages import gettext as _
 from paperround.papers.authors import find_author
 from paperround.papers.edition_query import EditionQuery
 from paperround.web.dependencies import NotFound, Now, Read, render_page
-from paperround.web.pages.paper_lists import ListPlace, build_paper_list
+from paperround.web.pages.paper_lists import Place, build_paper_list
+from paperround.web.router import Router
 from paperround.web.views import paper_cards, presenters
 
 COAUTHORS_ROOM: Final = 10_000  # bytes, of the room that cards have
 
-router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+router = Router(include_in_schema=False, default_response_class=HTMLResponse)
 
 
 # A name is whatever the feed gave, and may have a slash.
@@ -26,7 +27,7 @@ async def show_author(
     session: Read,
     now: Now,
     name: Annotated[str, Path(max_length=500)],
-    place: Annotated[ListPlace, Depends()],
+    place: Place,
 ) -> HTMLResponse:
     author = await find_author(session, name)
     if author is None:

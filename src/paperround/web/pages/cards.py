@@ -6,18 +6,19 @@ import asyncio
 from typing import Final
 
 from cachetools import LRUCache
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from paperround.papers.readings import read_title
 from paperround.web.dependencies import Config, Read
 from paperround.web.params import get_paper_or_404
+from paperround.web.router import Router
 from paperround.web.security.costs import begin_costly_request
 
 MAX_KEPT: Final = 4_000_000  # bytes
 MAX_AGE: Final = 86_400  # seconds
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 _kept: LRUCache[object, bytes] = LRUCache(MAX_KEPT, getsizeof=len)
 
 

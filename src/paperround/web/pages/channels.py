@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Form, Path, Query, Request
+from fastapi import Depends, Form, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
@@ -44,6 +44,7 @@ from paperround.web.dependencies import (
 )
 from paperround.web.errors import write_detail
 from paperround.web.pages.subscribe import PreferencesForm
+from paperround.web.router import Router
 from paperround.web.security.events import record_event
 
 HOUR: Final = timedelta(hours=1)
@@ -58,7 +59,7 @@ MESSAGES: Final = {
 }
 NO_STORE: Final = {"Cache-Control": "no-store"}
 
-router = APIRouter(prefix="/channels", include_in_schema=False, default_response_class=HTMLResponse)
+router = Router(prefix="/channels", include_in_schema=False, default_response_class=HTMLResponse)
 ChannelId = Annotated[int, Path(ge=1, lt=2**31)]
 NameField = Annotated[str, Form(max_length=channels.MAX_NAME_LENGTH)]
 

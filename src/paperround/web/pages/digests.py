@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse
 
 from paperround.database import ReadSession
@@ -14,6 +14,7 @@ from paperround.i18n.messages import gettext as _
 from paperround.topics import ratings
 from paperround.web.dependencies import Config, NotFound, Now, Read, Write, render_page
 from paperround.web.mail_tokens import Links
+from paperround.web.router import Router
 
 MAX_PAPER_ID_LENGTH: Final = 40  # characters
 # As strict as in /outbox: a digest's page has its styles inline, as the message has.
@@ -29,7 +30,7 @@ DIGEST_HEADERS: Final = {
 PaperQuery = Annotated[str, Query(max_length=MAX_PAPER_ID_LENGTH)]
 PaperField = Annotated[str, Form(max_length=MAX_PAPER_ID_LENGTH)]
 
-router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+router = Router(include_in_schema=False, default_response_class=HTMLResponse)
 
 
 @router.get("/digests/{token}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
@@ -37,6 +37,7 @@ from paperround.web.negotiation import prefers_markdown
 from paperround.web.pages import search
 from paperround.web.pages.subscribe import ask_subscribe_box
 from paperround.web.params import MAX_SIGNALS, Category, get_paper_or_404
+from paperround.web.router import Router
 from paperround.web.search_params import Filters, PreparedSearch
 from paperround.web.viewer import ask_viewer_state, load_follow_state
 from paperround.web.views import card_fitting, charts, paper_cards, presenters
@@ -53,8 +54,8 @@ MAX_SUMMARY: Final = 7_500  # bytes
 QUIET_DAY: Final = 3  # papers; a day with fewer also shows some of a year ago
 MAX_YEAR_AGO: Final = 5
 
-latest = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+latest = Router(include_in_schema=False, default_response_class=HTMLResponse)
+router = Router(include_in_schema=False, default_response_class=HTMLResponse)
 After = Annotated[str | None, Query(max_length=500)]
 
 
@@ -62,12 +63,18 @@ After = Annotated[str | None, Query(max_length=500)]
 class EditionParams:
     """Which part of an edition is shown, and in what order: by votes, or by `fit` for who is signed in."""
 
-    after: After = None
-    category: Category = None
-    order: Annotated[str, Query(max_length=20)] = ""
+    after: str | None
+    category: str | None
+    order: str
 
 
-Shown = Annotated[EditionParams, Depends()]
+async def read_edition_params(
+    after: After = None, category: Category = None, order: Annotated[str, Query(max_length=20)] = ""
+) -> EditionParams:
+    return EditionParams(after, category, order)
+
+
+Shown = Annotated[EditionParams, Depends(read_edition_params)]
 
 
 @latest.get("/")
@@ -241,7 +248,9 @@ def _link_to_edition(
     return presenters.edition_address(other, category), presenters.write_neighbour_label(other, today=today)
 
 
-def _link_to_periods(current: EditionPeriod, day: date, category: str | None) -> tuple[tuple[str, str, bool], ...]:
+def _link_to_periods(
+    current: EditionPeriod, day: date, category: str | None
+) -> tuple[tuple[str, str, bool], ...]:
     """Give the same time as a day, a week and a month: name, address, and whether it is the current one."""
     names = {Period.day: _("Day"), Period.week: _("Week"), Period.month: _("Month")}
     return tuple(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import HTMLResponse
 
 from paperround.database import ReadSession
@@ -14,9 +14,10 @@ from paperround.topics import reader_topics
 from paperround.topics.queries import load_matches
 from paperround.topics.tables import Topic
 from paperround.web.dependencies import Now, Read, Viewer, render_page
+from paperround.web.router import Router
 from paperround.web.views.field_map import build_map_groups
 
-router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+router = Router(include_in_schema=False, default_response_class=HTMLResponse)
 
 
 @router.get("/map")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
@@ -16,6 +16,7 @@ from paperround.follows.tables import FollowKind
 from paperround.i18n.messages import gettext as _
 from paperround.papers import editions
 from paperround.web.dependencies import BadRequest, Now, Read, SignedIn, Write, render_page
+from paperround.web.router import Router
 from paperround.web.viewer import find_page_of_form, load_viewer_state
 from paperround.web.views import paper_cards
 from paperround.web.views.follow_state import list_followed_names, write_follow_reasons
@@ -24,7 +25,7 @@ DAYS: Final = 7
 MAX_PAPERS: Final = 30
 MAX_VALUE: Final = MAX_NAME_LENGTH + 20
 
-router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+router = Router(include_in_schema=False, default_response_class=HTMLResponse)
 Named = Annotated[str, Form(max_length=MAX_VALUE)]
 
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import HTMLResponse
 
 from paperround.papers.period import EditionPeriod, Period
 from paperround.topics import reader_topics
 from paperround.topics.history import list_past_days
 from paperround.web.dependencies import Now, Read, SignedIn, render_page
+from paperround.web.router import Router
 from paperround.web.views import presenters
 from paperround.web.views.for_you import Recommendation, recommend
 
 DAYS: Final = 7  # of a page
 
-router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+router = Router(include_in_schema=False, default_response_class=HTMLResponse)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
@@ -14,6 +14,7 @@ from paperround.topics import judging, reader_topics
 from paperround.topics.model.pair_choice import PAIRS_A_DAY
 from paperround.web.dependencies import Config, NotFound, Now, SignedIn, Write, database_of, render_page
 from paperround.web.params import get_paper_or_404
+from paperround.web.router import Router
 from paperround.web.topic_matches import encode_texts
 from paperround.web.views import paper_cards
 
@@ -23,7 +24,7 @@ async def require_judging(settings: Config) -> None:
         raise NotFound(_("Judging papers is switched off here."))
 
 
-router = APIRouter(
+router = Router(
     prefix="/judge",
     include_in_schema=False,
     default_response_class=HTMLResponse,

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from starlette.responses import Response
 
 from paperround.i18n.languages import list_languages
 from paperround.i18n.messages import gettext as _
 from paperround.web.dependencies import BadRequest, Config
 from paperround.web.language import set_language_cookie
+from paperround.web.router import Router
 from paperround.web.viewer import redirect_to_page
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 
 @router.post("/language")

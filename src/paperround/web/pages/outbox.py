@@ -10,7 +10,7 @@ import re
 from email.message import EmailMessage
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import Depends, Path, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from markupsafe import Markup, escape
 from starlette.responses import Response
@@ -22,6 +22,7 @@ from paperround.i18n.messages import mark_message
 from paperround.mail import outbox_keys
 from paperround.mail.outbox import MessageNotFound, StoredMessage
 from paperround.web.dependencies import Config, NotFound, Now, Read, render_page, signer_of
+from paperround.web.router import Router
 from paperround.web.security import cookies
 from paperround.web.security.middleware import HEADERS
 
@@ -69,7 +70,7 @@ async def require_operator(request: Request) -> None:
 
 
 ForOperator = [Depends(require_operator)]
-router = APIRouter(
+router = Router(
     prefix="/outbox",
     include_in_schema=False,
     default_response_class=HTMLResponse,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
@@ -16,10 +16,11 @@ from paperround.text.markup import write_html
 from paperround.topics import paper_topics, ratings, reader_topics
 from paperround.web.dependencies import Config, Now, Read, SignedIn, Write, database_of, render_page
 from paperround.web.params import PaperId, get_paper_or_404
+from paperround.web.router import Router
 from paperround.web.topic_matches import RatingEffect
 from paperround.web.viewer import find_page_of_form, redirect_to_page, redirect_to_paper
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 Switch = Annotated[bool, Form()]
 
 

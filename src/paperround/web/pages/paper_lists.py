@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Final
 
-from fastapi import Query, Request
+from fastapi import Depends, Query, Request
 
 from paperround.database import ReadSession
 from paperround.i18n.messages import gettext as _
@@ -25,10 +25,20 @@ ORDERS: Final = {"newest": Sort.published, "votes": Sort.upvotes}
 
 @dataclass(frozen=True)
 class ListPlace:
-    """Which order of the list is wanted, and where it goes on. A route takes it with `Depends()`."""
+    """Which order of the list is wanted, and where it goes on."""
 
-    order: Annotated[str, Query(max_length=20)] = "newest"
-    after: Annotated[str | None, Query(max_length=500)] = None
+    order: str
+    after: str | None
+
+
+async def read_list_place(
+    order: Annotated[str, Query(max_length=20)] = "newest",
+    after: Annotated[str | None, Query(max_length=500)] = None,
+) -> ListPlace:
+    return ListPlace(order, after)
+
+
+Place = Annotated[ListPlace, Depends(read_list_place)]
 
 
 async def build_paper_list(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from starlette.responses import Response
 
@@ -20,8 +20,9 @@ from paperround.web.dependencies import Now, Read, Write, render_page, settings_
 from paperround.web.mail_tokens import Links, find_subscription, load_links
 from paperround.web.pages.sign_in import check_link_limits, show_link_sent
 from paperround.web.pages.subscribe import PreferencesForm
+from paperround.web.router import Router
 
-router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+router = Router(include_in_schema=False, default_response_class=HTMLResponse)
 
 
 @router.get("/preferences/{token}")

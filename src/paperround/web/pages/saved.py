@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse
 from markupsafe import escape
 from starlette.responses import Response
@@ -24,6 +24,7 @@ from paperround.topics.reader_matches import ReaderMatches
 from paperround.web import cursor as cursors
 from paperround.web.dependencies import NotFound, Now, Read, SignedIn, Write, render_page
 from paperround.web.params import PaperId, get_paper_or_404
+from paperround.web.router import Router
 from paperround.web.search_params import OptionalSearch, SearchRequest
 from paperround.web.viewer import load_viewer_state, redirect_to_paper
 from paperround.web.views import paper_cards, presenters
@@ -35,7 +36,7 @@ MAX_LABEL: Final = 100  # bytes
 FORMS_MARKUP: Final = 1_200  # bytes: of the forms for a note and for marking as read
 MAX_RESULTS: Final = 50
 
-router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+router = Router(include_in_schema=False, default_response_class=HTMLResponse)
 
 
 @dataclass(frozen=True)

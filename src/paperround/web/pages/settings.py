@@ -6,7 +6,7 @@ from datetime import timedelta
 from tempfile import SpooledTemporaryFile
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 from starlette.background import BackgroundTask
 from starlette.responses import Response
@@ -40,6 +40,7 @@ from paperround.web.dependencies import (
 )
 from paperround.web.mail_tokens import load_links
 from paperround.web.pages.sign_in import sign_out_response
+from paperround.web.router import Router
 from paperround.web.security.events import record_event
 
 HOUR: Final = timedelta(hours=1)
@@ -74,7 +75,7 @@ SYSTEMS: Final = (
     ("Linux", "Linux"),
 )
 
-router = APIRouter(prefix="/settings", include_in_schema=False, default_response_class=HTMLResponse)
+router = Router(prefix="/settings", include_in_schema=False, default_response_class=HTMLResponse)
 NameField = Annotated[str, Form(max_length=80)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
@@ -35,6 +35,7 @@ from paperround.web.dependencies import (
     signer_of,
 )
 from paperround.web.params import MAX_EMAIL_LENGTH
+from paperround.web.router import Router
 from paperround.web.security import cookies
 from paperround.web.security.events import record_event
 from paperround.web.security.network_limits import build_network_limits
@@ -47,7 +48,7 @@ MAX_LINKS_OF_ADDRESS: Final = 5
 MAX_LINKS_OF_ADDRESS_A_DAY: Final = 20
 MAX_LINKS: Final = 2000
 
-router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+router = Router(include_in_schema=False, default_response_class=HTMLResponse)
 Next = Annotated[str, Query(alias="next", max_length=500)]
 NextField = Annotated[str, Form(alias="next", max_length=500)]
 EmailField = Annotated[str, Form(max_length=MAX_EMAIL_LENGTH)]

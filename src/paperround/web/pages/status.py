@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import structlog
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -18,9 +18,10 @@ from paperround.i18n.messages import find_message, mark_message
 from paperround.papers.readings import count_unread
 from paperround.summaries.state import load_summary_state
 from paperround.web.dependencies import Config, Now, Read, database_of, render_page
+from paperround.web.router import Router
 
 logger = structlog.get_logger(__name__)
-router = APIRouter()
+router = Router()
 OUTCOMES: Final = {
     ReadingOutcome.clean: mark_message("nothing unreadable"),
     ReadingOutcome.partial: mark_message("partly unreadable"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
@@ -13,10 +13,11 @@ from paperround.database import ReadSession
 from paperround.library import submissions
 from paperround.library.submissions import MAX_SUBMISSIONS_PER_DAY, PaperAlreadyListed, SubmissionRefused
 from paperround.web.dependencies import Now, Read, SignedIn, Write, render_page
+from paperround.web.router import Router
 
 MAX_SHOWN: Final = 20
 
-router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+router = Router(include_in_schema=False, default_response_class=HTMLResponse)
 
 
 @router.get("/submit")

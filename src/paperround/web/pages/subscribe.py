@@ -8,7 +8,7 @@ from functools import partial
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import Depends, Form, Request
 from fastapi.responses import HTMLResponse
 
 from paperround.accounts.time_zones import (
@@ -40,9 +40,10 @@ from paperround.web.dependencies import (
 )
 from paperround.web.mail_tokens import Links, find_subscription, load_links
 from paperround.web.params import MAX_EMAIL_LENGTH
+from paperround.web.router import Router
 from paperround.web.views.subscription import describe_subscription
 
-router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+router = Router(include_in_schema=False, default_response_class=HTMLResponse)
 Email = Annotated[str, Form(max_length=MAX_EMAIL_LENGTH)]
 DEFAULT_PREFERENCES: Final = SubscriptionPreferences()
 Words = Annotated[str, Form(max_length=drafts.MAX_WORDS_LENGTH)]

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 from starlette.responses import Response
 
 from paperround.i18n.messages import gettext as _
 from paperround.pictures.thumbnails import load_picture
 from paperround.web.assets import FOR_GOOD
 from paperround.web.dependencies import NotFound, Read
+from paperround.web.router import Router
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 
 @router.get("/thumbnails/{name}.{kind}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
@@ -12,9 +12,10 @@ from paperround.topics import reader_topics, splits
 from paperround.web.dependencies import Config, Now, SignedIn, Write, database_of
 from paperround.web.pages.topics import render_topic
 from paperround.web.params import TopicId
+from paperround.web.router import Router
 from paperround.web.topic_matches import encode_text
 
-router = APIRouter(prefix="/topics/{topic_id}", include_in_schema=False, default_response_class=HTMLResponse)
+router = Router(prefix="/topics/{topic_id}", include_in_schema=False, default_response_class=HTMLResponse)
 
 
 @router.post("/rename")

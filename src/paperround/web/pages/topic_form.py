@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, File, Form, Query, Request, UploadFile
+from fastapi import Depends, File, Form, Query, Request, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
@@ -30,6 +30,7 @@ from paperround.web.dependencies import Now, SignedIn, database_of, render_page,
 from paperround.web.errors import write_detail
 from paperround.web.pages.topics import MatchCards
 from paperround.web.params import TopicId
+from paperround.web.router import Router
 from paperround.web.topic_matches import encode_text
 
 PREVIEW_DAYS: Final = 7  # the newest day is one of them
@@ -41,7 +42,7 @@ STRICTNESS: Final = {
 }
 NEW_TOPIC: Final = 0  # the id of a topic that does not exist yet
 
-router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+router = Router(include_in_schema=False, default_response_class=HTMLResponse)
 Line = Annotated[str, Form(max_length=2_000)]
 Text = Annotated[str, Form(max_length=20_000)]
 

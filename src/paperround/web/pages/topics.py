@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
@@ -33,6 +33,7 @@ from paperround.topics.reader_matches import ReaderMatches
 from paperround.topics.tables import Topic
 from paperround.web.dependencies import Now, SignedIn, database_of, render_page, settings_of
 from paperround.web.params import TopicId
+from paperround.web.router import Router
 from paperround.web.topic_matches import encode_text, encode_texts, match_days
 from paperround.web.viewer import load_viewer_state
 from paperround.web.views import paper_cards, presenters
@@ -47,7 +48,7 @@ SPANS: Final = {1: mark_message("The latest day"), 7: mark_message("The last 7 d
 MAX_OUTSIDE_CANDIDATES: Final = 50  # the day's most voted papers, of which some lie outside the topics
 MAX_FOLLOWED_SHOWN: Final = 20
 
-router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+router = Router(include_in_schema=False, default_response_class=HTMLResponse)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import HTMLResponse
 
 from paperround import sample
@@ -23,13 +23,14 @@ from paperround.reads import round_trip
 from paperround.web import cursor as cursors
 from paperround.web.dependencies import Config, Now, Read, is_signed_in, render_page
 from paperround.web.pages.subscribe import ask_subscribe_box, build_subscribe_box
+from paperround.web.router import Router
 from paperround.web.viewer import ask_viewer_state, load_viewer_state
 from paperround.web.views import paper_cards, presenters
 
 PAGE_SIZE: Final = 30
 MAX_RANK: Final = 300  # of a week or month; what lies behind gained next to nothing
 
-router = APIRouter(prefix="/papers/trending", include_in_schema=False, default_response_class=HTMLResponse)
+router = Router(prefix="/papers/trending", include_in_schema=False, default_response_class=HTMLResponse)
 Rank = Annotated[int, Query(alias="after", ge=0, le=MAX_RANK, description="How many papers are left out.")]
 
 

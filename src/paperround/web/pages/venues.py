@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import Path, Request
 from fastapi.responses import HTMLResponse
 
 from paperround.i18n.messages import gettext as _
 from paperround.papers.edition_query import EditionQuery
 from paperround.papers.venues import count_venue
 from paperround.web.dependencies import NotFound, Now, Read, render_page
-from paperround.web.pages.paper_lists import ListPlace, build_paper_list
+from paperround.web.pages.paper_lists import Place, build_paper_list
+from paperround.web.router import Router
 from paperround.web.views import presenters
 
-router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+router = Router(include_in_schema=False, default_response_class=HTMLResponse)
 
 
 # A journal's name may have a slash.
@@ -24,7 +25,7 @@ async def show_venue(
     session: Read,
     now: Now,
     name: Annotated[str, Path(max_length=200)],
-    place: Annotated[ListPlace, Depends()],
+    place: Place,
 ) -> HTMLResponse:
     totals = await count_venue(session, name)
     if totals is None:

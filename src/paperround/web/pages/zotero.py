@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
@@ -33,6 +33,7 @@ from paperround.web.dependencies import (
     signer_of,
 )
 from paperround.web.errors import write_detail
+from paperround.web.router import Router
 from paperround.zotero import connections
 from paperround.zotero.client import Collection, ZoteroClient, ZoteroError, ZoteroRefused, open_http
 
@@ -51,7 +52,7 @@ MESSAGES: Final = {
     "disconnected": mark_message("Your library is no longer connected, and its key is deleted."),
 }
 
-router = APIRouter(prefix="/settings/zotero", include_in_schema=False, default_response_class=HTMLResponse)
+router = Router(prefix="/settings/zotero", include_in_schema=False, default_response_class=HTMLResponse)
 
 
 @router.get("")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Annotated, Any, Final, TypeVar
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import Depends, Path, Query, Request
 from starlette.responses import Response
 
 from paperround.accounts.tables import Reader
@@ -25,6 +25,7 @@ from paperround.settings import Settings
 from paperround.topics import reader_topics
 from paperround.web.dependencies import AnyReader, BadRequest, Config, NotFound, Read, database_of
 from paperround.web.params import Category, PaperId, TopicId, get_paper_or_404
+from paperround.web.router import Router
 from paperround.web.search_params import Filters, OptionalSearch
 from paperround.web.security.costs import begin_costly_request
 from paperround.web.topic_matches import encode_text, match_days
@@ -38,7 +39,7 @@ DayKey = Annotated[str, Path(description="A day.", examples=["2025-10-29"])]
 WeekKey = Annotated[str, Path(description="An ISO week.", examples=["2025-W44"])]
 MonthKey = Annotated[str, Path(description="A month.", examples=["2025-10"])]
 
-router = APIRouter(tags=["reference managers"], default_response_class=Response)
+router = Router(tags=["reference managers"], default_response_class=Response)
 
 
 def get_form(request: Request) -> CitationFormat:

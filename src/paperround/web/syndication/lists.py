@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, Request
+from fastapi import Path, Request
 from starlette.responses import Response
 
 from paperround.papers import editions
@@ -15,6 +15,7 @@ from paperround.papers.editions import Sort
 from paperround.papers.rows import PaperRow
 from paperround.search.results import load_result_papers
 from paperround.web.dependencies import BadRequest, Config, Now, Read
+from paperround.web.router import Router
 from paperround.web.search_params import Filters, OptionalSearch
 from paperround.web.syndication import formats
 from paperround.web.syndication.document import FeedDocument
@@ -35,7 +36,7 @@ SHAPES: Final[dict[int | str, dict[str, Any]]] = {
 }
 FormOf = Annotated[FeedFormat, Path(description="`atom` or `json`.", examples=["atom"])]
 
-router = APIRouter(prefix="/feeds", tags=["feed readers"], default_response_class=Response, responses=SHAPES)
+router = Router(prefix="/feeds", tags=["feed readers"], default_response_class=Response, responses=SHAPES)
 
 
 @router.get("/daily.{form}", summary="The newest papers, as a feed")

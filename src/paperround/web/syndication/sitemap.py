@@ -7,13 +7,13 @@ from datetime import date, timedelta
 from typing import Final
 from xml.sax.saxutils import escape
 
-from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse, RedirectResponse
 from starlette.responses import Response
 
 from paperround.papers import editions
 from paperround.papers.period import EditionPeriod, Period
 from paperround.web.dependencies import Config, Read
+from paperround.web.router import Router
 from paperround.web.views import presenters
 
 MAX_ADDRESSES: Final = 50_000  # addresses in one file, by the protocol
@@ -32,7 +32,7 @@ XML: Final = "application/xml"
 SITEMAPS: Final = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"'
 CACHE_HEADERS: Final = {"Cache-Control": "public, max-age=3600"}
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 
 @router.get("/robots.txt")

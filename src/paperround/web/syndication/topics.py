@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from paperround.papers import editions
@@ -12,13 +12,14 @@ from paperround.summaries.shown_explanations import load_explanations_of
 from paperround.topics import reader_topics
 from paperround.web.dependencies import Config, database_of
 from paperround.web.params import TopicId
+from paperround.web.router import Router
 from paperround.web.syndication import formats
 from paperround.web.syndication.document import FeedDocument
 from paperround.web.syndication.lists import DAYS, SHAPES, FormOf
 from paperround.web.topic_matches import encode_text, match_days
 from paperround.web.views.reasons import find_papers_in_reasons, write_note
 
-router = APIRouter(prefix="/feeds/topics", tags=["feed readers"], responses=SHAPES)
+router = Router(prefix="/feeds/topics", tags=["feed readers"], responses=SHAPES)
 
 
 @router.get("/{topic_id}.{form}", response_class=Response, summary="What a topic matches, as a feed")

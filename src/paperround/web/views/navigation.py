@@ -18,7 +18,7 @@ BEGINNINGS: Final = {
 
 
 def find_section(path: str, *, is_search: bool = False) -> str:
-    """Find the part of the site that a page belongs to, or ''. A search has the address of the daily papers."""
+    """Find the part of the site that a page belongs to, or ''. A search shares its address with `daily`."""
     if is_search:
         return ""
     section = PAGES.get(path)
