@@ -109,13 +109,19 @@ class RoundTrip:
             ) from error
 
     async def _send(self, connection: psycopg.AsyncConnection[Any]) -> list[list[Any]]:
-        cursors = []
+        if len(self._wanted) == 1:
+            return [await (await _execute(connection, *self._wanted[0])).fetchall()]
         async with connection.pipeline():
-            for read, parameters in self._wanted:
-                sql, fixed = read.compiled
-                cursor = connection.cursor(binary=read.binary, row_factory=args_row(read.make))
-                cursors.append(await cursor.execute(sql, fixed | parameters))
+            cursors = [await _execute(connection, *wanted) for wanted in self._wanted]
         return [await cursor.fetchall() for cursor in cursors]
+
+
+async def _execute(
+    connection: psycopg.AsyncConnection[Any], read: Read[Row], parameters: dict[str, Any]
+) -> psycopg.AsyncCursor[Row]:
+    sql, fixed = read.compiled
+    cursor = connection.cursor(binary=read.binary, row_factory=args_row(read.make))
+    return await cursor.execute(sql, fixed | parameters)
 
 
 async def driver_connection(session: ReadSession) -> psycopg.AsyncConnection[Any]:

@@ -30,6 +30,7 @@ from paperround.papers.merge import READERS_FEED
 from paperround.papers.period import EditionPeriod
 from paperround.papers.rows import ListingRow, PaperRow, SignalRow, select_papers
 from paperround.papers.tables import FRESH_LISTING, Listing, Paper, Signal
+from paperround.papers.texts import add_texts
 from paperround.reads import Asked, Read, RoundTrip, answer, first_of, only, read_rows
 
 
@@ -56,6 +57,18 @@ class PaperPage:
     next_position: ListPosition | None
 
 
+@dataclass(frozen=True)
+class BarePage:
+    """A page of a list whose papers have no texts yet."""
+
+    rows: Sequence[PaperRow]
+    next_position: ListPosition | None
+
+    async def complete(self, session: ReadSession) -> PaperPage:
+        """Give the papers their texts."""
+        return PaperPage(await add_texts(session, self.rows), self.next_position)
+
+
 SORT_KEYS: dict[Sort, Any] = {
     Sort.trending: Paper.heat,
     Sort.published: Paper.published_at,
@@ -75,7 +88,7 @@ def _list_statement(
     key = SORT_KEYS[sort]
     # No index fits coalesce(). With one, PostgreSQL might scan the whole catalogue for the papers of a day.
     order = func.coalesce(key, key) if shape.is_short else key
-    query = select_papers(with_authors=with_authors).where(*shape.paper_conditions)
+    query = select_papers(with_authors=with_authors, with_texts=False).where(*shape.paper_conditions)
     query = query.order_by(order.desc(), Paper.id).limit(bindparam("limit", type_=Integer))
     if sort is Sort.trending:
         query = query.where(~Paper.withdrawn)
@@ -95,7 +108,7 @@ def ask_papers(
     limit: int,
     after: ListPosition | None = None,
     with_authors: bool = False,
-) -> Asked[PaperPage]:
+) -> Asked[BarePage]:
     """Ask for papers by sort key, highest first, then by id. A paper on several lists appears once."""
     statement = _list_statement(
         criteria.shape, sort, is_continued=after is not None, with_authors=with_authors
@@ -105,10 +118,10 @@ def ask_papers(
         parameters |= {"after": after.key, "after_id": after.paper_id}
     key = SORT_KEYS[sort].key
 
-    def cut_page(rows: Sequence[PaperRow]) -> PaperPage:
+    def cut_page(rows: Sequence[PaperRow]) -> BarePage:
         page = rows[:limit]
         has_more = len(rows) > limit
-        return PaperPage(page, ListPosition(getattr(page[-1], key), page[-1].id) if has_more else None)
+        return BarePage(page, ListPosition(getattr(page[-1], key), page[-1].id) if has_more else None)
 
     return trip.ask(statement, parameters, cut_page)
 
@@ -123,12 +136,13 @@ async def list_papers(
     with_authors: bool = False,
 ) -> PaperPage:
     """List papers as `ask_papers` does."""
-    return await answer(
+    page = await answer(
         session,
         partial(
             ask_papers, criteria=criteria, sort=sort, limit=limit, after=after, with_authors=with_authors
         ),
     )
+    return await page.complete(session)
 
 
 def select_listed_ids(feeds: Sequence[str]) -> Select[str]:
@@ -147,21 +161,23 @@ async def find_newest_day(session: ReadSession) -> date | None:
 
 
 @cache
-def _by_ids(*, with_authors: bool) -> Read[PaperRow]:
-    query = select_papers(with_authors=with_authors)
+def _by_ids(*, with_authors: bool, with_texts: bool) -> Read[PaperRow]:
+    query = select_papers(with_authors=with_authors, with_texts=with_texts)
     return Read(query.where(Paper.id == any_(bindparam("ids", type_=ARRAY(Text)))), PaperRow)
 
 
 async def find_paper(session: ReadSession, paper_id: str, *, with_authors: bool = False) -> PaperRow | None:
-    return first_of(await read_rows(session, _by_ids(with_authors=with_authors), ids=[paper_id]))
+    read = _by_ids(with_authors=with_authors, with_texts=True)
+    return first_of(await read_rows(session, read, ids=[paper_id]))
 
 
 async def load_papers(
     session: ReadSession, ids: Iterable[str], *, with_authors: bool = False
 ) -> dict[str, PaperRow]:
     """Load papers by id. Unknown ids are left out."""
-    rows = await read_rows(session, _by_ids(with_authors=with_authors), ids=list(ids))
-    return {paper.id: paper for paper in rows}
+    read = _by_ids(with_authors=with_authors, with_texts=False)
+    papers = await add_texts(session, await read_rows(session, read, ids=list(ids)))
+    return {paper.id: paper for paper in papers}
 
 
 async def find_first_and_last_day(session: ReadSession) -> tuple[date, date] | None:
@@ -242,7 +258,7 @@ def _listed_statement(
         feed_listing.feed != READERS_FEED,
     )
     query = (
-        select_papers(with_authors=with_authors)
+        select_papers(with_authors=with_authors, with_texts=False)
         .join(Listing, Listing.paper_id == Paper.id)
         .where(*shape.listing_conditions, or_(Listing.feed != READERS_FEED, ~is_listed_by_feed))
         .order_by(*LISTING_ORDERS[sort])
@@ -270,4 +286,7 @@ async def list_listed_papers(
     A reader's listing is left out if a feed lists the paper on the same day.
     """
     statement = _listed_statement(criteria.shape, sort, with_authors=with_authors)
-    return await read_rows(session, statement, **criteria.parameters, limit=limit, offset=offset)
+    rows = await read_rows(session, statement, **criteria.parameters, limit=limit, offset=offset)
+    papers = await add_texts(session, [paper for _, paper in rows])
+    by_id = {paper.id: paper for paper in papers}
+    return [(listing, by_id[paper.id]) for listing, paper in rows if paper.id in by_id]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
@@ -224,16 +225,23 @@ _OTHER_COLUMNS: Final[dict[str, Any]] = {
 }
 
 
-def paper_columns(*, with_authors: bool = False) -> list[ColumnElement[Any]]:
-    """List the columns of a `PaperRow`. `with_authors` is for the accounts of the authors."""
+TEXT_COLUMNS: Final = ("title", "abstract", "read_title", "read_abstract", "formulas_json")
+
+
+def paper_columns(
+    *, with_authors: bool = False, with_texts: bool = True, only: Sequence[str] = PaperRow._fields
+) -> list[ColumnElement[Any]]:
+    """List the columns of a `PaperRow`, or `only` some of them. `with_authors` is for authors' accounts.
+
+    Without texts these columns are NULL; `texts.add_texts` fills them in.
+    """
     chosen = {**_OTHER_COLUMNS, "authors_json": _AUTHORS_JSON if with_authors else null()}
-    return [
-        chosen[name].label(name) if name in chosen else getattr(Paper, name).label(name)
-        for name in PaperRow._fields
-    ]
+    if not with_texts:
+        chosen |= dict.fromkeys(TEXT_COLUMNS, null())
+    return [chosen[name].label(name) if name in chosen else getattr(Paper, name).label(name) for name in only]
 
 
-def select_papers(*, with_authors: bool = False) -> Select[*tuple[Any, ...]]:
+def select_papers(*, with_authors: bool = False, with_texts: bool = True) -> Select[*tuple[Any, ...]]:
     """Select papers with their organizations, as the columns of a `PaperRow`."""
-    columns = paper_columns(with_authors=with_authors)
+    columns = paper_columns(with_authors=with_authors, with_texts=with_texts)
     return select(*columns).select_from(Paper).outerjoin(Organization)

@@ -1,11 +1,11 @@
-"""Loads how the votes of papers changed recently. Two queries serve all papers of a list."""
+"""Loads how the votes of papers changed recently. One query serves all papers of a list."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Select, Text, any_, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
@@ -20,20 +20,30 @@ DAY: Final = timedelta(days=1)
 WINDOW: Final = timedelta(days=7)
 STEP: Final = timedelta(hours=3)  # a day is a whole number of steps
 
-# Both queries are built once, since building them took as long as running them.
+# The query is built once, since building it took as long as running it.
 IDS: Final = bindparam("ids", type_=ARRAY(Text))
 SINCE: Final = bindparam("since", type_=UtcDateTime())
 NOW: Final = bindparam("now", type_=UtcDateTime())
 
 
-def _steps() -> Select[str, datetime, int, datetime, int]:
+DAY_BEFORE: Final = bindparam("day_before", type_=UtcDateTime())
+
+
+def _steps() -> Select[*tuple[Any, ...]]:
     """Select the first and the last signal of each step of the window, earliest step first.
 
     Signals from before the window count as its first step, so that a paper has at most WINDOW / STEP rows.
+    Each row also has the number of readers here who voted for the paper in the last day.
     """
     step = func.date_bin(STEP, func.greatest(Signal.at, SINCE), SINCE)
     firsts = func.array_agg(aggregate_order_by(Signal.upvotes, Signal.at))
     lasts = func.array_agg(aggregate_order_by(Signal.upvotes, Signal.at.desc()))
+    readers = (
+        select(Upvote.paper_id, func.count().label("number"))
+        .where(Upvote.paper_id == any_(IDS), Upvote.at >= DAY_BEFORE, Upvote.at <= NOW)
+        .group_by(Upvote.paper_id)
+        .subquery()
+    )
     return (
         select(
             Signal.paper_id,
@@ -41,9 +51,11 @@ def _steps() -> Select[str, datetime, int, datetime, int]:
             firsts[1].label("first_upvotes"),
             func.max(Signal.at).label("last_at"),
             lasts[1].label("last_upvotes"),
+            func.coalesce(readers.c.number, 0).label("readers_votes"),
         )
+        .outerjoin(readers, readers.c.paper_id == Signal.paper_id)
         .where(Signal.paper_id == any_(IDS), Signal.at <= NOW)
-        .group_by(Signal.paper_id, step)
+        .group_by(Signal.paper_id, step, readers.c.number)
         .order_by(Signal.paper_id, step)
     )
 
@@ -54,22 +66,22 @@ class VoteStep(NamedTuple):
     paper_id: str
     first: VoteCount
     last: VoteCount
+    readers_votes: int
 
     @classmethod
     def of(
-        cls, paper_id: str, first_at: datetime, first_votes: int, last_at: datetime, last_votes: int
+        cls,
+        paper_id: str,
+        first_at: datetime,
+        first_votes: int,
+        last_at: datetime,
+        last_votes: int,
+        readers: int,
     ) -> VoteStep:
-        return cls(paper_id, VoteCount(first_at, first_votes), VoteCount(last_at, last_votes))
+        return cls(paper_id, VoteCount(first_at, first_votes), VoteCount(last_at, last_votes), readers)
 
 
 STEPS: Final = Read(_steps(), VoteStep.of)
-# The number of readers here who voted for each paper.
-READERS_VOTES: Final = Read(
-    select(Upvote.paper_id, func.count())
-    .where(Upvote.paper_id == any_(IDS), Upvote.at >= SINCE, Upvote.at <= NOW)
-    .group_by(Upvote.paper_id),
-    lambda paper_id, votes: (paper_id, votes),
-)
 
 
 @dataclass(frozen=True)
@@ -90,25 +102,25 @@ def ask_vote_histories(
     trip: RoundTrip, papers: Sequence[PaperRow], *, now: datetime
 ) -> Asked[dict[str, VoteHistory]]:
     """Ask for the vote history of each paper, by id. A paper without any signal has none."""
-    parameters = {"ids": [paper.id for paper in papers], "now": now}
-    local_votes: Asked[dict[str, int]] = trip.ask(READERS_VOTES, parameters | {"since": now - DAY}, dict)
+    parameters = {
+        "ids": [paper.id for paper in papers],
+        "now": now,
+        "since": now - WINDOW,
+        "day_before": now - DAY,
+    }
 
     def build(rows: Sequence[VoteStep]) -> dict[str, VoteHistory]:
         steps: dict[str, list[VoteStep]] = {}
         for row in rows:
             steps.setdefault(row.paper_id, []).append(row)
         return {
-            paper.id: _build_history(paper, steps[paper.id], local_votes.result.get(paper.id, 0), now)
-            for paper in papers
-            if paper.id in steps
+            paper.id: _build_history(paper, steps[paper.id], now) for paper in papers if paper.id in steps
         }
 
-    return trip.ask(STEPS, parameters | {"since": now - WINDOW}, build)
+    return trip.ask(STEPS, parameters, build)
 
 
-def _build_history(
-    paper: PaperRow, steps: Sequence[VoteStep], local_votes: int, now: datetime
-) -> VoteHistory:
+def _build_history(paper: PaperRow, steps: Sequence[VoteStep], now: datetime) -> VoteHistory:
     first = steps[0].first
     votes = [step.last for step in steps]
     earlier_numbers = [vote.number for vote in votes if vote.at < now - DAY]
@@ -119,7 +131,7 @@ def _build_history(
             *(VoteCount(max(at, now - WINDOW), number) for at, number in votes),
             VoteCount(now, votes[-1].number),
         ],
-        today=max(0, votes[-1].number - votes_before) + local_votes,
+        today=max(0, votes[-1].number - votes_before) + steps[0].readers_votes,
     )
 
 

@@ -139,10 +139,12 @@ async def _show_edition(
         read_at = status.ask_last_success(trip, settings_of(request).feeds)
         box = ask_subscribe_box(trip, request)
         is_sample = sample.ask_whether_shown(trip)
-    matches, totals, part = asked_matches.result, facts.result, listed.result
+    matches, totals = asked_matches.result, facts.result
     by_fit = shown.order == "fit" and bool(matches.matches)
     if by_fit:
         part = await reader_edition.list_by_fit(session, matches, query, limit=PAGE_SIZE, after=position)
+    else:
+        part = await listed.result.complete(session)
     is_quiet = period.period is Period.day and totals.papers < QUIET_DAY and not (category or shown.after)
     year_ago = await _find_year_ago(session, period.first, now.date()) if is_quiet else None
     papers = [*part.papers, *(year_ago.papers if year_ago else ())]

@@ -49,7 +49,7 @@ async def show_trending(
         )
         box = ask_subscribe_box(trip, request)
         is_sample = sample.ask_whether_shown(trip)
-    part = listed.result
+    part = await listed.result.complete(session)
     async with round_trip(session) as trip:
         histories = ask_vote_histories(trip, part.papers, now=now)
         marks = ask_viewer_state(trip, request, part.papers)
