@@ -63,6 +63,7 @@ from paperround.web.pages import (
     trending,
     venues,
 )
+from paperround.web.pages import search as pages_search
 from paperround.web.pages import settings as pages_settings
 from paperround.web.pages import zotero as pages_zotero
 from paperround.web.security.bodies import require_plain_text
@@ -164,7 +165,8 @@ def create_app(
     app.state.max_version_age = max_version_age
     app.state.cost_counts = cost_counts
     app.state.templates = load_templates()
-    app.include_router(editions.latest, dependencies=[Depends(require_form_token)])
+    for first in (pages_search.router, editions.latest):
+        app.include_router(first, dependencies=[Depends(require_form_token)])
     for api in APIS:
         app.include_router(api.router)
     for pages_of in PAGES:

@@ -36,6 +36,7 @@ def load_templates() -> Environment:
         loader=FileSystemLoader(schema.project_file("templates")),
         autoescape=True,
         undefined=StrictUndefined,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )

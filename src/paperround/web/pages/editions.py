@@ -34,11 +34,9 @@ from paperround.web import cursor as cursors
 from paperround.web import reader_edition
 from paperround.web.dependencies import Config, Now, Read, render_page, settings_of, viewer_of
 from paperround.web.negotiation import prefers_markdown
-from paperround.web.pages import search
 from paperround.web.pages.subscribe import ask_subscribe_box
 from paperround.web.params import MAX_SIGNALS, Category, get_paper_or_404
 from paperround.web.router import Router
-from paperround.web.search_params import Filters, PreparedSearch
 from paperround.web.viewer import ask_viewer_state, load_follow_state
 from paperround.web.views import card_fitting, charts, paper_cards, presenters
 from paperround.web.views.for_you import FOR_YOU_ROOM
@@ -85,16 +83,12 @@ async def redirect_to_papers() -> RedirectResponse:
 @latest.get("/papers")
 async def show_latest(
     request: Request,
-    search_request: PreparedSearch,
-    filters: Filters,
     session: Read,
     settings: Config,
     now: Now,
     shown: Shown,
 ) -> Response:
-    """Show the latest edition that has papers. With `q` it is a search."""
-    if search_request is not None:
-        return await search.show_results(request, session, search_request, filters, now, shown.after)
+    """Show the latest edition that has papers."""
     day = await editions.find_newest_day(session)
     if day is None:
         feeds = [await status.load_feed_status(session, name, now=now) for name in settings.feeds]

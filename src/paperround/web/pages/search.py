@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import Annotated, Final, cast
 
-from fastapi import Request
+from fastapi import Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.routing import APIRoute
+from starlette.datastructures import QueryParams
 from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import Scope
 
 from paperround.i18n.formats import format_number
 from paperround.i18n.messages import find_message, mark_message, ngettext
@@ -24,6 +28,7 @@ from paperround.search.relevance import MatchKind
 from paperround.search.results import find_highlighted_words, load_result_papers
 from paperround.web.dependencies import (
     BadRequest,
+    Now,
     Read,
     index_counter_of,
     is_signed_in,
@@ -31,7 +36,8 @@ from paperround.web.dependencies import (
     settings_of,
 )
 from paperround.web.pages.subscribe import build_subscribe_box
-from paperround.web.search_params import SearchRequest
+from paperround.web.router import Router
+from paperround.web.search_params import Filters, PreparedSearch, SearchRequest
 from paperround.web.viewer import load_viewer_state
 from paperround.web.views import paper_cards
 from paperround.web.views.highlight import Highlighter
@@ -46,15 +52,37 @@ MATCH_LABELS: Final[Mapping[MatchKind, str]] = {
 VOTE_CHOICES: Final = (0, 5, 10, 25, 50, 100)
 
 
+class QuestionRoute(APIRoute):
+    """A route that is there only where the address has a question, `q`.
+
+    The daily papers have the same address, and needn't parse what a search may say.
+    """
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, child_scope = super().matches(scope)
+        if match is Match.FULL and not has_question(scope["query_string"]):
+            return Match.NONE, {}
+        return match, child_scope
+
+
+def has_question(query: bytes) -> bool:
+    return b"q" in query and "q" in QueryParams(query)
+
+
+router = Router(route_class=QuestionRoute, include_in_schema=False, default_response_class=HTMLResponse)
+
+
+@router.get("/papers")
 async def show_results(
     request: Request,
+    asked: PreparedSearch,
+    filters: Filters,
     session: Read,
-    search_request: SearchRequest,
-    filters: SearchFilters,
-    now: datetime,
-    after: str | None,
+    now: Now,
+    after: Annotated[str | None, Query(max_length=500)] = None,
 ) -> Response:
     """Show the results, the best first. The id or the address of a paper leads to its page."""
+    search_request = cast(SearchRequest, asked)  # the route has a question
     start = parse_start(after)
     if search_request.paper_id and await editions.find_paper(session, search_request.paper_id):
         return RedirectResponse(f"/papers/{search_request.paper_id}", status_code=303)
