@@ -22,6 +22,7 @@ from paperround.search import word_counts
 from paperround.search.query_vectors import QueryEncoder
 from paperround.settings import Settings
 from paperround.web import dependencies
+from paperround.web.pages.search import has_question
 from paperround.web.security.costs import CostlyWork
 from paperround.web.views.highlight import Highlighter
 
@@ -374,3 +375,20 @@ def test_marks_spare_tags_formulas_and_entities() -> None:
     assert Highlighter({"model", "amp"})(html) == (
         '<a title="model"><mark>Model</mark> &amp; <math><mi>model</mi></math> <mark>Mödel</mark></a>'
     )
+
+
+@pytest.mark.parametrize(
+    ("query", "is_one"),
+    [
+        (b"", False),
+        (b"q=waiting", True),
+        (b"q=", True),
+        (b"q", True),
+        (b"category=cs.CL&q=a", True),
+        (b"%71=a", True),
+        (b"after=q", False),
+        (b"question=a", False),
+    ],
+)
+def test_an_address_with_a_question_is_a_search(query: bytes, *, is_one: bool) -> None:
+    assert has_question(query) is is_one

@@ -66,7 +66,7 @@ class QuestionRoute(APIRoute):
 
 
 def has_question(query: bytes) -> bool:
-    return b"q" in query and "q" in QueryParams(query)
+    return bool(query) and "q" in QueryParams(query)
 
 
 router = Router(route_class=QuestionRoute, include_in_schema=False, default_response_class=HTMLResponse)
