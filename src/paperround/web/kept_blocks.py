@@ -52,7 +52,7 @@ class KeepBlocks(Extension):
         self._refuse_others(body, {name.name for name in names if isinstance(name, nodes.Name)}, parser)
         own = [nodes.Name(name.name, "load") for name in names if isinstance(name, nodes.Name)]
         place = nodes.Const(f"{parser.name} {hashlib.sha256(repr(body).encode()).hexdigest()}")
-        call = self.call_method("_find_or_render", [place, nodes.Tuple(own, "load")])
+        call = self.call_method(self._find_or_render.__name__, [place, nodes.Tuple(own, "load")])
         block = nodes.CallBlock(call, [], [], body).set_lineno(line)
         for name in names:
             name.set_ctx("param")
