@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Integer, any_, func, literal, select
+from sqlalchemy import ColumnElement, Integer, Select, Text, any_, bindparam, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from paperround.database import ReadSession
+from paperround.reads import Read, read_rows
 from paperround.topics.model.match import CLOSE_IN_MEANING, ExampleText, Match, Reason, ReasonKind, TopicQuery
 from paperround.topics.tables import (
     MATCHES_ARE_CURRENT,
@@ -30,39 +31,43 @@ async def load_topic_queries(session: ReadSession, topic_ids: Collection[int]) -
 
     Topics that are gone are left out; ratings are in order of time.
     """
-    ids = literal(
-        list(topic_ids), ARRAY(Integer)
-    )  # one value: writing a thousand into a statement takes longer than finding them
-    columns = Topic.id, Topic.words, Topic.must, Topic.must_not, Topic.authors
-    has_library = Topic.library_report.is_not(None).label("has_library")
-    topics = (await session.execute(select(*columns, has_library).where(Topic.id == any_(ids)))).all()
-    examples: dict[int, list[str]] = defaultdict(list)
-    for topic_id, paper_id in await session.execute(
-        select(TopicExample.topic_id, TopicExample.paper_id)
-        .where(TopicExample.topic_id == any_(ids))
-        .order_by(TopicExample.topic_id, TopicExample.paper_id)
-    ):
-        examples[topic_id].append(paper_id)
-    rated: dict[tuple[int, int], list[str]] = defaultdict(list)
-    for topic_id, value, paper_id in await session.execute(
-        select(Rating.topic_id, Rating.value, Rating.paper_id)
-        .where(Rating.topic_id == any_(ids))
-        .order_by(Rating.topic_id, Rating.rated_at, Rating.paper_id)
-    ):
-        rated[topic_id, value].append(paper_id)
-    return {
-        topic.id: TopicQuery(
-            words=topic.words,
-            library_of=topic.id if topic.has_library else 0,
-            examples=tuple(examples[topic.id]),
-            liked=tuple(rated[topic.id, 1]),
-            disliked=tuple(rated[topic.id, -1]),
-            must=tuple(topic.must),
-            must_not=tuple(topic.must_not),
-            authors=tuple(topic.authors),
+    return dict(await read_rows(session, _topic_queries(), topic_ids=list(topic_ids)))
+
+
+@cache
+def _topic_queries() -> Read[tuple[int, TopicQuery]]:
+    topic_ids = bindparam("topic_ids", type_=ARRAY(Integer))
+
+    def rated(value: int) -> ColumnElement[list[str]]:
+        return _select_ids(
+            select(Rating.paper_id)
+            .where(Rating.topic_id == Topic.id, Rating.value == value)
+            .order_by(Rating.rated_at, Rating.paper_id)
         )
-        for topic in topics
-    }
+
+    examples = select(TopicExample.paper_id).where(TopicExample.topic_id == Topic.id)
+    query = select(
+        Topic.id,
+        Topic.words,
+        Topic.library_report.is_not(None),
+        _select_ids(examples.order_by(TopicExample.paper_id)),
+        rated(1),
+        rated(-1),
+        Topic.must,
+        Topic.must_not,
+        Topic.authors,
+    )
+    return Read(query.where(Topic.id == any_(topic_ids)), _make_query, binary=True)
+
+
+def _select_ids(query: Select[str]) -> ColumnElement[list[str]]:
+    return func.array(query.scalar_subquery(), type_=ARRAY(Text))
+
+
+def _make_query(topic_id: int, words: str, has_library: bool, *lists: list[str]) -> tuple[int, TopicQuery]:
+    examples, liked, disliked, must, must_not, authors = map(tuple, lists)
+    library_of = topic_id if has_library else 0
+    return topic_id, TopicQuery(words, examples, (), library_of, liked, disliked, must, must_not, authors)
 
 
 async def list_topics_with_texts(session: ReadSession, topic_ids: Collection[int]) -> Sequence[int]:

@@ -35,3 +35,12 @@ def test_the_product_is_that_of_the_dense_matrices(papers: Matrix, topics: Matri
     assert product.dtype == np.float32
     assert product == pytest.approx(topics @ papers.T, abs=1e-4)
     assert product == pytest.approx(sparse(papers).product(sparse(topics)), abs=1e-4)
+
+
+@given(matrices(), st.lists(st.tuples(st.integers(0, 49), st.integers(0, COLUMNS + 5)), max_size=30))
+def test_single_cells_are_those_of_the_dense_matrix(matrix: Matrix, cells: list[tuple[int, int]]) -> None:
+    wanted = [(place, column) for place, column in cells if place < len(matrix)]
+    places = np.array([place for place, _ in wanted], np.int64)
+    columns = np.array([column for _, column in wanted], np.int32)
+    written_out = np.pad(matrix, ((0, 0), (0, 6)))
+    assert np.array_equal(sparse(matrix).weights_at(places, columns), written_out[places, columns])

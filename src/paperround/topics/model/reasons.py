@@ -5,6 +5,7 @@ They are parts of the sum that is its fit, so none disagrees with it. Pure.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Final
@@ -33,28 +34,23 @@ def weigh_phrases(
     `reasons` are the topics' phrases that may be told. A pair is the row of a topic among them and the place
     of a paper, at the same place of `owners` and `places`.
     """
-    told, numbers = np.unique(reasons.columns, return_inverse=True)
-    # One column more, that no paper has, stands for the phrases that a topic lacks.
-    phrases = np.full((len(reasons), MAX_REASON_CANDIDATES), len(told))
-    weights = np.zeros((len(reasons), MAX_REASON_CANDIDATES), np.float32)
-    cells = reasons.owners, list_ranges(np.zeros_like(reasons.starts[1:]), np.diff(reasons.starts))
-    phrases[cells], weights[cells] = numbers, reasons.weights
-    held = np.pad(papers.rows.dense(told), ((0, 0), (0, 1)))
-    parts = weights[owners] * held[places[:, None], phrases[owners]]
+    counts = np.diff(reasons.starts)[owners]
+    entries = list_ranges(reasons.starts[owners], counts)
+    pairs = np.repeat(np.arange(len(owners)), counts)
+    columns = np.zeros((len(owners), MAX_REASON_CANDIDATES), reasons.columns.dtype)
+    parts = np.zeros((len(owners), MAX_REASON_CANDIDATES), np.float32)
+    cells = pairs, list_ranges(np.zeros_like(counts), counts)
+    columns[cells] = reasons.columns[entries]
+    parts[cells] = reasons.weights[entries] * papers.rows.weights_at(places[pairs], columns[cells])
     best = np.argsort(-parts, axis=1)[:, :MAX_CANDIDATE_PHRASES]
-    spelled = [statistics.vocabulary.phrases[column] for column in told.tolist()]
-    return [
-        {
-            spelled[phrase]: weight
-            for phrase, weight in zip(of_pair, heaviest, strict=True)
-            if weight >= MIN_REASON_WEIGHT
-        }
-        for of_pair, heaviest in zip(
-            np.take_along_axis(phrases[owners], best, 1).tolist(),
-            np.take_along_axis(parts, best, 1).tolist(),
-            strict=True,
-        )
-    ]
+    heaviest = np.take_along_axis(parts, best, 1)
+    told = np.nonzero(heaviest >= MIN_REASON_WEIGHT)
+    weighed: list[dict[str, float]] = [{} for _ in range(len(owners))]
+    phrases = statistics.vocabulary.phrases
+    told_columns = np.take_along_axis(columns, best, 1)[told].tolist()
+    for pair, column, weight in zip(told[0].tolist(), told_columns, heaviest[told].tolist(), strict=True):
+        weighed[pair][phrases[column]] = weight
+    return weighed
 
 
 def choose_phrase_reasons(weights: Mapping[str, float]) -> list[Reason]:
@@ -71,17 +67,22 @@ def choose_phrase_reasons(weights: Mapping[str, float]) -> list[Reason]:
                 break
         else:
             chosen[phrase] = weights[phrase]
-    told: list[str] = []
+    told: dict[str, list[str]] = defaultdict(list)  # by their first letters, which forms of a word share
     reasons: list[Reason] = []
     for phrase, weight in sorted(chosen.items(), key=itemgetter(1), reverse=True):
         if len(reasons) == MAX_REASON_PHRASES:
             break
         words = phrase.split()
-        new = [word for word in words if not any(_is_same_word(word, other) for other in told)]
+        new = [word for word in words if not _is_told(word, told.get(word[:MIN_STEM], ()))]
         if 2 * len(new) >= len(words):
-            told += new
+            for word in new:
+                told[word[:MIN_STEM]].append(word)
             reasons.append(Reason(ReasonKind.phrase, phrase, round(weight, 3)))
     return reasons
+
+
+def _is_told(word: str, told: Sequence[str]) -> bool:
+    return any(_is_same_word(word, other) for other in told) if told else False
 
 
 def _is_same_word(word: str, other: str) -> bool:

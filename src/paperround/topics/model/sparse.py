@@ -88,6 +88,25 @@ class Rows:
         products: Matrix = sums.astype(np.float32).reshape(len(others), len(self))
         return products
 
+    def weights_at(self, places: Places, columns: Columns) -> Floats:
+        """Look up the weights in single cells: of the row at each place, in the column beside it."""
+        keys, width = self._keys
+        wanted = places * width + np.minimum(columns, width - 1)
+        found = np.searchsorted(keys, wanted).clip(0, max(len(keys) - 1, 0))
+        is_there = keys[found] == wanted if len(keys) else np.zeros(len(wanted), np.bool_)
+        weights = np.zeros(len(wanted), np.float32)
+        weights[is_there] = self.weights[found[is_there]]
+        return weights
+
+    @cached_property
+    def _keys(self) -> tuple[Places, int]:
+        """A rising number for each entry, from its row and column, and how many columns a row has then.
+
+        There is one that has no entries, in place of all those behind the last one.
+        """
+        width = int(self.columns.max(initial=0)) + 2
+        return self.owners * width + self.columns, width
+
     @cached_property
     def owners(self) -> Places:
         """The row of each entry."""
