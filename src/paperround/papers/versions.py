@@ -48,7 +48,7 @@ class VersionWatch:
         self._max_age = max_age.total_seconds()
         self._shown_for, self._renewed_after = SHOWN_FOR * self._max_age, RENEWED_AFTER * self._max_age
         self._clock = clock
-        self._version: Version | None = None
+        self.version: Version | None = None  # as it was at the last look; `recall` tells whether that will do
         self._seen_at: dict[Version, float] = {}  # when the last look began that gave one, of a moment ago
         self._looked_at = NEVER  # when the look began that gave the version
         self._wake = asyncio.Event()
@@ -56,7 +56,7 @@ class VersionWatch:
 
     def recall(self) -> Version | None:
         """Return the version if it was looked at recently enough, or None."""
-        return self._version if self._clock() - self._looked_at <= self._max_age else None
+        return self.version if self._clock() - self._looked_at <= self._max_age else None
 
     def may_show(self, version: Version) -> bool:
         """Tell whether a version was the present one a moment ago, so that nothing that shows it is too old.
@@ -70,7 +70,7 @@ class VersionWatch:
 
     def is_replaced(self, version: Version) -> bool:
         """Tell whether another version came for long enough that what shows this one is to be made anew."""
-        if self._version == version or self._version is None:
+        if self.version is None or self.version == version:
             return False
         return self._clock() - self._seen_at.get(version, NEVER) >= self._renewed_after
 
@@ -80,13 +80,13 @@ class VersionWatch:
         with suppress(TimeoutError):
             async with asyncio.timeout(LOOK_TIMEOUT):
                 while self._looked_at < wanted:
-                    if self._version is None:
+                    if self.version is None:
                         return None
                     if self._ended_look is None:
                         self._ended_look = asyncio.get_running_loop().create_future()
                     self._wake.set()
                     await asyncio.shield(self._ended_look)
-                return self._version
+                return self.version
         return None
 
     async def watch(self, url: str) -> None:
@@ -115,11 +115,11 @@ class VersionWatch:
         self._wake.clear()
         began = self._clock()
         row = await (await connection.execute(LOOK)).fetchone()
-        self._version, self._looked_at = (Version(*row) if row else None), began
-        if self._version is not None:
+        self.version, self._looked_at = (Version(*row) if row else None), began
+        if self.version is not None:
             shown_since = began - self._shown_for
             self._seen_at = {known: at for known, at in self._seen_at.items() if at > shown_since}
-            self._seen_at[self._version] = began
+            self._seen_at[self.version] = began
         self._end_look()
 
     async def _wait(self, connection: psycopg.AsyncConnection) -> None:
@@ -132,7 +132,7 @@ class VersionWatch:
             loop.remove_reader(socket)
 
     def _forget(self) -> None:
-        self._version, self._looked_at = None, NEVER
+        self.version, self._looked_at = None, NEVER
         self._end_look()
 
     def _end_look(self) -> None:

@@ -29,9 +29,11 @@ class Share:
         self._answers: OrderedDict[AnswerRequest, Answer] = OrderedDict()
 
     def find(self, request: AnswerRequest) -> Answer | None:
+        """Find an answer that still holds."""
         answer = self._answers.get(request)
-        if answer is not None:
-            self._answers.move_to_end(request)
+        if answer is None or answer.expires_at <= time.monotonic():
+            return None
+        self._answers.move_to_end(request)
         return answer
 
     def keep(self, request: AnswerRequest, answer: Answer) -> None:
@@ -89,7 +91,7 @@ class AnswerCache:
         size = settings.cache_megabytes * 1_000_000
         self._plain, self._queries = Share(size - size // QUERY_SHARE), Share(size // QUERY_SHARE)
         self._watch = watch
-        self._hosts: set[bytes] = set()  # names of this site that were asked for
+        self.hosts: set[bytes] = set()  # names of this site under which pages were asked for
         self.renderings: dict[tuple[AnswerRequest, Version], asyncio.Future[None]] = {}
         self.renewals = Renewals()
 
@@ -98,15 +100,11 @@ class AnswerCache:
         """The bytes that are kept."""
         return self._plain.used + self._queries.used
 
-    def knows_host(self, host: bytes) -> bool:
-        """Tell whether it is a name of this site under which pages were asked for before."""
-        return host in self._hosts
-
     def learn_host(self, host: bytes) -> bool:
         """Tell whether it is a name of this site, and remember it."""
         is_ours = is_allowed_host(host.decode("latin-1"), self.site)
-        if is_ours and len(self._hosts) < MAX_HOSTS:
-            self._hosts.add(host)
+        if is_ours and len(self.hosts) < MAX_HOSTS:
+            self.hosts.add(host)
         return is_ours
 
     def recall_version(self) -> Version | None:
@@ -118,23 +116,22 @@ class AnswerCache:
         return await self._watch.confirm() if self._watch else None
 
     def find(self, request: AnswerRequest, version: Version) -> Answer | None:
-        answer = self._find(request)
+        answer = (self._queries if request.query else self._plain).find(request)
         return answer if answer is not None and answer.version == version else None
 
     def find_recent(self, request: AnswerRequest) -> Answer | None:
         """Find an answer that shows what was true a moment ago. Searches, which count, are not among them."""
-        answer = self._find(request)
-        if answer is None or answer.is_costly or answer.version is None or self._watch is None:
+        answer, watch = (self._queries if request.query else self._plain).find(request), self._watch
+        if answer is None or answer.is_costly or answer.version is None or watch is None:
             return None
-        return answer if self._watch.may_show(answer.version) else None
+        return answer if watch.may_show(answer.version) else None
 
     def is_replaced(self, answer: Answer) -> bool:
         """Tell whether an answer that is found because it is recent is to be rendered anew now."""
-        return bool(self._watch and answer.version and self._watch.is_replaced(answer.version))
-
-    def _find(self, request: AnswerRequest) -> Answer | None:
-        answer = (self._queries if request.query else self._plain).find(request)
-        return answer if answer is not None and answer.expires_at > time.monotonic() else None
+        watch, version = self._watch, answer.version
+        if watch is None or version is None or version == watch.version:
+            return False
+        return watch.is_replaced(version)
 
     def keep(self, request: AnswerRequest, answer: Answer) -> None:
         if answer.version is not None:

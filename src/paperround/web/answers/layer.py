@@ -54,7 +54,7 @@ class Answers:
         client = read_request(scope) if cache is not None and scope["type"] == "http" else None
         if cache is None or client is None:
             await self.app(scope, receive, send)
-        elif not cache.knows_host(client.host):
+        elif client.host not in cache.hosts:
             await self._introduce_host(client, scope, receive, send, cache)
         elif (answer := cache.find_recent(client.request)) is not None:
             if cache.is_replaced(answer):
