@@ -20,6 +20,9 @@ from paperround.shared_counts import SharedCounts
 from paperround.web.security.client_ip import is_in_networks, list_networks, parse_address
 
 MAX_PIPELINED_REQUESTS: Final = 16
+CONTINUE: Final = b"HTTP/1.1 100 "
+OF_UNKNOWN_LENGTH: Final = b"\r\ntransfer-encoding: chunked\r\n\r\n"  # as uvicorn ends such a head
+MAX_COPIED: Final = 16_384  # bytes of a body that are rather copied behind its head than written beside it
 ALL_CONNECTIONS: Final = "all"
 
 
@@ -46,6 +49,39 @@ class ConnectionLimits:
     total: int = 1_000
 
 
+class AnswerWriter:
+    """What uvicorn writes one answer to. The head of an answer whose length is known waits for its body.
+
+    So one system call writes both. Other answers may come piece by piece, so their heads are written at once.
+    """
+
+    __slots__ = ("_has_begun", "_head", "_transport")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport, self._head, self._has_begun = transport, b"", False
+
+    def write(self, data: bytes) -> None:
+        head, self._head = self._head, b""
+        if head and len(data) > MAX_COPIED:
+            self._transport.writelines((head, data))
+        elif head or self._has_begun or data.startswith(CONTINUE):
+            self._transport.write(head + data)
+        else:
+            self._has_begun = True
+            if data.endswith(OF_UNKNOWN_LENGTH):
+                self._transport.write(data)
+            else:
+                self._head = data
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def close(self) -> None:
+        if self._head:
+            self.write(b"")
+        self._transport.close()
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """A connection within `limits`. Subclassed by `bounded_protocol`, which sets the class variables."""
 
@@ -59,6 +95,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _body_bytes = 0  # of the present message
     _other_bytes = 0  # of the present message: its head, the sizes of chunks, trailers
     _is_in_head = True
+    _is_between_messages = False
     _is_refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -74,7 +111,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if any(self.counts.total(name) > n for name, n in zip(self._counted[1:], most, strict=False)):
             self._refuse(503, "Too many connections from your network.")
             return
-        self._expect_head()
+        self._expect_rest()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel_deadline()
@@ -87,10 +124,11 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._is_refused or self.transport.is_closing():
             return
-        if self._is_in_head and self._deadline is None:
-            self._expect_head()
         self._other_bytes += len(data)
+        self._is_between_messages = False
         super().data_received(data)
+        if not self._is_between_messages and self._deadline is None and not self._is_refused:
+            self._expect_rest()
         # The parser tells of a header or a trailer only when it is whole, so what came without an end is
         # counted here. Chunks may have as much around them as in them.
         if self._other_bytes > self.limits.head_bytes + self._body_bytes and not self._is_refused:
@@ -98,6 +136,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._is_between_messages = False
         self._is_in_head, self._other_bytes, self._body_bytes = True, 0, 0
 
     def on_headers_complete(self) -> None:
@@ -107,8 +146,10 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._is_refused:
             return
         self._is_in_head = False
-        self._set_deadline(self.limits.body_timeout, 408, "The request's body took too long.")
+        self._cancel_deadline()
         super().on_headers_complete()
+        if self.scope["method"] != "HEAD":
+            self.cycle.transport = AnswerWriter(self.transport)  # type: ignore[assignment]
         if len(self.pipeline) > MAX_PIPELINED_REQUESTS:
             self._refuse(503, "Too many requests at once on one connection.")
 
@@ -121,6 +162,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         if not self._is_refused:
             self._cancel_deadline()
+            self._is_between_messages = True
             self._is_in_head, self._other_bytes, self._body_bytes = True, 0, 0
             super().on_message_complete()
 
@@ -151,12 +193,17 @@ class BoundedProtocol(HttpToolsProtocol):
         narrow, *_, wide = list_networks(address)
         return [narrow, wide]
 
-    def _expect_head(self) -> None:
-        self._set_deadline(self.limits.head_timeout, 408, "The request's headers took too long.")
+    def _expect_rest(self) -> None:
+        """Refuse the request unless its head, or what is left of its body, comes in time.
 
-    def _set_deadline(self, seconds: float, status: int, text: str) -> None:
-        self._cancel_deadline()
-        self._deadline = self.loop.call_later(seconds, self._refuse, status, text)
+        Most requests come whole, and never get here.
+        """
+        limits = self.limits
+        seconds, part = (
+            (limits.head_timeout, "headers") if self._is_in_head else (limits.body_timeout, "body")
+        )
+        text = f"The request's {part} took too long."
+        self._deadline = self.loop.call_later(seconds, self._refuse, 408, text)
 
     def _cancel_deadline(self) -> None:
         if self._deadline is not None:
