@@ -29,8 +29,8 @@ def html() -> str:
     """A digest with everything in it."""
     overview = Overview(
         18, 16, "2603.00002", None,
-        discussed=[Highlight("2603.00001", 9)], code=[Highlight("2603.00002", 3)],
-        topics=[TopicTotal(5, 3, 1)],
+        discussed=(Highlight("2603.00001", 9),), code=(Highlight("2603.00002", 3),),
+        topics=(TopicTotal(5, 3, 1),),
     )  # fmt: skip
     papers = (paper(1, summary_label="AI summary", organization="Patience & Sons"), paper(2))
     return bodies(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import quopri
 import re
+from dataclasses import replace
 from datetime import date
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -21,7 +22,7 @@ from paperround.digests.items import DigestItem, shorten
 from paperround.digests.overview import Overview, TopicTotal
 from paperround.digests.renderer import DigestRenderer
 from paperround.digests.selection import Selection
-from paperround.digests.tables import Cadence
+from paperround.digests.tables import Cadence, LinkTarget
 from paperround.digests.templates import RenderedBlock
 from paperround.mail.mime import HeaderInvalid, assemble_message, encode_header, quote_printable
 from paperround.papers.highlights import Highlight
@@ -119,6 +120,43 @@ def test_a_value_is_never_taken_for_a_place() -> None:
     assert filled.html == filled.text.replace("&", "&amp;").join(("<p>", "</p>\n")).replace("\n</p>", "</p>")
     for text, quoted in ((filled.text, filled.quoted_text), (filled.html, filled.quoted_html)):
         assert quopri.decodestring(quoted).decode() == text.replace("\n", "\r\n")
+
+
+OVERVIEW = Overview(18, 16, "2603.00002", "2026-03-02")
+WAYS_TO_DIFFER: dict[str, dict[str, Any]] = {
+    "the reader": {"subscription": LinkTarget(8, "0123456789", "abcdef0123"), "delivery_id": 9},
+    "the day": {"period": date(2026, 3, 3)},
+    "how often": {"cadence": Cadence.weekly},
+    "the language": {"language": "de"},
+    "the overview": {"selection": Selection(["2603.00001", "2603.00002"], {}, OVERVIEW)},
+    "the order": {"selection": Selection(["2603.00002", "2603.00001"], {})},
+    "a paper that is gone": {"selection": Selection(["2603.00001"], {})},
+    "a title": {"items": {"2603.00001": paper(1), "2603.00002": paper(2, title="Another")}},
+    "only the title of the most voted": {
+        "selection": Selection(["2603.00001"], {}, OVERVIEW),
+        "items": {"2603.00001": paper(1), "2603.00002": paper(2, title="Another")},
+    },
+}
+
+
+@pytest.mark.parametrize("change", WAYS_TO_DIFFER.values(), ids=WAYS_TO_DIFFER)
+def test_what_others_got_before_changes_nothing_of_a_message(change: dict[str, Any]) -> None:
+    writer, one = DigestRenderer(LINKS, "Paperround"), digest(paper(1), paper(2))
+    others = [one, replace(one, selection=replace(one.selection, overview=OVERVIEW)), replace(one, **change)]
+    together = [writer.render_message(each, now=NOW) for each in (*others, *others)]
+    alone = [DigestRenderer(LINKS, "Paperround").render_message(each, now=NOW) for each in others]
+
+    assert together == [*alone, *alone]
+    assert alone[0] != alone[2]
+
+
+def test_a_title_is_never_taken_for_a_readers_link() -> None:
+    title = "On ((preferences)), ((unsubscribe)) and ((digest))"
+    overview = Overview(3, 0, "2603.00001", "2026-03-02")
+    text, html = bodies(read(digest(paper(1, title=title), paper(2), overview=overview)))
+
+    assert [" ".join(form.split()).count(title) for form in (text, html)] == [2, 3], "HTML has one of its own"
+    assert text.count("/preferences/") == html.count("/preferences/") == 1
 
 
 def test_headers_say_what_bulk_mail_must_say() -> None:
@@ -240,8 +278,8 @@ def test_every_paper_can_be_saved_by_a_link_of_the_readers_own() -> None:
 def test_a_long_digest_says_what_stood_out_and_how_much_matched() -> None:
     overview = Overview(
         40, 38, "2603.00001", None,
-        discussed=[Highlight("2603.00002", 1), Highlight("2603.00009", 7)],
-        code=[Highlight("2603.00001", 1234)], topics=[TopicTotal(5, 1, 0), TopicTotal(6, 12, 3)],
+        discussed=(Highlight("2603.00002", 1), Highlight("2603.00009", 7)),
+        code=(Highlight("2603.00001", 1234),), topics=(TopicTotal(5, 1, 0), TopicTotal(6, 12, 3)),
     )  # fmt: skip
     river = WHY | {"topic": 6, "name": "Rivers"}
     reasons = {"2603.00001": WHY, "2603.00002": river}

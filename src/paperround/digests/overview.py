@@ -35,17 +35,17 @@ class Overview(NamedTuple):
     left_out: int
     most_voted: str | None
     day: str | None
-    discussed: Sequence[Highlight] = ()
-    code: Sequence[Highlight] = ()
-    topics: Sequence[TopicTotal] = ()
+    discussed: tuple[Highlight, ...] = ()
+    code: tuple[Highlight, ...] = ()
+    topics: tuple[TopicTotal, ...] = ()
 
     @classmethod
     def restore(cls, stored: Mapping[str, Any]) -> Self:
         """Build an overview from the JSON that its delivery keeps."""
         return cls(**stored)._replace(
-            discussed=[Highlight(*pair) for pair in stored.get("discussed", ())],
-            code=[Highlight(*pair) for pair in stored.get("code", ())],
-            topics=[TopicTotal(*total) for total in stored.get("topics", ())],
+            discussed=tuple(Highlight(*pair) for pair in stored.get("discussed", ())),
+            code=tuple(Highlight(*pair) for pair in stored.get("code", ())),
+            topics=tuple(TopicTotal(*total) for total in stored.get("topics", ())),
         )
 
     @property
@@ -75,9 +75,9 @@ def build_overview(
         left_out=len(edition.listed.difference(papers, seen)),
         most_voted=edition.most_voted,
         day=edition.day.isoformat() if edition.day else None,
-        discussed=edition.discussed if trending else (),
-        code=edition.code if trending else (),
-        topics=[] if edition.day else list(_count_matches(matches)),
+        discussed=tuple(edition.discussed) if trending else (),
+        code=tuple(edition.code) if trending else (),
+        topics=() if edition.day else tuple(_count_matches(matches)),
     )
 
 

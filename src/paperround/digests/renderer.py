@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Hashable, Iterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from email.utils import format_datetime, formataddr, parseaddr
 from functools import lru_cache
 from itertools import groupby
@@ -14,20 +14,22 @@ from urllib.parse import quote, urlsplit
 from paperround.digests import wording
 from paperround.digests.digest import Digest
 from paperround.digests.followed_matches import FOLLOWING
-from paperround.digests.items import DigestItem, shorten
+from paperround.digests.items import DigestItem
 from paperround.digests.links import DeliveryLinks, DigestLinks
+from paperround.digests.overview import Overview
+from paperround.digests.selection import Selection
+from paperround.digests.tables import Cadence, LinkTarget
 from paperround.digests.templates import DigestTemplates, FilledBlock, RenderedBlock, placeholders
 from paperround.digests.topic_places import MatchReason
 from paperround.i18n.languages import find_direction, get_language, using_language
-from paperround.i18n.messages import find_message, mark_message, ngettext
-from paperround.i18n.messages import gettext as _
+from paperround.i18n.messages import find_message, mark_message
 from paperround.mail.message import parse_address
 from paperround.mail.mime import assemble_message, encode_header
 
-MAX_SUBJECT_TITLE_LENGTH: Final = 100  # characters of a title in a subject
 MAX_MESSAGE_SIZE: Final = 100_000  # bytes of a message: mail programs clip what is longer
 SHARED_BLOCK_CACHE_SIZE: Final = 100  # lists of papers that are kept ready; 30 kB each
-LINK_PLACEHOLDERS: Final = placeholders(*DeliveryLinks._fields)
+LINK_PLACEHOLDERS: Final = DeliveryLinks(**placeholders(*DeliveryLinks._fields))
+NOBODY: Final = LinkTarget(0, "", "")
 EMPTY_NOTE: Final = mark_message(
     "There are no new papers since your last digest. The next one comes as scheduled."
 )
@@ -46,6 +48,13 @@ class RenderedMessage(NamedTuple):
     return_path: str
 
 
+class SharedDigest(NamedTuple):
+    """What all readers of the same papers get, with places for the links of each."""
+
+    subject: str
+    lines: RenderedBlock
+
+
 class DigestRenderer:
     """Templates with their styles put in line, once. What many readers get alike is rendered once, too."""
 
@@ -55,6 +64,7 @@ class DigestRenderer:
         self._site_values: dict[str, Any] = {"site": links.site, "site_name": site_name}
         self._blocks_by_language: dict[str, dict[Hashable, RenderedBlock]] = {}
         self._shared_papers = lru_cache(maxsize=SHARED_BLOCK_CACHE_SIZE)(self._render_shared_papers)
+        self._shared_digests = lru_cache(maxsize=SHARED_BLOCK_CACHE_SIZE)(self._render_shared_digest)
         host = urlsplit(links.site).hostname or "localhost"
         self._headers = [
             ("From", _format_sender(links.sender)),
@@ -76,7 +86,8 @@ class DigestRenderer:
 
     def _render_message(self, digest: Digest, *, now: datetime) -> RenderedMessage:
         links = self._links.for_delivery(digest.delivery_id or 0, digest.subscription)
-        subject = self._subject(digest)
+        shared = self._find_shared(digest)
+        subject = shared.subject if shared else wording.format_subject(digest)
         headers = [
             *self._headers,
             ("To", digest.email),
@@ -86,7 +97,13 @@ class DigestRenderer:
             # On one line, however long: signatures break where others fold it again.
             ("List-Unsubscribe", f"<{links.unsubscribe}>, <{links.unsubscribe_by_mail}>"),
         ]
-        return RenderedMessage(self._render_within_limit(digest, headers, subject, links), links.return_path)
+        whole = (
+            [shared.lines.fill(links._asdict())] if shared else self._render_blocks(digest, subject, links)
+        )
+        body = _assemble(headers, whole)
+        if len(body) > MAX_MESSAGE_SIZE:
+            body = self._render_within_limit(digest, headers, subject, links)
+        return RenderedMessage(body, links.return_path)
 
     def return_path(self, digest: Digest) -> str:
         """The return path of the message to come."""
@@ -95,18 +112,12 @@ class DigestRenderer:
     def _render_within_limit(
         self, digest: Digest, headers: Sequence[tuple[str, str]], subject: str, links: DeliveryLinks
     ) -> bytes:
-        """The last papers without their summaries where all is too long; then without the last papers, and
-        with a link to where they stand."""
+        """The last papers without their summaries; where that is still too long, without the last papers,
+        and with a link to where they stand."""
 
         def body(cut: int) -> bytes:
-            blocks = self._render_blocks(digest, subject, links, cut=cut)
-            return assemble_message(
-                headers, [block.quoted_text for block in blocks], [block.quoted_html for block in blocks]
-            )
+            return _assemble(headers, self._render_blocks(digest, subject, links, cut=cut))
 
-        whole = body(0)
-        if len(whole) <= MAX_MESSAGE_SIZE:
-            return whole
         cuts = range(1, 2 * len(digest.papers) + 1)
         return body(
             cuts[
@@ -114,26 +125,42 @@ class DigestRenderer:
             ]
         )
 
+    def _find_shared(self, digest: Digest) -> SharedDigest | None:
+        """What others get too, rendered once; None where something in the digest is its reader's own."""
+        selection = digest.selection
+        if selection.reasons:
+            return None
+        items = tuple([(key, digest.items.get(key)) for key in selection.shown_papers])
+        papers = tuple(selection.papers)
+        return self._shared_digests(
+            papers, selection.overview, items, digest.cadence, digest.period, digest.language
+        )
+
+    def _render_shared_digest(
+        self,
+        papers: tuple[str, ...],
+        overview: Overview | None,
+        items: tuple[tuple[str, DigestItem | None], ...],
+        cadence: Cadence,
+        period: date,
+        language: str,
+    ) -> SharedDigest:
+        known = {key: item for key, item in items if item is not None}
+        selection = Selection([*papers], {}, overview)
+        digest = Digest(NOBODY, "", cadence, period, selection, known, language=language)
+        subject = wording.format_subject(digest)
+        blocks = self._render_blocks(digest, subject, LINK_PLACEHOLDERS)
+        return SharedDigest(
+            subject, RenderedBlock.join(block.keep(LINK_PLACEHOLDERS._fields) for block in blocks)
+        )
+
     def render_page(self, digest: Digest) -> RenderedDigest:
         """All of it, without the links that belong to its reader alone: a page is passed on."""
         with using_language(digest.language):
-            subject = self._subject(digest)
+            subject = wording.format_subject(digest)
             blocks = self._render_blocks(digest, subject, None)
         return RenderedDigest(
             subject, "".join(block.text for block in blocks), "".join(block.html for block in blocks)
-        )
-
-    def _subject(self, digest: Digest) -> str:
-        """The best paper, and how many more."""
-        papers = digest.papers
-        if not papers:
-            return _("Nothing new on %(day)s", day=wording.format_day(digest.period))
-        best = shorten(papers[0].title, MAX_SUBJECT_TITLE_LENGTH)
-        more = len(papers) - 1
-        return (
-            ngettext("%(title)s and %(num)s more", "%(title)s and %(num)s more", more, title=best)
-            if more
-            else best
         )
 
     def _render_blocks(
@@ -184,7 +211,7 @@ class DigestRenderer:
                     links is not None,
                     get_language(),
                 )
-                yield shared.fill({"save": _save_address(links)} if links else None)
+                yield shared.fill({"save": links.save} if links else None)
             else:
                 for place, item in group:
                     yield self._render_paper(item, reasons[item.id], links, brief=place >= whole)
@@ -217,8 +244,8 @@ class DigestRenderer:
             brief=brief,
             is_rateable=why["topic"] != FOLLOWING,
         )
-        rate = f"{links.rate}?paper={quote(item.id, safe='')}&value=" if links else ""
-        values = {"rate": rate, "save": _save_address(links) if links else ""}
+        rate = f"{links.rate}{quote(item.id, safe='')}&value=" if links else ""
+        values = {"rate": rate, "save": links.save if links else ""}
         values["why"] = wording.format_reason(why)
         if explanation:
             values |= {"model": explanation.model, "explanation": explanation.text}
@@ -264,7 +291,7 @@ class DigestRenderer:
     def _render_end(self, links: DeliveryLinks | None) -> FilledBlock:
         key = ("end", links is None)
         if key not in self._blocks:
-            shown = self._site_values | {"links": None if links is None else LINK_PLACEHOLDERS}
+            shown = self._site_values | {"links": links and LINK_PLACEHOLDERS._asdict()}
             self._blocks[key] = self._templates.end.render(shown)
         return self._blocks[key].fill(None if links is None else links._asdict())
 
@@ -277,9 +304,10 @@ class DigestRenderer:
         return self._blocks[key]
 
 
-def _save_address(links: DeliveryLinks) -> str:
-    """The address that saves a paper, up to its id."""
-    return f"{links.save}?paper="
+def _assemble(headers: Sequence[tuple[str, str]], blocks: Sequence[FilledBlock]) -> bytes:
+    return assemble_message(
+        headers, [block.quoted_text for block in blocks], [block.quoted_html for block in blocks]
+    )
 
 
 def _format_sender(mail_from: str) -> str:

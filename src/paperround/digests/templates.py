@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, AnyStr, Final, Generic, NamedTuple
 
@@ -38,13 +38,24 @@ class Form(NamedTuple, Generic[AnyStr]):
             names.extend(form.names)
         return cls(tuple(pieces), tuple(names))
 
-    def fill(self, values: Mapping[str, AnyStr]) -> AnyStr:
-        """Put values in their places. What a value says is never taken for a place."""
+    def fill(self, values: Iterable[AnyStr]) -> AnyStr:
+        """Put a value in each place. What a value says is never taken for a place."""
         empty = self.pieces[0][:0]
         filled = [empty] * (2 * len(self.names) + 1)
         filled[::2] = self.pieces
-        filled[1::2] = [values[name] for name in self.names]
+        filled[1::2] = values
         return empty.join(filled)
+
+    def fill_some(self, values: Iterable[AnyStr | None]) -> Form[AnyStr]:
+        """Put values in, and leave the places whose value is None to be filled later."""
+        pieces, names = [self.pieces[0]], []
+        for name, value, piece in zip(self.names, values, self.pieces[1:], strict=True):
+            if value is None:
+                names.append(name)
+                pieces.append(piece)
+            else:
+                pieces[-1] += value + piece
+        return Form(tuple(pieces), tuple(names))
 
 
 class RenderedBlock(NamedTuple):
@@ -94,13 +105,28 @@ class FilledBlock(NamedTuple):
     def quoted_html(self) -> bytes:
         return self._fill(self.block.quoted_html, _quote_escaped)
 
+    def keep(self, names: Collection[str]) -> RenderedBlock:
+        """The block with its values put in, but for those of these names: they stay places."""
+        kept = self.values.keys() & names
+
+        def fill(form: Form[AnyStr], encode: Callable[[str], AnyStr]) -> Form[AnyStr]:
+            return form.fill_some(None if name in kept else encode(self._find(name)) for name in form.names)
+
+        text, html, quoted_text, quoted_html = self.block
+        return RenderedBlock(
+            fill(text, str),
+            fill(html, _escape),
+            fill(quoted_text, _quote_value),
+            fill(quoted_html, _quote_escaped),
+        )
+
     def _fill(self, form: Form[AnyStr], encode: Callable[[str], AnyStr]) -> AnyStr:
         if not form.names:
             return form.pieces[0]
-        values = self.values
-        return form.fill(
-            {name: encode(values[name] if name in values else _placeholder(name)) for name in set(form.names)}
-        )
+        return form.fill([encode(self._find(name)) for name in form.names])
+
+    def _find(self, name: str) -> str:
+        return self.values[name] if name in self.values else _placeholder(name)
 
 
 def _escape(value: str) -> str:
@@ -114,7 +140,7 @@ def _quote_value(value: str) -> bytes:
 
 @lru_cache(maxsize=QUOTED_VALUE_CACHE_SIZE)
 def _quote_escaped(value: str) -> bytes:
-    return quote_piece(_escape(value))
+    return _quote_value(_escape(value))  # mostly the same as in text
 
 
 def placeholders(*names: str) -> dict[str, str]:

@@ -20,7 +20,8 @@ from paperround.papers.period import EditionPeriod, Period
 from paperround.summaries.shown_explanations import Explanation
 from paperround.topics.band_names import BAND_NAMES
 
-MAX_OVERVIEW_TITLE_LENGTH: Final = 100  # characters
+MAX_SUBJECT_TITLE_LENGTH: Final = 100  # characters, and so is the next
+MAX_OVERVIEW_TITLE_LENGTH: Final = 100
 WHOLE_LIST: Final[Mapping[Period, str]] = {
     Period.day: mark_message("See the whole list"),
     Period.week: mark_message("See the whole week"),
@@ -37,6 +38,17 @@ NO_OVERVIEW: Final = {"overview": "", "most_voted": "", "most_voted_url": "", "m
 
 def format_day(day: date) -> str:
     return format_date(day, "EEEE, d MMMM")
+
+
+def format_subject(digest: Digest) -> str:
+    """The best paper, and how many more."""
+    papers = digest.papers
+    if not papers:
+        return _("Nothing new on %(day)s", day=format_day(digest.period))
+    best, more = shorten(papers[0].title, MAX_SUBJECT_TITLE_LENGTH), len(papers) - 1
+    if not more:
+        return best
+    return ngettext("%(title)s and %(num)s more", "%(title)s and %(num)s more", more, title=best)
 
 
 def format_heading(digest: Digest) -> str:
