@@ -203,6 +203,59 @@ async def test_a_refused_paper_is_taken_once_the_encoder_does_or_its_text_change
         assert (row.failures, row.error, row.next_try_at) == (0, None, None)
 
 
+# --- Two batches under way -------------------------------------------------------------------------------
+
+
+async def test_the_encoder_has_the_next_batch_while_the_last_one_is_stored(database: Database) -> None:
+    """Each request is answered only once the next one has come, all but the last."""
+    await store_papers(database, 4 * BACKFILL_BATCH_SIZE)
+    server = FakeEncoder()
+    has_come = [asyncio.Event() for _ in range(4)]
+
+    async def wait_for_next() -> None:
+        number = len(server)
+        has_come[number - 1].set()
+        if number < len(has_come):
+            await asyncio.wait_for(has_come[number].wait(), 60)
+
+    server.before = wait_for_next
+    assert await fill_and_activate(database, server) == 4 * BACKFILL_BATCH_SIZE
+    lengths = [length for texts in server.requests for length in sorted(map(len, texts))]
+    assert lengths == sorted(lengths)
+
+
+async def test_no_more_than_two_batches_are_under_way(database: Database) -> None:
+    await store_papers(database, 6 * BACKFILL_BATCH_SIZE)
+    server, under_way, most = FakeEncoder(), 0, 0
+
+    async def look() -> None:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.02)
+        under_way -= 1
+
+    server.before = look
+    await fill_and_activate(database, server)
+    assert most == 2
+
+
+async def test_a_backfill_that_is_stopped_leaves_no_batch_held(database: Database) -> None:
+    await store_papers(database, 3 * BACKFILL_BATCH_SIZE)
+    asked = asyncio.Barrier(3)
+
+    async def hang() -> None:
+        await asked.wait()
+        await asyncio.Event().wait()
+
+    filler = asyncio.create_task(fill_and_activate(database, FakeEncoder(before=hang)))
+    await asyncio.wait_for(asked.wait(), 60)
+    filler.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await filler
+    assert await fill_and_activate(database, FakeEncoder()) == 3 * BACKFILL_BATCH_SIZE
+
+
 # --- Many fillers ----------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -136,12 +137,13 @@ async def test_readers_never_see_two_models_mixed(
     async with database.read_session() as session:
         watched = Watched(database_url, await first_paper(session), monkeypatch)
     await fill_and_activate(watched, one_side_each("old", 2), model="old")
-    assert [len(cosines) for cosines in watched.seen] == [0, 0, count - 1]
+    assert {len(cosines) for cosines in watched.seen} <= {0, count - 1}
 
     watched.seen.clear()
     await fill_and_activate(watched, one_side_each("new", 3), model="new")
     assert await models.drop(watched, "old") == count
-    await watched.look()
+    async with watched.write_session():
+        pass
     await watched.close()
 
     assert all(len(cosines) == count - 1 for cosines in watched.seen)
@@ -159,31 +161,32 @@ class Watched(Database):
         super().__init__(url)
         self.paper = paper
         self.seen: list[list[float]] = []
-        self.halfway, self.go_on = asyncio.Event(), asyncio.Event()
+        self.look_of: ContextVar[tuple[asyncio.Event, asyncio.Event]] = ContextVar("look")
         monkeypatch.setattr("paperround.search.similar.find_nearest", self.nearest)
 
     @asynccontextmanager
     async def write_session(self) -> AsyncIterator[WriteSession]:
-        self.halfway.clear()
-        self.go_on.clear()
+        halfway, go_on = asyncio.Event(), asyncio.Event()
         async with asyncio.TaskGroup() as readers:
-            readers.create_task(self.look())
-            await self.halfway.wait()
+            readers.create_task(self.look(halfway, go_on))
+            await halfway.wait()
             try:
                 async with super().write_session() as session:
                     yield session
             finally:
-                self.go_on.set()
+                go_on.set()
 
-    async def look(self) -> None:
+    async def look(self, halfway: asyncio.Event, go_on: asyncio.Event) -> None:
+        self.look_of.set((halfway, go_on))
         async with self.read_session() as session:
             found = await find_similar_papers(session, self.paper, limit=100)
         self.seen.append([round(match.similarity, 3) for match in found])
-        self.halfway.set()  # where there is no vector yet, nobody asks for neighbours
+        halfway.set()  # where there is no vector yet, nobody asks for neighbours
 
     async def nearest(self, *asked: Any, **how: Any) -> Sequence[tuple[str, float]]:
-        self.halfway.set()
-        await self.go_on.wait()
+        halfway, go_on = self.look_of.get()
+        halfway.set()
+        await go_on.wait()
         return await find_nearest(*asked, **how)
 
 

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from datetime import datetime, timedelta
-from typing import Final
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
+from contextlib import aclosing
+from datetime import datetime
+from itertools import islice
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import structlog
-from sqlalchemy import ColumnElement, Row, func, or_, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, func, or_, select
 
 from paperround import metrics
 from paperround.database import Database, ReadSession, WriteSession, utc_now
 from paperround.embeddings import index, models
 from paperround.embeddings.client import EncoderClient, EncoderError, EncoderRefused
 from paperround.embeddings.tables import HAS_VECTOR, Embedding, EmbeddingModel, ModelState
+from paperround.embeddings.vector_writer import PaperText, record_refusal, store_vectors
 from paperround.papers.tables import ABSTRACT_TEXT, TEXT_HASH, TITLE_TEXT, Paper
 
 logger = structlog.get_logger(__name__)
 
 CHUNK_SIZE: Final = 1024  # papers whose lengths are sorted together
 BACKFILL_BATCH_SIZE: Final = 32  # papers encoded and committed together
-MIN_RETRY_INTERVAL: Final = timedelta(minutes=10)
-MAX_RETRY_INTERVAL: Final = timedelta(days=1)
+BATCHES_UNDER_WAY: Final = 2  # the encoder has one while the other is read or stored
 MIN_SAME_MODEL_COSINE: Final = 0.9  # a cosine; truncation and lower precision stay above it
 
-PaperText = Row[str, str, str, str]  # id, title, abstract, hash of both
+FilledBatch: TypeAlias = Coroutine[Any, Any, int]  # how many papers of it were embedded
 
 
 def embedding_text(title: str, abstract: str) -> str:
@@ -44,8 +47,8 @@ async def backfill_vectors(
     """Embed every paper that lacks a vector under the encoder's model, then make the model's index.
 
     The newest papers come first. Returns how many papers were embedded; `on_progress` gets that number after
-    each batch. Several processes share the work, and one that is killed loses only its current batch. Raises
-    `EncoderError`; finished batches stay.
+    each batch. Several processes share the work, and one that is killed loses only the batches under way.
+    Raises `EncoderError`; finished batches stay.
     """
     model_id = await models.register(database, await encoder.describe_model(), now=clock())
     done, prefix = 0, ""
@@ -54,13 +57,17 @@ async def backfill_vectors(
             async with database.read_session() as session:
                 prefix = (await models.load_prefixes(session, encoder.name)).paper
             await _check_model_is_unchanged(database, encoder, model_id, prefix)
-        filled = 0
-        async for count in _fill_chunk(database, encoder, model_id, chunk, prefix, clock):
-            filled += count
-            if on_progress:
-                on_progress(done + filled)
-        done += filled
-        if not filled:  # another process holds all of them
+        before, claiming = done, asyncio.Lock()
+
+        def fill(ids: Sequence[str], prefix: str = prefix, claiming: asyncio.Lock = claiming) -> FilledBatch:
+            return _fill_batch(database, encoder, model_id, ids, prefix, claiming, now=clock())
+
+        async with aclosing(_fill_chunk(chunk, fill)) as counts:
+            async for filled in counts:
+                done += filled
+                if on_progress:
+                    on_progress(done)
+        if done == before:  # another process holds all of them
             return done
     await index.ensure(database, model_id)
     return done
@@ -96,26 +103,35 @@ async def _check_model_is_unchanged(
 
 
 async def _fill_chunk(
-    database: Database,
-    encoder: EncoderClient,
-    model_id: int,
-    ids: Sequence[str],
-    prefix: str,
-    clock: Callable[[], datetime],
-) -> AsyncIterator[int]:
+    ids: Sequence[str], fill: Callable[[Sequence[str]], FilledBatch]
+) -> AsyncGenerator[int]:
     """Yield how many papers of each batch were embedded.
 
-    A failed batch doesn't hold up the next one. Two failures in a row raise, as does a last one.
+    A failed batch doesn't hold up the next one. Two failures in a row raise, as does a last one. After a
+    failure no further batch begins before the next one has succeeded.
     """
+    under_way: deque[asyncio.Task[int]] = deque()
+    batches = _batches(ids)
     previous_error: EncoderError | None = None
-    for batch in _batches(ids):
-        try:
-            yield await _fill_batch(database, encoder, model_id, batch, prefix, now=clock())
-            previous_error = None
-        except EncoderError as error:
-            if previous_error:
-                raise
-            previous_error = error
+    try:
+        while True:
+            room = 1 if previous_error else BATCHES_UNDER_WAY
+            for batch in islice(batches, max(room - len(under_way), 0)):
+                under_way.append(asyncio.create_task(fill(batch)))
+            if not under_way:
+                break
+            try:
+                yield await under_way[0]
+                previous_error = None
+            except EncoderError as error:
+                if previous_error:
+                    raise
+                previous_error = error
+            under_way.popleft()
+    finally:
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
     if previous_error:
         raise previous_error
 
@@ -195,20 +211,26 @@ async def _fill_batch(
     model_id: int,
     ids: Sequence[str],
     prefix: str,
+    claiming: asyncio.Lock,
     *,
     now: datetime,
 ) -> int:
     """Embed those of `ids` that lack a vector and that no other process holds. Returns their number.
 
     They are held by advisory locks: row locks would make ingestion wait for the encoder. A text that changes
-    meanwhile gets its vector under the old hash, so it counts as missing again.
+    meanwhile gets its vector under the old hash, so it counts as missing again. Whoever has `claiming` reads
+    its texts, so batches go to the encoder in their order.
     """
     async with database.write_session() as session:
-        locked_ids = await _lock_papers(session, model_id, ids)
-        missing = select(
-            Paper.id, TITLE_TEXT.label("title"), ABSTRACT_TEXT.label("abstract"), TEXT_HASH.label("text_hash")
-        ).where(Paper.id.in_(locked_ids), _lacks_vector(model_id, now))
-        papers = (await session.execute(missing)).all()
+        async with claiming:
+            locked_ids = await _lock_papers(session, model_id, ids)
+            missing = select(
+                Paper.id,
+                TITLE_TEXT.label("title"),
+                ABSTRACT_TEXT.label("abstract"),
+                TEXT_HASH.label("text_hash"),
+            ).where(Paper.id.in_(locked_ids), _lacks_vector(model_id, now))
+            papers = (await session.execute(missing)).all()
         if papers:
             await _embed_papers(session, encoder, model_id, papers, prefix, now)
     return len(papers)
@@ -233,60 +255,14 @@ async def _embed_papers(
         vectors = await encoder.encode(
             [prefix + embedding_text(paper.title, paper.abstract) for paper in papers]
         )
-        await _store_vectors(session, model_id, papers, list(vectors), now)
+        await store_vectors(session, model_id, papers, vectors, now)
         metrics.PAPERS_EMBEDDED.inc(len(papers))
     except EncoderRefused as error:
         if len(papers) == 1:
-            await _record_refusal(session, model_id, papers[0], str(error), now)
+            await record_refusal(session, model_id, papers[0], str(error), now)
             return
         for paper in papers:
             await _embed_papers(session, encoder, model_id, [paper], prefix, now)
-
-
-async def _store_vectors(
-    session: WriteSession,
-    model_id: int,
-    papers: Sequence[PaperText],
-    vectors: Sequence[np.ndarray[tuple[int], np.dtype[np.float32]]],
-    now: datetime,
-) -> None:
-    rows = [
-        {
-            "model_id": model_id,
-            "paper_id": paper.id,
-            "text_hash": paper.text_hash,
-            "vector": vector,
-            "embedded_at": now,
-            "failures": 0,
-        }
-        for paper, vector in zip(papers, vectors, strict=True)
-    ]
-    new = insert(Embedding)
-    values = {
-        name: getattr(new.excluded, name) for name in ("text_hash", "vector", "embedded_at", "failures")
-    }
-    upsert = new.on_conflict_do_update(
-        index_elements=["model_id", "paper_id"], set_=values | {"error": None, "next_try_at": None}
-    )
-    await session.execute(upsert, rows)
-
-
-async def _record_refusal(
-    session: WriteSession, model_id: int, paper: PaperText, error: str, now: datetime
-) -> None:
-    logger.warning("the encoder refused a paper", paper=paper.id, error=error)
-    before = await session.get(Embedding, (model_id, paper.id))
-    failures = before.failures + 1 if before and before.text_hash == paper.text_hash else 1
-    row = {
-        "text_hash": paper.text_hash,
-        "vector": None,
-        "embedded_at": now,
-        "failures": failures,
-        "error": error[:500].replace("\0", ""),
-        "next_try_at": now + min(MIN_RETRY_INTERVAL * 2 ** min(failures - 1, 10), MAX_RETRY_INTERVAL),
-    }
-    new = insert(Embedding).values(model_id=model_id, paper_id=paper.id, **row)
-    await session.execute(new.on_conflict_do_update(index_elements=["model_id", "paper_id"], set_=row))
 
 
 async def count_missing_vectors(session: ReadSession, model_id: int, *, now: datetime) -> int:

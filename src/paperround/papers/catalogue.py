@@ -11,10 +11,10 @@ from typing import Final
 from sqlalchemy import Text, any_, bindparam, delete, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from paperround.bulk_rows import write_rows
 from paperround.database import WriteSession
 from paperround.papers import merge, readings, votes
 from paperround.papers.arxiv_id import first_day_of_month
-from paperround.papers.bulk_rows import write_rows
 from paperround.papers.heat import VoteCount, heat
 from paperround.papers.merge import SIGNAL_FIELDS
 from paperround.papers.paper_values import SELECTED, PaperValues, load_values

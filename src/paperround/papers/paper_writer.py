@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from sqlalchemy import Insert, Integer, Update, column, delete, insert, select, update
 
+from paperround.bulk_rows import find_table, given_rows, write_rows
 from paperround.database import WriteSession
-from paperround.papers.bulk_rows import find_table, given_rows, write_rows
 from paperround.papers.paper_values import COLUMNS, PaperValues
 from paperround.papers.rows import AuthorRow
 from paperround.papers.search_column import (

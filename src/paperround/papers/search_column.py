@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Text, column, literal_column, update
 
+from paperround.bulk_rows import find_table, given_rows, write_rows
 from paperround.database import WriteSession
-from paperround.papers.bulk_rows import find_table, given_rows, write_rows
 from paperround.papers.paper_values import SELECTED, PaperValues, load_values
 from paperround.papers.tables import Paper
 from paperround.text.names import list_name_keys

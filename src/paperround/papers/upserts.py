@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Insert, Table, case, func, or_
 
-from paperround.papers.bulk_rows import find_table, insert_given
+from paperround.bulk_rows import find_table, insert_given
 from paperround.papers.merge import SIGNAL_FIELDS
 from paperround.papers.record import AnnouncementKind, FeedOrganization
 from paperround.papers.rows import AuthorRow
