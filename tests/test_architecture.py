@@ -83,6 +83,7 @@ LOADED_BY = {
     "paperround.cli.up": {*HEAVY, "procrastinate", "apscheduler"},
     "paperround.cli.processes, paperround.clock": HEAVY,
     "paperround.worker.jobs": {
+        "numpy",
         "alembic",
         "fastapi",
         "starlette",
@@ -93,6 +94,7 @@ LOADED_BY = {
         "PIL",
     },
     "paperround.web.app, paperround.web.server": {
+        "numpy",
         "alembic",
         "apscheduler",
         "mcp",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -74,3 +76,18 @@ def test_products_run_in_the_thread_that_asks_for_them() -> None:
     with threadpoolctl.threadpool_limits(limits=2, user_api="blas"):
         resources.use_one_thread_for_products()
         assert {pool["num_threads"] for pool in BLAS.select(user_api="blas").info()} == {1}
+
+
+def test_so_do_those_of_numpy_where_it_is_loaded_afterwards() -> None:
+    code = """
+import sys
+from paperround import resources
+from paperround.arrays import np
+resources.use_one_thread_for_products()
+assert "numpy" not in sys.modules
+np.ones((2, 2)) @ np.ones((2, 2))
+import threadpoolctl
+print({pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"})
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "{1}"

@@ -34,8 +34,10 @@ def use_one_thread_for_products() -> None:
     """Let this process's matrix products run in the thread that asks for them.
 
     Ours are small. On a machine that is busy, threads that share one wait for each other longer than it
-    takes: it made a topic's model ten times as slow. Libraries that are loaded later are not bound by it.
+    takes: it made a topic's model ten times as slow. numpy's library, OpenBLAS, is bound by it also where it
+    is loaded later (`arrays.py`), and then makes no threads at all.
     """
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     threadpool_limits(limits=1, user_api="blas")
 
 

@@ -10,11 +10,11 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
-import numpy as np
 import structlog
 from sqlalchemy import ColumnElement, func, or_, select
 
 from paperround import metrics
+from paperround.arrays import np
 from paperround.database import Database, ReadSession, WriteSession, utc_now
 from paperround.embeddings import index, models
 from paperround.embeddings.client import EncoderClient, EncoderError, EncoderRefused

@@ -11,11 +11,11 @@ from types import TracebackType
 from typing import Self, TypeAlias
 
 import httpx
-import numpy as np
 import stamina
 from pydantic import BaseModel
 
 from paperround import metrics, traces
+from paperround.arrays import np
 from paperround.database import utc_now
 from paperround.embeddings import bundled_model
 from paperround.errors import PaperroundError
@@ -31,7 +31,7 @@ MAX_RETRY_DELAY = 10.0  # seconds between two attempts; a longer Retry-After rai
 REJECTED_TEXT_STATUSES = frozenset({400, 413, 422})
 RETRYABLE_STATUSES = frozenset({408, 409, 425, 429})
 
-Vectors: TypeAlias = np.ndarray[tuple[int, int], np.dtype[np.float32]]
+Vectors: TypeAlias = "np.ndarray[tuple[int, int], np.dtype[np.float32]]"
 
 
 class EncoderError(PaperroundError):

@@ -5,17 +5,18 @@ from __future__ import annotations
 import base64
 from typing import Annotated, Literal, TypeAlias
 
-import numpy as np
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError, field_validator
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from paperround.arrays import np
+
 MAX_TEXTS = 256  # in one request
 MAX_CHARACTERS = 100_000  # in one text
 MAX_BODY_BYTES = 8 * 2**20  # bytes
 
-Vectors: TypeAlias = np.ndarray[tuple[int, int], np.dtype[np.float32]]
+Vectors: TypeAlias = "np.ndarray[tuple[int, int], np.dtype[np.float32]]"
 
 
 def not_blank(text: str) -> str:

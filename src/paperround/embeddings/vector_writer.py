@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-import numpy as np
 import structlog
 from sqlalchemy import Insert, Row
 from sqlalchemy.dialects.postgresql import insert
 
+from paperround.arrays import np
 from paperround.bulk_rows import find_table, insert_given, write_rows
 from paperround.database import WriteSession
 from paperround.embeddings.client import Vectors

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import struct
 from dataclasses import dataclass
+from typing import TypeAlias
 
-import numpy as np
+from paperround.arrays import np
 
-Matrix = np.ndarray[tuple[int, int], np.dtype[np.float32]]
+Matrix: TypeAlias = "np.ndarray[tuple[int, int], np.dtype[np.float32]]"
 WIDTH = 1000  # of the map, in its own units
 HEIGHT = 700
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Self
 
-import numpy as np
 from sqlalchemy import ColumnElement, select
 
+from paperround.arrays import np
 from paperround.database import ReadSession
 from paperround.papers.tables import ABSTRACT_TEXT, TITLE_TEXT, Author, Paper
 from paperround.search import ranker

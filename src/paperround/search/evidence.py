@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
+from paperround.arrays import np
 from paperround.search.analysis import AnalyzedQuery
 from paperround.search.features import Flags, Numbers
 from paperround.search.retrieval import Candidates

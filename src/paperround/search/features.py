@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
-import numpy as np
-
+from paperround.arrays import np
 from paperround.search.analysis import AnalyzedQuery
 from paperround.search.query_syntax import normalize_text
 
 TITLE_BONUS: Final = 0.1  # added to the count of a term in the title
 
-Numbers = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
-Flags = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+Numbers: TypeAlias = "np.ndarray[tuple[int, ...], np.dtype[np.float64]]"
+Flags: TypeAlias = "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]"
 
 
 class TextFeatures(NamedTuple):

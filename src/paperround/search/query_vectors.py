@@ -5,20 +5,20 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
-import numpy as np
 import structlog
 from cachetools import LRUCache
 
 from paperround import metrics
+from paperround.arrays import np
 from paperround.database import Database
 from paperround.embeddings.client import EncoderError, Vectors
 from paperround.embeddings.models import load_prefixes
 
 logger = structlog.get_logger(__name__)
 
-Numbers = np.ndarray[tuple[int], np.dtype[np.float32]]
+Numbers: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.float32]]"
 
 QUERY_ENCODING_TIMEOUT: Final = 3.0  # seconds
 VECTOR_CACHE_SIZE: Final = 2000  # vectors, about 3 MB

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-import numpy as np
-
+from paperround.arrays import np
 from paperround.search.analysis import AnalyzedQuery
 from paperround.search.features import Numbers
 from paperround.search.retrieval import Candidates

@@ -12,8 +12,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-import numpy as np
-
+from paperround.arrays import np
 from paperround.search.features import Flags, Numbers
 from paperround.search.relevance_constants import SearchConstants
 

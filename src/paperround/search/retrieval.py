@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-import numpy as np
 from sqlalchemy import (
     ColumnElement,
     Row,
@@ -25,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 
+from paperround.arrays import np
 from paperround.database import ReadSession
 from paperround.embeddings.tables import Embedding
 from paperround.papers.tables import ABSTRACT_TEXT, TITLE_TEXT, Paper

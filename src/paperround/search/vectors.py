@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
-import numpy as np
 from pgvector.sqlalchemy import HALFVEC
 from sqlalchemy import (
     ColumnElement,
@@ -21,11 +20,12 @@ from sqlalchemy import (
     true,
 )
 
+from paperround.arrays import np
 from paperround.database import ReadSession
 from paperround.embeddings.tables import Embedding, EmbeddingModel, ModelState
 from paperround.papers.tables import Paper
 
-Vector = np.ndarray[tuple[int], np.dtype[np.float32]]
+Vector: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.float32]]"
 
 MAX_EXACT_CANDIDATES: Final = 6000  # up to so many papers, comparing all of them is faster than the index
 EXTRA_EF_SEARCH: Final = (

@@ -9,13 +9,13 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
-import numpy as np
 import structlog
 from cachetools import LRUCache
 from sqlalchemy import LargeBinary, Select, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import InstrumentedAttribute
 
+from paperround.arrays import np
 from paperround.database import Database, ReadSession, WriteSession
 from paperround.embeddings.tables import HAS_VECTOR, Embedding, EmbeddingModel, ModelState
 from paperround.i18n.messages import gettext as _

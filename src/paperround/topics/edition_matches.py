@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
-import numpy as np
 import structlog
 from sqlalchemy import delete, func, select, text, update
 
+from paperround.arrays import np
 from paperround.database import Database, ReadSession, WriteSession
 from paperround.papers.tables import FRESH_LISTING, Listing
 from paperround.topics.corpus import StatisticsVersion, load_current_version
@@ -63,7 +63,7 @@ MAX_CACHED_COSINES: Final = 8_000_000  # of liked papers with the day's, from ba
 MATCH_RETENTION: Final = timedelta(days=60)
 NOTHING_ASKED: Final = TopicQuery()
 BANDS: Final = tuple(Band)
-FLOORS: Final = np.array([BAND_FLOORS[band] for band in BANDS], np.float32)
+FLOORS: Final = tuple(BAND_FLOORS[band] for band in BANDS)
 # Days with papers.
 NEWEST_DAYS: Final = select(Listing.day).where(FRESH_LISTING).distinct().order_by(Listing.day.desc())
 
@@ -214,7 +214,8 @@ async def _match_block(
 
     def find_promising() -> tuple[Places, Matrix, Rows]:
         fits = compute_fits(packed.decode(len(edition.version.statistics.mean_vector)), edition.matrix)
-        fitting = find_fitting(fits, FLOORS[topics.min_bands[block]]).any(axis=1)
+        floors = np.array(FLOORS, np.float32)[topics.min_bands[block]]
+        fitting = find_fitting(fits, floors).any(axis=1)
         places = np.flatnonzero(fitting | topics.has_authors[block])
         return places, fits[places], packed.decode_reasons(places)
 

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-import numpy as np
 import structlog
 from sqlalchemy import delete, select
 from sqlalchemy.orm import load_only
 
 from paperround import queue
+from paperround.arrays import np
 from paperround.database import Database, ReadSession, WriteSession
 from paperround.embeddings import models
 from paperround.embeddings.backfill import embedding_text

@@ -12,8 +12,7 @@ from datetime import date
 from struct import pack
 from typing import Any, Final, NamedTuple
 
-import numpy as np
-
+from paperround.arrays import np
 from paperround.topics.model.match import Match
 from paperround.topics.model.sparse import Places
 from paperround.topics.queries import encode_matches
@@ -34,13 +33,11 @@ COPY: Final = f"COPY topic_days ({', '.join(column.key for column in COLUMNS)}) 
 HEAD: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 END: Final = b"\xff\xff"
 # The number of columns, then each value behind its size.
-NUMBERS: Final = np.dtype(
-    [
-        ("columns", ">i2"),
-        *((name, ">i4") for name in ("4", "topic_id", "4 ", "day", "4  ", "measured_id", "8")),
-        ("changed_at", ">i8"),
-    ]
-)
+NUMBERS: Final = [
+    ("columns", ">i2"),
+    *((name, ">i4") for name in ("4", "topic_id", "4 ", "day", "4  ", "measured_id", "8")),
+    ("changed_at", ">i8"),
+]
 JSONB_VERSION: Final = b"\x01"
 REAL_TYPE: Final = 700
 
@@ -96,7 +93,7 @@ def _encode_numbers(
         rows[size] = int(size)
     rows["topic_id"], rows["changed_at"] = topic_ids, changed_at
     rows["day"], rows["measured_id"] = (matched.day - EPOCH.date()).days, matched.measured_id
-    return rows.view(np.uint8).reshape(len(rows), NUMBERS.itemsize)
+    return rows.view(np.uint8).reshape(len(rows), rows.itemsize)
 
 
 def _encode_matches(matches: Sequence[Match]) -> bytes:

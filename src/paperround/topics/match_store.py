@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final, Self
+from typing import Final, Self
 
-import numpy as np
 from sqlalchemy import (
     Boolean,
     ColumnElement,
@@ -32,7 +31,7 @@ from paperround.reads import Read, driver_connection, read_rows
 from paperround.topics.corpus import StatisticsVersion
 from paperround.topics.match_rows import COPY, MatchedDay, encode_rows
 from paperround.topics.model.bands import Band
-from paperround.topics.model.fit_codec import DIGEST, PackedFits, encode_digest
+from paperround.topics.model.fit_codec import DIGEST_SIZE, PackedFits, encode_digest
 from paperround.topics.model.match import Match
 from paperround.topics.model.sparse import Flags, Places
 from paperround.topics.sent_arrays import FLAGS, INTEGERS, SMALL_INTEGERS, TIMES, decode_arrays, send_array
@@ -40,7 +39,7 @@ from paperround.topics.tables import Topic, TopicDay, TopicDirection, TopicFit
 
 GROUP_SIZE: Final = 250  # neighbouring ids
 # What `DueTopics.of_groups` decodes: its arrays, then the sizes of the fits.
-SENT: Final[tuple[np.dtype[Any], ...]] = (
+SENT: Final[tuple[str, ...]] = (
     INTEGERS,
     TIMES,
     SMALL_INTEGERS,
@@ -185,7 +184,7 @@ def _freshness() -> ColumnElement[bool]:
             (table.measured_id == measured_id) & (table.changed_at == Topic.changed_at)
             for table in (TopicDirection, TopicFit)
         ),
-        func.substr(TopicFit.packed, 1, DIGEST.itemsize) == bindparam("digest", type_=LargeBinary),
+        func.substr(TopicFit.packed, 1, DIGEST_SIZE) == bindparam("digest", type_=LargeBinary),
         or_(
             TopicDirection.text_hash.is_not(None),
             ~bindparam("has_model", type_=Boolean),

@@ -8,12 +8,12 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
-import numpy as np
 from cachetools import LRUCache
 from sqlalchemy import ColumnElement, Row, Select, Text, any_, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from paperround import metrics
+from paperround.arrays import np
 from paperround.database import ReadSession
 from paperround.embeddings.tables import Embedding
 from paperround.papers.tables import ABSTRACT_TEXT, FRESH_LISTING, TITLE_TEXT, Listing, Paper

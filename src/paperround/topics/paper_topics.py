@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-import numpy as np
 from sqlalchemy import Row, select
 
+from paperround.arrays import np
 from paperround.database import ReadSession
 from paperround.papers.tables import TITLE_TEXT, Paper
 from paperround.topics.corpus import StatisticsVersion, load_current_version

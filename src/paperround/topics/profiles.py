@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple, Protocol
 
-import numpy as np
 import structlog
 from sqlalchemy import Integer, any_, literal, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from paperround.arrays import np
 from paperround.database import WriteSession
 from paperround.embeddings.client import EncoderError, Vectors
 from paperround.embeddings.tables import EmbeddingModel

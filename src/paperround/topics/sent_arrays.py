@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
-import numpy as np
 from sqlalchemy import ColumnElement, LargeBinary, func
 
-Array = np.ndarray[Any, Any]
+from paperround.arrays import np
+
+Array: TypeAlias = "np.ndarray[Any, Any]"
 
 EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)  # PostgreSQL counts days and microseconds from here
 MICROSECOND: Final = timedelta(microseconds=1)
 HEAD_SIZE: Final = 20  # dimensions, whether there are NULLs, the type, the length, the first place
-INTEGERS: Final = np.dtype(">i4")
-SMALL_INTEGERS: Final = np.dtype(">i2")
-TIMES: Final = np.dtype(">i8")  # microseconds since `EPOCH`
-FLAGS: Final = np.dtype("?")
+# The kinds of values, as numpy names them.
+INTEGERS: Final = ">i4"
+SMALL_INTEGERS: Final = ">i2"
+TIMES: Final = ">i8"  # microseconds since `EPOCH`
+FLAGS: Final = "?"
 
 
 def send_array(column: ColumnElement[Any]) -> ColumnElement[bytes]:
@@ -25,8 +27,8 @@ def send_array(column: ColumnElement[Any]) -> ColumnElement[bytes]:
     return func.array_send(func.array_agg(column), type_=LargeBinary)
 
 
-def decode_arrays(sent: Iterable[bytes], kind: np.dtype[Any]) -> Array:
+def decode_arrays(sent: Iterable[bytes], kind: str) -> Array:
     """Decode what `send_array` gave of values of a kind, group by group, as one array."""
     values = b"".join([array[HEAD_SIZE:] for array in sent])
     decoded = np.frombuffer(values, np.dtype([("size", INTEGERS), ("value", kind)]))["value"]
-    return decoded.astype(kind.newbyteorder("="))
+    return decoded.astype(np.dtype(kind).newbyteorder("="))

@@ -13,7 +13,7 @@ from paperround.topics.model import fit, fit_matrix, scorer
 from paperround.topics.model.bands import BAND_FLOORS, Band, find_band, rank_band
 from paperround.topics.model.codec import decode_directions, encode_direction
 from paperround.topics.model.expansion import sign_row
-from paperround.topics.model.fit import EMPTY_FIT, FitDirection
+from paperround.topics.model.fit import FitDirection, empty_fit
 from paperround.topics.model.fit_codec import PackedFits, encode_fit, is_fit_of
 from paperround.topics.model.fit_constants import (
     SHIPPED_CONSTANTS,
@@ -64,7 +64,7 @@ def fits_of(profile: TopicProfile, constants: FitConstants = CONSTANTS) -> np.nd
 
 @given(profiles)
 def test_fits_are_probabilities_and_many_topics_at_once_fit_as_each_alone(profile: TopicProfile) -> None:
-    others = [fit.build_fit(CATALOGUE, profile_of("bee hive", {3}), CONSTANTS), EMPTY_FIT]
+    others = [fit.build_fit(CATALOGUE, profile_of("bee hive", {3}), CONSTANTS), empty_fit()]
     one = fit.build_fit(CATALOGUE, profile, CONSTANTS)
     together = fit_matrix.compute_fits(side_by_side(others[0], one, others[1]), PAPERS)
     assert together[1] == pytest.approx(fits_of(profile), abs=1e-4)
@@ -79,7 +79,7 @@ def test_a_stored_model_fits_and_scores_the_same(profile: TopicProfile) -> None:
     direction = encode_direction(model.direction)
     packed_fit = encode_fit(model.fit, model.constants_digest)
     [fits] = fit_matrix.compute_fits(side_by_side(model.fit), PAPERS)
-    others = PackedFits.of([b"", encode_fit(EMPTY_FIT, 0), packed_fit, encode_fit(EMPTY_FIT, 0)])
+    others = PackedFits.of([b"", encode_fit(empty_fit(), 0), packed_fit, encode_fit(empty_fit(), 0)])
     packed = others.replace({1: packed_fit})[:3]
     again = fit_matrix.compute_fits(packed.decode(DIMENSIONS), PAPERS)
     assert again[0].max() < 1e-6

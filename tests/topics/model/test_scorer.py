@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from paperround.topics.model import scorer
 from paperround.topics.model.phrases import list_phrases, split_content_words
-from paperround.topics.model.scorer import EMPTY_DIRECTION, Direction, Directions, PaperMatrix, TopicProfile
+from paperround.topics.model.scorer import Direction, Directions, PaperMatrix, TopicProfile, empty_direction
 from paperround.topics.model.sparse import Row, Rows, weighted_sum
 from paperround.topics.model.statistics import Statistics
 
@@ -49,7 +49,7 @@ def scores(taste: TopicProfile) -> np.ndarray:
 @given(tastes)
 def test_scores_are_standardised_over_the_catalogue(taste: TopicProfile) -> None:
     direction = scorer.build_direction(CATALOGUE, taste)
-    if direction is not EMPTY_DIRECTION and not direction.log_compressed:
+    if direction is not empty_direction() and not direction.log_compressed:
         assert score(direction).mean() == pytest.approx(0, abs=0.02)
 
 
@@ -82,7 +82,7 @@ def test_the_length_of_vectors_does_not_matter(likes: set[int], scale: float) ->
 
 @given(tastes)
 def test_many_topics_at_once_score_as_each_alone(taste: TopicProfile) -> None:
-    others = [scorer.build_direction(CATALOGUE, TopicProfile(liked={"1": VIEWS[1]})), EMPTY_DIRECTION]
+    others = [scorer.build_direction(CATALOGUE, TopicProfile(liked={"1": VIEWS[1]})), empty_direction()]
     together = score(others[0], scorer.build_direction(CATALOGUE, taste), others[1])
     assert together[1] == pytest.approx(scores(taste), abs=1e-3)
     assert not together[2].any()
@@ -90,12 +90,12 @@ def test_many_topics_at_once_score_as_each_alone(taste: TopicProfile) -> None:
 
 @given(tastes)
 def test_strengths_lie_between_those_of_the_scores_that_a_topic_knows(taste: TopicProfile) -> None:
-    both = EMPTY_DIRECTION, scorer.build_direction(CATALOGUE, taste)
+    both = empty_direction(), scorer.build_direction(CATALOGUE, taste)
     table = Directions.of(both, len(CATALOGUE.mean_vector))
     asked = np.concatenate([score(both[1])[0], both[1].score_quantiles]).astype(np.float32)
     strengths = table.compute_strengths(np.ones(len(asked), np.int64), asked)
     expected = np.interp(asked, both[1].score_quantiles, scorer.STRENGTHS, left=0)
-    if both[1] is not EMPTY_DIRECTION:
+    if both[1] is not empty_direction():
         assert strengths == pytest.approx(expected, abs=1e-3)
     assert not table.compute_strengths(
         np.zeros(len(asked), np.int64), np.full(len(asked), 1e9, np.float32)
@@ -158,7 +158,7 @@ def test_an_unknown_topic_has_no_direction() -> None:
     direction = scorer.build_direction(
         CATALOGUE, TopicProfile(CATALOGUE.view_of_words("unheard things", None))
     )
-    assert direction is EMPTY_DIRECTION
+    assert direction is empty_direction()
 
 
 def test_neither_web_nor_tasks_import_scipy_sklearn_or_torch() -> None:

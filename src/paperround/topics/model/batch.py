@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
-import numpy as np
-
+from paperround.arrays import np
 from paperround.topics.model.bands import BAND_FLOORS, Band
 from paperround.topics.model.fit_matrix import FitMatrix, rank_papers
 from paperround.topics.model.match import CLOSE_IN_MEANING, Match, Reason, ReasonKind
@@ -24,9 +23,9 @@ from paperround.topics.model.sparse import Floats, Matrix, Places, Rows
 from paperround.topics.model.statistics import PaperViews, Statistics
 
 MAX_FOLLOWED_PAPERS: Final = 20  # papers of followed authors in a day
-RISING_FLOORS: Final = np.array(sorted(BAND_FLOORS.values()), np.float32)
+RISING_FLOORS: Final = sorted(BAND_FLOORS.values())
 
-Cells = np.ndarray[tuple[int, int], np.dtype[np.bool_]]
+Cells: TypeAlias = "np.ndarray[tuple[int, int], np.dtype[np.bool_]]"
 
 
 class CandidatePaper(NamedTuple):
@@ -118,7 +117,7 @@ def choose_pairs(
     for of_topic, of_followed in zip(candidates, followed, strict=True):
         of_topic[of_followed] = True
     owners, places = np.nonzero(candidates)
-    bands = np.searchsorted(RISING_FLOORS, fits[owners, places], "right")
+    bands = np.searchsorted(np.array(RISING_FLOORS, np.float32), fits[owners, places], "right")
     order = np.lexsort((-ranks[owners, places], -bands, owners))
     chosen: list[int] = []
     taken: dict[tuple[int, date], int] = defaultdict(int)

@@ -6,33 +6,35 @@ Of one topic they are written, of many at once they are read, since matching rea
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from struct import calcsize
+from typing import Any, Final, TypeAlias
 
-import numpy as np
-
-from paperround.topics.model.scorer import EMPTY_DIRECTION, RARITIES, Direction, Directions
+from paperround.arrays import np
+from paperround.topics.model.scorer import RARITIES, Direction, Directions, empty_direction
 from paperround.topics.model.sparse import Matrix, Places, Rows, list_ranges
 
 CONSTANTS: Final = 5  # the numbers of a direction before its quantiles
-HEAD: Final = np.dtype("<u2")
-NUMBER: Final = np.dtype("<f4")
-COLUMN: Final = np.dtype("<i4")
-HALF: Final = np.dtype("<f2")
-DIRECTION_HEAD: Final = np.dtype(
-    [
-        ("words", HEAD),
-        ("dimensions", HEAD),
-        ("constants", NUMBER, CONSTANTS),
-        ("quantiles", NUMBER, len(RARITIES)),
-    ]
-)
+# What the numbers are to numpy, and their bytes.
+HEAD: Final = "<u2"
+NUMBER: Final = "<f4"
+COLUMN: Final = "<i4"
+HALF: Final = "<f2"
+NUMBER_SIZE: Final = 4
+HALF_SIZE: Final = 2
+DIRECTION_HEAD: Final = [
+    ("words", HEAD),
+    ("dimensions", HEAD),
+    ("constants", NUMBER, CONSTANTS),
+    ("quantiles", NUMBER, len(RARITIES)),
+]
+DIRECTION_HEAD_SIZE: Final = calcsize(f"<2H{CONSTANTS + len(RARITIES)}f")
 
-Numbers = np.ndarray[Any, Any]
+Numbers: TypeAlias = "np.ndarray[Any, Any]"
 
 
 def encode_direction(direction: Direction) -> bytes:
     """Encode a topic's direction. One that knows nothing gives no bytes. Vectors are at half precision."""
-    return b"" if direction is EMPTY_DIRECTION else _encode(direction)
+    return b"" if direction is empty_direction() else _encode(direction)
 
 
 def _encode(direction: Direction) -> bytes:
@@ -55,16 +57,14 @@ def _encode(direction: Direction) -> bytes:
     )
 
 
-EMPTY_PACKED: Final = _encode(EMPTY_DIRECTION)
-
-
 def decode_directions(packed: Sequence[bytes], dimensions: int) -> Directions:
     """Decode the directions of what `encode_direction` gave, of vectors with so many dimensions."""
-    known = [model or EMPTY_PACKED for model in packed]
-    heads = np.frombuffer(b"".join([model[: DIRECTION_HEAD.itemsize] for model in known]), DIRECTION_HEAD)
+    empty = _encode(empty_direction())
+    known = [model or empty for model in packed]
+    heads = np.frombuffer(b"".join([model[:DIRECTION_HEAD_SIZE] for model in known]), DIRECTION_HEAD)
     counts = heads["words"].astype(np.int64)
-    ends = (DIRECTION_HEAD.itemsize + 2 * counts * NUMBER.itemsize).tolist()
-    columns, weights = _split(known, DIRECTION_HEAD.itemsize, ends, [counts, counts])
+    ends = (DIRECTION_HEAD_SIZE + 2 * counts * NUMBER_SIZE).tolist()
+    columns, weights = _split(known, DIRECTION_HEAD_SIZE, ends, [counts, counts])
     means, words, vectors, compressed, liked = heads["constants"].T
     return Directions(
         words=_join_rows(counts, columns, weights),
@@ -99,7 +99,7 @@ def _decode_vectors(
     packed: Sequence[bytes], starts: Sequence[int], sizes: Numbers, dimensions: int
 ) -> Matrix:
     """Decode the vectors of those that have one; the others get zeros. Shape (models, dimensions)."""
-    size = dimensions * HALF.itemsize
+    size = dimensions * HALF_SIZE
     vectors = np.zeros((len(packed), dimensions), np.float32)
     stored = b"".join(
         [

@@ -5,13 +5,13 @@ of those that the reader liked. Pure numpy.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from functools import cache
+from typing import Final, NamedTuple, TypeAlias
 from zlib import crc32
 
-import numpy as np
-
+from paperround.arrays import np
 from paperround.topics.model.scorer import TopicProfile
-from paperround.topics.model.sparse import EMPTY, Floats, Row, Rows, weighted_sum
+from paperround.topics.model.sparse import Floats, Row, Rows, empty_row, weighted_sum
 from paperround.topics.model.statistics import Statistics
 
 SUREST_PAPERS: Final = 10  # of the sample, whose phrases expand a topic
@@ -19,7 +19,7 @@ LIKED_PAPER_WEIGHT: Final = 3.0  # among them; the others weigh their probabilit
 CERTAIN_PAPERS: Final = 4.0  # so many sure papers let an expansion count wholly
 MAX_EXPANSION_PHRASES: Final = 128
 
-Signatures = np.ndarray[tuple[int], np.dtype[np.uint32]]
+Signatures: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.uint32]]"
 
 
 class OwnParts(NamedTuple):
@@ -29,7 +29,10 @@ class OwnParts(NamedTuple):
     parts: Floats
 
 
-NO_PARTS: Final = OwnParts(np.empty(0, np.uint32), np.empty(0, np.float32))
+@cache
+def no_parts() -> OwnParts:
+    """Return the parts of a topic that has none, always the same."""
+    return OwnParts(np.empty(0, np.uint32), np.empty(0, np.float32))
 
 
 def sign_row(row: Row) -> int:
@@ -60,7 +63,7 @@ def expand_topic(statistics: Statistics, first: Floats, profile: TopicProfile, w
     probabilities = first[[place for place, _ in surest]]
     total = float(probabilities.sum()) + LIKED_PAPER_WEIGHT * len(liked)
     if total <= 0:
-        return Expansion(EMPTY, NO_PARTS, ())
+        return Expansion(empty_row(), no_parts(), ())
     scale = weight * statistics.likeness_scale * min(1.0, total / CERTAIN_PAPERS) / total
     rows = [statistics.sample_words[place] for place, _ in surest]
     words = keep_heaviest(

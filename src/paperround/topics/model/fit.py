@@ -17,22 +17,22 @@ and `s` the product of the phrases. Source: docs/relevance.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, TypeVar
 
-import numpy as np
-
+from paperround.arrays import np
 from paperround.topics.model.expansion import (
     MAX_EXPANSION_PHRASES,
-    NO_PARTS,
     OwnParts,
     expand_topic,
     keep_heaviest,
+    no_parts,
 )
 from paperround.topics.model.fit_constants import FitConstants
 from paperround.topics.model.plurals import fold_phrase
 from paperround.topics.model.reason_phrases import list_reason_phrases
 from paperround.topics.model.scorer import TopicProfile
-from paperround.topics.model.sparse import EMPTY, Floats, Matrix, Row, weighted_sum
+from paperround.topics.model.sparse import Floats, Matrix, Row, empty_row, weighted_sum
 from paperround.topics.model.statistics import Statistics
 
 MAX_FIT_OF_ONE_PAPER: Final = 0.74  # what a single liked paper alone can tell: never a strong fit
@@ -61,7 +61,11 @@ class FitDirection:
     ceiling: float
 
 
-EMPTY_FIT: Final = FitDirection(-np.inf, None, True, EMPTY, "", 0.0, EMPTY, NO_PARTS, EMPTY, NO_CEILING)
+@cache
+def empty_fit() -> FitDirection:
+    """Return the fit of a topic of which nothing is known, always the same."""
+    none = empty_row()
+    return FitDirection(float("-inf"), None, True, none, "", 0.0, none, no_parts(), none, NO_CEILING)
 
 
 def build_fit(statistics: Statistics, profile: TopicProfile, constants: FitConstants) -> FitDirection:
@@ -70,7 +74,7 @@ def build_fit(statistics: Statistics, profile: TopicProfile, constants: FitConst
         return _fit_of_words(statistics, profile, constants)
     if profile.liked:
         return _fit_of_papers(statistics, profile, constants)
-    return EMPTY_FIT
+    return empty_fit()
 
 
 def _fit_of_words(statistics: Statistics, profile: TopicProfile, constants: FitConstants) -> FitDirection:
@@ -80,12 +84,12 @@ def _fit_of_words(statistics: Statistics, profile: TopicProfile, constants: FitC
         vector = None
     said = statistics.terms.share_of(profile.own_text)
     if vector is None and not len(said.terms.columns):
-        return EMPTY_FIT
+        return empty_fit()
     cosines = statistics.raw_cosines(vector) if vector is not None else 0.0
     shares = statistics.sample_terms.times(said.terms) + said.granted
     first = sigmoid(stage.first.bias + stage.first.cosine * cosines + stage.first.said * shares)
     expansion = expand_topic(statistics, first, profile, stage.second.like)
-    own_row = profile.own_words.words if profile.own_words else EMPTY
+    own_row = profile.own_words.words if profile.own_words else empty_row()
     bias = stage.second.bias + stage.second.said * said.granted
     if vector is not None:
         bias += stage.second.cosine * float(vector @ statistics.mean_vector)
@@ -125,7 +129,7 @@ def _fit_of_papers(statistics: Statistics, profile: TopicProfile, constants: Fit
         bias=stage.second.bias,
         vector=None if vector is None else stage.second.cosine * vector,
         is_centred=True,
-        terms=EMPTY,
+        terms=empty_row(),
         phrase="",
         titled=0.0,
         words=keep_heaviest(
@@ -133,7 +137,7 @@ def _fit_of_papers(statistics: Statistics, profile: TopicProfile, constants: Fit
             2 * MAX_EXPANSION_PHRASES,
         ),
         own_parts=expansion.own_parts,
-        reasons=list_reason_phrases(statistics, EMPTY, 0.0, expansion.words, expansion.rows),
+        reasons=list_reason_phrases(statistics, empty_row(), 0.0, expansion.words, expansion.rows),
         ceiling=MAX_FIT_OF_ONE_PAPER if len(profile.liked) == 1 else NO_CEILING,
     )
 

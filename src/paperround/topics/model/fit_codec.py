@@ -10,31 +10,33 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, Self
+from struct import calcsize
+from typing import Any, Final, Self, TypeAlias
 
-import numpy as np
-
-from paperround.topics.model.fit import EMPTY_FIT, FitDirection
+from paperround.arrays import np
+from paperround.topics.model.fit import FitDirection, empty_fit
 from paperround.topics.model.fit_matrix import FitDirections
 from paperround.topics.model.sparse import Matrix, Places, Row, Rows, list_ranges
 
-CELL: Final = np.dtype("<u8")
-HALF: Final = np.dtype("<f2")
-DIGEST: Final = np.dtype("<u4")
-PAIR: Final = np.dtype([("number", "<u4"), ("weight", "<f4")])
-HEAD: Final = np.dtype(
-    [
-        ("digest", DIGEST),
-        ("dimensions", "<u2"),
-        ("letters", "<u2"),  # bytes of the phrase
-        ("counts", "<u2", 4),  # of the own parts, terms, words and reasons
-        ("numbers", "<f4", 4),
-    ]
-)
-HEAD_CELLS: Final = HEAD.itemsize // CELL.itemsize
+# What the numbers are to numpy, and their bytes.
+CELL: Final = "<u8"
+HALF: Final = "<f2"
+DIGEST: Final = "<u4"
+CELL_SIZE: Final = 8
+HALF_SIZE: Final = 2
+DIGEST_SIZE: Final = 4
+PAIR: Final = [("number", "<u4"), ("weight", "<f4")]
+HEAD: Final = [
+    ("digest", DIGEST),
+    ("dimensions", "<u2"),
+    ("letters", "<u2"),  # bytes of the phrase
+    ("counts", "<u2", 4),  # of the own parts, terms, words and reasons
+    ("numbers", "<f4", 4),
+]
+HEAD_CELLS: Final = calcsize("<I2H4H4f") // CELL_SIZE
 REASONS: Final = 3  # their place among the counts
 
-Cells = np.ndarray[Any, Any]
+Cells: TypeAlias = "np.ndarray[Any, Any]"
 
 
 def encode_fit(fit: FitDirection, constants_digest: int) -> bytes:
@@ -56,7 +58,7 @@ def _encode_row(row: Row) -> bytes:
 
 
 def _pad(part: bytes) -> bytes:
-    return part + bytes(-len(part) % CELL.itemsize)
+    return part + bytes(-len(part) % CELL_SIZE)
 
 
 def is_fit_of(packed: bytes, constants_digest: int) -> bool:
@@ -66,7 +68,7 @@ def is_fit_of(packed: bytes, constants_digest: int) -> bool:
 
 def encode_digest(constants_digest: int) -> bytes:
     """Encode what a fit begins with that is of these constants."""
-    return constants_digest.to_bytes(DIGEST.itemsize, "little")
+    return constants_digest.to_bytes(DIGEST_SIZE, "little")
 
 
 @dataclass(frozen=True)
@@ -130,13 +132,14 @@ class PackedFits:
     @cached_property
     def _starts(self) -> Places:
         """The cell at which each begins."""
-        starts: Places = (np.cumsum(self.sizes) - self.sizes) // CELL.itemsize
+        starts: Places = (np.cumsum(self.sizes) - self.sizes) // CELL_SIZE
         return starts
 
     @cached_property
     def _heads(self) -> Cells:
         heads = np.zeros(len(self), HEAD)
-        heads["numbers"] = (EMPTY_FIT.bias, EMPTY_FIT.titled, EMPTY_FIT.ceiling, EMPTY_FIT.is_centred)
+        unknown = empty_fit()
+        heads["numbers"] = (unknown.bias, unknown.titled, unknown.ceiling, unknown.is_centred)
         known = np.flatnonzero(self.sizes)
         cells = self._cells[self._starts[known][:, None] + np.arange(HEAD_CELLS)]
         heads[known] = cells.view(HEAD)[:, 0]
@@ -164,7 +167,7 @@ class PackedFits:
 
     def _decode_phrases(self) -> list[str]:
         letters, dimensions = self._heads["letters"], self._heads["dimensions"]
-        starts = CELL.itemsize * (self._ends[:, REASONS] + _count_cells(dimensions.astype(np.int64)))
+        starts = CELL_SIZE * (self._ends[:, REASONS] + _count_cells(dimensions.astype(np.int64)))
         return [
             self.data[start : start + count].decode() if count else ""
             for start, count in zip(starts.tolist(), letters.tolist(), strict=True)
@@ -173,4 +176,4 @@ class PackedFits:
 
 def _count_cells(dimensions: Any) -> Any:
     """Count the cells of vectors."""
-    return (dimensions * HALF.itemsize + CELL.itemsize - 1) // CELL.itemsize
+    return (dimensions * HALF_SIZE + CELL_SIZE - 1) // CELL_SIZE

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Self
 
-import numpy as np
-
+from paperround.arrays import np
 from paperround.topics.model.expansion import Signatures, sign_row
 from paperround.topics.model.fit import FitDirection, sigmoid
 from paperround.topics.model.plurals import fold_phrase

@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Self
 
-import numpy as np
-
+from paperround.arrays import np
 from paperround.topics.model.sparse import Columns, Floats, Matrix, Places, Rows, list_ranges
 
 COMMON_SHARE: Final = 1 / 16  # of the rows, from which on a column is common

@@ -5,10 +5,9 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
-import numpy as np
-
+from paperround.arrays import np
 from paperround.topics.model.plurals import fold_phrase
 from paperround.topics.model.sparse import Floats, Row
 from paperround.topics.model.statistics import Statistics
@@ -33,7 +32,7 @@ MAX_COSINE: Final = 0.65  # of the mean vectors of both parts' papers
 MAX_OVERLAP_OF_PHRASES: Final = 0.05
 MAX_COSINE_OF_PHRASES: Final = 0.15
 
-Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
+Flags: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.bool_]]"
 
 
 def is_list(text: str) -> bool:

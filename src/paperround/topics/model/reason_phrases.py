@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
-import numpy as np
-
-from paperround.topics.model.sparse import EMPTY, Floats, Row, weighted_sum
+from paperround.arrays import np
+from paperround.topics.model.sparse import Floats, Row, empty_row, weighted_sum
 from paperround.topics.model.statistics import Statistics
 
 MAX_REASON_CANDIDATES: Final = 48  # of a topic
@@ -36,7 +35,7 @@ FILLER_LIST: Final = """
     capabilities capability enable enables enabling leverage leveraging leverages model models data
     dataset datasets
 """
-Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
+Flags: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.bool_]]"
 FILLER: Final = frozenset(FILLER_LIST.split())
 
 
@@ -75,7 +74,7 @@ def _keep(row: Row, weights: Floats, kept: Flags) -> Row:
 def _weigh_own(statistics: Statistics, own: Row, said: float) -> Row:
     """Weigh the reader's own words: phrases, the rarest word, and other rare ones."""
     if not len(own.columns):
-        return EMPTY
+        return empty_row()
     rarity = _rarity(statistics, own)
     single = np.array([" " not in statistics.vocabulary.phrases[column] for column in own.columns])
     rarest = rarity >= rarity[single].max() if single.any() else ~single

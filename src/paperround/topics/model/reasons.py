@@ -10,8 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Final
 
-import numpy as np
-
+from paperround.arrays import np
 from paperround.topics.model.match import Reason, ReasonKind
 from paperround.topics.model.reason_phrases import MAX_REASON_CANDIDATES
 from paperround.topics.model.scorer import PaperMatrix

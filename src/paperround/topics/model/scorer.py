@@ -19,13 +19,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Final, Self
 
-import numpy as np
-
+from paperround.arrays import np
 from paperround.topics.model.hybrid_rows import HybridRows
-from paperround.topics.model.sparse import EMPTY, Flags, Floats, Matrix, Places, Row, Rows, weighted_sum
+from paperround.topics.model.sparse import Flags, Floats, Matrix, Places, Row, Rows, empty_row, weighted_sum
 from paperround.topics.model.statistics import PaperViews, Statistics
 
 OWN_WORDS_WEIGHT: Final = 2.0  # the reader's own words count as so many papers
@@ -43,7 +42,7 @@ MAX_DIRECTION_PHRASES: Final = 512  # a direction keeps its heaviest phrases
 # Shares of the catalogue that score as high. A direction has the score at each, and strengths follow from
 # them.
 RARITIES: Final = (0.5, 0.25, 0.1, 0.05, 0.025, 0.01, 0.005, 0.0025, 0.001)
-STRENGTHS: Final = -100 / 3 * np.log10(np.array(RARITIES))
+STRENGTHS: Final = tuple(-100 / 3 * math.log10(rarity) for rarity in RARITIES)
 
 
 @dataclass(frozen=True)
@@ -83,17 +82,18 @@ def is_phrase_in_catalogue(statistics: Statistics, text: str) -> bool:
     return statistics.vocabulary.document_frequency(text) >= MIN_PAPERS_WITH_PHRASE
 
 
-# For a topic of which neither view knows anything.
-EMPTY_DIRECTION: Final = Direction(
-    EMPTY, 0.0, None, 0.0, 0.0, False, 0.0, np.full(len(RARITIES), np.inf, np.float32)
-)
+@cache
+def empty_direction() -> Direction:
+    """Return the direction of a topic of which neither view knows anything, always the same."""
+    never = np.full(len(RARITIES), np.inf, np.float32)
+    return Direction(empty_row(), 0.0, None, 0.0, 0.0, False, 0.0, never)
 
 
 def build_direction(statistics: Statistics, profile: TopicProfile) -> Direction:
     """Build the topic's direction under this version of the statistics."""
     words, direction_and_share = _word_direction(statistics, profile), _vector_direction(statistics, profile)
     if not len(words.columns) and direction_and_share is None:
-        return EMPTY_DIRECTION
+        return empty_direction()
     raw = statistics.sample_words.times(words) - statistics.mean_products
     mean, spread = _mean_and_spread(raw) if len(words.columns) else (0.0, np.inf)
     compressed = (
@@ -138,11 +138,11 @@ def compress_logarithmically(standardised: Matrix) -> Matrix:
 
 
 def _word_direction(statistics: Statistics, profile: TopicProfile) -> Row:
-    own = profile.own_words.words if profile.own_words else EMPTY
+    own = profile.own_words.words if profile.own_words else empty_row()
     rows = [view.words for view in profile.liked.values()]
     liked = weighted_sum([(1 / len(rows), row) for row in rows])
     if not len(own.columns) and not len(liked.columns):
-        return EMPTY
+        return empty_row()
     share = float(len(own.columns) > 0)
     if share and len(liked.columns):
         scores = (statistics.sample_words.times(row) - statistics.mean_products for row in (own, liked))
@@ -235,9 +235,10 @@ class Directions:
         known = np.flatnonzero((passed > 0) & (passed < len(STRENGTHS)))
         below, above = passed[known] - 1, passed[known]
         low, high = quantiles[known, below].astype(float), quantiles[known, above].astype(float)
+        at_quantiles = np.array(STRENGTHS)
         strengths = np.where(passed > 0, STRENGTHS[-1], 0.0)
-        steps = (STRENGTHS[above] - STRENGTHS[below]) / (high - low)
-        strengths[known] = STRENGTHS[below] + steps * (scores[known] - low)
+        steps = (at_quantiles[above] - at_quantiles[below]) / (high - low)
+        strengths[known] = at_quantiles[below] + steps * (scores[known] - low)
         return strengths.astype(np.float32)
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Self, TypeAlias
 
-import numpy as np
+from paperround.arrays import np
 
-Floats: TypeAlias = np.ndarray[tuple[int], np.dtype[np.float32]]
-Matrix: TypeAlias = np.ndarray[tuple[int, int], np.dtype[np.float32]]
-Columns: TypeAlias = np.ndarray[tuple[int], np.dtype[np.int32]]
-Flags: TypeAlias = np.ndarray[tuple[int], np.dtype[np.bool_]]
-Places: TypeAlias = np.ndarray[tuple[int], np.dtype[np.int64]]
+Floats: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.float32]]"
+Matrix: TypeAlias = "np.ndarray[tuple[int, int], np.dtype[np.float32]]"
+Columns: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int32]]"
+Flags: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.bool_]]"
+Places: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int64]]"
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,10 @@ class Row:
     weights: Floats
 
 
-EMPTY = Row(np.empty(0, np.int32), np.empty(0, np.float32))
+@cache
+def empty_row() -> Row:
+    """Return the row that has no phrase, always the same."""
+    return Row(np.empty(0, np.int32), np.empty(0, np.float32))
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Rows:
     @classmethod
     def of(cls, rows: Sequence[Row]) -> Self:
         lengths = [len(row.columns) for row in rows]
-        padded = [*rows, EMPTY]  # numpy cannot concatenate no arrays
+        padded = [*rows, empty_row()]  # numpy cannot concatenate no arrays
         return cls(
             np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64),
             np.concatenate([row.columns for row in padded]),
@@ -152,7 +155,7 @@ def weighted_sum(rows: Sequence[tuple[float, Row]]) -> Row:
     """Compute Σ weight · row."""
     parts = [(weight, row) for weight, row in rows if len(row.columns)]
     if not parts:
-        return EMPTY
+        return empty_row()
     columns, place = np.unique(np.concatenate([row.columns for _, row in parts]), return_inverse=True)
     weights = np.concatenate([weight * row.weights for weight, row in parts])
     return Row(columns, np.bincount(place, weights, minlength=len(columns)).astype(np.float32))

@@ -13,16 +13,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple, Self, TypeAlias
 
-import numpy as np
-
+from paperround.arrays import np
 from paperround.topics.model.abbreviations import NONE, Abbreviations, learn_abbreviations
 from paperround.topics.model.sparse import Floats, Matrix, Row, Rows
 from paperround.topics.model.terms import Terms
 from paperround.topics.model.vocabulary import Vocabulary
 
-Bytes = np.ndarray[tuple[int], np.dtype[np.uint8]]
+Bytes: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.uint8]]"
 
 # The mean product of two papers of the catalogue that the constants of fits were made on.
 REFERENCE_LIKENESS: Final = 0.0179

@@ -8,17 +8,16 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple, Self, TypeAlias
 
-import numpy as np
-
+from paperround.arrays import np
 from paperround.topics.model.abbreviations import NONE, Abbreviations
 from paperround.topics.model.phrases import MAX_PHRASE_WORDS, split_content_words
 from paperround.topics.model.plurals import fold_plural
-from paperround.topics.model.sparse import EMPTY, Columns, Floats, Row
+from paperround.topics.model.sparse import Columns, Floats, Row, empty_row
 from paperround.topics.model.vocabulary import MAX_PHRASES, Vocabulary
 
-Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
+Flags: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.bool_]]"
 
 COMMON_WORD_WEIGHT: Final = 0.7  # of a word that is in so many papers that the vocabulary leaves it out
 COMMON_WORD_GRANTED: Final = 0.5  # the share of it that every paper is taken to say
@@ -99,7 +98,7 @@ class Terms:
             else:
                 total += rarest
         if total <= 0:
-            return SaidShare(EMPTY, 0.0)
+            return SaidShare(empty_row(), 0.0)
         terms = np.array(sorted(weights), np.int32)
         shares = np.array([weights[term] / total for term in terms.tolist()], np.float32)
         return SaidShare(Row(terms, shares), granted / total)

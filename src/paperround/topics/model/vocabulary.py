@@ -9,19 +9,18 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, Self
+from typing import Final, Self, TypeAlias
 
-import numpy as np
-
+from paperround.arrays import np
 from paperround.topics.model.phrases import MAX_PHRASE_WORDS, list_phrases, split_content_words
-from paperround.topics.model.sparse import EMPTY, Columns, Floats, Row
+from paperround.topics.model.sparse import Columns, Floats, Row, empty_row
 
 MAX_PHRASES: Final = 60_000
 MIN_DOCUMENT_FREQUENCY: Final = 3  # papers that must have a phrase
 MAX_DOCUMENT_SHARE: Final = 0.3  # of all papers; a phrase that more of them have says nothing
 BITS_PER_WORD: Final = 21  # in a phrase's key
 
-Keys = np.ndarray[tuple[int], np.dtype[np.int64]]
+Keys: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int64]]"
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class Vocabulary:
         places = self.columns
         counts = Counter(place for phrase in list_phrases(text) if (place := places.get(phrase)) is not None)
         if not counts:
-            return EMPTY
+            return empty_row()
         columns = np.array(sorted(counts), np.int32)
         counts_of_columns = np.array([counts[column] for column in columns.tolist()], np.float32)
         weights = (1 + np.log(counts_of_columns)) * self.idf[columns]
