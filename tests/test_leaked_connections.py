@@ -24,8 +24,8 @@ def test_innocent():
         pass
 
 async def test_pool():
-    async with Database(URL).read_session():
-        pass
+    async with Database(URL).read_session() as session:
+        await session.connection()
 
 def test_innocent_too():
     pass
@@ -37,8 +37,8 @@ def test_loop():
     kept_alive = asyncio.run(connect())
 
 async def test_innocent_pool():
-    async with Database(URL) as database, database.read_session():
-        pass
+    async with Database(URL) as database, database.read_session() as session:
+        await session.connection()
 
 async def test_failing():
     connection = await psycopg.AsyncConnection.connect(build_conninfo(URL))
@@ -53,7 +53,7 @@ def test_that_logs_an_address():
 async def test_session_that_outlives_its_database():
     async with Database(URL) as database:
         session = database.read_session()
-        await session.__aenter__()
+        await (await session.__aenter__()).connection()
     await session.__aexit__(None, None, None)
 """
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Integer, any_, delete, func, literal, select
+from sqlalchemy import Integer, any_, bindparam, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from paperround.accounts.tables import Reader
@@ -19,6 +19,7 @@ from paperround.i18n.messages import gettext as _
 from paperround.i18n.messages import mark_message
 from paperround.papers.organizations import find_organization
 from paperround.papers.venues import has_venue
+from paperround.reads import Asked, Read, RoundTrip
 
 MAX_FOLLOWS: Final = 200  # of one reader
 MAX_NAME_LENGTH: Final = 300  # characters; some collaborations have long names
@@ -36,6 +37,27 @@ async def list_follows(session: ReadSession, reader_id: int) -> Sequence[Follow]
     query = select(Follow).where(Follow.reader_id == reader_id)
     ordered = query.order_by(Follow.kind, func.lower(Follow.name), Follow.id).limit(MAX_FOLLOWS)
     return (await session.scalars(ordered)).all()
+
+
+FOLLOW_COLUMNS: Final = Follow.__table__.columns
+
+
+def _make_follow(**columns: Any) -> Follow:
+    return Follow(**{**columns, "kind": FollowKind(columns["kind"])})
+
+
+FOLLOWS: Final = Read(
+    select(*FOLLOW_COLUMNS)
+    .where(Follow.reader_id == bindparam("reader_id", type_=Integer))
+    .order_by(Follow.kind, func.lower(Follow.name), Follow.id)
+    .limit(MAX_FOLLOWS),
+    lambda *values: _make_follow(**dict(zip(FOLLOW_COLUMNS.keys(), values, strict=True))),
+)
+
+
+def ask_follows(trip: RoundTrip, reader_id: int) -> Asked[list[Follow]]:
+    """Ask what a reader follows, as `list_follows` does. The objects belong to no session."""
+    return trip.ask(FOLLOWS, {"reader_id": reader_id}, list)
 
 
 async def list_follows_of_readers(

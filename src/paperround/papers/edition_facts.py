@@ -8,11 +8,11 @@ from functools import cache
 
 from sqlalchemy import Date, bindparam, distinct, func, select
 
-from paperround.database import ReadSession, UtcDateTime
+from paperround.database import UtcDateTime
 from paperround.papers.edition_query import EditionQuery, EditionShape
 from paperround.papers.period import EditionPeriod
 from paperround.papers.tables import FRESH_LISTING, Author, Listing, Paper
-from paperround.reads import Asked, Read, RoundTrip, only, read_rows
+from paperround.reads import Asked, Read, RoundTrip, only
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,9 @@ def _since_statement(shape: EditionShape) -> Read[int]:
     return Read(query, int)
 
 
-async def count_since(session: ReadSession, criteria: EditionQuery, moment: datetime) -> int:
-    """Count the papers that came on these lists after a moment."""
-    statement = _since_statement(criteria.shape)
-    return only(await read_rows(session, statement, **criteria.parameters, since=moment))
+def ask_count_since(trip: RoundTrip, criteria: EditionQuery, moment: datetime) -> Asked[int]:
+    """Ask how many papers came on these lists after a moment."""
+    return trip.ask(_since_statement(criteria.shape), {**criteria.parameters, "since": moment}, only)
 
 
 @cache

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Final
 
 from paperround.accounts.tables import Reader
 from paperround.database import ReadSession
 from paperround.follows.followed_papers import list_followed_papers
-from paperround.follows.reader_follows import list_follows
+from paperround.follows.reader_follows import ask_follows
+from paperround.follows.tables import Follow
 from paperround.papers import editions
-from paperround.papers.edition_facts import count_since
+from paperround.papers.edition_facts import ask_count_since
 from paperround.papers.edition_query import EditionQuery
 from paperround.papers.editions import ListPosition, PaperPage, Sort
 from paperround.papers.period import EditionPeriod
@@ -26,7 +27,6 @@ from paperround.web.views.for_you import (
     recommend,
     recommend_followed,
 )
-from paperround.web.views.paper_card import PaperCard
 from paperround.web.views.reasons import find_papers_in_reasons
 from paperround.web.views.viewer_state import ViewerState
 
@@ -49,14 +49,31 @@ class ReaderEdition:
     new: int | None
 
 
-def ask_matches(trip: RoundTrip, reader: Reader | None, period: EditionPeriod) -> Asked[ReaderMatches]:
-    """Ask for the matches of all days of an edition. Without a reader there are none."""
+@dataclass(frozen=True)
+class ReaderFacts:
+    """What is known of a reader before the papers of an edition are.
+
+    `new` counts the papers of it that came since the last visit, and is None where this is the first.
+    """
+
+    matches: ReaderMatches = field(default_factory=ReaderMatches)
+    follows: Sequence[Follow] = ()
+    new: int | None = None
+
+
+def ask_reader_facts(
+    trip: RoundTrip, reader: Reader | None, period: EditionPeriod, query: EditionQuery
+) -> Asked[ReaderFacts]:
+    """Ask for the matches of all days of an edition, and the rest. Without a reader there is nothing."""
     if reader is None:
-        return trip.know(ReaderMatches())
+        return trip.know(ReaderFacts())
     days = (period.last - period.first).days + 1
-    return ask_reader_matches(
+    matches = ask_reader_matches(
         trip, reader.id, [period.first + timedelta(days=number) for number in range(days)]
     )
+    follows = ask_follows(trip, reader.id) if days == 1 else trip.know([])
+    new = ask_count_since(trip, query, reader.visited_at) if reader.was_here else trip.know(None)
+    return Asked(lambda: ReaderFacts(matches.result, follows.result, new.result))
 
 
 async def list_by_fit(
@@ -85,48 +102,30 @@ async def list_by_fit(
 
 
 async def describe(
-    session: ReadSession,
-    reader: Reader,
-    query: EditionQuery,
-    matches: ReaderMatches,
-    marks: ViewerState,
-    cards: Sequence[PaperCard],
-    *,
-    is_whole: bool,
+    session: ReadSession, query: EditionQuery, facts: ReaderFacts, marks: ViewerState
 ) -> ReaderEdition:
-    """Describe an edition to its reader. `is_whole`: `cards` are all of its papers."""
+    """Describe an edition to its reader."""
     day = query.first if query.first == query.last else None
-    for_you = await _choose_for_you(session, matches, marks) if day else ()
+    for_you = await _choose_for_you(session, facts.matches, marks) if day else ()
     return ReaderEdition(
         for_you=for_you,
-        followed=await _choose_followed(session, reader, day, for_you) if day else (),
-        has_matches=bool(matches.matches),
-        is_matched=matches.is_known,
-        new=await _count_new(session, reader, query, cards, is_whole=is_whole),
+        followed=await _choose_followed(session, facts.follows, day, for_you) if day else (),
+        has_matches=bool(facts.matches.matches),
+        is_matched=facts.matches.is_known,
+        new=facts.new,
     )
 
 
 async def _choose_followed(
-    session: ReadSession, reader: Reader, day: date, for_you: Sequence[Recommendation]
+    session: ReadSession, follows: Sequence[Follow], day: date, for_you: Sequence[Recommendation]
 ) -> Sequence[FollowedRecommendation]:
     """Choose papers of what the reader follows, which are not recommended already."""
-    follows = await list_follows(session, reader.id)
     limit = MAX_FOR_YOU + len(for_you)
     papers = await list_followed_papers(session, follows, day, day, limit=limit)
     told = {one.paper_id for one in for_you}
     chosen = [paper for paper in papers if paper.paper_id not in told][:MAX_FOR_YOU]
     titles = await reader_topics.load_titles(session, [paper.paper_id for paper in chosen]) if chosen else {}
     return [recommend_followed(paper, titles) for paper in chosen if paper.paper_id in titles]
-
-
-async def _count_new(
-    session: ReadSession, reader: Reader, query: EditionQuery, cards: Sequence[PaperCard], *, is_whole: bool
-) -> int | None:
-    if not reader.was_here:
-        return None
-    if is_whole:
-        return sum(card.seen > reader.visited_at.timestamp() for card in cards)
-    return await count_since(session, query, reader.visited_at)
 
 
 async def _choose_for_you(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
@@ -73,21 +74,28 @@ def ask_viewer_state(
         fits = _collect_fits(asked.result, rated_less, explained.result)
         first_topics = [TopicFit(key, shorten_topic(name), None) for key, name in topics.result.items()][:2]
         only_topic = first_topics if len(first_topics) == 1 else []
-        by_paper = {
-            paper_id: PaperState(
-                token=token,
+        untouched = PaperState(
+            token=token,
+            rateable=bool(topics.result),
+            suggested=next(iter(only_topic), None),
+            moved=just_rated.moved,
+            visited_at=visited_at,
+        )
+        touched = upvoted.result | saved.result | given.keys() | fits.keys() | translated.result.keys()
+        by_paper = dict.fromkeys(paper_ids, untouched)
+        by_paper |= {
+            paper_id: replace(
+                untouched,
                 upvoted=paper_id in upvoted.result,
                 saved=paper_id in saved.result,
                 ratings=tuple(given.get(paper_id, ())),
-                rateable=bool(topics.result),
                 fits=tuple(fits.get(paper_id, ())),
                 suggested=next(iter(fits.get(paper_id, only_topic)), None),
                 folded=just_rated.find(paper_id, given),
-                moved=just_rated.moved,
-                visited_at=visited_at,
                 translation=translated.result.get(paper_id),
             )
             for paper_id in paper_ids
+            if paper_id in touched
         }
         gone = _find_gone_paper(just_rated, given, title.result)
         return ViewerState(by_paper, token, rated_less, gone, explained.result)

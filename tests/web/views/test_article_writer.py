@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import fields, replace
 from datetime import date, timedelta
 from typing import Any
@@ -15,7 +16,7 @@ from paperround.topics.model.bands import Band
 from paperround.web.templates import load_templates
 from paperround.web.views.paper_card import PaperCard
 from paperround.web.views.paper_cards import build_paper_card
-from paperround.web.views.viewer_state import GivenRating, PaperState, TopicFit
+from paperround.web.views.viewer_state import GivenRating, PaperState, TopicFit, ViewerState
 
 from support.factories import build_paper
 
@@ -65,30 +66,39 @@ STATES: dict[str, Any] = {
 }
 
 
+def marked(state: PaperState) -> ViewerState:
+    """Whatever paper it is, this was done with it."""
+    return ViewerState(defaultdict(lambda: state))
+
+
 def test_an_entry_is_kept_for_all_who_did_the_same_and_written_anew_for_others() -> None:
     write = load_templates().filters["entry"]
     card = replace(build_paper_card(build_paper(), today=date(2026, 11, 24)), seen=1_800_000_000)
     bases = (PaperState(), PaperState(token="t0", rateable=True))
     assert {field.name for field in fields(PaperState)} == set(STATES)
     for base in bases:
-        before = write(card, "", "", base, None)
-        assert write(card, "", "", replace(base), None) is before
+        before = write(card, "", "", marked(base), None)
+        assert write(card, "", "", marked(replace(base)), None) is before
         for name, value in STATES.items():
             other = replace(base, **{name: value})
             if other != base and not (name == "token" and base.token):
-                assert write(card, "", "", other, None) is not before, name
+                assert write(card, "", "", marked(other), None) is not before, name
         for name in ("votes", "line", "seen", "id", "title"):
             other_values: dict[str, Any] = {name: 0 if name in ("votes", "seen") else Markup("M0 1")}
             changed = replace(card, **other_values)
-            assert write(changed, "", "", base, None) is not before, name
-        assert write(card, "note", "", base, None) != write(card, "", "why", base, None) != before
-        assert write(card, "", "", base, (7, "Patience")) is not before
+            assert write(changed, "", "", marked(base), None) is not before, name
+        assert (
+            write(card, "note", "", marked(base), None)
+            != write(card, "", "why", marked(base), None)
+            != before
+        )
+        assert write(card, "", "", marked(base), (7, "Patience")) is not before
 
 
 def test_a_german_and_an_english_reader_never_get_each_other_s_article_or_entry() -> None:
     environment = load_templates()
     card = build_paper_card(build_paper(comments=2, ai_summary="They came."), today=date(2026, 11, 24))
-    for name, around in (("article", ("",)), ("entry", ("", "", PaperState(token="t"), None))):
+    for name, around in (("article", ("",)), ("entry", ("", "", marked(PaperState(token="t")), None))):
         write: Any = environment.filters[name]
         english = write(card, *around)
         with using_language("de"):
@@ -103,7 +113,7 @@ def test_readers_who_did_the_same_share_an_entry_and_never_a_token_or_a_time() -
     card = replace(build_paper_card(build_paper(), today=date(2026, 11, 24)), seen=1_800_000_000)
     ada = PaperState(token="secret-of-ada", saved=True, visited_at=1_700_000_000)
     cyn = PaperState(token="secret-of-cyn", saved=True, visited_at=1_700_000_001)
-    shared = write(card, "", "", ada, None)
-    assert write(card, "", "", cyn, None) is shared
+    shared = write(card, "", "", marked(ada), None)
+    assert write(card, "", "", marked(cyn), None) is shared
     assert "secret" not in shared
     assert "1700000" not in shared

@@ -19,7 +19,7 @@ def rendered(source: str, **context: object) -> str:
     return environment.from_string(source).render(**context)
 
 
-ENTRY = '{% from "macros/paper.html" import entry %}{{ entry(paper, mark=mark) }}'
+ENTRY = "{{ paper|entry(marks=marks) }}"
 
 
 def an_entry() -> PaperCard:
@@ -27,7 +27,7 @@ def an_entry() -> PaperCard:
 
 
 def test_without_a_reader_votes_are_a_number_and_nothing_can_be_sent() -> None:
-    html = rendered(ENTRY, paper=an_entry(), mark=None)
+    html = rendered(ENTRY, paper=an_entry(), marks=None)
 
     assert "<form" not in html
     assert 'name="csrf"' not in html
@@ -37,7 +37,8 @@ def test_without_a_reader_votes_are_a_number_and_nothing_can_be_sent() -> None:
 def test_a_reader_votes_and_saves_through_the_one_form_of_the_page() -> None:
     mark = PaperState(upvoted=True, saved=False, token="t<1>")
     form = '{% from "macros/marks.html" import marking_form %}{{ marking_form(marks) }}'
-    html = rendered(form + ENTRY, paper=an_entry(), mark=mark, marks=ViewerState({}, token=mark.token))
+    paper = an_entry()
+    html = rendered(form + ENTRY, paper=paper, marks=ViewerState({paper.id: mark}, token=mark.token))
 
     assert html.count("<form") == html.count('<form id="mark"') == 1
     assert html.count('name="csrf" value="t&lt;1&gt;"') == 1

@@ -126,14 +126,15 @@ async def _show_edition(
     viewer, category = viewer_of(request), shown.category
     query, position = EditionQuery.for_period(period, category), cursors.decode(Sort.upvotes, shown.after)
     async with round_trip(session) as trip:
-        asked_matches = reader_edition.ask_matches(trip, viewer, period)
+        asked_reader = reader_edition.ask_reader_facts(trip, viewer, period, query)
         listed = editions.ask_papers(trip, query, sort=Sort.upvotes, limit=PAGE_SIZE, after=position)
         facts = ask_edition(trip, period, category)
         counts = ask_days(trip, *_months_of(period), category)
         read_at = status.ask_last_success(trip, settings_of(request).feeds)
         box = ask_subscribe_box(trip, request)
         is_sample = sample.ask_whether_shown(trip)
-    matches, totals = asked_matches.result, facts.result
+    reader, totals = asked_reader.result, facts.result
+    matches = reader.matches
     by_fit = shown.order == "fit" and bool(matches.matches)
     if by_fit:
         part = await reader_edition.list_by_fit(session, matches, query, limit=PAGE_SIZE, after=position)
@@ -156,9 +157,7 @@ async def _show_edition(
     entries = cards[: len(part.papers)]
     mine = None
     if viewer and not shown.after:
-        mine = await reader_edition.describe(
-            session, viewer, query, matches, marks, entries, is_whole=part.next_position is None
-        )
+        mine = await reader_edition.describe(session, query, reader, marks)
     return await render_page(
         request,
         None,

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from paperround.i18n.languages import get_language
 from paperround.web.kept_parts import KeptParts
 from paperround.web.views.paper_card import PaperCard
-from paperround.web.views.viewer_state import PaperState
+from paperround.web.views.viewer_state import ViewerState
 
 MAX_KEPT: Final = 6_000_000  # characters, of each kind
 
@@ -43,10 +43,11 @@ def entry_writer(environment: Environment) -> Callable[..., Markup]:
         card: PaperCard,
         note: str = "",
         why: str = "",
-        mark: PaperState | None = None,
+        marks: ViewerState | None = None,
         topic: tuple[int, str] | None = None,
         more: str = "",
     ) -> Markup:
+        mark = marks.of(card.id) if marks else None
         if mark and mark.folded and not (topic and mark.folded.topic_id != topic[0]):
             return cast(Markup, _macros(environment).folded(card.id, card.title, mark.folded, mark.moved))
         if more:

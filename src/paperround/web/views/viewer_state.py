@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from markupsafe import Markup
@@ -14,6 +15,10 @@ from paperround.summaries.translations import Translation
 from paperround.topics.model.bands import Band
 
 MAX_MARKS: Final = 2  # topics that a list names beside a paper
+# What an entry shows of a paper's state, besides its lists and what readers have of their own.
+SHOWN_FIELDS: Final = attrgetter(
+    "upvoted", "saved", "rateable", "sign_in_return", "suggested", "folded", "moved", "translation"
+)
 
 
 class GivenRating(NamedTuple):
@@ -65,9 +70,8 @@ class PaperState:
 
     @cached_property
     def _shown(self) -> tuple[object, ...]:
-        shown = {field.name: getattr(self, field.name) for field in fields(self)}
-        shown |= {"token": bool(self.token), "visited_at": None}
-        return tuple(tuple(value) if isinstance(value, list) else value for value in shown.values())
+        lists = (tuple(self.ratings), tuple(self.fits))
+        return (bool(self.token), *lists, *SHOWN_FIELDS(self))
 
     @property
     def marks(self) -> Sequence[TopicFit]:
