@@ -15,7 +15,7 @@ from sqlalchemy import text
 from paperround.database import Database
 from paperround.i18n import messages
 from paperround.i18n.languages import ENGLISH, find_locale
-from paperround.web.kept_parts import KeptParts
+from paperround.kept_parts import KeptParts
 
 from support.factories import utc
 from support.pages import TODAY, opened

@@ -11,7 +11,6 @@ from paperround.papers.paper_values import hash_text
 from paperround.papers.rows import ListingRow, PaperRow
 from paperround.web.api.schemas import PaperList, PaperOut, write_paper_list
 from paperround.web.hub.items import item, write_item
-from paperround.web.kept_parts import KeptParts
 
 from support.factories import build_paper
 
@@ -78,23 +77,3 @@ def test_an_item_of_the_hub_s_list_says_who_submitted_the_paper_to_this_list() -
     ):
         listing = LISTING._replace(**change)
         assert write_item(listing, paper) == to_json(item(listing, paper)) != write_item(LISTING, paper)
-
-
-def test_parts_are_kept_up_to_a_size_and_what_is_used_stays() -> None:
-    made: list[str] = []
-    kept: KeptParts[str] = KeptParts(10)
-
-    def ask(name: str, part: str) -> str:
-        def make() -> str:
-            made.append(name)
-            return part
-
-        return kept.find_or_make(name, make)
-
-    for name in ("a", "b", "a", "c", "a", "b"):
-        assert ask(name, name * 5) == name * 5
-    assert made == ["a", "b", "c", "b"]
-    assert ask("long", "x" * 11) == "x" * 11
-    assert ask("a", "") == "aaaaa"
-    assert len(kept) == 2
-    assert [kept.find_or_make(None, lambda: "y") for _ in range(2)] == ["y", "y"]

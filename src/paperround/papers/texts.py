@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from cachetools import LRUCache
 from sqlalchemy import Text, any_, bindparam, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from paperround.database import ReadSession
+from paperround.kept_parts import KeptParts
 from paperround.papers.rows import PaperRow, paper_columns
 from paperround.papers.tables import Paper
 from paperround.reads import Read, read_rows
@@ -50,19 +50,17 @@ def _measure(texts: PaperTexts) -> int:
     return 500 + sum(len(text) for text in texts if isinstance(text, str))
 
 
-_kept: Final[LRUCache[TextKey, PaperTexts]] = LRUCache(MAX_KEPT, getsizeof=_measure)
+_kept: Final[KeptParts[PaperTexts]] = KeptParts(MAX_KEPT, _measure)
 
 
 async def add_texts(session: ReadSession, papers: Sequence[PaperRow]) -> list[PaperRow]:
     """Give the papers their texts. One that is no longer stored is left out."""
-    texts = {paper.id: _kept.get(_key(paper.id, paper)) for paper in papers}
+    texts = {paper.id: _kept.find(_key(paper.id, paper)) for paper in papers}
     missing = [paper_id for paper_id, known in texts.items() if known is None]
     if missing:
         for paper_id, stored in await read_rows(session, TEXTS, ids=missing):
             texts[paper_id] = stored
-            size = _measure(stored)
-            if size <= MAX_KEPT:
-                _kept[_key(paper_id, stored)] = stored
+            _kept.keep(_key(paper_id, stored), stored)
     return [_complete(paper, known) for paper in papers if (known := texts[paper.id]) is not None]
 
 

@@ -17,7 +17,7 @@ from jinja2.parser import Parser
 from markupsafe import Markup
 
 from paperround.i18n.languages import get_language
-from paperround.web.kept_parts import KeptParts
+from paperround.kept_parts import KeptParts
 
 MAX_KEPT: Final = 2_000_000  # characters
 FOREIGN: Final[tuple[type[nodes.Node], ...]] = (

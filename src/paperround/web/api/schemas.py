@@ -12,10 +12,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import to_json
 
 from paperround.feeds.status import FeedStatus
+from paperround.kept_parts import KeptParts
 from paperround.papers.catalogue import SAMPLE_FEED
 from paperround.papers.rows import ListingRow, PaperRow, SignalRow
 from paperround.text.links import percent_encode_url
-from paperround.web.kept_parts import KeptParts
 
 MAX_KEPT: Final = 4_000_000  # bytes of papers in lists
 DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
+from paperround.kept_parts import KeptParts
 from paperround.papers.rows import AuthorRow, ListingRow, OrganizationRow, PaperRow
 from paperround.text.links import percent_encode_url
-from paperround.web.kept_parts import KeptParts
 
 LINKS: Final = ("avatar", "avatarUrl", "githubRepo", "mediaUrls", "projectPage", "thumbnail")
 MAX_KEPT: Final = 4_000_000  # bytes

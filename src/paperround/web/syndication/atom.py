@@ -9,9 +9,11 @@ from typing import Final
 from markupsafe import escape
 
 from paperround import __version__
+from paperround.kept_parts import KeptParts
+from paperround.papers.rows import PaperRow
 from paperround.text.plain import to_plain_text
-from paperround.web.kept_parts import KeptParts
-from paperround.web.syndication.document import FeedDocument, NotedEntry
+from paperround.text.reading import FormulaBudget, page_budget
+from paperround.web.syndication.document import FeedDocument, NotedEntry, entry_key, read_entry
 
 MEDIA_TYPE: Final = "application/atom+xml"
 # Characters that XML 1.0 has no way to write.
@@ -23,7 +25,8 @@ _kept: Final[KeptParts[str]] = KeptParts(MAX_KEPT)
 
 def write_atom(feed: FeedDocument) -> bytes:
     """Write the document, in UTF-8."""
-    entries = "".join([_find_or_write_entry(feed.base, noted) for noted in feed.entries()])
+    budget = page_budget()
+    entries = "".join([_find_or_write_entry(feed, paper, budget) for paper in feed.papers])
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">'
         f"<id>{_write(feed.address)}</id><title>{_write(to_plain_text(feed.title))}</title>"
@@ -36,8 +39,13 @@ def write_atom(feed: FeedDocument) -> bytes:
     ).encode()
 
 
-def _find_or_write_entry(base: str, noted: NotedEntry) -> str:
-    return _kept.find_or_make((base, noted), lambda: _write_entry(base, noted))
+def _find_or_write_entry(feed: FeedDocument, paper: PaperRow, budget: FormulaBudget) -> str:
+    """Return a paper's entry. It is kept, unless the paper isn't read yet."""
+    note = feed.notes.get(paper.id, "")
+    key = (feed.base, note, *entry_key(paper)) if paper.is_read else None
+    return _kept.find_or_make(
+        key, lambda: _write_entry(feed.base, NotedEntry(read_entry(paper, budget), note))
+    )
 
 
 def _write_entry(base: str, noted: NotedEntry) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+from paperround.kept_parts import KeptParts
 from paperround.papers.heat import listing_time
 from paperround.papers.lead import AI_SUMMARY_LABEL, read_lead
 from paperround.papers.readings import read_abstract, read_title
@@ -19,7 +20,6 @@ from paperround.settings import Settings
 from paperround.text.markup import render_unicode
 from paperround.text.plain import to_plain_text
 from paperround.text.reading import FormulaBudget, Reading, page_budget
-from paperround.web.kept_parts import KeptParts
 
 MAX_AUTHORS: Final = 50
 MAX_KEPT: Final = 3_000_000  # characters
@@ -103,10 +103,12 @@ _kept: Final[KeptParts[FeedEntry]] = KeptParts(MAX_KEPT)
 
 def read_entry(paper: PaperRow, budget: FormulaBudget) -> FeedEntry:
     """Return what a feed says of a paper. One that isn't read yet is read as far as `budget` goes."""
-    return _kept.find_or_make(_key(paper) if paper.is_read else None, lambda: _build_entry(paper, budget))
+    return _kept.find_or_make(
+        entry_key(paper) if paper.is_read else None, lambda: _build_entry(paper, budget)
+    )
 
 
-def _key(paper: PaperRow) -> tuple[object, ...]:
+def entry_key(paper: PaperRow) -> tuple[object, ...]:
     """Name all that an entry shows of a paper that is read."""
     lists = (paper.author_names, paper.categories or (), paper.ai_keywords or ())
     return (

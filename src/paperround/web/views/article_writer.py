@@ -14,7 +14,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from paperround.i18n.languages import get_language
-from paperround.web.kept_parts import KeptParts
+from paperround.kept_parts import KeptParts
 from paperround.web.views.paper_card import PaperCard
 from paperround.web.views.viewer_state import ViewerState
 

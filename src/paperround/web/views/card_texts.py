@@ -11,12 +11,12 @@ from typing import Final
 
 from markupsafe import Markup
 
+from paperround.kept_parts import KeptParts
 from paperround.papers.lead import read_lead
 from paperround.papers.readings import read_abstract, read_title
 from paperround.papers.rows import PaperRow
 from paperround.text.markup import write_html, write_html_paragraphs
 from paperround.text.reading import FormulaBudget
-from paperround.web.kept_parts import KeptParts
 
 MAX_KEPT: Final = 8_000_000  # characters
 

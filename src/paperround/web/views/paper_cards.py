@@ -15,12 +15,12 @@ from markupsafe import Markup
 from paperround.i18n.languages import get_language
 from paperround.i18n.messages import gettext as _
 from paperround.i18n.messages import ngettext
+from paperround.kept_parts import KeptParts
 from paperround.papers.citations.embedded import build_coins
 from paperround.papers.rows import OrganizationRow, PaperRow
 from paperround.papers.vote_history import VoteHistory
 from paperround.text.links import normalise_http_url
 from paperround.text.reading import FormulaBudget, page_budget
-from paperround.web.kept_parts import KeptParts
 from paperround.web.views.card_fitting import MARKS_ROOM, SizedCard, fit_cards
 from paperround.web.views.card_texts import write_card_texts
 from paperround.web.views.charts import build_sparkline
