@@ -49,6 +49,7 @@ from paperround.web.pages import (
     language,
     organizations,
     outbox,
+    paper,
     paper_actions,
     preferences,
     saved,
@@ -86,7 +87,7 @@ APIS: Final = (
 PAGES: Final = (
     trending, about, sign_in, account, pages_settings, pages_zotero, saved, paper_actions, submit, subscribe,
     preferences, digests, topic_form, topic_actions, history, topics, judge, language, organizations, authors,
-    follows, venues, channels, outbox, status, api_docs, thumbnails, cards, field_map, editions,
+    follows, venues, channels, outbox, status, api_docs, thumbnails, cards, field_map, editions, paper,
 )  # fmt: skip
 
 
@@ -165,6 +166,7 @@ def create_app(
     app.state.max_version_age = max_version_age
     app.state.cost_counts = cost_counts
     app.state.templates = load_templates()
+    app.state.newest_day = None  # as it was when an edition was last shown
     for first in (pages_search.router, editions.latest):
         app.include_router(first, dependencies=[Depends(require_form_token)])
     for api in APIS:

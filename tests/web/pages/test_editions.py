@@ -7,9 +7,11 @@ from datetime import date
 
 import httpx
 import pytest
+from sqlalchemy import delete
 
 from paperround.database import Database
 from paperround.feeds.tables import FeedDay
+from paperround.papers.tables import Listing
 
 from support.factories import feed_record, store_listing, utc
 from support.pages import Page, opened, three_days
@@ -26,6 +28,24 @@ async def test_the_front_page_leads_to_the_latest_edition(
     assert (home.status_code, home.headers["Location"]) == (307, "/papers")
     assert page.papers() == ["astro-ph/0601001", "2603.00010"]
     assert "Friday, 6 March" in page.text
+
+
+async def test_the_front_page_follows_when_a_newer_list_comes_or_the_newest_goes(
+    pages: httpx.AsyncClient, database: Database
+) -> None:
+    await three_days(database)
+    assert "Friday, 6 March" in Page(await pages.get("/papers")).text
+
+    await store_listing(database, "2026-03-09", feed_record("2603.00077"))
+    assert Page(await pages.get("/papers")).papers() == ["2603.00077"]
+
+    async with database.write_session() as session:
+        await session.execute(delete(Listing).where(Listing.day > date(2026, 3, 4)))
+    assert "Monday, 2 March" in Page(await pages.get("/papers")).text
+
+    async with database.write_session() as session:
+        await session.execute(delete(Listing))
+    assert "No papers yet" in Page(await pages.get("/papers")).text
 
 
 async def test_without_papers_there_is_a_page_that_says_so(pages: httpx.AsyncClient) -> None:

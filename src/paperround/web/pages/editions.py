@@ -1,4 +1,4 @@
-"""The pages of editions and of one paper."""
+"""The pages of editions."""
 
 from __future__ import annotations
 
@@ -16,39 +16,25 @@ from paperround.feeds import status
 from paperround.i18n.messages import gettext as _
 from paperround.papers import editions
 from paperround.papers.anniversary import find_day_a_year_before
-from paperround.papers.arxiv_id import strip_version
-from paperround.papers.citations.embedded import list_citation_tags
-from paperround.papers.citations.formats import CitationFormat, render_citations
 from paperround.papers.edition_facts import EditionFacts, ask_days, ask_edition
 from paperround.papers.edition_query import EditionQuery
 from paperround.papers.editions import Sort
 from paperround.papers.period import EditionPeriod, Period
-from paperround.papers.readings import read_abstract, read_title
 from paperround.papers.rows import PaperRow
 from paperround.papers.vote_history import ask_vote_histories
 from paperround.reads import round_trip
-from paperround.search.similar import find_similar_papers
-from paperround.text.markup import render_html
-from paperround.text.reading import page_budget
 from paperround.web import cursor as cursors
 from paperround.web import reader_edition
 from paperround.web.dependencies import Config, Now, Read, render_page, settings_of, viewer_of
-from paperround.web.negotiation import prefers_markdown
-from paperround.web.pages.subscribe import ask_subscribe_box
-from paperround.web.params import MAX_SIGNALS, Category, get_paper_or_404
+from paperround.web.pages.subscribe import SubscribeBox, ask_subscribe_box
+from paperround.web.params import Category
 from paperround.web.router import Router
-from paperround.web.viewer import ask_viewer_state, load_follow_state
-from paperround.web.views import card_fitting, charts, paper_cards, presenters
+from paperround.web.viewer import ask_viewer_state
+from paperround.web.views import paper_cards, presenters
 from paperround.web.views.for_you import FOR_YOU_ROOM
-from paperround.web.views.linked_data import build_scholarly_article
 from paperround.web.views.month import MonthOutline
-from paperround.web.views.page_size import shorten_html
-from paperround.web.views.reading_places import build_sharing, list_reading_places
-from paperround.web.views.translation import write_translation
 
 PAGE_SIZE: Final = 30  # papers with whole abstracts; a page stays below 100 kB
-MAX_SIMILAR: Final = 8
-MAX_SUMMARY: Final = 7_500  # bytes
 QUIET_DAY: Final = 3  # papers; a day with fewer also shows some of a year ago
 MAX_YEAR_AGO: Final = 5
 
@@ -88,12 +74,20 @@ async def show_latest(
     now: Now,
     shown: Shown,
 ) -> Response:
-    """Show the latest edition that has papers."""
-    day = await editions.find_newest_day(session)
+    """Show the latest edition that has papers.
+
+    It is mostly that of the day that was the newest a moment ago, which what is asked of an edition tells.
+    """
+    known: date | None = request.app.state.newest_day
+    if known is not None:
+        facts = await _ask_facts(request, session, EditionPeriod.containing(Period.day, known), shown)
+        if facts.edition.papers and facts.edition.following_day is None:
+            return await _show_edition(request, session, facts, now, shown)
+    day = request.app.state.newest_day = await editions.find_newest_day(session)
     if day is None:
         feeds = [await status.load_feed_status(session, name, now=now) for name in settings.feeds]
         return await render_page(request, session, "papers/none_yet.html", feeds=feeds, now=now)
-    return await _show_edition(request, session, EditionPeriod.containing(Period.day, day), now, shown)
+    return await _show_period(request, session, EditionPeriod.containing(Period.day, day), now, shown)
 
 
 @router.get("/papers/date")
@@ -107,39 +101,79 @@ async def redirect_to_day(day: Annotated[str, Query(max_length=40)] = "") -> Red
 
 @router.get("/papers/date/{key}")
 async def show_day(request: Request, session: Read, now: Now, key: str, shown: Shown) -> HTMLResponse:
-    return await _show_edition(request, session, EditionPeriod.parse(Period.day, key), now, shown)
+    return await _show_period(request, session, EditionPeriod.parse(Period.day, key), now, shown)
 
 
 @router.get("/papers/week/{key}")
 async def show_week(request: Request, session: Read, now: Now, key: str, shown: Shown) -> HTMLResponse:
-    return await _show_edition(request, session, EditionPeriod.parse(Period.week, key), now, shown)
+    return await _show_period(request, session, EditionPeriod.parse(Period.week, key), now, shown)
 
 
 @router.get("/papers/month/{key}")
 async def show_month(request: Request, session: Read, now: Now, key: str, shown: Shown) -> HTMLResponse:
-    return await _show_edition(request, session, EditionPeriod.parse(Period.month, key), now, shown)
+    return await _show_period(request, session, EditionPeriod.parse(Period.month, key), now, shown)
 
 
-async def _show_edition(
+async def _show_period(
     request: Request, session: Read, period: EditionPeriod, now: datetime, shown: EditionParams
 ) -> HTMLResponse:
+    facts = await _ask_facts(request, session, period, shown)
+    return await _show_edition(request, session, facts, now, shown)
+
+
+@dataclass(frozen=True)
+class ShownEdition:
+    """What is asked at once for the page of an edition."""
+
+    period: EditionPeriod
+    query: EditionQuery
+    listed: editions.BarePage
+    edition: EditionFacts
+    counts: Mapping[date, int]
+    read_at: datetime | None
+    reader: reader_edition.ReaderFacts
+    box: SubscribeBox | None
+    is_sample: bool
+
+
+async def _ask_facts(
+    request: Request, session: Read, period: EditionPeriod, shown: EditionParams
+) -> ShownEdition:
     viewer, category = viewer_of(request), shown.category
     query, position = EditionQuery.for_period(period, category), cursors.decode(Sort.upvotes, shown.after)
     async with round_trip(session) as trip:
-        asked_reader = reader_edition.ask_reader_facts(trip, viewer, period, query)
+        reader = reader_edition.ask_reader_facts(trip, viewer, period, query)
         listed = editions.ask_papers(trip, query, sort=Sort.upvotes, limit=PAGE_SIZE, after=position)
         facts = ask_edition(trip, period, category)
         counts = ask_days(trip, *_months_of(period), category)
         read_at = status.ask_last_success(trip, settings_of(request).feeds)
         box = ask_subscribe_box(trip, request)
         is_sample = sample.ask_whether_shown(trip)
-    reader, totals = asked_reader.result, facts.result
+    return ShownEdition(
+        period,
+        query,
+        listed.result,
+        facts.result,
+        counts.result,
+        read_at.result,
+        reader.result,
+        box.result,
+        is_sample.result,
+    )
+
+
+async def _show_edition(
+    request: Request, session: Read, facts: ShownEdition, now: datetime, shown: EditionParams
+) -> HTMLResponse:
+    viewer, category, period = viewer_of(request), shown.category, facts.period
+    query, totals, reader = facts.query, facts.edition, facts.reader
     matches = reader.matches
     by_fit = shown.order == "fit" and bool(matches.matches)
     if by_fit:
+        position = cursors.decode(Sort.upvotes, shown.after)
         part = await reader_edition.list_by_fit(session, matches, query, limit=PAGE_SIZE, after=position)
     else:
-        part = await listed.result.complete(session)
+        part = await facts.listed.complete(session)
     is_quiet = period.period is Period.day and totals.papers < QUIET_DAY and not (category or shown.after)
     year_ago = await _find_year_ago(session, period.first, now.date()) if is_quiet else None
     papers = [*part.papers, *(year_ago.papers if year_ago else ())]
@@ -171,11 +205,11 @@ async def _show_edition(
         marks=marks,
         mine=mine,
         by_fit=by_fit,
-        box=box.result,
+        box=facts.box,
         more=cursors.encode(Sort.upvotes, part.next_position),
         now=now,
-        sample=is_sample.result,
-        **_describe_surroundings(period, category, now, part.papers, totals, counts.result, read_at.result),
+        sample=facts.is_sample,
+        **_describe_surroundings(facts, category, now, part.papers),
     )
 
 
@@ -206,25 +240,20 @@ async def _find_year_ago(session: Read, day: date, today: date) -> YearAgo | Non
 
 
 def _describe_surroundings(
-    period: EditionPeriod,
-    category: str | None,
-    now: datetime,
-    papers: Sequence[PaperRow],
-    facts: EditionFacts,
-    counts: Mapping[date, int],
-    last_success: datetime | None,
+    facts: ShownEdition, category: str | None, now: datetime, papers: Sequence[PaperRow]
 ) -> dict[str, Any]:
     """Describe the edition's time and its neighbours. Only the newest edition says how fresh it is."""
-    today = now.date()
-    read_at = None if facts.following_day else last_success
+    today, period, counts = now.date(), facts.period, facts.counts
+    previous, following = facts.edition.previous_day, facts.edition.following_day
+    read_at = None if following else facts.read_at
     anchor = presenters.choose_anchor_day(period, papers, today=today)
     month = EditionPeriod.containing(Period.month, anchor)
     return {
         "month": MonthOutline(month, tuple(sorted(counts.items())), period, category, today),
         "heading": presenters.write_heading(period, today=today),
         "extent": presenters.write_extent(period),
-        "previous": _link_to_edition(period, facts.previous_day, today, category),
-        "following": _link_to_edition(period, facts.following_day, today, category),
+        "previous": _link_to_edition(period, previous, today, category),
+        "following": _link_to_edition(period, following, today, category),
         "read_at": read_at,
         "silent": bool(read_at and now - read_at > status.SILENT_AFTER),
         "kinds": _link_to_periods(period, anchor, category),
@@ -255,65 +284,4 @@ def _link_to_periods(
             period is current.period,
         )
         for period in Period
-    )
-
-
-@router.get("/papers/{paper_id:path}")
-async def show_paper(request: Request, session: Read, settings: Config, now: Now, paper_id: str) -> Any:
-    """Show a paper. A version, or another form of its id, leads to the page of the bare id."""
-    paper = await get_paper_or_404(session, paper_id)
-    if paper_id != strip_version(paper_id):
-        return RedirectResponse(f"/papers/{paper.id}", status_code=308)
-    if prefers_markdown(request.headers.get("accept", "")) and not paper.invented:
-        return RedirectResponse(f"/papers/{paper.id}.md", status_code=307, headers={"Vary": "Accept"})
-    today, budget = now.date(), page_budget()
-    title, url = read_title(paper, budget).text, f"{settings.address}/papers/{paper.id}"
-    similar = await find_similar_papers(session, paper.id, limit=MAX_SIMILAR)
-    async with round_trip(session) as trip:
-        listings = editions.ask_listings(trip, [paper.id])
-        asked_signals = editions.ask_signals(trip, paper.id, limit=MAX_SIGNALS)
-        marks = ask_viewer_state(trip, request, [paper])
-        is_sample = sample.ask_whether_shown(trip)
-    signals = asked_signals.result
-    return await render_page(
-        request,
-        None,
-        "papers/paper.html",
-        paper=paper,
-        follows=await load_follow_state(request, session),
-        plain_title=title,
-        places=list_reading_places(paper, title, url, settings.paper_links),
-        sharing=build_sharing(paper, title, url),
-        plain_abstract=read_abstract(paper, budget).text,
-        marks=marks.result,
-        entry=card_fitting.shorten_abstract(
-            paper_cards.build_paper_card(paper, today=today), paper_cards.MAX_ABSTRACT
-        ),
-        summary=shorten_html(render_html(paper.summary or "", budget), MAX_SUMMARY),
-        translated=write_translation(marks.result.of(paper.id).translation, read_abstract(paper, budget)),
-        keywords=[
-            (presenters.search_address(word), render_html(word, budget), word)
-            for word in paper_cards.list_keywords(paper)
-        ],
-        authors=paper_cards.fold_authors(paper.author_names),
-        listings=[
-            (presenters.write_neighbour_label(span, today=today), presenters.edition_address(span), row)
-            for row in listings.result[paper.id]
-            for span in [EditionPeriod.containing(Period.day, row.day)]
-        ],
-        linked_data=build_scholarly_article(
-            paper,
-            url=url,
-            on_arxiv=not is_sample.result,
-        ),
-        citation_tags=list_citation_tags(paper, site=settings.address),
-        bibtex=render_citations([paper], CitationFormat.bib, site=settings.address),
-        signals=signals,
-        chart=charts.build_chart(signals, until=paper.seen_at),
-        similar=[
-            (paper_cards.build_paper_card(other, today=today, budget=budget), round(100 * cosine))
-            for other, cosine in similar
-        ],
-        today=today,
-        sample=is_sample.result,
     )

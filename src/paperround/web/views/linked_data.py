@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import UTC
 from typing import Any, Final
 
+from jinja2.utils import htmlsafe_json_dumps
+from markupsafe import Markup
+
 from paperround.papers import doi
 from paperround.papers.citations.work import arxiv_url
 from paperround.papers.readings import read_abstract, read_title
@@ -36,3 +39,8 @@ def build_scholarly_article(paper: PaperRow, *, url: str, on_arxiv: bool) -> dic
         told["sameAs"] = [arxiv_url(paper), doi.doi_url(paper.doi)] if paper.doi else arxiv_url(paper)
         told["identifier"] = {"@type": "PropertyValue", "propertyID": "arXiv", "value": paper.id}
     return {name: value for name, value in told.items() if value}
+
+
+def write_linked_data(told: dict[str, Any]) -> Markup:
+    """Write the data as JSON that may stand in a `script` of a page."""
+    return htmlsafe_json_dumps(told)
