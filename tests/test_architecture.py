@@ -78,12 +78,20 @@ HEAVY = {
     "prometheus_client",
     "torch",
 }
+PROCESS_MODULES = {
+    "up": "paperround.cli.up",
+    "clock": "paperround.clock",
+    "worker": "paperround.worker.jobs",
+    "web": "paperround.web.app, paperround.web.server",
+}
 LOADED_BY = {
     "paperround.cli.app": {*HEAVY, "pydantic", "structlog", "psycopg"},
     "paperround.cli.up": {*HEAVY, "procrastinate", "apscheduler"},
     "paperround.cli.processes, paperround.clock": HEAVY,
     "paperround.worker.jobs": {
         "numpy",
+        "css_inline",
+        "rapidfuzz",
         "alembic",
         "fastapi",
         "starlette",
@@ -95,6 +103,8 @@ LOADED_BY = {
     },
     "paperround.web.app, paperround.web.server": {
         "numpy",
+        "css_inline",
+        "rapidfuzz",
         "alembic",
         "apscheduler",
         "mcp",
@@ -104,6 +114,22 @@ LOADED_BY = {
         "PIL",
     },
 }
+
+
+@pytest.mark.parametrize("process", ["up", "clock", "worker", "web"])
+def test_a_process_does_not_load_what_only_draws_on_terminals(process: str) -> None:
+    code = f"""
+import sys
+from paperround.cli.app import COMMANDS, LazyCommand
+module, words = COMMANDS[{process!r}]
+LazyCommand({process!r}, module, words).load()
+import {PROCESS_MODULES[process]}
+import httpx  # by requests of any process
+print(*sys.modules)
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name for name in result.stdout.split() if name.partition(".")[0] in {"rich", "pygments"}}
+    assert loaded == set()
 
 
 @pytest.mark.parametrize("modules", LOADED_BY)

@@ -5,6 +5,7 @@ A command's module is imported when the command is run: together they take a sec
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import Any, Final
 
@@ -88,6 +89,7 @@ class LazyCommand(TyperCommand):
 
     def load(self) -> TyperCommand | TyperGroup:
         """Import the command."""
+        leave_out_unused_extras()
         module = import_module(f"paperround.cli.{self._module}")
         if self._group:
             return typer.main.get_group(getattr(module, self._group))
@@ -106,6 +108,23 @@ class CommandTree(TyperGroup):
             LazyCommand(name, module, words, group=group) for name, (module, group, words) in GROUPS.items()
         ]
         self.commands = {str(command.name): command for command in commands}
+
+
+def leave_out_unused_extras() -> None:
+    """Import structlog as if rich were missing, and httpx, later, as if its command line were.
+
+    Wherever they find rich and Pygments they load both, 4 MB of each process: for tracebacks that `logs.py`
+    never has drawn, and for a command of httpx's own. A module that is None is not found.
+    """
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+    if "structlog" in sys.modules:
+        return
+    rich = sys.modules.pop("rich", None)
+    sys.modules["rich"] = None  # type: ignore[assignment]
+    import_module("structlog")
+    del sys.modules["rich"]
+    if rich is not None:
+        sys.modules["rich"] = rich
 
 
 app = typer.Typer(
@@ -133,7 +152,7 @@ def main() -> None:
         app()
     except Exception as error:  # noqa: BLE001 (nothing is swallowed: it is told, and recorded if it is a bug)
         from paperround.cli.bugs import report_bug
-        from paperround.cli.context import fail
+        from paperround.cli.console import fail
         from paperround.failures import explain
 
         explanation = explain(error)

@@ -13,7 +13,8 @@ from typing import Annotated, Final
 import typer
 
 from paperround import event_loop
-from paperround.cli.context import console, load_settings
+from paperround.cli.console import console
+from paperround.cli.context import load_settings
 from paperround.cli.mail import open_links
 from paperround.database import Database, utc_now
 from paperround.digests import bounces as returned_mail

@@ -16,7 +16,8 @@ from paperround.channels.apprise_process import is_apprise_installed
 from paperround.channels.encryption import ChannelSecrets, SecretBox
 from paperround.channels.message import ChannelNotice
 from paperround.channels.sender import open_channel_sender
-from paperround.cli.context import console, fail, load_settings, open_database, output
+from paperround.cli.console import console, fail, output
+from paperround.cli.context import load_settings, open_database
 from paperround.cli.status import format_time
 from paperround.database import ReadSession, utc_now
 from paperround.digests import channels

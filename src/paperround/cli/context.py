@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NoReturn
+from typing import TYPE_CHECKING, Literal
 
 import psycopg
 from pydantic import ValidationError
-from rich.console import Console
-from rich.markup import escape
 
 from paperround import logs, privileges, supervisor
 from paperround.database_roles import DatabaseUrls, grant_access
@@ -23,9 +21,6 @@ from paperround.settings import Settings, find_unknown_settings
 
 if TYPE_CHECKING:
     from paperround.database import Database
-
-console = Console(stderr=True, highlight=False)  # what commands say about their work
-output = Console(highlight=False)  # what they were asked for
 
 
 class SettingsInvalid(PaperroundError):
@@ -40,10 +35,11 @@ class CommandNotPossible(PaperroundError):
     title = "Not possible"
 
 
-def fail(sentence: str) -> NoReturn:
-    """Show what went wrong and end with exit code 1."""
-    console.print(f"[bold red]paperround:[/] {escape(sentence)}", soft_wrap=True)
-    raise SystemExit(1)
+def say(sentence: str, *, soft_wrap: bool = False) -> None:
+    """Say something about the work, where the console is not loaded before there is something to say."""
+    from paperround.cli.console import console  # megabytes, and the processes of `up` mostly say nothing
+
+    console.print(sentence, soft_wrap=soft_wrap)
 
 
 def load_settings(process: str, *, lifeline: bool = False) -> Settings:
@@ -63,7 +59,7 @@ def load_settings(process: str, *, lifeline: bool = False) -> Settings:
     logs.configure(settings, process)
     for name, nearest in [] if lifeline else find_unknown_settings():  # `up` has told of them already
         hint = f" Did you mean {nearest}?" if nearest else ""
-        console.print(f"[bold yellow]paperround:[/] There is no setting {name}.{hint}", soft_wrap=True)
+        say(f"[bold yellow]paperround:[/] There is no setting {name}.{hint}", soft_wrap=True)
     return settings
 
 

@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 
 from paperround import backups, event_loop, schema, tokens
+from paperround.cli.console import console
 from paperround.cli.context import (
     CommandNotPossible,
     attach_database,
-    console,
     load_settings,
     open_database,
     upgrade_database,

@@ -8,7 +8,8 @@ import typer
 
 from paperround import event_loop
 from paperround.cli.checks import run_checks
-from paperround.cli.context import attach_database, load_settings, output
+from paperround.cli.console import output
+from paperround.cli.context import attach_database, load_settings
 from paperround.settings import Settings
 
 app = typer.Typer()

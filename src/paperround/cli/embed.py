@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from paperround import event_loop
-from paperround.cli.context import console, encoder_socket, fail, load_settings, open_database
+from paperround.cli.console import console, fail
+from paperround.cli.context import encoder_socket, load_settings, open_database
 from paperround.database import utc_now
 from paperround.embeddings import backfill, models
 from paperround.embeddings.encoder_process import connect_encoder

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from paperround import event_loop
-from paperround.cli.context import console, encoder_socket, load_settings, open_database
+from paperround.cli.console import console
+from paperround.cli.context import encoder_socket, load_settings, open_database
 from paperround.embeddings.encoder_process import connect_encoder
 from paperround.resources import use_one_thread_for_products
 from paperround.search.absent_questions import ABSENT_QUESTIONS

@@ -10,7 +10,8 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from paperround import event_loop
-from paperround.cli.context import CommandNotPossible, console, load_settings, open_database
+from paperround.cli.console import console
+from paperround.cli.context import CommandNotPossible, load_settings, open_database
 from paperround.database import Database, utc_now
 from paperround.feeds import backfill, schedule
 from paperround.feeds.registry import open_feed

@@ -13,7 +13,8 @@ import typer
 from rich.table import Table
 
 from paperround import event_loop, mail
-from paperround.cli.context import console, fail, load_settings, open_database, output
+from paperround.cli.console import console, fail, output
+from paperround.cli.context import load_settings, open_database
 from paperround.cli.outbox_link import make_outbox_link
 from paperround.cli.status import format_time
 from paperround.database import Database, utc_now

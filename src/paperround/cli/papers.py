@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from paperround import event_loop
-from paperround.cli.context import console, fail, load_settings, open_database
+from paperround.cli.console import console, fail
+from paperround.cli.context import load_settings, open_database
 from paperround.database import utc_now
 from paperround.papers import arxiv_id, removal
 from paperround.security_events import SecurityEvent, record_security_event

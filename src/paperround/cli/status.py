@@ -12,7 +12,8 @@ from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
 from paperround import event_loop, queue, sample
-from paperround.cli.context import CommandNotPossible, console, load_settings, open_database, output
+from paperround.cli.console import console, output
+from paperround.cli.context import CommandNotPossible, load_settings, open_database
 from paperround.cli.outbox_link import make_outbox_link
 from paperround.database import Database, utc_now
 from paperround.digests import ledger

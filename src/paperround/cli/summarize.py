@@ -10,7 +10,8 @@ from typing import Annotated, Final
 import typer
 
 from paperround import event_loop
-from paperround.cli.context import console, fail, load_settings, open_database, output
+from paperround.cli.console import console, fail, output
+from paperround.cli.context import load_settings, open_database
 from paperround.settings import Settings
 from paperround.summaries import costs, writer
 from paperround.summaries.client import TextServerClient

@@ -21,13 +21,12 @@ import typer
 from paperround import event_loop, privileges, supervisor
 from paperround.cli.context import (
     CommandNotPossible,
-    console,
-    fail,
     find_database,
     find_schema_state,
     load_settings,
     plan_process,
     require_usable_network,
+    say,
 )
 from paperround.conninfo import DatabaseUnavailable, build_conninfo
 from paperround.database_roles import DatabaseUrls, grant_access
@@ -73,6 +72,8 @@ def _check_network(settings: Settings) -> None:
             require_usable_network(settings)
             code = 0
         except PaperroundError as error:
+            from paperround.cli.console import fail  # in the fork as well
+
             with suppress(SystemExit):
                 fail(error.detail)
         finally:
@@ -122,7 +123,7 @@ async def _supervise(
     A database that can't be reached or has no room is waited for; what waiting doesn't mend is raised.
     """
     stop = asyncio.Event()
-    supervisor.stop_on_signals(stop, lambda: console.print("Stopping …"))
+    supervisor.stop_on_signals(stop, lambda: say("Stopping …"))
 
     def prepare() -> None:
         if server is not None:
@@ -194,7 +195,7 @@ async def _announce(
 ) -> None:
     """Say where the pages are once they are served. A process that ends tells the rest."""
     await are_served.wait()
-    console.print(f"Paperround is at [bold]{settings.address}[/]  (Ctrl-C stops it)")
+    say(f"Paperround is at [bold]{settings.address}[/]  (Ctrl-C stops it)")
     await supervisor.run_once("announcement", plan_process(settings, urls, "announce"), stop)
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-import css_inline
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from paperround import schema
 from paperround.i18n.languages import find_direction, get_language
 from paperround.i18n.templates import install_messages
+
+if TYPE_CHECKING:
+    from css_inline import CSSInliner
 
 STYLESHEET: Final = "digest.css"  # of all mail
 MEDIA_STYLESHEET: Final = "digest.media.css"  # media queries can't be inlined
@@ -54,8 +56,10 @@ def load_source(name: str) -> str:
     return (schema.project_file("templates") / "mail" / name).read_text(encoding="utf-8")
 
 
-def build_inliner() -> css_inline.CSSInliner:
+def build_inliner() -> CSSInliner:
     """Build an inliner that loads nothing from the network."""
+    import css_inline  # large, and few processes write mail
+
     return css_inline.CSSInliner(load_remote_stylesheets=False)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
+from functools import cache
 from typing import Any, Final
 
-from rapidfuzz.distance import OSA
 from sqlalchemy import bindparam, cast, select, text
 from sqlalchemy.dialects.postgresql import TSQUERY
 
@@ -64,8 +65,9 @@ async def _find_nearest_stem(session: ReadSession, stem: str) -> str | None:
     allowed = 2 if len(stem) >= LONG_WORD_LENGTH else 1
     lengths = {"shortest": len(stem) - allowed, "longest": len(stem) + allowed}
     best: tuple[Any, ...] | None = None
+    count_edits = _find_distance()
     for lexeme, documents in (await session.execute(STEMS_OF_LENGTH, lengths)).all():
-        distance = OSA.distance(stem, lexeme, score_cutoff=allowed)
+        distance = count_edits(stem, lexeme, score_cutoff=allowed)
         if distance <= allowed and lexeme.isalpha():
             candidate = (distance, lexeme[0] != stem[0], -documents, lexeme)
             best = candidate if best is None else min(best, candidate)
@@ -77,7 +79,16 @@ async def _find_word(session: ReadSession, stem: str, *, like: str) -> str | Non
     texts = (await session.scalars(TEXTS_WITH_STEM, {"lexeme": f"'{stem}'"})).all()
     counts = Counter(word for each in texts for word in split_words(each) if word[0] == stem[0])
     words = await session.scalars(WORDS_OF_STEM, {"words": sorted(counts), "lexeme": stem})
-    return min(words, key=lambda word: (OSA.distance(word, like), -counts[word], word), default=None)
+    count_edits = _find_distance()
+    return min(words, key=lambda word: (count_edits(word, like), -counts[word], word), default=None)
+
+
+@cache
+def _find_distance() -> Callable[..., int]:
+    """Return what counts the letters by which two words differ. It is loaded by the first misspelt word."""
+    from rapidfuzz.distance import OSA
+
+    return OSA.distance
 
 
 def _replace_word(text_: str, word: str, other: str) -> str:
