@@ -269,7 +269,7 @@ def list_figures(etag: str, cookie: str) -> Sequence[Figure]:
     template = Load("template", EDITION)
     return [
         *warm,
-        Figure("304", Load("site", EDITION, known), Load("bytes", "/known"), WARM_GOAL),
+        Figure("304", Load("site", EDITION, known), Load("bytes", "/known", known), WARM_GOAL),
         Figure("edition, first after a change", Load("cold", EDITION), template, COLD_GOAL),
         Figure("edition, signed in", Load("site", EDITION, cookie), template, COLD_GOAL),
         *(

@@ -16,7 +16,7 @@ from paperround.papers.versions import MAX_AGE, Version
 from paperround.settings import Settings
 from paperround.web.answers.cache import AnswerCache
 from paperround.web.answers.layer import LIFE, Answers
-from paperround.web.answers.request import PARAMETERS, PATHS
+from paperround.web.answers.request import MAX_VALUE_LENGTH, PARAMETERS, PATHS, TOLD
 from paperround.web.app import Site as Application
 from paperround.web.security.costs import COSTLY
 
@@ -333,7 +333,12 @@ async def test_random_queries_take_a_bounded_share_and_leave_pages_alone() -> No
 
 async def test_requests_that_more_than_an_address_belongs_to_go_their_own_way() -> None:
     site = Site()
-    for headers in ({"Cookie": "a=b"}, {"Authorization": "x"}, {"Content-Length": "0"}):
+    lengthy = [{name.decode(): "x" * (MAX_VALUE_LENGTH + 1)} for name in TOLD - {b"host"}]
+    for headers in ({"Cookie": "a=b"}, {"Authorization": "x"}, {"Content-Length": "0"}, *lengthy):
         assert await site.get(**headers) != await site.get(**headers)
+    for name in TOLD:
+        twice = [(name, b"localhost")] * 2
+        answers = [await site.client.get("/papers", headers=twice) for _ in range(2)]
+        assert answers[0].text != answers[1].text, name
     assert await site.get("/settings") != await site.get("/settings")
     assert site.cache.size == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import uuid
+from binascii import hexlify
 from typing import Final
 
 from fastapi import Request
@@ -28,7 +29,7 @@ def choose_request_id(request: Request) -> str:
 
 def make_request_id() -> bytes:
     """Make the id of a request that no route is asked for."""
-    return b"%032x" % random.getrandbits(128)
+    return hexlify(random.getrandbits(128).to_bytes(16))
 
 
 def find_trace_parent(request: Request) -> str | None:
