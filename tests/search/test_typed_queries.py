@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from paperround.search.query_vectors import QueryVector
 from paperround.text.words import APOSTROPHES, GREEK_NAMES, HYPHENS, QUOTES
 
 from .test_query import ask, asked, embedded, paper
+from support.databases import read_only_database
 from support.factories import store_listing
 
 CASES = {
@@ -28,11 +31,29 @@ CASES = {
 }
 
 
-@pytest.fixture
-async def shelf(database: Database) -> Database:
+async def store_cases(database: Database) -> None:
     records = [paper(key, title, abstract, *names) for key, (title, abstract, names) in CASES.items()]
     await store_listing(database, "2026-03-02", *records)
     await word_counts.refresh_word_counts(database)
+
+
+@pytest.fixture(scope="module")
+def shelf_url(server: str) -> Iterator[str]:
+    with read_only_database(server, store_cases) as url:
+        yield url
+
+
+@pytest.fixture
+async def shelf(shelf_url: str) -> AsyncIterator[Database]:
+    """The papers of `CASES`, for looking."""
+    async with Database(shelf_url) as database:
+        yield database
+
+
+@pytest.fixture
+async def own_shelf(database: Database) -> Database:
+    """The same papers, for changing."""
+    await store_cases(database)
     return database
 
 
@@ -149,10 +170,10 @@ async def test_what_is_not_there_brings_nothing(shelf: Database, typed: str) -> 
     assert await find(shelf, typed) == []
 
 
-async def test_what_is_far_in_meaning_and_shares_no_word_is_left_out(shelf: Database) -> None:
-    await embedded(shelf, {"2603.01001": [1, 0], "2603.01002": [0.2, 0.98], "2603.01003": [0, 1]})
+async def test_what_is_far_in_meaning_and_shares_no_word_is_left_out(own_shelf: Database) -> None:
+    await embedded(own_shelf, {"2603.01001": [1, 0], "2603.01002": [0.2, 0.98], "2603.01003": [0, 1]})
     query = parse_query("nothing alike")
-    async with shelf.read_session() as session:
+    async with own_shelf.read_session() as session:
         results = await search(session, query, asked(1, 0))
     assert [result.paper_id for result in results.results] == ["2603.01001"]
 
@@ -193,9 +214,11 @@ def test_the_words_are_told_as_they_were_typed() -> None:
 
 
 @pytest.mark.parametrize("prefix", ["2603.0100", "x"])
-async def test_vectors_alone_do_not_bring_back_what_a_phrase_excludes(shelf: Database, prefix: str) -> None:
-    await embedded(shelf, {key: [1, 0] for key in CASES})
-    async with shelf.read_session() as session:
+async def test_vectors_alone_do_not_bring_back_what_a_phrase_excludes(
+    own_shelf: Database, prefix: str
+) -> None:
+    await embedded(own_shelf, {key: [1, 0] for key in CASES})
+    async with own_shelf.read_session() as session:
         vector = QueryVector("fake", np.array([1, 0], np.float32)) if prefix == "x" else asked(1, 0)
         results = await search(session, parse_query('"row your boat"'), vector)
     assert [result.paper_id for result in results.results] == ["2603.01006"]

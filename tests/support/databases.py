@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import re
 import shutil
 import tempfile
 import uuid
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
+from sqlalchemy import make_url
 
 from paperround import schema
+from paperround.database import Database
 from paperround.database_roles import DatabaseUrls, grant_access
 from paperround.postgres import EmbeddedPostgres
 from paperround.postgres.roles import OWNER, SERVING
@@ -67,10 +70,31 @@ def new_database(server: str, template: str = TEMPLATE) -> Iterator[str]:
         *(f"DROP DATABASE {old} WITH (FORCE)" for old in expired),
         f"CREATE DATABASE {name} TEMPLATE {template} OWNER {OWNER} STRATEGY file_copy",
     )
-    if template != TEMPLATE:
+    if template == "template0":
         run_sql(database_named(server, name), EXTENSION)
     yield as_role(database_named(server, name), OWNER)
     _undropped_databases.append(name)
+
+
+@contextmanager
+def filled_template(server: str, fill: Callable[[Database], Awaitable[object]]) -> Iterator[str]:
+    """The name of a template with what `fill` stores, for tests that begin with the same rows."""
+    with new_database(server) as url:
+        asyncio.run(_fill(url, fill))
+        yield str(make_url(url).database)
+
+
+@contextmanager
+def read_only_database(server: str, fill: Callable[[Database], Awaitable[object]]) -> Iterator[str]:
+    """The address of a database with what `fill` stores. The server refuses writes, so tests can share it."""
+    with filled_template(server, fill) as name:
+        run_sql(server, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        yield as_role(database_named(server, name), OWNER)
+
+
+async def _fill(url: str, fill: Callable[[Database], Awaitable[object]]) -> None:
+    async with Database(url) as database:
+        await fill(database)
 
 
 @contextmanager

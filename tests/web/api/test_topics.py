@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from typing import Any
 
 import httpx
@@ -23,7 +24,7 @@ from paperround.topics.drafts import TopicDraft
 from paperround.topics.edition_matches import match_latest
 from paperround.web.api import topics as topics_api
 
-from support.databases import new_database
+from support.databases import filled_template, new_database
 from support.factories import add_reader, utc
 from support.pages import TODAY, opened
 from support.sites import running_site
@@ -41,9 +42,20 @@ async def key_of(database: Database, email: str, scope: Scope = Scope.write) -> 
     return {"Authorization": f"Bearer {key}"}
 
 
+@pytest.fixture(scope="module")
+def measured_template(server: str) -> Iterator[str]:
+    with filled_template(server, partial(add_measured_subjects, day=DAY, now=utc(TODAY))) as name:
+        yield name
+
+
 @pytest.fixture
-async def api(database_url: str, database: Database) -> AsyncIterator[httpx.AsyncClient]:
-    await add_measured_subjects(database, day=DAY, now=utc(TODAY))
+def database_url(server: str, measured_template: str) -> Iterator[str]:
+    with new_database(server, measured_template) as url:
+        yield url
+
+
+@pytest.fixture
+async def api(database_url: str) -> AsyncIterator[httpx.AsyncClient]:
     async with opened(database_url) as client:
         yield client
 
@@ -262,8 +274,8 @@ async def test_matching_too_often_is_refused_for_a_minute(
     assert statuses == [200, 200, 429]
 
 
-async def test_without_papers_nothing_matches(database_url: str) -> None:
-    async with opened(database_url) as api:
+async def test_without_papers_nothing_matches(other_url: str) -> None:
+    async with opened(other_url) as api:
         answer = await api.post("/api/v1/match", json={"text": "bees"})
     assert answer.json() == {
         "papers": [], "calibrated": True, "first": None, "last": None, "next": None,

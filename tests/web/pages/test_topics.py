@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
 
 import httpx
 import pytest
@@ -17,6 +18,7 @@ from paperround.topics.model.match import CLOSE_IN_MEANING, Match, Reason, Reaso
 from paperround.topics.tables import Topic
 from paperround.web.views.reasons import write_reasons
 
+from support.databases import filled_template, new_database
 from support.factories import utc
 from support.pages import TODAY, Page, opened
 from support.people import ADA, CYN, Person, sign_in_browser
@@ -26,9 +28,20 @@ DAY = "2026-03-10"
 BEES = {f"2603.{n:05}" for n in range(1, 61) if n % 3 == 1}
 
 
+@pytest.fixture(scope="module")
+def measured_template(server: str) -> Iterator[str]:
+    with filled_template(server, partial(add_measured_subjects, day=DAY, now=utc(TODAY))) as name:
+        yield name
+
+
 @pytest.fixture
-async def browser(database_url: str, database: Database) -> AsyncIterator[httpx.AsyncClient]:
-    await add_measured_subjects(database, day=DAY, now=utc(TODAY))
+def database_url(server: str, measured_template: str) -> Iterator[str]:
+    with new_database(server, measured_template) as url:
+        yield url
+
+
+@pytest.fixture
+async def browser(database_url: str) -> AsyncIterator[httpx.AsyncClient]:
     async with opened(database_url) as client:
         yield client
 
@@ -337,8 +350,8 @@ async def test_odd_addresses_are_refused_plainly(
     assert (await browser.get(address)).status_code in (400, 404)
 
 
-async def test_without_papers_the_pages_say_so(database_url: str, database: Database) -> None:
-    async with opened(database_url) as browser:
+async def test_without_papers_the_pages_say_so(other_url: str) -> None:
+    async with opened(other_url) as browser, Database(other_url) as database:
         ada = await sign_in_browser(browser, database, ADA, now=utc(TODAY))
         topic = await follow(browser, ada, words="honey bees")
         for address in ("/topics", f"/topics/{topic}", f"/topics/{topic}?days=7"):
