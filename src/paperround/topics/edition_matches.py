@@ -15,17 +15,18 @@ from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
 import structlog
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import delete, func, select, update
 
 from paperround.arrays import np
 from paperround.database import Database, ReadSession, WriteSession
 from paperround.papers.tables import FRESH_LISTING, Listing
+from paperround.reads import round_trip
 from paperround.topics.corpus import StatisticsVersion, load_current_version
 from paperround.topics.match_rows import MatchedDay
 from paperround.topics.match_store import (
     DueTopics,
+    ask_packed_directions,
     list_due_batches,
-    load_packed_models,
     lock_due_topics,
     store_matches,
 )
@@ -36,26 +37,26 @@ from paperround.topics.model.batch import (
     CandidatePaper,
     TopicBatch,
     build_matrix,
-    find_fitting,
+    find_promising,
     match_topics,
 )
 from paperround.topics.model.codec import decode_directions
 from paperround.topics.model.fit_codec import PackedFits
 from paperround.topics.model.fit_constants import FitConstants
-from paperround.topics.model.fit_matrix import FitMatrix, compute_fits
+from paperround.topics.model.fit_matrix import FitMatrix
 from paperround.topics.model.match import Match, TopicQuery
 from paperround.topics.model.reasons import Cosines, compute_cosines
 from paperround.topics.model.rules import TopicRules
-from paperround.topics.model.sparse import Matrix, Places, Rows
+from paperround.topics.model.sparse import Places, Rows
 from paperround.topics.paper_features import load_candidates, load_vectors
 from paperround.topics.profiles import TextEncoder, update_models
-from paperround.topics.queries import load_topic_queries
+from paperround.topics.queries import ask_topic_queries
 from paperround.topics.tables import Topic, TopicDay
 
 logger = structlog.get_logger(__name__)
 
 BATCH_SIZE: Final = 1000  # topics in one transaction
-LANES: Final = 2  # batches at once: PostgreSQL works on one while we compute the other
+LANES: Final = 3  # batches at once: PostgreSQL works on some while we compute another
 MATCHED_EDITIONS: Final = 7  # the latest editions that are matched
 MAX_PAST_TOPICS: Final = 5_000  # that are matched with past weeks in one run
 MAX_CELLS: Final = 400_000  # topics times papers that are matched at once
@@ -149,7 +150,7 @@ async def _match_batches(database: Database, edition: EditionPapers, encoder: Te
                 async with database.write_session() as session:
                     done += await _match_batch(session, edition, batch, encoder)
         finally:
-            waiting.clear()  # after a failure, the other lane ends with its batch
+            waiting.clear()  # after a failure, the other lanes end with their batches
         return done
 
     outcomes = await asyncio.gather(*(match_waiting() for _ in range(LANES)), return_exceptions=True)
@@ -188,11 +189,7 @@ def _hash_papers(papers: Sequence[CandidatePaper], constants: FitConstants) -> s
 async def _match_batch(
     session: WriteSession, edition: EditionPapers, batch: int, encoder: TextEncoder | None
 ) -> int:
-    key = {"day": edition.matched.day.toordinal(), "batch": batch}
-    if not await session.scalar(text("SELECT pg_try_advisory_xact_lock(:day, :batch)"), key):
-        return 0
-    first = batch * BATCH_SIZE
-    topics = await lock_due_topics(session, edition.matched, edition.version, first, first + BATCH_SIZE - 1)
+    topics = await lock_due_topics(session, edition.matched, edition.version, batch, BATCH_SIZE)
     if not len(topics):
         return 0
     fits = await update_models(session, edition.version, topics, encoder)
@@ -210,24 +207,22 @@ async def _match_block(
     """Match a block of topics: first the fits of all, then the rest for those alone that a paper fits or may
     be by somebody they follow. Returns the matches of those that have any, by place.
     """
-    packed = packed_fits[block]
-
-    def find_promising() -> tuple[Places, Matrix, Rows]:
-        fits = compute_fits(packed.decode(len(edition.version.statistics.mean_vector)), edition.matrix)
-        floors = np.array(FLOORS, np.float32)[topics.min_bands[block]]
-        fitting = find_fitting(fits, floors).any(axis=1)
-        places = np.flatnonzero(fitting | topics.has_authors[block])
-        return places, fits[places], packed.decode_reasons(places)
-
-    places, fits, reasons = await asyncio.to_thread(find_promising)
-    if not len(places):
-        return {}
-    places += block.start
-    batch = await _load_batch(session, edition, topics, places, reasons)
     found = await asyncio.to_thread(
-        match_topics, edition.version.statistics, edition.papers, edition.matrix, batch, fits
+        find_promising,
+        packed_fits[block],
+        np.array(FLOORS, np.float32)[topics.min_bands[block]],
+        topics.has_authors[block],
+        edition.matrix,
+        len(edition.version.statistics.mean_vector),
     )
-    return {place: of_topic for place, of_topic in zip(places.tolist(), found, strict=True) if of_topic}
+    if not len(found.places):
+        return {}
+    places = found.places + block.start
+    batch = await _load_batch(session, edition, topics, places, found.reasons)
+    matches = await asyncio.to_thread(
+        match_topics, edition.version.statistics, edition.papers, edition.matrix, batch, found.fits
+    )
+    return {place: of_topic for place, of_topic in zip(places.tolist(), matches, strict=True) if of_topic}
 
 
 async def _load_batch(
@@ -237,18 +232,20 @@ async def _load_batch(
     statistics, ids = edition.version.statistics, topics.ids[places].tolist()
     # Loaded after the topics: a rating made now is in it, or changes `changed_at` and makes the topic due
     # again.
-    queries = await load_topic_queries(session, ids)
-    asked = [queries.get(topic_id, NOTHING_ASKED) for topic_id in ids]
+    async with round_trip(session) as trip:
+        queries, packed = ask_topic_queries(trip, ids), ask_packed_directions(trip, ids)
+    asked = [queries.result.get(topic_id, NOTHING_ASKED) for topic_id in ids]
     liked = [list_liked(query) for query in asked]
     cosines = await _load_cosines(session, edition, {key for keys in liked for key in keys})
-    directions = await load_packed_models(session, ids)
     numbers = topics.daily[places].tolist(), topics.min_bands[places].tolist()
     return TopicBatch(
         [
             BatchTopic(TopicRules.from_query(query), daily, BANDS[band], keys)
             for query, daily, band, keys in zip(asked, *numbers, liked, strict=True)
         ],
-        decode_directions([directions.get(topic_id, b"") for topic_id in ids], len(statistics.mean_vector)),
+        decode_directions(
+            [packed.result.get(topic_id, b"") for topic_id in ids], len(statistics.mean_vector)
+        ),
         reasons,
         cosines,
     )

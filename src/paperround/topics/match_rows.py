@@ -6,11 +6,12 @@ a row would cost as much as matching its topic.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import date
 from struct import pack
 from typing import Any, Final, NamedTuple
+
+from pydantic_core import to_json
 
 from paperround.arrays import np
 from paperround.topics.model.match import Match
@@ -101,7 +102,7 @@ def _encode_matches(matches: Sequence[Match]) -> bytes:
     # Dimensions, no NULLs, the type; then, unless it is empty, its length and its first place.
     shape = pack("!iiiii", 1, 0, REAL_TYPE, len(fits), 1) if fits else pack("!iii", 0, 0, REAL_TYPE)
     array = shape + b"".join([pack("!if", 4, fit) for fit in fits])
-    return _with_size(JSONB_VERSION + json.dumps(stored).encode()) + _with_size(array)
+    return _with_size(JSONB_VERSION + to_json(stored)) + _with_size(array)
 
 
 def _with_size(value: bytes) -> bytes:

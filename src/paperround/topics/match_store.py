@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from paperround.database import ReadSession, WriteSession
-from paperround.reads import Read, driver_connection, read_rows
+from paperround.reads import Asked, Read, RoundTrip, driver_connection, only, read_rows, round_trip
 from paperround.topics.corpus import StatisticsVersion
 from paperround.topics.match_rows import COPY, MatchedDay, encode_rows
 from paperround.topics.model.bands import Band
@@ -84,22 +84,36 @@ async def list_due_batches(session: ReadSession, matched: MatchedDay, size: int)
 
 
 async def lock_due_topics(
-    session: WriteSession, matched: MatchedDay, version: StatisticsVersion, first: int, last: int
+    session: WriteSession, matched: MatchedDay, version: StatisticsVersion, batch: int, size: int
 ) -> DueTopics:
-    """Lock the topics that are due, so that none is deleted meanwhile. Changes of them need not wait.
+    """Lock a batch of topics, and those of them that are due, so that none is deleted meanwhile.
 
-    Only what fits need is read of their models: most topics have no match, and need nothing else.
+    A batch that another worker holds has none. Changes of topics need not wait. Only what fits need is read
+    of their models: most topics have no match, and need nothing else.
     """
-    read = _due_topics(is_past=matched.is_past)
-    has_model = version.statistics.model_id is not None
-    digest = encode_digest(version.constants.digest)
-    given = {"first": first, "last": last, "has_model": has_model, "digest": digest}
-    return DueTopics.of_groups(await read_rows(session, read, **matched._asdict(), **given))
+    given = {
+        **matched._asdict(),
+        "first": batch * size,
+        "last": (batch + 1) * size - 1,
+        "has_model": version.statistics.model_id is not None,
+        "digest": encode_digest(version.constants.digest),
+    }
+    async with round_trip(session) as trip:
+        # Two statements: what the second one sees is of the time when the lock was taken, or later.
+        is_ours = trip.ask(_lock_batch(), {"key": matched.day.toordinal(), "batch": batch}, only)
+        groups = trip.ask(_due_topics(is_past=matched.is_past), given, list)
+    return DueTopics.of_groups(groups.result if is_ours.result else [])
 
 
-async def load_packed_models(session: ReadSession, topic_ids: Sequence[int]) -> dict[int, bytes]:
-    """Load topics' models, packed, by id. Those of which nothing is known are left out."""
-    return dict(await read_rows(session, _packed_models(), topic_ids=topic_ids))
+@cache
+def _lock_batch() -> Read[bool]:
+    key, batch = bindparam("key", type_=Integer), bindparam("batch", type_=Integer)
+    return Read(select(func.pg_try_advisory_xact_lock(key, batch)), bool)
+
+
+def ask_packed_directions(trip: RoundTrip, topic_ids: Sequence[int]) -> Asked[dict[int, bytes]]:
+    """Ask for topics' directions, packed, by id. Those of which nothing is known are left out."""
+    return trip.ask(_packed_directions(), {"topic_ids": topic_ids}, dict)
 
 
 async def store_matches(
@@ -125,7 +139,7 @@ async def store_matches(
 
 
 @cache
-def _packed_models() -> Read[tuple[int, bytes]]:
+def _packed_directions() -> Read[tuple[int, bytes]]:
     wanted = TopicDirection.topic_id == any_(bindparam("topic_ids", type_=ARRAY(Integer)))
     query = select(TopicDirection.topic_id, TopicDirection.packed)
     return Read(query.where(wanted, TopicDirection.packed.is_not(None)), lambda *row: row, binary=True)

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Integer, Select, Text, any_, bindparam, fu
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from paperround.database import ReadSession
-from paperround.reads import Read, read_rows
+from paperround.reads import Asked, Read, RoundTrip, answer
 from paperround.topics.model.match import CLOSE_IN_MEANING, ExampleText, Match, Reason, ReasonKind, TopicQuery
 from paperround.topics.tables import (
     MATCHES_ARE_CURRENT,
@@ -31,7 +31,12 @@ async def load_topic_queries(session: ReadSession, topic_ids: Collection[int]) -
 
     Topics that are gone are left out; ratings are in order of time.
     """
-    return dict(await read_rows(session, _topic_queries(), topic_ids=list(topic_ids)))
+    return await answer(session, lambda trip: ask_topic_queries(trip, topic_ids))
+
+
+def ask_topic_queries(trip: RoundTrip, topic_ids: Collection[int]) -> Asked[Mapping[int, TopicQuery]]:
+    """Ask for what these topics ask for, as `load_topic_queries` gives it."""
+    return trip.ask(_topic_queries(), {"topic_ids": list(topic_ids)}, dict)
 
 
 @cache
@@ -143,7 +148,11 @@ def encode_matches(matches: Sequence[Match]) -> tuple[Sequence[Sequence[Any]], S
                 match.paper_id,
                 match.score,
                 match.strength,
-                [reason for reason in match.reasons if reason.kind is not ReasonKind.meaning],
+                [
+                    (kind.value, reason, weight)
+                    for kind, reason, weight in match.reasons
+                    if kind is not ReasonKind.meaning
+                ],
             )
             for match in matches
         ],

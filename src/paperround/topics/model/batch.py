@@ -9,7 +9,8 @@ from typing import Final, NamedTuple, TypeAlias
 
 from paperround.arrays import np
 from paperround.topics.model.bands import BAND_FLOORS, Band
-from paperround.topics.model.fit_matrix import FitMatrix, rank_papers
+from paperround.topics.model.fit_codec import PackedFits
+from paperround.topics.model.fit_matrix import FitMatrix, compute_fits, rank_papers
 from paperround.topics.model.match import CLOSE_IN_MEANING, Match, Reason, ReasonKind
 from paperround.topics.model.reasons import (
     Cosines,
@@ -19,7 +20,7 @@ from paperround.topics.model.reasons import (
 )
 from paperround.topics.model.rules import PaperPhrases, TopicRules
 from paperround.topics.model.scorer import Directions, PaperMatrix, score_papers
-from paperround.topics.model.sparse import Floats, Matrix, Places, Rows
+from paperround.topics.model.sparse import Flags, Floats, Matrix, Places, Rows
 from paperround.topics.model.statistics import PaperViews, Statistics
 
 MAX_FOLLOWED_PAPERS: Final = 20  # papers of followed authors in a day
@@ -55,6 +56,29 @@ class TopicBatch(NamedTuple):
     directions: Directions
     reasons: Rows  # the phrases that may be told
     cosines: Cosines  # of all liked papers
+
+
+class Promising(NamedTuple):
+    """Topics that a paper fits, or that ask for more than fits.
+
+    `fits` has the shape (these topics, papers), and `reasons` are the phrases that may be told of them.
+    """
+
+    places: Places
+    fits: Matrix
+    reasons: Rows
+
+
+def find_promising(
+    packed: PackedFits, floors: Floats, is_wanted: Flags, papers: FitMatrix, dimensions: int
+) -> Promising:
+    """Find the topics that may have a match: a paper fits them, or they are wanted anyway.
+
+    `floors` are of the lowest bands that the topics show. Vectors have so many `dimensions`.
+    """
+    fits = compute_fits(packed.decode(dimensions), papers)
+    places = np.flatnonzero(find_fitting(fits, floors).any(axis=1) | is_wanted)
+    return Promising(places, fits[places], packed.decode_reasons(places))
 
 
 def match_topics(
@@ -115,7 +139,8 @@ def choose_pairs(
     candidates = find_fitting(fits, floors)
     followed = [_choose_followed(topic.rules, papers) for topic in topics]
     for of_topic, of_followed in zip(candidates, followed, strict=True):
-        of_topic[of_followed] = True
+        if of_followed:
+            of_topic[of_followed] = True
     owners, places = np.nonzero(candidates)
     bands = np.searchsorted(np.array(RISING_FLOORS, np.float32), fits[owners, places], "right")
     order = np.lexsort((-ranks[owners, places], -bands, owners))

@@ -104,8 +104,8 @@ def compute_logits(topics: FitDirections, papers: FitMatrix) -> Matrix:
     logits += papers.papers.words.product(topics.words)
     logits += papers.terms.product(topics.terms)
     for topic, phrase in enumerate(topics.phrases):
-        if phrase:
-            logits[topic, papers.find_titled(phrase)] += topics.titled[topic]
+        if phrase and (places := papers.find_titled(phrase)):
+            logits[topic, places] += topics.titled[topic]
     _subtract_own_parts(logits, topics, papers.signatures)
     return logits
 

@@ -59,13 +59,15 @@ def choose_phrase_reasons(weights: Mapping[str, float]) -> list[Reason]:
     `language action vla` beside `vision language action`, or `frames` beside `frame`.
     """
     chosen: dict[str, float] = {}
+    spelled = ""  # all that were chosen, with something between them that no phrase has
     for phrase in sorted(weights, key=len, reverse=True):
-        for longer in chosen:
-            if phrase in longer and f" {phrase} " in f" {longer} ":
-                chosen[longer] += weights[phrase]
-                break
+        padded = f" {phrase} "
+        if padded in spelled:
+            longest = next(longer for longer in chosen if padded in f" {longer} ")
+            chosen[longest] += weights[phrase]
         else:
             chosen[phrase] = weights[phrase]
+            spelled += f"{padded}\n"
     told: dict[str, list[str]] = defaultdict(list)  # by their first letters, which forms of a word share
     reasons: list[Reason] = []
     for phrase, weight in sorted(chosen.items(), key=itemgetter(1), reverse=True):
