@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, ParamSpec, TypeVar
 
 import structlog
 from sqlalchemy import delete, func, select, update
@@ -53,6 +53,9 @@ from paperround.topics.profiles import TextEncoder, update_models
 from paperround.topics.queries import ask_topic_queries
 from paperround.topics.tables import Topic, TopicDay
 
+P = ParamSpec("P")
+Result = TypeVar("Result")
+
 logger = structlog.get_logger(__name__)
 
 BATCH_SIZE: Final = 1000  # topics in one transaction
@@ -77,6 +80,12 @@ class EditionPapers(NamedTuple):
     papers: Sequence[CandidatePaper]
     matrix: FitMatrix
     cosines: dict[str, Sequence[float]]  # of liked papers that batches have met: topics share many
+    turn: asyncio.Lock  # to compute: what is in between takes some megabytes
+
+    async def compute(self, function: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
+        """Compute something of one batch in a thread, while other batches wait for PostgreSQL."""
+        async with self.turn:
+            return await asyncio.to_thread(function, *args, **kwargs)
 
 
 async def match_latest(database: Database, encoder: TextEncoder | None) -> int:
@@ -173,7 +182,7 @@ async def _load_edition(session: ReadSession, day: date, *, is_past: bool = Fals
         return None
     matrix = await asyncio.to_thread(build_matrix, version.statistics, papers)
     matched = MatchedDay(day, version.id, _hash_papers(papers, version.constants), is_past)
-    return EditionPapers(matched, version, papers, matrix, {})
+    return EditionPapers(matched, version, papers, matrix, {}, asyncio.Lock())
 
 
 def _hash_papers(papers: Sequence[CandidatePaper], constants: FitConstants) -> str:
@@ -207,7 +216,7 @@ async def _match_block(
     """Match a block of topics: first the fits of all, then the rest for those alone that a paper fits or may
     be by somebody they follow. Returns the matches of those that have any, by place.
     """
-    found = await asyncio.to_thread(
+    found = await edition.compute(
         find_promising,
         packed_fits[block],
         np.array(FLOORS, np.float32)[topics.min_bands[block]],
@@ -219,7 +228,7 @@ async def _match_block(
         return {}
     places = found.places + block.start
     batch = await _load_batch(session, edition, topics, places, found.reasons)
-    matches = await asyncio.to_thread(
+    matches = await edition.compute(
         match_topics, edition.version.statistics, edition.papers, edition.matrix, batch, found.fits
     )
     return {place: of_topic for place, of_topic in zip(places.tolist(), matches, strict=True) if of_topic}
