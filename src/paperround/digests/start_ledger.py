@@ -11,11 +11,10 @@ from collections.abc import Iterable
 from typing import Final
 
 import psycopg
-import stamina
 
 from paperround.conninfo import build_conninfo
+from paperround.digests.statement_retries import run_statement
 
-DATABASE_TIMEOUT: Final = 60  # seconds that a database may be away before a sender gives up
 ANNOUNCE: Final = "UPDATE sender_progress SET may_have_begun = %s::bigint[] WHERE sender = %s"
 
 
@@ -36,13 +35,12 @@ class StartLedger:
         """
         self._open.update(deliveries)
         values = (sorted(self._open), self._sender)
-        async for attempt in stamina.retry_context(
-            on=psycopg.OperationalError, attempts=None, timeout=DATABASE_TIMEOUT, wait_initial=0.1, wait_max=2
-        ):
-            with attempt:
-                connection = await self._connect()
-                return (await connection.execute(ANNOUNCE, values)).rowcount == 1
-        raise AssertionError("unreachable")
+
+        async def write() -> bool:
+            connection = await self._connect()
+            return (await connection.execute(ANNOUNCE, values)).rowcount == 1
+
+        return await run_statement(write)
 
     def finish(self, deliveries: Iterable[int]) -> None:
         """Note that the outcome of these was written, or that they were not started."""
