@@ -70,4 +70,5 @@ def _translate_plural(context: Context, one: str, many: str, num: float, /, **va
 
 def _fill(context: Context, message: str, values: dict[str, object]) -> str:
     """Fill in values, escaped where the template escapes. A catalogue's own markup stands as it is."""
-    return (Markup(message) if context.eval_ctx.autoescape else message) % values  # noqa: S704 (ours)
+    text = Markup(message) if context.eval_ctx.autoescape else message  # noqa: S704 (ours)
+    return text % values if "%" in message else text

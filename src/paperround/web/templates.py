@@ -17,7 +17,7 @@ from paperround.topics.band_names import name_band
 from paperround.web.assets import fingerprint
 from paperround.web.kept_blocks import KeepBlocks
 from paperround.web.views import paper_cards, presenters
-from paperround.web.views.article_writer import article_writer, entry_writer
+from paperround.web.views.article_writer import article_writer, entries_writer, entry_writer
 from paperround.web.views.for_you import shorten_topic
 
 
@@ -42,10 +42,13 @@ def load_templates() -> Environment:
     )
     install_messages(environment)
     environment.add_extension(KeepBlocks)
-    environment.globals["version"] = fingerprint()
+    environment.globals.update(
+        version=fingerprint(),
+        say_listed=paper_cards.say_listed,
+        explain_trending=paper_cards.explain_trending,
+    )
     environment.filters.update(
         markup=render_html,
-        reason=paper_cards.explain_trending,
         ago=presenters.format_age,
         short_day=presenters.format_short_day,
         account_name=presenters.find_account_name,
@@ -54,7 +57,8 @@ def load_templates() -> Environment:
         author_address=presenters.author_address,
         venue_address=presenters.venue_address,
         article=article_writer(environment),
-        entry=entry_writer(environment),
+        entry=(write_entry := entry_writer(environment)),
+        entries=entries_writer(write_entry),
         short_topic=shorten_topic,
         band=name_band,
         brief=paper_cards.is_brief,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Annotated, Final
@@ -133,7 +132,7 @@ async def _find_neighbours(session: Read, period: EditionPeriod, today: date) ->
     )
 
 
-def _link_to_periods(current: EditionPeriod | None, today: date) -> Sequence[tuple[str, str, bool]]:
+def _link_to_periods(current: EditionPeriod | None, today: date) -> tuple[tuple[str, str, bool], ...]:
     """Link to what trends now, and to the week and month of `current`, else of today.
 
     Each is a name, an address, and whether it is the current one.
@@ -150,4 +149,4 @@ def _link_to_periods(current: EditionPeriod | None, today: date) -> Sequence[tup
             continue  # the end of the calendar
         is_current = current is not None and current.period is period
         links.append((names[period], presenters.trending_address(other), is_current))
-    return links
+    return tuple(links)

@@ -7,7 +7,7 @@ and an entry, which is an article with its marks, for all who did the same with 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
 from jinja2 import Environment
@@ -19,6 +19,7 @@ from paperround.web.views.paper_card import PaperCard
 from paperround.web.views.viewer_state import ViewerState
 
 MAX_KEPT: Final = 6_000_000  # characters, of each kind
+BOX_PLACE: Final = 3  # entries of a list before the box to subscribe
 
 
 def article_writer(environment: Environment) -> Callable[[PaperCard, str], Markup]:
@@ -57,6 +58,22 @@ def entry_writer(environment: Environment) -> Callable[..., Markup]:
         return kept.find_or_make(key, lambda: _macros(environment).whole_entry(card, note, why, mark, topic))
 
     return write_entry
+
+
+def entries_writer(write_entry: Callable[..., Markup]) -> Callable[..., Markup]:
+    """Make the filter `entries`. It writes the entries of a list, and `between` them the box to subscribe."""
+
+    def write_entries(
+        cards: Sequence[PaperCard],
+        marks: ViewerState,
+        write_note: Callable[[PaperCard], str] | None = None,
+        between: Markup | str = "",
+    ) -> Markup:
+        texts = [write_entry(card, write_note(card) if write_note else "", marks=marks) for card in cards]
+        place = min(BOX_PLACE, len(texts))
+        return Markup("\n").join([*texts[:place], between, *texts[place:]])
+
+    return write_entries
 
 
 def _macros(environment: Environment) -> Any:

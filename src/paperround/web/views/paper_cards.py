@@ -212,8 +212,18 @@ def _is_link(url: str | None) -> bool:
     return normalise_http_url(url) is not None
 
 
+def say_listed(entry: PaperCard) -> str:
+    """Say when a paper was listed: `Listed 2 days ago`."""
+    return _("Listed %(when)s", when=entry.listed_label)
+
+
 def explain_trending(entry: PaperCard) -> str:
     """Explain why a paper trends: `12 votes today · listed 2 days ago`."""
-    listed = _("listed %(when)s", when=entry.listed_label)
-    votes = ngettext("%(num)s vote today", "%(num)s votes today", entry.today)
-    return f"{votes} · {listed}" if entry.today else listed
+    return _explain_trending(get_language(), entry.listed_label, entry.today)
+
+
+@lru_cache(maxsize=MAX_REMEMBERED)
+def _explain_trending(_language: str, listed_label: str, today: int) -> str:
+    listed = _("listed %(when)s", when=listed_label)
+    votes = ngettext("%(num)s vote today", "%(num)s votes today", today)
+    return f"{votes} · {listed}" if today else listed
