@@ -146,6 +146,7 @@ async def adding_durations() -> AsyncIterator[None]:
         yield
     finally:
         task.cancel()
+        await asyncio.wait([task])
         metrics.HTTP_DURATION.add_noted()
 
 
