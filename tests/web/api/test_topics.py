@@ -176,41 +176,53 @@ async def test_a_key_that_may_read_changes_nothing_and_none_sees_nothing(
         assert (await api.request(method, path, json=body)).status_code == 401, path
 
 
-@pytest.mark.parametrize(
-    "said",
-    [
+async def test_what_is_no_topic_is_refused_in_words(
+    subtests: pytest.Subtests,
+    api: httpx.AsyncClient,
+    ada: dict[str, str],
+) -> None:
+    cases: list[dict[str, Any] | list[Any] | str | None] = [
         {}, {"words": " "}, {"words": "x" * 1001}, {"words": "x", "daily": 0}, {"words": "x", "daily": 51},
         {"words": "x", "nonsense": 1}, {"words": 7}, {"examples": ["2603.99999"]}, {"examples": ["nonsense"]},
         {"examples": ["x" * 61]}, {"words": "x", "must": ["m"] * 21}, [], "x", None,
-    ],
-)  # fmt: skip
-async def test_what_is_no_topic_is_refused_in_words(
-    api: httpx.AsyncClient, ada: dict[str, str], said: dict[str, Any] | list[Any] | str | None
+    ]  # fmt: skip
+    for said in cases:
+        with subtests.test(said=said):
+            answer = await api.post("/api/v1/topics", json=said, headers=ada)
+            assert answer.status_code in (400, 422), answer.text
+            assert answer.headers["Content-Type"] == "application/problem+json"
+            assert answer.json()["detail"]
+
+
+async def test_what_is_no_text_is_refused(
+    subtests: pytest.Subtests,
+    api: httpx.AsyncClient,
+    ada: dict[str, str],
 ) -> None:
-    answer = await api.post("/api/v1/topics", json=said, headers=ada)
-    assert answer.status_code in (400, 422), answer.text
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    assert answer.json()["detail"]
+    cases: list[bytes] = [b"x\\ud800", b"\\u0000", b"\xff"]
+    for text in cases:
+        with subtests.test(text=text):
+            headers = ada | {"Content-Type": "application/json"}
+            answer = await api.post("/api/v1/topics", content=b'{"words": "' + text + b'"}', headers=headers)
+            assert answer.status_code in (400, 422)
 
 
-@pytest.mark.parametrize("text", [b"x\\ud800", b"\\u0000", b"\xff"])
-async def test_what_is_no_text_is_refused(api: httpx.AsyncClient, ada: dict[str, str], text: bytes) -> None:
-    headers = ada | {"Content-Type": "application/json"}
-    answer = await api.post("/api/v1/topics", content=b'{"words": "' + text + b'"}', headers=headers)
-    assert answer.status_code in (400, 422)
-
-
-@pytest.mark.parametrize(
-    "rating",
-    [{"paper": "2603.99999", "value": 1}, {"paper": paper_id(1), "value": 2}, {"paper": paper_id(1)},
-     {"paper": "nonsense", "value": 1}],
-)  # fmt: skip
 async def test_what_is_no_rating_is_refused(
-    api: httpx.AsyncClient, ada: dict[str, str], rating: dict[str, Any]
+    subtests: pytest.Subtests,
+    api: httpx.AsyncClient,
+    ada: dict[str, str],
 ) -> None:
-    made = await follow(api, ada, words="honey bees")
-    answer = await api.post(f"/api/v1/topics/{made['id']}/ratings", json=rating, headers=ada)
-    assert answer.status_code in (400, 404, 422)
+    cases: list[dict[str, Any]] = [
+        {"paper": "2603.99999", "value": 1},
+        {"paper": paper_id(1), "value": 2},
+        {"paper": paper_id(1)},
+        {"paper": "nonsense", "value": 1},
+    ]
+    for rating in cases:
+        with subtests.test(rating=rating):
+            made = await follow(api, ada, words="honey bees")
+            answer = await api.post(f"/api/v1/topics/{made['id']}/ratings", json=rating, headers=ada)
+            assert answer.status_code in (400, 404, 422)
 
 
 async def test_two_programs_at_once_make_one_topic_more_than_none(
@@ -242,9 +254,11 @@ async def test_examples_are_matched_and_what_is_disliked_is_left_out(api: httpx.
     assert paper_id(7) not in ids
 
 
-@pytest.mark.parametrize(
-    ("asked", "told"),
-    [
+async def test_matching_is_bounded(
+    subtests: pytest.Subtests,
+    api: httpx.AsyncClient,
+) -> None:
+    cases: list[tuple[dict[str, Any], str | None]] = [
         ({}, "Say what to match"),
         ({"text": "  "}, "Say what to match"),
         ({"text": "x", "from": "2026-03-10", "to": "2026-03-09"}, "is after"),
@@ -255,15 +269,15 @@ async def test_examples_are_matched_and_what_is_disliked_is_left_out(api: httpx.
         ({"text": "x", "limit": 101}, "limit"),
         ({"text": "x" * 1001}, "text"),
         ({"words": "x"}, "words"),
-    ],
-)
-async def test_matching_is_bounded(api: httpx.AsyncClient, asked: dict[str, Any], told: str | None) -> None:
-    answer = await api.post("/api/v1/match", json=asked)
-    if told is None:
-        assert answer.json()["papers"] == []
-    else:
-        assert answer.status_code in (400, 422)
-        assert told in answer.json()["detail"]
+    ]
+    for asked, told in cases:
+        with subtests.test(asked=asked, told=told):
+            answer = await api.post("/api/v1/match", json=asked)
+            if told is None:
+                assert answer.json()["papers"] == []
+            else:
+                assert answer.status_code in (400, 422)
+                assert told in answer.json()["detail"]
 
 
 async def test_matching_too_often_is_refused_for_a_minute(

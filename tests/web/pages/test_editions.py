@@ -55,9 +55,12 @@ async def test_without_papers_there_is_a_page_that_says_so(pages: httpx.AsyncCli
     assert "No papers yet" in page.text
 
 
-@pytest.mark.parametrize(
-    ("address", "previous", "following"),
-    [
+async def test_an_edition_leads_to_its_neighbours_past_empty_ones(
+    subtests: pytest.Subtests,
+    pages: httpx.AsyncClient,
+    database: Database,
+) -> None:
+    cases: list[tuple[str, str | None, str | None]] = [
         ("/papers/date/2026-03-02", "/papers/date/2026-02-27", "/papers/date/2026-03-06"),
         ("/papers/date/2026-03-04", "/papers/date/2026-03-02", "/papers/date/2026-03-06"),
         ("/papers/date/2026-02-27", None, "/papers/date/2026-03-02"),
@@ -65,16 +68,14 @@ async def test_without_papers_there_is_a_page_that_says_so(pages: httpx.AsyncCli
         ("/papers/week/2026-W09", None, "/papers/week/2026-W10"),
         ("/papers/month/2026-03", "/papers/month/2026-02", None),
         ("/papers/month/2026-02", None, "/papers/month/2026-03"),
-    ],
-)
-async def test_an_edition_leads_to_its_neighbours_past_empty_ones(
-    pages: httpx.AsyncClient, database: Database, address: str, previous: str | None, following: str | None
-) -> None:
-    await three_days(database)
-    page = Page(await pages.get(address))
+    ]
+    for address, previous, following in cases:
+        with subtests.test(address=address, previous=previous, following=following):
+            await three_days(database)
+            page = Page(await pages.get(address))
 
-    assert page.links("prev") == [previous] * (previous is not None)
-    assert page.links("next") == [following] * (following is not None)
+            assert page.links("prev") == [previous] * (previous is not None)
+            assert page.links("next") == [following] * (following is not None)
 
 
 @pytest.mark.parametrize(

@@ -112,17 +112,20 @@ LOCAL_HEADERS = [
 ]
 
 
-@pytest.mark.parametrize("headers", LOCAL_HEADERS)
 async def test_nothing_that_a_browser_says_of_itself_opens_it(
-    database_url: str, tmp_path: Path, headers: dict[str, str]
+    subtests: pytest.Subtests,
+    database_url: str,
+    tmp_path: Path,
 ) -> None:
-    name = await written(tmp_path)
-    async with opened(database_url, data_dir=tmp_path) as client:
-        for address in ("/outbox", f"/outbox/{name}", f"/outbox/{name}/html"):
-            answer = await client.get(address, headers=headers)
-            assert answer.status_code == 403
-            assert "sign-in link" not in answer.text
-            assert "paperround outbox" in answer.text
+    for headers in LOCAL_HEADERS:
+        with subtests.test(headers=headers):
+            name = await written(tmp_path)
+            async with opened(database_url, data_dir=tmp_path) as client:
+                for address in ("/outbox", f"/outbox/{name}", f"/outbox/{name}/html"):
+                    answer = await client.get(address, headers=headers)
+                    assert answer.status_code == 403
+                    assert "sign-in link" not in answer.text
+                    assert "paperround outbox" in answer.text
 
 
 async def test_a_key_opens_it_once_and_the_browser_stays_in(database_url: str, tmp_path: Path) -> None:

@@ -135,40 +135,55 @@ async def test_who_is_not_signed_in_is_led_to_where_they_can_and_back(browser: h
         assert "/sign-in" in answer.headers.get("Location", "/sign-in")
 
 
-@pytest.mark.parametrize("address", [f"/papers/{ONE}/upvote", f"/papers/{ONE}/save", "/rate"])
 async def test_a_form_without_its_token_changes_nothing(
-    browser: httpx.AsyncClient, database: Database, ada: Person, address: str
+    subtests: pytest.Subtests,
+    browser: httpx.AsyncClient,
+    database: Database,
+    ada: Person,
 ) -> None:
-    answer = await browser.post(address, data={"on": "true", "topic": "1", "more": ONE})
-    assert answer.status_code == 403
-    async with database.read_session() as session:
-        assert not await reads.answer(session, lambda trip: votes.ask_upvoted_ids(trip, ada.id, [ONE]))
+    cases: list[str] = [f"/papers/{ONE}/upvote", f"/papers/{ONE}/save", "/rate"]
+    for address in cases:
+        with subtests.test(address=address):
+            answer = await browser.post(address, data={"on": "true", "topic": "1", "more": ONE})
+            assert answer.status_code == 403
+            async with database.read_session() as session:
+                assert not await reads.answer(
+                    session, lambda trip: votes.ask_upvoted_ids(trip, ada.id, [ONE])
+                )
 
 
-@pytest.mark.parametrize(
-    ("referer", "back"),
-    [
+async def test_one_is_led_back_within_this_site_alone(
+    subtests: pytest.Subtests,
+    browser: httpx.AsyncClient,
+    ada: Person,
+) -> None:
+    cases: list[tuple[str | None, str]] = [
         (None, f"/papers/{ONE}"),
         ("https://evil.example/papers", f"/papers/{ONE}"),
         ("http://127.0.0.1//evil.example/", f"/papers/{ONE}"),
         ("http://127.0.0.1/papers?q=a&after=b", "/papers?q=a&after=b"),
         ("not an address [", f"/papers/{ONE}"),
-    ],
-)
-async def test_one_is_led_back_within_this_site_alone(
-    browser: httpx.AsyncClient, ada: Person, referer: str | None, back: str
-) -> None:
-    headers = {"Referer": referer} if referer else {}
-    answer = await browser.post(f"/papers/{ONE}/save", data=ada.form(on="true"), headers=headers)
-    assert answer.headers["Location"] == f"{back}#paper-{ONE}"
+    ]
+    for referer, back in cases:
+        with subtests.test(referer=referer, back=back):
+            headers = {"Referer": referer} if referer else {}
+            answer = await browser.post(f"/papers/{ONE}/save", data=ada.form(on="true"), headers=headers)
+            assert answer.headers["Location"] == f"{back}#paper-{ONE}"
 
 
-@pytest.mark.parametrize("paper_id", ["2603.99999", "nonsense", "..", "2603.00001'--"])
 async def test_a_paper_that_is_not_here_is_said_not_to_be(
-    browser: httpx.AsyncClient, ada: Person, paper_id: str
+    subtests: pytest.Subtests,
+    browser: httpx.AsyncClient,
+    ada: Person,
 ) -> None:
-    for what in ("upvote", "save"):
-        assert (await press(browser, ada, f"/papers/{paper_id}/{what}", on="true")).status_code in (404, 405)
+    cases: list[str] = ["2603.99999", "nonsense", "..", "2603.00001'--"]
+    for paper_id in cases:
+        with subtests.test(paper_id=paper_id):
+            for what in ("upvote", "save"):
+                assert (await press(browser, ada, f"/papers/{paper_id}/{what}", on="true")).status_code in (
+                    404,
+                    405,
+                )
 
 
 async def test_a_button_without_its_value_is_refused(browser: httpx.AsyncClient, ada: Person) -> None:
@@ -231,9 +246,13 @@ async def test_a_paper_that_is_no_longer_on_the_page_is_a_line_all_the_same(
         assert "Less for patience . 3 papers moved up. Undo" in answer.text, page
 
 
-@pytest.mark.parametrize(
-    "rated",
-    [
+async def test_an_address_alone_folds_nothing(
+    subtests: pytest.Subtests,
+    browser: httpx.AsyncClient,
+    database: Database,
+    ada: Person,
+) -> None:
+    cases: list[str] = [
         "",
         "1",
         ":",
@@ -242,16 +261,14 @@ async def test_a_paper_that_is_no_longer_on_the_page_is_a_line_all_the_same(
         "0:2603.00001",
         "9" * 30 + ":2603.1",
         "1:" + "x" * 300,
-    ],
-)
-async def test_an_address_alone_folds_nothing(
-    browser: httpx.AsyncClient, database: Database, ada: Person, rated: str
-) -> None:
-    await topic_of(database, ada)
-    answer = await browser.get(DAY, params={"rated": rated, "moved": "9" * 40})
-    assert answer.status_code == 200
-    assert "folded" not in answer.text
-    assert "moved up" not in answer.text
+    ]
+    for rated in cases:
+        with subtests.test(rated=rated):
+            await topic_of(database, ada)
+            answer = await browser.get(DAY, params={"rated": rated, "moved": "9" * 40})
+            assert answer.status_code == 200
+            assert "folded" not in answer.text
+            assert "moved up" not in answer.text
 
 
 async def test_among_several_topics_one_chooses_and_none_is_taken_for_the_last_one_rated(
@@ -309,9 +326,12 @@ async def test_nobody_rates_in_anothers_topic(
         assert (await reader_topics.get_topic(session, ada.id, topic)).ratings == []
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
+async def test_what_is_no_rating_is_refused(
+    subtests: pytest.Subtests,
+    browser: httpx.AsyncClient,
+    ada: Person,
+) -> None:
+    cases: list[dict[str, str]] = [
         {"topic": "1"},
         {"topic": "x", "more": ONE},
         {"topic": "0", "more": ONE},
@@ -319,9 +339,7 @@ async def test_nobody_rates_in_anothers_topic(
         {"topic": "1", "undo": "9" * 40 + ":" + ONE},
         {"topic": "1", "more": "x" * 61},
         {"topic": "1", "more": "2603.9"},
-    ],
-)
-async def test_what_is_no_rating_is_refused(
-    browser: httpx.AsyncClient, ada: Person, fields: dict[str, str]
-) -> None:
-    assert (await press(browser, ada, "/rate", **fields)).status_code in (404, 422)
+    ]
+    for fields in cases:
+        with subtests.test(fields=fields):
+            assert (await press(browser, ada, "/rate", **fields)).status_code in (404, 422)

@@ -268,15 +268,18 @@ async def test_questions_that_wait_for_the_encoder_hold_no_connection(client: Ap
     assert {answer.status_code for answer in await asyncio.gather(*asking)} == {200}
 
 
-@pytest.mark.parametrize(
-    "text", [RIVERS, f"{RIVERS}v2", f"https://arxiv.org/pdf/{RIVERS}v1", "astro-ph/0601001"]
-)
-async def test_an_id_or_address_goes_straight_to_the_paper(client: AppClient, text: str) -> None:
-    answer = await client.get("/papers", params={"q": text})
-    assert answer.status_code == 303
-    assert answer.headers["Location"] in (f"/papers/{RIVERS}", "/papers/astro-ph/0601001")
-    [hit] = (await client.get("/api/v1/search", params={"q": text})).json()["papers"]
-    assert answer.headers["Location"] == f"/papers/{hit['paper']['id']}"
+async def test_an_id_or_address_goes_straight_to_the_paper(
+    subtests: pytest.Subtests,
+    client: AppClient,
+) -> None:
+    cases: list[str] = [RIVERS, f"{RIVERS}v2", f"https://arxiv.org/pdf/{RIVERS}v1", "astro-ph/0601001"]
+    for text in cases:
+        with subtests.test(text=text):
+            answer = await client.get("/papers", params={"q": text})
+            assert answer.status_code == 303
+            assert answer.headers["Location"] in (f"/papers/{RIVERS}", "/papers/astro-ph/0601001")
+            [hit] = (await client.get("/api/v1/search", params={"q": text})).json()["papers"]
+            assert answer.headers["Location"] == f"/papers/{hit['paper']['id']}"
 
 
 async def test_an_id_that_is_not_here_leads_to_arxiv(client: AppClient) -> None:
@@ -292,20 +295,22 @@ async def test_nothing_found_leaves_one_thing_to_do(client: AppClient) -> None:
     assert 'href="/papers?q=rivers">Search all papers' in narrowed
 
 
-@pytest.mark.parametrize(
-    ("typed", "advice"),
-    [
+async def test_a_search_that_finds_nothing_says_why(
+    subtests: pytest.Subtests,
+    client: AppClient,
+) -> None:
+    cases: list[tuple[str, str]] = [
         ("量子", "Search reads English only so far"),
         ("привет мир", "Search reads English only so far"),
         ("the", "Words such as these are in nearly every paper"),
         ("zebra", "Try fewer or different words"),
-    ],
-)
-async def test_a_search_that_finds_nothing_says_why(client: AppClient, typed: str, advice: str) -> None:
-    page = (await client.get("/papers", params={"q": typed})).text
-    assert f"<h1>No results for “{typed}”</h1>" in page
-    assert advice in page
-    assert 'class="paper' not in page
+    ]
+    for typed, advice in cases:
+        with subtests.test(typed=typed, advice=advice):
+            page = (await client.get("/papers", params={"q": typed})).text
+            assert f"<h1>No results for “{typed}”</h1>" in page
+            assert advice in page
+            assert 'class="paper' not in page
 
 
 async def test_another_spelling_is_suggested(client: AppClient, database: Database) -> None:

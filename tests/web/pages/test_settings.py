@@ -64,26 +64,31 @@ POSTS = [
 ]
 
 
-@pytest.mark.parametrize("address", GETS)
 async def test_who_is_not_signed_in_is_led_to_do_so_and_then_back(
-    browser: httpx.AsyncClient, address: str
+    subtests: pytest.Subtests,
+    browser: httpx.AsyncClient,
 ) -> None:
-    answer = await browser.get(address)
-    page = Page(await browser.get(answer.headers["Location"]))
+    for address in GETS:
+        with subtests.test(address=address):
+            answer = await browser.get(address)
+            page = Page(await browser.get(answer.headers["Location"]))
 
-    assert answer.status_code == 303
-    assert [a["value"] for _, a in page.elements if a.get("name") == "next"] == [address]
+            assert answer.status_code == 303
+            assert [a["value"] for _, a in page.elements if a.get("name") == "next"] == [address]
 
 
-@pytest.mark.parametrize("address", POSTS)
 async def test_nothing_is_done_for_who_is_not_signed_in(
-    browser: httpx.AsyncClient, database: Database, address: str
+    subtests: pytest.Subtests,
+    browser: httpx.AsyncClient,
+    database: Database,
 ) -> None:
-    await add_person(database, now=NOW)
-    answer = await browser.post(address, data={"name": "Eve", "confirm": ADA})
+    for address in POSTS:
+        with subtests.test(address=address):
+            await add_person(database, now=NOW)
+            answer = await browser.post(address, data={"name": "Eve", "confirm": ADA})
 
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/sign-in")
-    assert (await reader(database)).name == ""
+            assert (answer.status_code, answer.headers["Location"]) == (303, "/sign-in")
+            assert (await reader(database)).name == ""
 
 
 async def test_who_sent_a_form_is_led_back_to_its_page(browser: httpx.AsyncClient) -> None:
@@ -93,14 +98,18 @@ async def test_who_sent_a_form_is_led_back_to_its_page(browser: httpx.AsyncClien
     assert answer.headers["Location"] == "/sign-in?next=%2Fpapers%2Ftrending%3Fafter%3Dx"
 
 
-@pytest.mark.parametrize("address", POSTS)
 async def test_nothing_is_done_without_the_forms_token(
-    browser: httpx.AsyncClient, database: Database, ada: Person, address: str
+    subtests: pytest.Subtests,
+    browser: httpx.AsyncClient,
+    database: Database,
+    ada: Person,
 ) -> None:
-    answer = await browser.post(address, data={"name": "Eve", "confirm": ADA, "email": BEN})
+    for address in POSTS:
+        with subtests.test(address=address):
+            answer = await browser.post(address, data={"name": "Eve", "confirm": ADA, "email": BEN})
 
-    assert answer.status_code == 403
-    assert (await reader(database)).name == ""
+            assert answer.status_code == 403
+            assert (await reader(database)).name == ""
 
 
 # --- Name, time zone --------------------------------------------------------------------------------------
@@ -318,15 +327,20 @@ async def test_exports_are_bounded(browser: httpx.AsyncClient, database: Databas
     assert answers == [200] * 20 + [429]
 
 
-@pytest.mark.parametrize("confirm", ["", "yes", "delete", CYN, "ada@example"])
 async def test_an_account_is_not_deleted_by_a_slip(
-    browser: httpx.AsyncClient, database: Database, ada: Person, confirm: str
+    subtests: pytest.Subtests,
+    browser: httpx.AsyncClient,
+    database: Database,
+    ada: Person,
 ) -> None:
-    answer = await browser.post("/settings/leave", data=ada.form(confirm=confirm))
+    cases: list[str] = ["", "yes", "delete", CYN, "ada@example"]
+    for confirm in cases:
+        with subtests.test(confirm=confirm):
+            answer = await browser.post("/settings/leave", data=ada.form(confirm=confirm))
 
-    assert answer.status_code == 400
-    assert "Nothing was deleted" in Page(answer).text
-    assert (await reader(database)).id == ada.id
+            assert answer.status_code == 400
+            assert "Nothing was deleted" in Page(answer).text
+            assert (await reader(database)).id == ada.id
 
 
 async def test_an_account_is_deleted_by_typing_its_address(

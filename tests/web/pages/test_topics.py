@@ -178,25 +178,26 @@ async def test_a_file_that_is_no_library_is_refused_in_words(
     assert told in Page(answer).text
 
 
-@pytest.mark.parametrize(
-    ("fields", "told"),
-    [
+async def test_what_is_no_topic_is_said_beside_what_was_written(
+    subtests: pytest.Subtests,
+    browser: httpx.AsyncClient,
+    ada: Person,
+) -> None:
+    cases: list[tuple[dict[str, str], str]] = [
         ({}, "Say what it is about"),
         ({"words": "x" * 1001}, "too long"),
         ({"words": "x", "daily": "0"}, "From 1 to 50"),
         ({"words": "x", "daily": "many"}, "From 1 to 50"),
         ({"words": "x", "name": "n" * 101}, "too long"),
         ({"words": "x", "must": ",".join("abcdefghijklmnopqrstuvwxyz")}, "At most 20"),
-    ],
-)
-async def test_what_is_no_topic_is_said_beside_what_was_written(
-    browser: httpx.AsyncClient, ada: Person, fields: dict[str, str], told: str
-) -> None:
-    answer = await send(browser, ada, "/topics/new", **fields)
-    assert answer.status_code == 400
-    page = Page(answer)
-    assert told in page.text
-    assert fields.get("words", "") in answer.text
+    ]
+    for fields, told in cases:
+        with subtests.test(fields=fields, told=told):
+            answer = await send(browser, ada, "/topics/new", **fields)
+            assert answer.status_code == 400
+            page = Page(answer)
+            assert told in page.text
+            assert fields.get("words", "") in answer.text
 
 
 async def test_ratings_change_the_next_look_and_can_be_undone(
@@ -320,34 +321,49 @@ async def test_another_readers_topic_is_not_there(
     assert "honey bees" not in (await browser.get("/topics")).text
 
 
-@pytest.mark.parametrize("what", ["edit", "rename", "pause", "move", "delete", "feed-key", "split"])
 async def test_no_topic_changes_without_the_forms_token(
-    browser: httpx.AsyncClient, ada: Person, what: str
+    subtests: pytest.Subtests,
+    browser: httpx.AsyncClient,
+    ada: Person,
 ) -> None:
-    topic = await follow(browser, ada, words="honey bees")
-    answer = await browser.post(
-        f"/topics/{topic}/{what}", data={"on": "true", "to": "0", "name": "x", "words": "x"}
-    )
-    assert answer.status_code == 403
-    assert "honey bees" in (await browser.get(f"/topics/{topic}")).text
+    cases: list[str] = ["edit", "rename", "pause", "move", "delete", "feed-key", "split"]
+    for what in cases:
+        with subtests.test(what=what):
+            topic = await follow(browser, ada, words="honey bees")
+            answer = await browser.post(
+                f"/topics/{topic}/{what}", data={"on": "true", "to": "0", "name": "x", "words": "x"}
+            )
+            assert answer.status_code == 403
+            assert "honey bees" in (await browser.get(f"/topics/{topic}")).text
 
 
-@pytest.mark.parametrize("address", ["/topics", "/topics/new", "/topics/1", "/topics/1/edit"])
 async def test_who_is_not_signed_in_is_led_to_where_they_can(
-    browser: httpx.AsyncClient, address: str
+    subtests: pytest.Subtests,
+    browser: httpx.AsyncClient,
 ) -> None:
-    answer = await browser.get(address)
-    assert answer.status_code in (303, 307, 401)
-    assert "sign-in" in answer.headers.get("Location", "sign-in")
+    cases: list[str] = ["/topics", "/topics/new", "/topics/1", "/topics/1/edit"]
+    for address in cases:
+        with subtests.test(address=address):
+            answer = await browser.get(address)
+            assert answer.status_code in (303, 307, 401)
+            assert "sign-in" in answer.headers.get("Location", "sign-in")
 
 
-@pytest.mark.parametrize(
-    "address", ["/topics/0", "/topics/x", "/topics/99999999999", "/topics/1?days=0", "/topics/1?days=9"]
-)
 async def test_odd_addresses_are_refused_plainly(
-    browser: httpx.AsyncClient, ada: Person, address: str
+    subtests: pytest.Subtests,
+    browser: httpx.AsyncClient,
+    ada: Person,
 ) -> None:
-    assert (await browser.get(address)).status_code in (400, 404)
+    cases: list[str] = [
+        "/topics/0",
+        "/topics/x",
+        "/topics/99999999999",
+        "/topics/1?days=0",
+        "/topics/1?days=9",
+    ]
+    for address in cases:
+        with subtests.test(address=address):
+            assert (await browser.get(address)).status_code in (400, 404)
 
 
 async def test_without_papers_the_pages_say_so(other_url: str) -> None:

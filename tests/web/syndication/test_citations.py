@@ -72,9 +72,12 @@ async def test_the_page_has_the_same_to_copy(web: httpx.Client, database: Databa
         assert f'type="{media_type.partition(";")[0]}" href="/papers/2603.00001.{suffix}">' in page
 
 
-@pytest.mark.parametrize(
-    ("page", "file", "ids"),
-    [
+async def test_every_list_is_a_file_that_its_page_links_to(
+    subtests: pytest.Subtests,
+    web: httpx.Client,
+    database: Database,
+) -> None:
+    cases: list[tuple[str | None, str, set[str]]] = [
         ("/papers", "/papers/date/2026-03-02.{}", {"2603.00001", "2603.00002"}),
         ("/papers/date/2026-03-02", "/papers/date/2026-03-02.{}", {"2603.00001", "2603.00002"}),
         ("/papers/week/2026-W10", "/papers/week/2026-W10.{}", {"2603.00001", "2603.00002"}),
@@ -84,22 +87,20 @@ async def test_the_page_has_the_same_to_copy(web: httpx.Client, database: Databa
         ("/organizations/open-rivers-lab", "/organizations/open-rivers-lab.{}", {"2603.00001"}),
         (None, "/papers.{}", {"2603.00001", "2603.00002"}),
         (None, "/papers.{}?q=2602.00003", {"2602.00003"}),
-    ],
-)
-async def test_every_list_is_a_file_that_its_page_links_to(
-    web: httpx.Client, database: Database, page: str | None, file: str, ids: set[str]
-) -> None:
-    await store_listing(database, "2026-02-27", feed_record("2602.00003"))
-    rivers = feed_record("2603.00002", paper__title="Rivers of Meaning", title="Rivers of Meaning")
-    await store_listing(database, "2026-03-02", complete_feed_record("2603.00001"), rivers)
-    shown = web.get(page).text if page else ""
-    for suffix, media_type, start in FORMS:
-        address = file.format(suffix)
-        answer = web.get(address)
-        assert (answer.status_code, answer.headers["Content-Type"]) == (200, media_type)
-        assert answer.text.startswith(start)
-        assert set(re.findall(r"arxiv\.org/abs/([\w./-]*\w)", answer.text)) == ids
-        assert f'href="{address}" download' in shown or not page
+    ]
+    for page, file, ids in cases:
+        with subtests.test(page=page, file=file, ids=ids):
+            await store_listing(database, "2026-02-27", feed_record("2602.00003"))
+            rivers = feed_record("2603.00002", paper__title="Rivers of Meaning", title="Rivers of Meaning")
+            await store_listing(database, "2026-03-02", complete_feed_record("2603.00001"), rivers)
+            shown = web.get(page).text if page else ""
+            for suffix, media_type, start in FORMS:
+                address = file.format(suffix)
+                answer = web.get(address)
+                assert (answer.status_code, answer.headers["Content-Type"]) == (200, media_type)
+                assert answer.text.startswith(start)
+                assert set(re.findall(r"arxiv\.org/abs/([\w./-]*\w)", answer.text)) == ids
+                assert f'href="{address}" download' in shown or not page
 
 
 def test_a_search_for_nothing_is_refused_in_words(web: httpx.Client) -> None:
