@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from babel import localedata
 from hypothesis import given
 from hypothesis import strategies as st
 
 from paperround.i18n.languages import (
     choose_language,
     find_direction,
+    find_locale,
     get_language,
     list_languages,
     using_language,
@@ -53,3 +55,11 @@ def test_a_language_is_in_use_until_the_block_ends() -> None:
     with using_language("de"):
         assert get_language() == "de"
     assert get_language() == "en"
+
+
+@pytest.mark.parametrize("language", list_languages())
+def test_of_what_the_cldr_knows_only_what_is_said_here_is_kept(language: str) -> None:
+    kept = localedata.load(str(find_locale(language)))
+    assert kept["months"]
+    assert not {section for section in kept if "currency" in section}
+    assert all(unit.startswith("duration-") for unit in kept["unit_patterns"])

@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
+from babel import localedata
 from babel.core import Locale, get_global
 
 ENGLISH: Final = "en"
@@ -25,6 +26,17 @@ MAX_HEADER_LENGTH: Final = 500  # characters
 PREFERENCE: Final = re.compile(
     r"\s*([A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,3}|\*)\s*(?:;\s*q\s*=\s*([01](?:\.\d{0,3})?|\.\d{1,3})\s*)?"
 )
+# What the CLDR knows besides, and nothing here says: half of what Babel would keep of each language.
+UNUSED_SECTIONS: Final = (
+    "compact_currency_formats", "compound_unit_patterns", "currency_formats", "currency_names",
+    "currency_names_plural", "currency_symbols", "currency_unit_patterns", "meta_zones", "time_zones",
+    "unit_display_names",
+)  # fmt: skip
+UNUSED_TABLES: Final = (
+    "all_currencies", "territory_currencies", "territory_languages", "territory_zones",
+    "windows_zone_mapping",
+)  # fmt: skip
+USED_UNITS: Final = "duration-"
 _in_use: Final[ContextVar[str]] = ContextVar("language", default=ENGLISH)
 
 
@@ -51,7 +63,7 @@ def using_language(language: str) -> Iterator[None]:
 def list_languages() -> Mapping[str, str]:
     """List the interface's languages: their tags with their own names. English comes first."""
     tags = [ENGLISH, *sorted(file.stem for file in CATALOGUES.glob("*.po"))]
-    return {tag: _own_name(Locale.parse(tag, sep="-")) for tag in tags}
+    return {tag: _own_name(_load_locale(tag.replace("-", "_"))) for tag in tags}
 
 
 def _own_name(locale: Locale) -> str:
@@ -67,7 +79,28 @@ def choose_stored(*stored: str | None) -> str:
 @cache
 def find_locale(language: str) -> Locale:
     """Find the CLDR's locale of a language of the interface."""
-    return Locale.parse(LOCALE_OF_ENGLISH if language == ENGLISH else language.replace("-", "_"))
+    return _load_locale(LOCALE_OF_ENGLISH if language == ENGLISH else language.replace("-", "_"))
+
+
+def _load_locale(identifier: str) -> Locale:
+    """Load a locale, and forget what nothing here says of it and of those that it inherits from.
+
+    Babel keeps for good what it has loaded, some 6 MB for English and German, and hands out what it keeps.
+    """
+    locale = Locale.parse(identifier)
+    parents = get_global("parent_exceptions")
+    name = str(locale)
+    while name:
+        kept = localedata.load(name)
+        for section in UNUSED_SECTIONS:
+            kept.pop(section, None)
+        units = kept.get("unit_patterns", {})
+        for unit in [unit for unit in units if not unit.startswith(USED_UNITS)]:
+            del units[unit]
+        name = "" if name == "root" else parents.get(name) or name.rpartition("_")[0] or "root"
+    for table in UNUSED_TABLES:
+        cast(dict[str, object], get_global(table)).clear()
+    return locale
 
 
 def find_direction(language: str) -> str:

@@ -16,7 +16,6 @@ from typing import Final, NamedTuple
 
 from paperround.text.latex_commands import read_prose
 from paperround.text.latex_pieces import Formula, Piece
-from paperround.text.mathml import render_formula
 from paperround.text.plain import to_plain_paragraphs
 
 MAX_LATEX_LENGTH: Final = 10_000  # a longer text is no abstract; its LaTeX is not read, to bound the time
@@ -93,6 +92,8 @@ class FormulaBudget:
         """Render a formula if the budget allows it."""
         if not self.take(latex):
             return None
+        from paperround.text.mathml import render_formula  # megabytes; stored formulas are rendered already
+
         formula = render_formula(latex, block)
         if formula is None or len(formula.mathml) > self._mathml_left:
             return None
