@@ -28,7 +28,7 @@ from paperround.embeddings.backfill import backfill_vectors, embedding_text
 from paperround.embeddings.client import EncoderClient
 from paperround.embeddings.encoder import FORWARD_BATCH_SIZE, supports_bfloat16
 from paperround.papers import catalogue
-from paperround.resources import usable_cores
+from paperround.resources import usable_cores, use_one_thread_for_products
 from paperround.settings import Settings
 from paperround.topics import corpus
 from paperround.worker.jobs import GC_THRESHOLDS
@@ -65,7 +65,11 @@ def list_columns(connection: psycopg.Connection[TupleRow], table: str) -> str:
 
 
 def measure_matching(*, fast: bool) -> Iterator[Figure]:
-    """Yield how an edition is matched, against the product, the best and the COPY of the rows."""
+    """Yield how an edition is matched, against the product, the best and the COPY of the rows.
+
+    Products of both take one thread, as in the worker.
+    """
+    use_one_thread_for_products()
     different, copies = (50, 2) if fast else (1000, 20)
     with new_database() as url:
         seconds, topics = asyncio.run(match(url, different, copies, 200 if fast else 5000))
