@@ -88,7 +88,7 @@ LOADED_BY = {
     "paperround.cli.app": {*HEAVY, "pydantic", "structlog", "psycopg"},
     "paperround.cli.up": {*HEAVY, "procrastinate", "apscheduler"},
     "paperround.cli.processes, paperround.clock": HEAVY,
-    "paperround.worker.jobs": {
+    "paperround.worker.jobs, paperround.topics.edition_matches": {
         "numpy",
         "css_inline",
         "rapidfuzz",
@@ -111,6 +111,8 @@ LOADED_BY = {
         "apscheduler",
         "mcp",
         "torch",
+        "transformers",
+        "sentence_transformers",
         "sklearn",
         "scipy",
         "PIL",

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -159,21 +156,6 @@ def test_an_unknown_topic_has_no_direction() -> None:
         CATALOGUE, TopicProfile(CATALOGUE.view_of_words("unheard things", None))
     )
     assert direction is empty_direction()
-
-
-def test_neither_web_nor_tasks_import_scipy_sklearn_or_torch() -> None:
-    found = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "import sys, paperround.worker.jobs, paperround.topics.edition_matches, paperround.web.app\n"
-            "print({'scipy', 'sklearn', 'torch'} & set(sys.modules))",
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert found.stdout.strip() == "set()"
 
 
 def test_the_more_papers_stand_for_a_topic_the_less_their_mean_vector_weighs() -> None:

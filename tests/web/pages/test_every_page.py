@@ -1,9 +1,7 @@
-"""What all pages have in common: headers, sizes, errors, labels, what the process imports."""
+"""What all pages have in common: headers, sizes, errors, labels."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import uuid
 
 import httpx
@@ -245,13 +243,3 @@ async def test_the_status_of_a_site_that_has_read_nothing(pages: httpx.AsyncClie
 
     assert "Nothing has been read yet" in page.text
     assert "Hugging Face" in page.text
-
-
-def test_the_web_process_imports_nothing_heavy() -> None:
-    code = (
-        "import sys, paperround.web.app;"
-        "print({'torch', 'sklearn', 'sentence_transformers', 'scipy', 'transformers'} & set(sys.modules))"
-    )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    assert found.stdout.strip() == "set()"
