@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import os
 import pickle
 import re
@@ -22,23 +23,26 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
 import figures
+import psycopg
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment
 
 from paperround import schema
 from paperround.accounts import sessions, sign_in
+from paperround.conninfo import build_conninfo
 from paperround.database import Database, utc_now
 from paperround.papers import catalogue
 from paperround.papers.record import FeedAuthor, FeedOrganization, FeedPaper
@@ -65,6 +69,7 @@ PAGES = {
 }
 OF_A_CONNECTION = ("date", "connection")  # headers that each answer has its own of
 WARM_GOAL, COLD_GOAL = 0.7, 0.3
+CHANGES = 20  # of votes a second, while answers are measured that aren't kept whole
 TEMPLATE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{{ heading }}</title></head>
 <body><header><h1>{{ heading }}</h1><nav><a href="/papers">Daily</a></nav></header>
@@ -99,8 +104,11 @@ class Rate(NamedTuple):
 
 
 class Server(NamedTuple):
+    """A server, and the database whose papers change while it is measured, if they do."""
+
     address: str
     process_id: int
+    changed_url: str = ""
 
     def read_processor_time(self) -> float:
         """Return how many seconds the process has computed."""
@@ -236,13 +244,36 @@ def record(site: str, file: Path) -> str:
     return dict(heads)[b"etag"].decode()
 
 
+@contextmanager
+def changing(url: str) -> Iterator[None]:
+    """Change the votes of a paper of the newest edition every moment, as readers and readings do."""
+    done = threading.Event()
+
+    def change() -> None:
+        with psycopg.connect(build_conninfo(url), autocommit=True) as connection:
+            for number in itertools.count():
+                if done.wait(1 / CHANGES):
+                    return
+                paper_id = f"2603.{1 + number % PAPERS_A_DAY:05}"
+                connection.execute("UPDATE papers SET upvotes = upvotes + 1 WHERE id = %s", [paper_id])
+
+    changer = threading.Thread(target=change)
+    changer.start()
+    try:
+        yield
+    finally:
+        done.set()
+        changer.join()
+
+
 def measure(server: Server, load: Load, seconds: int) -> Rate:
     """Return the requests that were answered a second, and in a second of the server's processor time."""
     command = ["wrk", "-t1", "-c8", f"-d{seconds}s", *(["-H", load.header] if load.header else [])]
     before = server.read_processor_time()
-    said = subprocess.run(
-        [*command, f"{server.address}{load.path}"], capture_output=True, text=True, check=True
-    )
+    with changing(server.changed_url) if server.changed_url else nullcontext():
+        said = subprocess.run(
+            [*command, f"{server.address}{load.path}"], capture_output=True, text=True, check=True
+        )
     spent = server.read_processor_time() - before
     if "Non-2xx" in said.stdout and "304" not in load.header and "known" not in load.path:
         raise SystemExit(f"{load.path} failed:\n{said.stdout}")
@@ -292,7 +323,7 @@ def running_servers() -> Iterator[tuple[dict[str, Server], Sequence[Figure]]]:
         etag = record(site.address, file)
         servers = {
             "site": site,
-            "cold": stack.enter_context(running("site", url, "0")),
+            "cold": stack.enter_context(running("site", url, "0"))._replace(changed_url=url),
             "bytes": stack.enter_context(running("bytes", file)),
             "template": stack.enter_context(running("template")),
         }
