@@ -43,4 +43,4 @@ def build_scholarly_article(paper: PaperRow, *, url: str, on_arxiv: bool) -> dic
 
 def write_linked_data(told: dict[str, Any]) -> Markup:
     """Write the data as JSON that may stand in a `script` of a page."""
-    return htmlsafe_json_dumps(told)
+    return htmlsafe_json_dumps(told, sort_keys=True)
