@@ -70,12 +70,13 @@ async def follow_everything(session: WriteSession, reader_id: int) -> None:
 def rendered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The LaTeX of formulas that were rendered."""
     found: list[str] = []
+    original = mathml.render_formula
 
     def render(source: str, block: bool) -> Formula | None:
         found.append(source)
-        return mathml.render_formula(source, block)
+        return original(source, block)
 
-    monkeypatch.setattr(reading, "render_formula", render)
+    monkeypatch.setattr(mathml, "render_formula", render)
     return found
 
 
