@@ -44,8 +44,8 @@ class DeliveryLinks(NamedTuple):
     unsubscribe_by_mail: str
     preferences: str
     digest: str  # as a page, which may be passed on
-    rate: str  # a paper, whose id follows; for its reader alone, and so is the next
-    save: str  # a paper, whose id follows
+    rate: str  # of a paper, which `?paper=` names; for its reader alone, and so is the next
+    save: str  # the same
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,8 @@ class DigestLinks:
             unsubscribe_by_mail=f"mailto:{path}?subject=unsubscribe%20{mark}",
             preferences=self.preferences(target),
             digest=f"{self.site}/digests/{self._seal('digest', delivery_id, target)}",
-            rate=f"{self.site}/digests/rate/{self._seal('rate', delivery_id, target)}?paper=",
-            save=f"{self.site}/digests/save/{self._seal('save', delivery_id, target)}?paper=",
+            rate=f"{self.site}/digests/rate/{self._seal('rate', delivery_id, target)}",
+            save=f"{self.site}/digests/save/{self._seal('save', delivery_id, target)}",
         )
 
     def return_path(self, delivery_id: int, target: LinkTarget) -> str:

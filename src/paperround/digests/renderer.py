@@ -244,7 +244,7 @@ class DigestRenderer:
             brief=brief,
             is_rateable=why["topic"] != FOLLOWING,
         )
-        rate = f"{links.rate}{quote(item.id, safe='')}&value=" if links else ""
+        rate = f"{links.rate}?paper={quote(item.id, safe='')}&value=" if links else ""
         values = {"rate": rate, "save": links.save if links else ""}
         values["why"] = wording.format_reason(why)
         if explanation:
@@ -273,7 +273,8 @@ class DigestRenderer:
             shown |= {name: places[name] if explained_in else "" for name in ("model", "explanation")}
             shown["explained_in"] = explained_in
             shown["rate"] = places["rate"] if has_why and has_links and is_rateable else ""
-            shown["save"] = f"{places['save']}{quote(item.id, safe='')}" if has_links and not brief else ""
+            save = f"{places['save']}?paper={quote(item.id, safe='')}"
+            shown["save"] = save if has_links and not brief else ""
             self._blocks[key] = self._templates.paper.render(shown)
         return self._blocks[key]
 
