@@ -61,27 +61,17 @@ def _steps() -> Select[*tuple[Any, ...]]:
 
 
 class VoteStep(NamedTuple):
-    """The first and the last signal of a paper within a step of the window."""
+    """The first and the last signal of a paper within a step of the window, and readers' votes of a day."""
 
     paper_id: str
-    first: VoteCount
-    last: VoteCount
+    first_at: datetime
+    first_votes: int
+    last_at: datetime
+    last_votes: int
     readers_votes: int
 
-    @classmethod
-    def of(
-        cls,
-        paper_id: str,
-        first_at: datetime,
-        first_votes: int,
-        last_at: datetime,
-        last_votes: int,
-        readers: int,
-    ) -> VoteStep:
-        return cls(paper_id, VoteCount(first_at, first_votes), VoteCount(last_at, last_votes), readers)
 
-
-STEPS: Final = Read(_steps(), VoteStep.of)
+STEPS: Final = Read(_steps(), VoteStep)
 
 
 @dataclass(frozen=True)
@@ -121,23 +111,20 @@ def ask_vote_histories(
 
 
 def _build_history(paper: PaperRow, steps: Sequence[VoteStep], now: datetime) -> VoteHistory:
-    first = steps[0].first
-    votes = [step.last for step in steps]
-    earlier_numbers = [vote.number for vote in votes if vote.at < now - DAY]
-    votes_before = earlier_numbers[-1] if earlier_numbers else _count_initial_votes(paper, first, now - DAY)
+    first, last, since, day_before = steps[0], steps[-1], now - WINDOW, now - DAY
+    earlier_numbers = [step.last_votes for step in steps if step.last_at < day_before]
+    votes_before = earlier_numbers[-1] if earlier_numbers else _count_initial_votes(paper, first, day_before)
+    counts = [VoteCount(max(step.last_at, since), step.last_votes) for step in steps]
     return VoteHistory(
-        first_seen_at=first.at,
-        steps=[
-            *(VoteCount(max(at, now - WINDOW), number) for at, number in votes),
-            VoteCount(now, votes[-1].number),
-        ],
-        today=max(0, votes[-1].number - votes_before) + steps[0].readers_votes,
+        first_seen_at=first.first_at,
+        steps=[*counts, VoteCount(now, last.last_votes)],
+        today=max(0, last.last_votes - votes_before) + first.readers_votes,
     )
 
 
-def _count_initial_votes(paper: PaperRow, first: VoteCount, since: datetime) -> int:
+def _count_initial_votes(paper: PaperRow, first: VoteStep, since: datetime) -> int:
     """Count the votes of the first signal if the paper was listed before `since`, else none.
 
     They count at the time of the listing, as they do in the paper's heat.
     """
-    return first.number if listing_time(paper.listed_on) < since else 0
+    return first.first_votes if listing_time(paper.listed_on) < since else 0
