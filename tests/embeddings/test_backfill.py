@@ -262,7 +262,7 @@ async def test_a_backfill_that_is_stopped_leaves_no_batch_held(database: Databas
 async def test_two_fillers_share_the_work_and_double_none(database: Database) -> None:
     """Each waits in its first request until the other one is in its own."""
     await store_papers(database, 5 * BACKFILL_BATCH_SIZE)
-    both = asyncio.Barrier(2)
+    both, have_met = asyncio.Barrier(2), asyncio.Event()
     waited: Counter[int] = Counter()
 
     def meeting(number: int) -> Callable[[], Awaitable[None]]:
@@ -270,6 +270,9 @@ async def test_two_fillers_share_the_work_and_double_none(database: Database) ->
             waited[number] += 1
             if waited[number] == 1:
                 await asyncio.wait_for(both.wait(), 60)
+                have_met.set()
+            # A second batch that was stored before would have the other check the model on a paper of it.
+            await asyncio.wait_for(have_met.wait(), 60)
 
         return meet
 
