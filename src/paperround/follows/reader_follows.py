@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import Integer, any_, bindparam, delete, func, literal, select
@@ -19,7 +20,7 @@ from paperround.i18n.messages import gettext as _
 from paperround.i18n.messages import mark_message
 from paperround.papers.organizations import find_organization
 from paperround.papers.venues import has_venue
-from paperround.reads import Asked, Read, RoundTrip
+from paperround.reads import Asked, Read, RoundTrip, answer
 
 MAX_FOLLOWS: Final = 200  # of one reader
 MAX_NAME_LENGTH: Final = 300  # characters; some collaborations have long names
@@ -30,13 +31,6 @@ class FollowRefused(PaperroundError):
 
     title = mark_message("Not followed")
     status = 400
-
-
-async def list_follows(session: ReadSession, reader_id: int) -> Sequence[Follow]:
-    """List what a reader follows, by kind and name."""
-    query = select(Follow).where(Follow.reader_id == reader_id)
-    ordered = query.order_by(Follow.kind, func.lower(Follow.name), Follow.id).limit(MAX_FOLLOWS)
-    return (await session.scalars(ordered)).all()
 
 
 FOLLOW_COLUMNS: Final = Follow.__table__.columns
@@ -56,8 +50,13 @@ FOLLOWS: Final = Read(
 
 
 def ask_follows(trip: RoundTrip, reader_id: int) -> Asked[list[Follow]]:
-    """Ask what a reader follows, as `list_follows` does. The objects belong to no session."""
+    """Ask what a reader follows, by kind and name. The objects belong to no session."""
     return trip.ask(FOLLOWS, {"reader_id": reader_id}, list)
+
+
+async def list_follows(session: ReadSession, reader_id: int) -> Sequence[Follow]:
+    """List what a reader follows as `ask_follows` does."""
+    return await answer(session, partial(ask_follows, reader_id=reader_id))
 
 
 async def list_follows_of_readers(

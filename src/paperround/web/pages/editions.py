@@ -127,6 +127,7 @@ class ShownEdition:
 
     period: EditionPeriod
     query: EditionQuery
+    position: editions.ListPosition | None
     listed: editions.BarePage
     edition: EditionFacts
     counts: Mapping[date, int]
@@ -152,6 +153,7 @@ async def _ask_facts(
     return ShownEdition(
         period,
         query,
+        position,
         listed.result,
         facts.result,
         counts.result,
@@ -170,8 +172,9 @@ async def _show_edition(
     matches = reader.matches
     by_fit = shown.order == "fit" and bool(matches.matches)
     if by_fit:
-        position = cursors.decode(Sort.upvotes, shown.after)
-        part = await reader_edition.list_by_fit(session, matches, query, limit=PAGE_SIZE, after=position)
+        part = await reader_edition.list_by_fit(
+            session, matches, query, limit=PAGE_SIZE, after=facts.position
+        )
     else:
         part = await facts.listed.complete(session)
     is_quiet = period.period is Period.day and totals.papers < QUIET_DAY and not (category or shown.after)
